@@ -1,0 +1,54 @@
+// Package tickets writes sessions into the tickets of a service desk.
+//
+// A [System] is one desk; [Local] is the embedded one, so the product is whole
+// without any other. Notes leave through the [Outbox]: queued in the
+// transaction of the event they belong to, looked for before they are written,
+// tried again until they stand: effectively once.
+package tickets
+
+import (
+	"context"
+	"errors"
+	"time"
+)
+
+// Errors of a System; implementations wrap them.
+var (
+	ErrNotFound  = errors.New("tickets: no such ticket")
+	ErrClosed    = errors.New("tickets: the ticket is closed")
+	ErrTransient = errors.New("tickets: the desk does not answer just now")
+	ErrForbidden = errors.New("tickets: not allowed")
+	ErrTooLarge  = errors.New("tickets: too large")
+)
+
+// Ticket as the desk has it. Subject and Requester are hostile text.
+type Ticket struct {
+	ID        string
+	Number    string // as people say it
+	Subject   string
+	Requester string
+	Lang      string // "en" or "fr": language of the requester
+	Open      bool
+	Created   time.Time
+	Updated   time.Time
+}
+
+// Note to append to a ticket.
+type Note struct {
+	Key    string // marker "mf:<session>:<event>": the same key is never written twice
+	Author string
+	Lang   string
+	Text   string // rendered
+	Public bool
+}
+
+// System is one service desk.
+type System interface {
+	Name() string
+	Check(ctx context.Context) error
+	Get(ctx context.Context, id string) (Ticket, error)
+	Search(ctx context.Context, query string, limit int) ([]Ticket, error)
+	// Find looks for a note by its key; ok is false when there is none.
+	Find(ctx context.Context, ticket, key string) (remoteID string, ok bool, err error)
+	Append(ctx context.Context, ticket string, n Note) (remoteID string, err error)
+}
