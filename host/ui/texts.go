@@ -1,0 +1,82 @@
+package ui
+
+import (
+	"embed"
+	"encoding/json"
+	"fmt"
+	"strings"
+
+	"github.com/mainforte/mainforte/internal/wire/mfpb"
+)
+
+//go:embed locales/*.json
+var localeFiles embed.FS
+
+// Texts are the person's sentences in one language.
+type Texts struct {
+	// Lang is "en" or "fr".
+	Lang string
+	m    map[string]string
+}
+
+// Langs are the languages there is a locale file for.
+func Langs() []string { return []string{"en", "fr"} }
+
+// Load returns the texts of the language that lang begins with ("fr", "fr_CA.UTF-8",
+// "fr-FR"), or the English ones.
+func Load(lang string) *Texts {
+	l := "en"
+	if strings.HasPrefix(strings.ToLower(lang), "fr") {
+		l = "fr"
+	}
+	b, err := localeFiles.ReadFile("locales/" + l + ".json")
+	if err != nil {
+		panic(err) // embedded above
+	}
+	t := &Texts{Lang: l}
+	if err := json.Unmarshal(b, &t.m); err != nil {
+		panic(fmt.Sprintf("locales/%s.json: %v", l, err)) // a test reads both
+	}
+	return t
+}
+
+// T returns the sentence of a key with {name} replaced from the pairs. A key
+// that does not exist shows itself: a person sees something, a test fails.
+func (t *Texts) T(key string, pairs ...string) string {
+	s, ok := t.m[key]
+	if !ok {
+		return key
+	}
+	if len(pairs) == 0 {
+		return s
+	}
+	old := make([]string, 0, len(pairs))
+	for i := 0; i+1 < len(pairs); i += 2 {
+		old = append(old, "{"+pairs[i]+"}", pairs[i+1])
+	}
+	return strings.NewReplacer(old...).Replace(s)
+}
+
+// Has tells whether a sentence exists.
+func (t *Texts) Has(key string) bool { _, ok := t.m[key]; return ok }
+
+// Reason returns the sentence for the end of a session or claim.
+func (t *Texts) Reason(r mfpb.Reason) string {
+	return t.T("reason." + strings.TrimPrefix(r.String(), "REASON_"))
+}
+
+// Question returns the id of the question's text, and the question itself as
+// the person reads it: what is logged as shown is this text.
+func (t *Texts) Question(grant string, tech Technician) (id, text string) {
+	id = "ask." + grant
+	return id, t.T(id, "name", tech.Name)
+}
+
+// Duration of a session in words: "4 min 12 s".
+func (t *Texts) Duration(seconds float64) string {
+	s := int(seconds + 0.5)
+	if s < 60 {
+		return fmt.Sprintf("%d s", s)
+	}
+	return fmt.Sprintf("%d min %d s", s/60, s%60)
+}
