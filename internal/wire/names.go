@@ -1,0 +1,110 @@
+package wire
+
+import (
+	"net"
+	"net/netip"
+	"strings"
+	"unicode"
+	"unicode/utf8"
+
+	"golang.org/x/net/idna"
+	"golang.org/x/text/unicode/norm"
+)
+
+// maxMarks is how many combining marks may stand on one character: enough for
+// every living script, too few to reach into the line above.
+const maxMarks = 8
+
+// Clean makes a name, subject or title from the other side fit to be shown on
+// one line: valid UTF-8 in NFC, any white space one space, and no control,
+// bidirectional, zero-width, private or blank characters. It is cut at
+// [NameLimit] code points. It does not escape: show it as text only. Cleaning
+// twice changes nothing.
+func Clean(s string) string {
+	var b strings.Builder
+	space := false
+	for _, r := range strings.ToValidUTF8(s, "\uFFFD") {
+		switch {
+		case unicode.IsSpace(r) || unicode.In(r, unicode.Z):
+			space = b.Len() > 0
+			continue
+		case unicode.In(r, unicode.Cc, unicode.Cf, unicode.Co, unicode.Cs) || blank(r):
+			continue
+		}
+		if space {
+			b.WriteByte(' ')
+			space = false
+		}
+		b.WriteRune(r)
+	}
+	// Twice: normalising can split a character into base and mark, and more
+	// than 30 marks would make the Go normaliser insert a joiner of its own.
+	out := limitMarks(norm.NFC.String(limitMarks(b.String())))
+	if utf8.RuneCountInString(out) > NameLimit {
+		out = string([]rune(out)[:NameLimit])
+	}
+	return strings.TrimRight(out, " ")
+}
+
+// blank tells whether r is a letter or symbol that shows nothing.
+func blank(r rune) bool {
+	switch r {
+	case '\u034F', '\u115F', '\u1160', '\u17B4', '\u17B5', '\u2800', '\u3164', '\uFFA0':
+		return true
+	}
+	return false
+}
+
+func limitMarks(s string) string {
+	n := 0
+	return strings.Map(func(r rune) rune {
+		if !unicode.Is(unicode.M, r) {
+			n = 0
+			return r
+		}
+		if n++; n > maxMarks {
+			return -1
+		}
+		return r
+	}, s)
+}
+
+var serverNames = idna.New(
+	idna.MapForLookup(),
+	idna.BidiRule(),
+	idna.StrictDomainName(true),
+	idna.VerifyDNSLength(true),
+)
+
+// ServerName is the name of a server as both sides put it into the pairing:
+// lower case, A-label, no port, no trailing dot. hostport is a name or an IP
+// address, with or without a port. IP addresses come back in their canonical
+// form, IPv6 without brackets. Anything else is ErrServerName, also a name
+// that ends in a number, which some resolvers take for an address.
+func ServerName(hostport string) (string, error) {
+	if len(hostport) > maxTyped+len(":65535") {
+		return "", ErrServerName
+	}
+	host := hostport
+	if h, _, err := net.SplitHostPort(hostport); err == nil {
+		host = h
+	} else if len(host) > 2 && host[0] == '[' && host[len(host)-1] == ']' {
+		host = host[1 : len(host)-1]
+	}
+	if ip, err := netip.ParseAddr(host); err == nil {
+		if ip.Zone() != "" {
+			return "", ErrServerName
+		}
+		return ip.String(), nil
+	}
+	name, err := serverNames.ToASCII(host)
+	if err != nil {
+		return "", ErrServerName
+	}
+	name = strings.TrimSuffix(strings.ToLower(name), ".")
+	last := name[strings.LastIndexByte(name, '.')+1:]
+	if last == "" || asciiDigits(last) {
+		return "", ErrServerName
+	}
+	return name, nil
+}
