@@ -106,7 +106,7 @@ func (c *Console) Show(e Event) {
 		if e.Text != "" {
 			line(e.Text)
 		}
-		line(t.T("code.title") + ":")
+		line(t.T("code.title") + t.T("colon"))
 		line("")
 		line("    " + e.Code)
 		line("")
@@ -120,13 +120,13 @@ func (c *Console) Show(e Event) {
 		if e.Technician != nil {
 			c.tech = e.Technician.Name
 		}
-		line(t.T("ask.server") + ": " + e.Server)
+		line(t.T("ask.server") + t.T("colon") + e.Server)
 		if e.Ticket != nil {
-			line(t.T("ask.ticket") + ": " + e.Ticket.Number + " " + e.Ticket.Subject)
+			line(t.T("ask.ticket") + t.T("colon") + e.Ticket.Number + " " + e.Ticket.Subject)
 		}
 		if e.Technician != nil && e.Technician.SignedIn != "" {
 			at, _ := time.Parse(time.RFC3339, e.Technician.SignedInAt)
-			line(t.T("ask.signed_in") + ": " + t.T("signed_in."+e.Technician.SignedIn, "time", clock(at)))
+			line(t.T("ask.signed_in") + t.T("colon") + t.T("signed_in."+e.Technician.SignedIn, "time", clock(at)))
 		}
 		line(t.T("ask.scam"))
 		line(e.Text)

@@ -3,6 +3,7 @@ package ui
 import (
 	"bytes"
 	"encoding/json"
+	"errors"
 	"io"
 	"regexp"
 	"slices"
@@ -137,5 +138,13 @@ func TestStandingNamesTheStrongestGrant(t *testing.T) {
 		if got := Standing(c.grants); got != c.want {
 			t.Errorf("%v: %s", c.grants, got)
 		}
+	}
+}
+
+func TestWithoutADisplayThereIsNoWindow(t *testing.T) {
+	t.Setenv("DISPLAY", "")
+	t.Setenv("WAYLAND_DISPLAY", "")
+	if _, err := OpenWindow("en"); !errors.Is(err, ErrNoWindow) {
+		t.Errorf("got %v, want ErrNoWindow", err)
 	}
 }

@@ -1,0 +1,31 @@
+//go:build window
+
+package main
+
+import (
+	"github.com/jezek/xgb"
+	"github.com/jezek/xgb/xproto"
+)
+
+// keepAbove asks the window manager to keep the window above the others, so
+// that Stop is always in sight (EWMH _NET_WM_STATE_ABOVE). Gio's TopMost does
+// nothing on X11 (v0.10.3). A failure only means an ordinary window.
+func keepAbove(window uint32) {
+	c, err := xgb.NewConn()
+	if err != nil {
+		return
+	}
+	defer c.Close()
+	atom := func(name string) xproto.Atom {
+		r, err := xproto.InternAtom(c, false, uint16(len(name)), name).Reply()
+		if err != nil {
+			return 0
+		}
+		return r.Atom
+	}
+	const add, application = 1, 1
+	data := xproto.ClientMessageDataUnionData32New([]uint32{add, uint32(atom("_NET_WM_STATE_ABOVE")), 0, application, 0})
+	ev := xproto.ClientMessageEvent{Format: 32, Window: xproto.Window(window), Type: atom("_NET_WM_STATE"), Data: data}
+	root := xproto.Setup(c).DefaultScreen(c).Root
+	_ = xproto.SendEventChecked(c, false, root, xproto.EventMaskSubstructureNotify|xproto.EventMaskSubstructureRedirect, string(ev.Bytes())).Check()
+}
