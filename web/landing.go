@@ -1,0 +1,180 @@
+package web
+
+import (
+	"bytes"
+	"embed"
+	"fmt"
+	"html/template"
+	"io"
+	"net/http"
+	"strconv"
+	"strings"
+)
+
+//go:embed templates/*.html
+var templateFiles embed.FS
+
+// Systems that a [Download] can be for, in the order in which they are listed.
+const (
+	Windows = "windows"
+	MacOS   = "macos"
+	Linux   = "linux"
+)
+
+// Systems that there is no host for; [DetectOS] tells them apart so that the
+// page can say what to do.
+const (
+	Android = "android"
+	IOS     = "ios"
+)
+
+// Download is one host binary that the server offers.
+type Download struct {
+	OS   string // Windows, MacOS or Linux
+	Name string // the name that the browser saves it under, as the person sees it
+	Size int64  // bytes
+	File string // last part of its address: /download/{File}
+}
+
+// LandingData is what the landing page says about this server.
+type LandingData struct {
+	Lang         string // "en" or "fr"; anything else is English
+	Organisation string // may be empty
+	PublicHost   string // the name that the host shows in large letters
+	UserAgent    string // of the request; decides which download comes first
+	Downloads    []Download
+}
+
+// Landing writes the page for the person who needs help.
+func Landing(w io.Writer, d LandingData) error {
+	lang := known(d.Lang)
+	os := DetectOS(d.UserAgent)
+	v := landingView{LandingData: d, OS: os, Phone: os == Android || os == IOS}
+	v.Lang = lang
+	for _, sys := range []string{Windows, MacOS, Linux} {
+		for _, dl := range d.Downloads {
+			if dl.OS != sys {
+				continue
+			}
+			if sys == os {
+				v.Mine = append(v.Mine, dl)
+			} else {
+				v.Others = append(v.Others, dl)
+			}
+		}
+	}
+	return render(w, lang, "landing.html", v)
+}
+
+type landingView struct {
+	LandingData
+	OS     string // what the person seems to use, or ""
+	Phone  bool
+	Mine   []Download // for OS
+	Others []Download
+}
+
+// Systems are those that there is a download for, the person's own first.
+func (v landingView) Systems() []systemView {
+	var out []systemView
+	for _, dl := range append(append([]Download{}, v.Mine...), v.Others...) {
+		if n := len(out); n > 0 && out[n-1].OS == dl.OS {
+			continue
+		}
+		out = append(out, systemView{OS: dl.OS, Name: dl.Name, Mine: dl.OS == v.OS})
+	}
+	return out
+}
+
+type systemView struct {
+	OS   string
+	Name string
+	Mine bool
+}
+
+// Error writes the page for an HTTP status: 403 and 404 in their own words,
+// every other one in general words. It does not set the status.
+func Error(w io.Writer, lang string, status int) error {
+	kind := "other"
+	switch status {
+	case http.StatusForbidden, http.StatusNotFound:
+		kind = strconv.Itoa(status)
+	}
+	return render(w, known(lang), "error.html", errorView{Lang: known(lang), Status: status, Kind: kind})
+}
+
+// NotBuilt writes the page that stands in for the front end until it is built;
+// it names the command that does so. Serve it with status 503.
+func NotBuilt(w io.Writer, lang string) error {
+	return render(w, known(lang), "error.html", errorView{Lang: known(lang), Kind: "not_built"})
+}
+
+type errorView struct {
+	Lang   string
+	Status int // 0: none is shown
+	Kind   string
+}
+
+// DetectOS tells the system from a User-Agent: one of the constants above, or
+// "" when it says nothing that can be relied on. It only chooses what comes
+// first on a page that lists everything.
+func DetectOS(userAgent string) string {
+	ua := strings.ToLower(userAgent)
+	for _, m := range []struct{ has, os string }{
+		// Order matters: Android says Linux too, and a Windows phone said Android.
+		{"android", Android},
+		{"iphone", IOS},
+		{"ipad", IOS},
+		{"windows", Windows},
+		{"macintosh", MacOS},
+		{"cros", ""}, // ChromeOS: there is no host for it
+		{"linux", Linux},
+		{"x11", Linux},
+	} {
+		if strings.Contains(ua, m.has) {
+			return m.os
+		}
+	}
+	return ""
+}
+
+// What a real technician never asks for.
+var never = []string{"landing.never.password", "landing.never.money", "landing.never.bank", "landing.never.secret"}
+
+// templates by language: the text function is bound to one when parsing.
+var templates = func() map[string]*template.Template {
+	m := map[string]*template.Template{}
+	for _, lang := range Langs() {
+		m[lang] = template.Must(template.New("").Funcs(template.FuncMap{
+			"t":     catalogues[lang].text,
+			"asset": assetURL,
+			"size":  func(n int64) (string, error) { return size(lang, n) },
+			"never": func() []string { return never },
+		}).ParseFS(templateFiles, "templates/*.html"))
+	}
+	return m
+}()
+
+// render fills a template in whole before anything is written, so that an
+// error never leaves half a page.
+func render(w io.Writer, lang, name string, data any) error {
+	var b bytes.Buffer
+	if err := templates[lang].ExecuteTemplate(&b, name, data); err != nil {
+		return fmt.Errorf("web: %s: %w", name, err)
+	}
+	_, err := b.WriteTo(w)
+	return err
+}
+
+// size in words: decimal units, as file managers and browsers show them.
+func size(lang string, n int64) (string, error) {
+	v, key := float64(n)/1e6, "size.mb"
+	if n < 1e6 {
+		v, key = float64(n)/1e3, "size.kb"
+	}
+	s := strconv.FormatFloat(v, 'f', 1, 64)
+	if lang == "fr" {
+		s = strings.Replace(s, ".", ",", 1)
+	}
+	return catalogues[lang].text(key, "n", s)
+}
