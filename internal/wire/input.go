@@ -64,7 +64,7 @@ type InputEvent struct {
 	Usage     uint16 // key: USB HID usage, page 7
 	Modifiers uint8  // key: ModShift | …
 	Locks     uint8  // key: LockCaps | …
-	Text      string // key: what it types, or empty; text: 1 to MaxText bytes
+	Text      string // key: what it types, or empty; text: 1 to MaxInputText bytes
 }
 
 const inputHeader = 8
@@ -155,7 +155,7 @@ func (e *InputEvent) valid() bool {
 		return e.Seq > 0 && e.Usage >= minUsage && e.Usage <= maxUsage &&
 			e.Modifiers <= allModifiers && e.Locks <= allLocks && len(e.Text) <= MaxKeyText
 	case InputText:
-		return e.Seq > 0 && e.Text != "" && len(e.Text) <= MaxText
+		return e.Seq > 0 && e.Text != "" && len(e.Text) <= MaxInputText
 	case InputAlive:
 		return e.Seq == 0
 	case InputAck:

@@ -20,7 +20,7 @@ const (
 	MaxInput       = 4 << 10  // one input event on channels in and in-fast
 	MaxTileMessage = 16 << 10 // one picture message to the viewer
 	MaxTileAnswer  = 64       // one picture message to the host
-	MaxText        = 1024     // the UTF-8 of one text event
+	MaxInputText   = 1024     // the UTF-8 of one text event
 	MaxKeyText     = 32       // the UTF-8 of one key event
 	MaxEventData   = 4 << 10  // HostEvent.data and HostEvent.personal, each
 )

@@ -1,0 +1,105 @@
+// Picture messages on the channel tiles, protocol.md §1.10; the Go half is
+// internal/wire/picture.go. What the zstd stream holds is the decoder's.
+
+import { malformed, tooLarge, unknownMessage } from "./errors";
+import {
+  flagOptional,
+  maxPictureSide,
+  maxTileMessage,
+  version,
+} from "./limits";
+
+const flagLast = 0x01;
+const kindStart = 1;
+const kindPiece = 2;
+const tileFormat = 1;
+
+export const pieceHeader = 8;
+export const minWindowLog = 10;
+export const maxWindowLog = 23;
+
+/** A picture begins: black, with an empty under picture and a new zstd stream. */
+export interface Start {
+  readonly kind: "start";
+  readonly generation: number;
+  /** Pixels. */
+  readonly width: number;
+  readonly height: number;
+  /** log2 of the zstd window in bytes. */
+  readonly windowLog: number;
+}
+
+/** A part of one update's bytes in the zstd stream. */
+export interface Piece {
+  readonly kind: "piece";
+  readonly update: number;
+  /** The last of its update. */
+  readonly last: boolean;
+  /** A view into the message. */
+  readonly data: Uint8Array<ArrayBuffer>;
+}
+
+/**
+ * Reads one picture message; undefined for an optional one of a kind that this
+ * version does not know. Throws a WireError for anything else.
+ */
+export function parsePicture(message: ArrayBuffer): Start | Piece | undefined {
+  const size = message.byteLength;
+  if (size > maxTileMessage) throw tooLarge();
+  if (size < pieceHeader) throw malformed();
+  const view = new DataView(message);
+  const kind = view.getUint8(0);
+  const flags = view.getUint8(1);
+  if (kind !== kindStart && kind !== kindPiece) {
+    if (flags & flagOptional) return undefined;
+    throw unknownMessage();
+  }
+  if (view.getUint16(2, true) !== 0) throw malformed();
+  const number = view.getUint32(4, true);
+  if (kind === kindPiece) {
+    if (flags & ~(flagOptional | flagLast)) throw malformed();
+    return {
+      kind: "piece",
+      update: number,
+      last: (flags & flagLast) !== 0,
+      data: new Uint8Array(message, pieceHeader),
+    };
+  }
+  if (
+    size !== 16 ||
+    flags & ~flagOptional ||
+    view.getUint8(12) !== tileFormat ||
+    view.getUint16(14, true) !== 0
+  ) {
+    throw malformed();
+  }
+  const width = view.getUint16(8, true);
+  const height = view.getUint16(10, true);
+  const windowLog = view.getUint8(13);
+  if (
+    width < 1 ||
+    width > maxPictureSide ||
+    height < 1 ||
+    height > maxPictureSide
+  )
+    throw malformed();
+  if (windowLog < minWindowLog || windowLog > maxWindowLog) throw malformed();
+  return { kind: "start", generation: number, width, height, windowLog };
+}
+
+/** The first message on the channel: this side listens. */
+export function tileHello(): Uint8Array<ArrayBuffer> {
+  return Uint8Array.of(1, version, 0, 0);
+}
+
+/** This update is on the canvas. */
+export function tileAck(update: number): Uint8Array<ArrayBuffer> {
+  const bytes = Uint8Array.of(2, 0, 0, 0, 0, 0, 0, 0);
+  new DataView(bytes.buffer).setUint32(4, update, true);
+  return bytes;
+}
+
+/** This side wants a whole picture and a new context. */
+export function tileRestart(): Uint8Array<ArrayBuffer> {
+  return Uint8Array.of(3, 0, 0, 0);
+}
