@@ -4,19 +4,58 @@
 // into one transaction (group commit) and returns when it is durable. The SQL
 // lives with the packages whose tables it is (audit, tickets, identity,
 // pairing), in the common ground of SQLite and PostgreSQL; the migrations live
-// here.
+// here, in migrations/, one folder for each database.
+//
+// The common ground: whole numbers are bigint and read as int64, truth values
+// are 0 and 1, bytes are blob (bytea), everything else is text. A time is text
+// in UTC of fixed width ([FormatTime]), so that it sorts as it passed. An upsert
+// is written "on conflict (column) do …"; a statement that writes goes through
+// Exec and returns nothing.
+//
+// [OpenSQLite] opens the default database. Package storetest holds the promises
+// that every Store keeps.
 package store
 
 import (
 	"context"
 	"database/sql"
+	"errors"
+	"fmt"
+	"time"
 )
 
-// Tx is a transaction. Placeholders are ?.
+// Errors of a Store. Update and View return the error of their function as it
+// is, so these are found by errors.Is in it.
+var (
+	// ErrUnavailable: the database cannot be written or read just now: disk
+	// full, input or output error, locked by somebody else, closed. Nothing of
+	// the transaction was written, and it may be tried again.
+	ErrUnavailable = errors.New("store: the database is not available")
+	// ErrClosed wraps ErrUnavailable: the Store was closed.
+	ErrClosed = fmt.Errorf("%w: it is closed", ErrUnavailable)
+	// ErrExists: a unique column already holds this value.
+	ErrExists = errors.New("store: already there")
+	// ErrRefused: another rule of the schema forbids it: a missing reference, a
+	// value out of its list, a change to an append-only table.
+	ErrRefused = errors.New("store: the schema forbids it")
+)
+
+// Tx is a transaction. Placeholders are ?. It belongs to one goroutine.
 type Tx interface {
+	// Exec runs a statement that changes something.
 	Exec(query string, args ...any) (sql.Result, error)
+	// Query reads. Rows left open are closed when the transaction ends.
 	Query(query string, args ...any) (*sql.Rows, error)
 	QueryRow(query string, args ...any) *sql.Row
+
+	// Keep holds a value in memory for as long as the database stands exactly
+	// as this process last wrote it: until a transaction is rolled back or
+	// another process writes. It saves reading back what one just wrote. Values
+	// are shared between transactions and must not be changed. In a View it
+	// does nothing.
+	Keep(key, value any)
+	// Kept returns what was kept under key, nil if there is nothing.
+	Kept(key any) any
 }
 
 // Store is a database.
@@ -24,10 +63,40 @@ type Store interface {
 	// Update runs fn in a transaction and returns when it is durable. fn may
 	// share its transaction with other callers' and is isolated from their
 	// failures by a savepoint; it must not keep the Tx, block on anything else,
-	// or have effects outside the database. An error that wraps ErrUnavailable
-	// means that nothing was written.
+	// call Update, or have effects outside the database. An error that wraps
+	// ErrUnavailable means that nothing was written. A ctx that ends before fn
+	// was started ends Update with its error; once started, Update returns with
+	// the outcome.
 	Update(ctx context.Context, fn func(Tx) error) error
-	// View runs fn on a snapshot that sees every finished Update.
+	// View runs fn on a snapshot that sees every finished Update. It cannot write.
 	View(ctx context.Context, fn func(Tx) error) error
+	// Scrub makes what was deleted before it unreadable in the database's own
+	// files, as far as the database can: call it after a purge.
+	Scrub(ctx context.Context) error
+	// Close waits for the updates already handed over, then closes.
 	Close() error
+}
+
+// timeLayout is RFC 3339 with nanoseconds, always 30 characters in UTC.
+const timeLayout = "2006-01-02T15:04:05.000000000Z"
+
+// FormatTime writes t in UTC, RFC 3339 with nine decimals: as text it sorts as
+// the times do. The zero time is "".
+func FormatTime(t time.Time) string {
+	if t.IsZero() {
+		return ""
+	}
+	return t.UTC().Format(timeLayout)
+}
+
+// ParseTime reads what FormatTime wrote.
+func ParseTime(s string) (time.Time, error) {
+	if s == "" {
+		return time.Time{}, nil
+	}
+	t, err := time.Parse(timeLayout, s)
+	if err != nil {
+		return time.Time{}, fmt.Errorf("store: %q is not a time of this database: %w", s, err)
+	}
+	return t, nil
 }

@@ -19,6 +19,7 @@ var (
 	ErrTransient = errors.New("tickets: the desk does not answer just now")
 	ErrForbidden = errors.New("tickets: not allowed")
 	ErrTooLarge  = errors.New("tickets: too large")
+	ErrInvalid   = errors.New("tickets: not a proper ticket or note")
 )
 
 // Ticket as the desk has it. Subject and Requester are hostile text.
@@ -31,6 +32,7 @@ type Ticket struct {
 	Open      bool
 	Created   time.Time
 	Updated   time.Time
+	Sessions  int64 // sessions of this server that belong to it, where the desk can tell
 }
 
 // Note to append to a ticket.

@@ -1,0 +1,246 @@
+package audit
+
+import (
+	"crypto/aes"
+	"crypto/cipher"
+	"crypto/rand"
+	"encoding/base64"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"runtime"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/oklog/ulid/v2"
+	"golang.org/x/mod/sumdb/note"
+
+	"github.com/mainforte/mainforte/signaling/store"
+)
+
+// Files in the folder of keys.
+const (
+	kekFile    = "audit.key"      // wraps the keys of personal parts
+	signerFile = "checkpoint.key" // signs checkpoints
+	kekPrefix  = "mf-audit-key-1 "
+)
+
+// loadKEK reads the key that wraps the others, or makes it when fresh is set.
+func loadKEK(dir string, fresh bool) (cipher.AEAD, error) {
+	path := filepath.Join(dir, kekFile)
+	text, err := keyFile(path, fresh, func() (string, error) {
+		key := make([]byte, 32)
+		rand.Read(key) // never fails: crypto/rand
+		return kekPrefix + base64.StdEncoding.EncodeToString(key) + "\n", nil
+	})
+	if err != nil {
+		return nil, err
+	}
+	enc, ok := strings.CutPrefix(strings.TrimSpace(text), strings.TrimSpace(kekPrefix))
+	key, err := base64.StdEncoding.DecodeString(strings.TrimSpace(enc))
+	if !ok || err != nil || len(key) != 32 {
+		return nil, fmt.Errorf("%w: %s is not a key file of this program", ErrKey, path)
+	}
+	return gcm(key)
+}
+
+// loadSigner reads the key that signs checkpoints, or makes it when fresh is set.
+func loadSigner(dir string, fresh bool) (note.Signer, string, error) {
+	path := filepath.Join(dir, signerFile)
+	text, err := keyFile(path, fresh, func() (string, error) {
+		id := make([]byte, 4)
+		rand.Read(id)
+		// The name is the log's origin, so it must differ from every other log's.
+		skey, vkey, err := note.GenerateKey(rand.Reader, "mainforte/log-"+hex.EncodeToString(id))
+		return skey + "\n" + vkey + "\n", err
+	})
+	if err != nil {
+		return nil, "", err
+	}
+	skey, vkey, _ := strings.Cut(strings.TrimSpace(text), "\n")
+	signer, err := note.NewSigner(skey)
+	if err != nil {
+		return nil, "", fmt.Errorf("%w: %s: %w", ErrKey, path, err)
+	}
+	if _, err := note.NewVerifier(vkey); err != nil {
+		return nil, "", fmt.Errorf("%w: %s: %w", ErrKey, path, err)
+	}
+	return signer, vkey, nil
+}
+
+// keyFile reads a file of mode 0600, or makes it. An existing one is never
+// overwritten, not even by two processes that start at once.
+func keyFile(path string, fresh bool, make func() (string, error)) (string, error) {
+	text, err := readPrivate(path)
+	if !errors.Is(err, fs.ErrNotExist) {
+		return text, err
+	}
+	if !fresh {
+		return "", fmt.Errorf("%w: %s is missing, but the log was written with it: put it back from its backup", ErrKey, path)
+	}
+	if text, err = make(); err != nil {
+		return "", fmt.Errorf("%w: %w", ErrKey, err)
+	}
+	if err := os.MkdirAll(filepath.Dir(path), 0o700); err != nil {
+		return "", fmt.Errorf("%w: %w", ErrKey, err)
+	}
+	if err := writeOnce(path, text); err != nil && !errors.Is(err, fs.ErrExist) {
+		return "", fmt.Errorf("%w: %w", ErrKey, err)
+	}
+	return readPrivate(path)
+}
+
+func readPrivate(path string) (string, error) {
+	info, err := os.Stat(path)
+	if err != nil {
+		return "", fmt.Errorf("%w: %w", ErrKey, err)
+	}
+	if runtime.GOOS != "windows" && info.Mode().Perm()&0o077 != 0 {
+		return "", fmt.Errorf("%w: others can read %s; make it private (chmod 600) if nobody has", ErrKey, path)
+	}
+	if info.Size() > 4096 {
+		return "", fmt.Errorf("%w: %s is not a key file of this program", ErrKey, path)
+	}
+	text, err := os.ReadFile(path)
+	if err != nil {
+		return "", fmt.Errorf("%w: %w", ErrKey, err)
+	}
+	return string(text), nil
+}
+
+// writeOnce makes path with its whole content, durable, or not at all.
+func writeOnce(path, text string) (err error) {
+	f, err := os.CreateTemp(filepath.Dir(path), ".new-*") // mode 0600
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, os.Remove(f.Name())) }()
+	_, err = f.WriteString(text)
+	if err = errors.Join(err, f.Sync(), f.Close()); err != nil {
+		return err
+	}
+	if err := os.Link(f.Name(), path); err != nil { // fails if path exists
+		return err
+	}
+	if runtime.GOOS == "windows" {
+		return nil // folders cannot be flushed there
+	}
+	d, err := os.Open(filepath.Dir(path))
+	if err != nil {
+		return err
+	}
+	return errors.Join(d.Sync(), d.Close())
+}
+
+func gcm(key []byte) (cipher.AEAD, error) {
+	block, err := aes.NewCipher(key)
+	if err != nil {
+		return nil, err
+	}
+	return cipher.NewGCMWithRandomNonce(block)
+}
+
+// dek seals the personal parts of one session or day.
+type dek struct {
+	id      string // ULID
+	scope   string
+	aead    cipher.AEAD
+	wrapped []byte
+	created time.Time
+}
+
+// maxDEKs bounds the keys held in memory; a session whose key was dropped gets
+// a second one.
+const maxDEKs = 4096
+
+// keyring makes and opens the keys of personal parts.
+type keyring struct {
+	kek cipher.AEAD
+
+	mu   sync.Mutex
+	deks map[string]*dek // by scope
+}
+
+func scopeOf(session string, now time.Time) string {
+	if session != "" {
+		return "session:" + session
+	}
+	return "day:" + now.UTC().Format(time.DateOnly)
+}
+
+// sealing returns the key to seal with. It stands in the database only once a
+// transaction has put it there.
+func (k *keyring) sealing(scope string, now time.Time) (*dek, error) {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	if d := k.deks[scope]; d != nil {
+		return d, nil
+	}
+	key := make([]byte, 32)
+	rand.Read(key)
+	aead, err := gcm(key)
+	if err != nil {
+		return nil, err
+	}
+	d := &dek{id: ulid.Make().String(), scope: scope, aead: aead, created: now}
+	d.wrapped = k.kek.Seal(nil, nil, key, wrapAAD(d.id, scope))
+	for s := range k.deks {
+		if len(k.deks) < maxDEKs {
+			break
+		}
+		delete(k.deks, s)
+	}
+	k.deks[scope] = d
+	return d, nil
+}
+
+// forget drops the key of a scope, or only the one with this id.
+func (k *keyring) forget(scope, id string) {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	if d := k.deks[scope]; d != nil && (id == "" || d.id == id) {
+		delete(k.deks, scope)
+	}
+}
+
+// open unwraps a key as it stands in the database.
+func (k *keyring) open(id, scope string, wrapped []byte) (cipher.AEAD, error) {
+	key, err := k.kek.Open(nil, nil, wrapped, wrapAAD(id, scope))
+	if err != nil {
+		return nil, fmt.Errorf("%w: %s does not open key %s: it is another log's", ErrKey, kekFile, id)
+	}
+	return gcm(key)
+}
+
+func wrapAAD(id, scope string) []byte { return []byte("mf/1 audit key|" + id + "|" + scope) }
+
+// put writes the key into the database if this transaction's predecessors have
+// not. ok is false when it was purged meanwhile.
+func (d *dek) put(tx store.Tx) (ok bool, err error) {
+	type stands struct{ id string }
+	if tx.Kept(stands{d.id}) != nil {
+		return true, nil
+	}
+	res, err := tx.Exec("insert into audit_keys (id, scope, wrapped, created) values (?, ?, ?, ?) on conflict (id) do nothing",
+		d.id, d.scope, d.wrapped, store.FormatTime(d.created))
+	if err != nil {
+		return false, err
+	}
+	if n, err := res.RowsAffected(); err != nil {
+		return false, err
+	} else if n == 0 {
+		var purged *string
+		if err := tx.QueryRow("select purged from audit_keys where id = ?", d.id).Scan(&purged); err != nil {
+			return false, err
+		}
+		if purged != nil {
+			return false, nil
+		}
+	}
+	tx.Keep(stands{d.id}, true)
+	return true, nil
+}

@@ -1,0 +1,61 @@
+package audit
+
+import (
+	"maps"
+	"slices"
+)
+
+// EventType says what a line of the log means. An unknown type is refused: a
+// log that an auditor reads has no words without a meaning.
+type EventType struct {
+	Doc  string
+	Host bool // the host may report it; all others only the server writes
+}
+
+var eventTypes = map[string]EventType{
+	"session.requested":   {Doc: "a technician claimed a code for a ticket"},
+	"session.code_failed": {Doc: "a claim failed: wrong, expired or unknown code, or too many tries"},
+	"session.paired":      {Doc: "host and viewer proved the code to each other; the session is open"},
+	"session.paused":      {Doc: "the session stands still: a line was lost"},
+	"session.resumed":     {Doc: "it goes on"},
+	"session.ended":       {Doc: "the session is over, with its reason"},
+	"session.rejected":    {Doc: "a claim was refused before the code was tried: limits, ticket, role"},
+
+	"consent.shown":   {Doc: "a question was put to the person", Host: true},
+	"consent.granted": {Doc: "the person allowed one grant", Host: true},
+	"consent.denied":  {Doc: "the person said no, or did not answer", Host: true},
+	"consent.revoked": {Doc: "the person took a grant back", Host: true},
+
+	"control.granted":  {Doc: "the technician took the controls", Host: true},
+	"control.released": {Doc: "the technician gave them back, or lost them", Host: true},
+	"input.summary":    {Doc: "how many keys and clicks were applied, never which", Host: true},
+	"display.changed":  {Doc: "number and size of the displays", Host: true},
+	"host.closed":      {Doc: "the host's own, signed end: its reason and its count of events"},
+
+	"ticket.created":      {Doc: "a ticket was made in the embedded desk"},
+	"ticket.closed":       {Doc: "a ticket was closed"},
+	"ticket.opened":       {Doc: "a ticket was opened again"},
+	"ticket.linked":       {Doc: "the session belongs to this ticket"},
+	"ticket.note_queued":  {Doc: "a note waits to be written to the ticket"},
+	"ticket.note_written": {Doc: "the note stands in the ticket"},
+	"ticket.note_failed":  {Doc: "the note could not be written and was given up"},
+
+	"auth.login":        {Doc: "somebody signed in"},
+	"auth.failed":       {Doc: "a sign-in was refused"},
+	"auth.logout":       {Doc: "somebody signed out, or was signed out"},
+	"auth.link_created": {Doc: "a one-time sign-in link was made"},
+	"auth.link_used":    {Doc: "a one-time sign-in link was used; the account is made"},
+
+	"log.viewed":       {Doc: "somebody read the log of a session"},
+	"log.gap":          {Doc: "events of the host are missing: its count and ours differ"},
+	"retention.purged": {Doc: "the keys of the session's personal parts were destroyed"},
+}
+
+// Types returns the names of all event types, sorted.
+func Types() []string { return slices.Sorted(maps.Keys(eventTypes)) }
+
+// Type returns what a name means; ok is false when there is no such type.
+func Type(name string) (t EventType, ok bool) {
+	t, ok = eventTypes[name]
+	return t, ok
+}

@@ -1,0 +1,341 @@
+package tickets
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+	"fmt"
+	"strings"
+	"time"
+
+	"github.com/oklog/ulid/v2"
+
+	"github.com/mainforte/mainforte/signaling/store"
+)
+
+// Local is the embedded desk: tickets and notes in the server's own store.
+type Local struct {
+	st  store.Store
+	now func() time.Time
+}
+
+var _ System = (*Local)(nil)
+
+// NewLocal returns the desk in st.
+func NewLocal(st store.Store) *Local { return &Local{st: st, now: time.Now} }
+
+// New is a ticket to be made.
+type New struct {
+	Subject   string // needed; cleaned, one line, 256 characters
+	Requester string // name as known to the desk; may be empty
+	Lang      string // "en" or "fr"
+}
+
+// State chooses tickets for a list.
+type State string
+
+// States of a list.
+const (
+	Open   State = "open"
+	Closed State = "closed"
+	All    State = "all"
+)
+
+// maxList bounds any list or search.
+const maxList = 200
+
+// Name implements System.
+func (l *Local) Name() string { return "local" }
+
+// Check implements System.
+func (l *Local) Check(ctx context.Context) error {
+	return transient(l.st.View(ctx, func(tx store.Tx) error {
+		var n int64
+		return tx.QueryRow("select value from counters where name = 'ticket'").Scan(&n)
+	}))
+}
+
+// Create makes an open ticket. ErrInvalid says what is wrong with n.
+func (l *Local) Create(ctx context.Context, n New) (t Ticket, err error) {
+	err = l.st.Update(ctx, func(tx store.Tx) error {
+		t, err = l.CreateTx(tx, n)
+		return err
+	})
+	return t, transient(err)
+}
+
+// CreateTx is Create within a transaction.
+func (l *Local) CreateTx(tx store.Tx, n New) (Ticket, error) {
+	now := l.now().UTC()
+	t := Ticket{
+		ID: ulid.Make().String(), Subject: line(n.Subject), Requester: line(n.Requester),
+		Lang: n.Lang, Open: true, Created: now, Updated: now,
+	}
+	switch {
+	case t.Subject == "":
+		return Ticket{}, fmt.Errorf("%w: a ticket needs a subject", ErrInvalid)
+	case t.Lang != "en" && t.Lang != "fr":
+		return Ticket{}, fmt.Errorf("%w: the language is en or fr", ErrInvalid)
+	}
+	if _, err := tx.Exec("update counters set value = value + 1 where name = 'ticket'"); err != nil {
+		return Ticket{}, err
+	}
+	var number int64
+	if err := tx.QueryRow("select value from counters where name = 'ticket'").Scan(&number); err != nil {
+		return Ticket{}, err
+	}
+	t.Number = fmt.Sprintf("MF-%d", number)
+	_, err := tx.Exec("insert into tickets (id, number, subject, requester, lang, is_open, search, created, updated) values (?, ?, ?, ?, ?, 1, ?, ?, ?)",
+		t.ID, t.Number, t.Subject, t.Requester, t.Lang, fold(t.Number+"\n"+t.Subject+"\n"+t.Requester), store.FormatTime(now), store.FormatTime(now))
+	return t, err
+}
+
+// columns of a ticket, in the order scan reads them.
+const columns = "t.id, t.number, t.subject, t.requester, t.lang, t.is_open, t.created, t.updated, (select count(*) from sessions s where s.ticket_id = t.id)"
+
+type scanner interface{ Scan(...any) error }
+
+func scan(row scanner) (t Ticket, err error) {
+	var open int64
+	var created, updated string
+	err = row.Scan(&t.ID, &t.Number, &t.Subject, &t.Requester, &t.Lang, &open, &created, &updated, &t.Sessions)
+	if errors.Is(err, sql.ErrNoRows) {
+		return Ticket{}, ErrNotFound
+	}
+	if err != nil {
+		return Ticket{}, err
+	}
+	t.Open = open == 1
+	if t.Created, err = store.ParseTime(created); err != nil {
+		return Ticket{}, err
+	}
+	t.Updated, err = store.ParseTime(updated)
+	return t, err
+}
+
+// Get implements System: by id.
+func (l *Local) Get(ctx context.Context, id string) (t Ticket, err error) {
+	err = l.st.View(ctx, func(tx store.Tx) error {
+		t, err = l.GetTx(tx, id)
+		return err
+	})
+	return t, transient(err)
+}
+
+// GetTx is Get within a transaction.
+func (l *Local) GetTx(tx store.Tx, id string) (Ticket, error) {
+	return scan(tx.QueryRow("select "+columns+" from tickets t where t.id = ?", id))
+}
+
+// Search implements System: open and closed tickets.
+func (l *Local) Search(ctx context.Context, query string, limit int) ([]Ticket, error) {
+	return l.List(ctx, All, query, limit)
+}
+
+// List returns tickets, the last touched first. Each word of the query must
+// stand in number, subject or requester; case and accents do not matter.
+func (l *Local) List(ctx context.Context, state State, query string, limit int) ([]Ticket, error) {
+	if limit <= 0 || limit > maxList {
+		limit = maxList
+	}
+	where, args := []string{"1 = 1"}, []any{}
+	switch state {
+	case Open:
+		where = append(where, "t.is_open = 1")
+	case Closed:
+		where = append(where, "t.is_open = 0")
+	case All:
+	default:
+		return nil, fmt.Errorf("%w: the state of a list is open, closed or all", ErrInvalid)
+	}
+	words := strings.Fields(fold(line(query)))
+	for _, w := range words[:min(len(words), 8)] {
+		where = append(where, `t.search like ? escape '\'`)
+		args = append(args, "%"+likeText.Replace(w)+"%")
+	}
+	var list []Ticket
+	err := l.st.View(ctx, func(tx store.Tx) error {
+		rows, err := tx.Query("select "+columns+" from tickets t where "+strings.Join(where, " and ")+" order by t.updated desc, t.id desc limit ?", append(args, limit)...)
+		if err != nil {
+			return err
+		}
+		for rows.Next() {
+			t, err := scan(rows)
+			if err != nil {
+				return err
+			}
+			list = append(list, t)
+		}
+		return rows.Err()
+	})
+	return list, transient(err)
+}
+
+var likeText = strings.NewReplacer(`\`, `\\`, `%`, `\%`, `_`, `\_`)
+
+// Close closes a ticket; closing a closed one changes nothing.
+func (l *Local) Close(ctx context.Context, id string) (Ticket, error) {
+	return l.setOpen(ctx, id, false)
+}
+
+// Open opens a ticket again.
+func (l *Local) Open(ctx context.Context, id string) (Ticket, error) { return l.setOpen(ctx, id, true) }
+
+func (l *Local) setOpen(ctx context.Context, id string, open bool) (t Ticket, err error) {
+	err = l.st.Update(ctx, func(tx store.Tx) error {
+		t, _, err = l.SetOpenTx(tx, id, open)
+		return err
+	})
+	return t, transient(err)
+}
+
+// SetOpenTx opens or closes within a transaction. changed is false when the
+// ticket already was so.
+func (l *Local) SetOpenTx(tx store.Tx, id string, open bool) (t Ticket, changed bool, err error) {
+	t, err = l.GetTx(tx, id)
+	if err != nil || t.Open == open {
+		return t, false, err
+	}
+	t.Open, t.Updated = open, l.now().UTC()
+	_, err = tx.Exec("update tickets set is_open = ?, updated = ? where id = ?", flag(open), store.FormatTime(t.Updated), id)
+	return t, true, err
+}
+
+func flag(b bool) int64 {
+	if b {
+		return 1
+	}
+	return 0
+}
+
+// Written is a note as it stands in the desk.
+type Written struct {
+	ID      string
+	Created time.Time
+	Note
+}
+
+// AddNote adds a note by hand; ErrClosed in a closed ticket. Its Key is ignored.
+func (l *Local) AddNote(ctx context.Context, ticket string, n Note) (w Written, err error) {
+	err = l.st.Update(ctx, func(tx store.Tx) error {
+		w, err = l.AddNoteTx(tx, ticket, n)
+		return err
+	})
+	return w, transient(err)
+}
+
+// AddNoteTx is AddNote within a transaction.
+func (l *Local) AddNoteTx(tx store.Tx, ticket string, n Note) (Written, error) {
+	t, err := l.GetTx(tx, ticket)
+	if err != nil {
+		return Written{}, err
+	}
+	if !t.Open {
+		return Written{}, fmt.Errorf("%w: %s", ErrClosed, t.Number)
+	}
+	n.Key = ""
+	return l.insert(tx, ticket, n)
+}
+
+func (l *Local) insert(tx store.Tx, ticket string, n Note) (Written, error) {
+	n.Author = line(n.Author)
+	var err error
+	if n.Text, err = prose(n.Text); err != nil {
+		return Written{}, err
+	}
+	if n.Text == "" {
+		return Written{}, fmt.Errorf("%w: the note is empty", ErrInvalid)
+	}
+	if n.Lang != "" && n.Lang != "en" && n.Lang != "fr" {
+		return Written{}, fmt.Errorf("%w: the language is en or fr", ErrInvalid)
+	}
+	var key any
+	if n.Key != "" {
+		key = n.Key
+	}
+	w := Written{ID: ulid.Make().String(), Created: l.now().UTC(), Note: n}
+	if _, err := tx.Exec("insert into ticket_notes (id, ticket_id, note_key, author, lang, body, is_public, created) values (?, ?, ?, ?, ?, ?, ?, ?)",
+		w.ID, ticket, key, n.Author, n.Lang, n.Text, flag(n.Public), store.FormatTime(w.Created)); err != nil {
+		return Written{}, err
+	}
+	_, err = tx.Exec("update tickets set updated = ? where id = ?", store.FormatTime(w.Created), ticket)
+	return w, err
+}
+
+// maxNotes bounds what Notes returns.
+const maxNotes = 1000
+
+// Notes returns a ticket's notes, the oldest first, at most 1,000.
+func (l *Local) Notes(ctx context.Context, ticket string) (list []Written, err error) {
+	err = l.st.View(ctx, func(tx store.Tx) error {
+		if _, err := l.GetTx(tx, ticket); err != nil {
+			return err
+		}
+		rows, err := tx.Query("select id, coalesce(note_key, ''), author, lang, body, is_public, created from ticket_notes where ticket_id = ? order by id limit ?", ticket, maxNotes)
+		if err != nil {
+			return err
+		}
+		for rows.Next() {
+			var w Written
+			var public int64
+			var created string
+			if err := rows.Scan(&w.ID, &w.Key, &w.Author, &w.Lang, &w.Text, &public, &created); err != nil {
+				return err
+			}
+			w.Public = public == 1
+			if w.Created, err = store.ParseTime(created); err != nil {
+				return err
+			}
+			list = append(list, w)
+		}
+		return rows.Err()
+	})
+	return list, transient(err)
+}
+
+// Find implements System.
+func (l *Local) Find(ctx context.Context, ticket, key string) (id string, ok bool, err error) {
+	err = l.st.View(ctx, func(tx store.Tx) error {
+		id, ok, err = find(tx, ticket, key)
+		return err
+	})
+	return id, ok, transient(err)
+}
+
+func find(tx store.Tx, ticket, key string) (id string, ok bool, err error) {
+	err = tx.QueryRow("select id from ticket_notes where note_key = ? and ticket_id = ?", key, ticket).Scan(&id)
+	if errors.Is(err, sql.ErrNoRows) {
+		return "", false, nil
+	}
+	return id, err == nil, err
+}
+
+// Append implements System. A note with a key is also taken by a closed ticket:
+// it says what happened while the ticket was open. A key that stands already
+// answers with the note that has it.
+func (l *Local) Append(ctx context.Context, ticket string, n Note) (id string, err error) {
+	if n.Key == "" {
+		return "", fmt.Errorf("%w: a note of a session has a key", ErrInvalid)
+	}
+	err = l.st.Update(ctx, func(tx store.Tx) error {
+		if _, err := l.GetTx(tx, ticket); err != nil {
+			return err
+		}
+		var ok bool
+		if id, ok, err = find(tx, ticket, n.Key); err != nil || ok {
+			return err
+		}
+		w, err := l.insert(tx, ticket, n)
+		id = w.ID
+		return err
+	})
+	return id, transient(err)
+}
+
+// transient gives the store's trouble the name that the outbox knows.
+func transient(err error) error {
+	if errors.Is(err, store.ErrUnavailable) {
+		return fmt.Errorf("%w: %w", ErrTransient, err)
+	}
+	return err
+}
