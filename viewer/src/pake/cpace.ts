@@ -22,35 +22,22 @@ const dsi = "CPaceRistretto255";
 const hashBlockSize = 128;
 
 const wrongCode = (): WireError =>
-  new WireError(
-    Reason.WRONG_CODE,
-    "the secret is wrong, or somebody is in the middle",
-  );
+  new WireError(Reason.WRONG_CODE, "the secret is wrong, or somebody is in the middle");
 const badPeer = (): WireError =>
   new WireError(Reason.PROTOCOL, "the other side does not follow the protocol");
-const used = (): WireError =>
-  new WireError(Reason.INTERNAL, "this guess was already made");
+const used = (): WireError => new WireError(Reason.INTERNAL, "this guess was already made");
 
 /** The draft's calculate_generator. */
-export function generator(
-  prs: Uint8Array,
-  ci: Uint8Array,
-  sid: Uint8Array,
-): Point {
-  const pad = Math.max(
-    0,
-    hashBlockSize - 1 - lv(prs).length - lv(utf8(dsi)).length,
-  );
-  return ristretto255_hasher.deriveToCurve(
-    sha512(lv(utf8(dsi), prs, new Uint8Array(pad), ci, sid)),
-  );
+export function generator(prs: Uint8Array, ci: Uint8Array, sid: Uint8Array): Point {
+  const pad = Math.max(0, hashBlockSize - 1 - lv(prs).length - lv(utf8(dsi)).length);
+  const { deriveToCurve } = ristretto255_hasher;
+  if (deriveToCurve === undefined) throw new Error("@noble/curves without RFC 9496 element derivation");
+  return deriveToCurve(sha512(lv(utf8(dsi), prs, new Uint8Array(pad), ci, sid)));
 }
 
 /** A scalar from 64 uniform bytes, or the draft's little-endian encoding of one. */
 export function scalar(bytes: Uint8Array): bigint {
-  return (
-    bytes.reduceRight((n, b) => (n << 8n) | BigInt(b), 0n) % Point.Fn.ORDER
-  );
+  return bytes.reduceRight((n, b) => (n << 8n) | BigInt(b), 0n) % Point.Fn.ORDER;
 }
 
 /** What a run ends with: the key, and both sides' tags. */
@@ -89,9 +76,7 @@ export class Run {
     const mine = lv(this.share, this.ad);
     const theirs = lv(share, ad);
     const transcript = initiator ? concat(mine, theirs) : concat(theirs, mine);
-    const isk = sha512(
-      concat(lv(utf8(`${dsi}_ISK`), this.sid, k.toBytes()), transcript),
-    );
+    const isk = sha512(concat(lv(utf8(`${dsi}_ISK`), this.sid, k.toBytes()), transcript));
     const key = sha512(concat(utf8("CPaceMac"), this.sid, isk));
     return {
       isk,
@@ -129,25 +114,13 @@ export class ViewerPake {
   }
 
   /** server is Welcome.public_host, secret the last six digits of the code. */
-  static start(
-    secret: string,
-    server: string,
-    nameplate: string,
-    random: Random = systemRandom,
-  ): ViewerPake {
-    if (
-      !/^\d{6}$/.test(secret) ||
-      !/^\d{3,9}$/.test(nameplate) ||
-      server === "" ||
-      server.includes("|")
-    ) {
+  static start(secret: string, server: string, nameplate: string, random: Random = systemRandom): ViewerPake {
+    if (!/^\d{6}$/.test(secret) || !/^\d{3,9}$/.test(nameplate) || server === "" || server.includes("|")) {
       throw new WireError(Reason.INTERNAL, "not the parameters of a pairing");
     }
     const sid = random(sidSize);
     const ci = utf8(`${protocol}|viewer|host|${server}|${nameplate}`);
-    return new ViewerPake(
-      new Run(scalar(random(64)), utf8(secret), ci, sid, viewerAD()),
-    );
+    return new ViewerPake(new Run(scalar(random(64)), utf8(secret), ci, sid, viewerAD()));
   }
 
   /** Claim.sid, Claim.share and Claim.ad. */
@@ -167,11 +140,7 @@ export class ViewerPake {
    * ClaimVerdict and nothing else), protocol for a share or role that no
    * honest host sends. A second call throws INTERNAL.
    */
-  finish(
-    hostShare: Uint8Array,
-    hostAD: Uint8Array,
-    hostTag: Uint8Array,
-  ): { keys: Keys; tag: Uint8Array } {
+  finish(hostShare: Uint8Array, hostAD: Uint8Array, hostTag: Uint8Array): { keys: Keys; tag: Uint8Array } {
     const hostKey = parseHostAD(hostAD);
     // C20: not the host's role and one key.
     if (hostKey === null) {

@@ -15,12 +15,8 @@ export type Role = (typeof Role)[keyof typeof Role];
 const gcmOverhead = 16;
 
 const tampered = (): WireError =>
-  new WireError(
-    Reason.TAMPERED,
-    "a sealed message was changed, repeated or left out",
-  );
-const oldEpoch = (): WireError =>
-  new WireError(Reason.OLD_EPOCH, "sealed for another attach");
+  new WireError(Reason.TAMPERED, "a sealed message was changed, repeated or left out");
+const oldEpoch = (): WireError => new WireError(Reason.OLD_EPOCH, "sealed for another attach");
 
 /** One side's half of an attach, Attach.nonce. */
 export function newNonce(): Uint8Array<ArrayBuffer> {
@@ -47,24 +43,15 @@ export class Keys {
    * Derives the keys of an epoch. The first is 1 and each is exactly one
    * higher, else it throws OLD_EPOCH.
    */
-  async attach(
-    epoch: number,
-    viewerNonce: Uint8Array,
-    hostNonce: Uint8Array,
-  ): Promise<Link> {
-    if (this.#isk === null)
-      throw new WireError(Reason.INTERNAL, "the keys were wiped");
+  async attach(epoch: number, viewerNonce: Uint8Array, hostNonce: Uint8Array): Promise<Link> {
+    if (this.#isk === null) throw new WireError(Reason.INTERNAL, "the keys were wiped");
     if (viewerNonce.length !== nonceSize || hostNonce.length !== nonceSize) {
       throw new WireError(Reason.PROTOCOL, "a nonce of another length");
     }
     // C22: exactly one higher.
     if (epoch !== this.#epoch + 1) throw oldEpoch();
     this.#epoch = epoch;
-    return newLink(
-      await attachKeys(this.#isk, epoch, viewerNonce, hostNonce),
-      epoch,
-      this.#role,
-    );
+    return newLink(await attachKeys(this.#isk, epoch, viewerNonce, hostNonce), epoch, this.#role);
   }
 
   /** Forgets the key; no attach is possible any more. Links live on. */
@@ -81,15 +68,8 @@ export async function attachKeys(
   viewerNonce: Uint8Array,
   hostNonce: Uint8Array,
 ): Promise<Uint8Array<ArrayBuffer>> {
-  const info = concat(
-    utf8(`${protocol} attach`),
-    uint32(epoch),
-    viewerNonce,
-    hostNonce,
-  );
-  const key = await crypto.subtle.importKey("raw", isk, "HKDF", false, [
-    "deriveBits",
-  ]);
+  const info = concat(utf8(`${protocol} attach`), uint32(epoch), viewerNonce, hostNonce);
+  const key = await crypto.subtle.importKey("raw", isk, "HKDF", false, ["deriveBits"]);
   const params = {
     name: "HKDF",
     hash: "SHA-512",
@@ -99,19 +79,9 @@ export async function attachKeys(
   return new Uint8Array(await crypto.subtle.deriveBits(params, key, 96 * 8));
 }
 
-async function newLink(
-  okm: Uint8Array<ArrayBuffer>,
-  epoch: number,
-  role: Role,
-): Promise<Link> {
+async function newLink(okm: Uint8Array<ArrayBuffer>, epoch: number, role: Role): Promise<Link> {
   const aes = (at: number) =>
-    crypto.subtle.importKey(
-      "raw",
-      okm.subarray(at, at + 32),
-      "AES-GCM",
-      false,
-      ["encrypt", "decrypt"],
-    );
+    crypto.subtle.importKey("raw", okm.subarray(at, at + 32), "AES-GCM", false, ["encrypt", "decrypt"]);
   const mac = { name: "HMAC", hash: "SHA-256" };
   const [toHost, toViewer, certificates] = await Promise.all([
     aes(0),
@@ -133,11 +103,7 @@ interface Direction {
 }
 
 function aad(sender: Role, epoch: number): Uint8Array<ArrayBuffer> {
-  return concat(
-    utf8(`${protocol} sealed`),
-    Uint8Array.of(sender),
-    uint32(epoch),
-  );
+  return concat(utf8(`${protocol} sealed`), Uint8Array.of(sender), uint32(epoch));
 }
 
 function uint32(n: number): Uint8Array<ArrayBuffer> {
@@ -174,11 +140,7 @@ export class Link {
   seal(body: Uint8Array<ArrayBuffer>): Promise<Sealed> {
     const counter = this.#sent++;
     const result = this.#sealing.then(async () => {
-      const box = await crypto.subtle.encrypt(
-        gcm(this.out, counter),
-        this.out.key,
-        body,
-      );
+      const box = await crypto.subtle.encrypt(gcm(this.out, counter), this.out.key, body);
       return create(SealedSchema, {
         epoch: this.epoch,
         counter,
@@ -201,19 +163,14 @@ export class Link {
 
   async #open(sealed: Sealed): Promise<Uint8Array<ArrayBuffer>> {
     if (this.#broken !== null) throw this.#broken;
-    if (sealed.box.length > maxSealed + gcmOverhead)
-      throw this.#break(tooLarge());
+    if (sealed.box.length > maxSealed + gcmOverhead) throw this.#break(tooLarge());
     // C22: sealed for another attach.
     if (sealed.epoch !== this.epoch) throw this.#break(oldEpoch());
     // C23: repeated, or one is missing.
     if (sealed.counter !== this.#received) throw this.#break(tampered());
     const box = Uint8Array.from(sealed.box);
     try {
-      const body = await crypto.subtle.decrypt(
-        gcm(this.into, this.#received),
-        this.into.key,
-        box,
-      );
+      const body = await crypto.subtle.decrypt(gcm(this.into, this.#received), this.into.key, box);
       this.#received++;
       return new Uint8Array(body);
     } catch {
@@ -231,29 +188,13 @@ export class Link {
    * CertificateProof.mac of a role, over the SHA-256 of both DTLS certificates
    * in use. A browser gives its own only as a fingerprint: `parseFingerprint`.
    */
-  async proof(
-    role: Role,
-    viewerCert: Uint8Array,
-    hostCert: Uint8Array,
-  ): Promise<Uint8Array<ArrayBuffer>> {
-    const message = concat(
-      utf8(`${protocol} certificates`),
-      Uint8Array.of(role),
-      viewerCert,
-      hostCert,
-    );
-    return new Uint8Array(
-      await crypto.subtle.sign("HMAC", this.certificates, message),
-    );
+  async proof(role: Role, viewerCert: Uint8Array, hostCert: Uint8Array): Promise<Uint8Array<ArrayBuffer>> {
+    const message = concat(utf8(`${protocol} certificates`), Uint8Array.of(role), viewerCert, hostCert);
+    return new Uint8Array(await crypto.subtle.sign("HMAC", this.certificates, message));
   }
 
   /** Rejects with CERTIFICATE_MISMATCH unless mac is the other side's proof over what is seen here. */
-  async checkProof(
-    role: Role,
-    mac: Uint8Array,
-    viewerCert: Uint8Array,
-    hostCert: Uint8Array,
-  ): Promise<void> {
+  async checkProof(role: Role, mac: Uint8Array, viewerCert: Uint8Array, hostCert: Uint8Array): Promise<void> {
     // C25: not the certificates in use.
     if (!equal(mac, await this.proof(role, viewerCert, hostCert))) {
       throw new WireError(
@@ -272,9 +213,7 @@ export async function certificateHash(
 }
 
 /** The 32 bytes of a SHA-256 fingerprint ("AB:CD:…"), as getFingerprints gives it, or null. */
-export function parseFingerprint(
-  value: string,
-): Uint8Array<ArrayBuffer> | null {
+export function parseFingerprint(value: string): Uint8Array<ArrayBuffer> | null {
   if (!/^[0-9a-f]{2}(?::[0-9a-f]{2}){31}$/i.test(value)) return null;
   return Uint8Array.from(value.split(":"), (hex) => parseInt(hex, 16));
 }

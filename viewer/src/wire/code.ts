@@ -18,8 +18,7 @@ export interface Code {
 
 const decimalDigit = /^\p{Nd}$/u;
 // White space of a paste, dashes by category and by use, dots.
-const separator =
-  /^[\t\n\v\f\r\p{Zs}\p{Pd}\u00AD\u2212.\u00B7\u2022\u2027\u2219\u22C5\u3002\u30FB]$/u;
+const separator = /^[\t\n\v\f\r\p{Zs}\p{Pd}\u00AD\u2212.\u00B7\u2022\u2027\u2219\u22C5\u3002\u30FB]$/u;
 
 /**
  * Splits a code as it is typed: digits of any script, with spaces, dashes and
@@ -27,8 +26,7 @@ const separator =
  * 15 digits, throws MALFORMED_CODE: no try is spent on a slip.
  */
 export function parseCode(typed: string): Code {
-  const digits =
-    typed.length > maxTyped ? null : digitsOf(typed.normalize("NFKC"));
+  const digits = typed.length > maxTyped ? null : digitsOf(typed.normalize("NFKC"));
   const n = (digits?.length ?? 0) - secretDigits;
   if (digits === null || n < minNameplateDigits || n > maxNameplateDigits) {
     throw new WireError(Reason.MALFORMED_CODE, "that is not a code");

@@ -24,10 +24,7 @@ export function decode<D extends DescMessage>(
 ): MessageShape<D> {
   if (bytes.byteLength > limit) throw tooLarge();
   try {
-    return fromBinary(
-      schema,
-      bytes instanceof Uint8Array ? bytes : new Uint8Array(bytes),
-    );
+    return fromBinary(schema, bytes instanceof Uint8Array ? bytes : new Uint8Array(bytes));
   } catch (cause) {
     throw malformed(cause);
   }
@@ -61,29 +58,22 @@ export function known(m: Envelope): boolean {
 }
 
 /** The highest version that both sides speak, or throws. */
-export function negotiate(
-  hello: Pick<Hello, "minVersion" | "maxVersion">,
-): number {
+export function negotiate(hello: Pick<Hello, "minVersion" | "maxVersion">): number {
   const { minVersion: lo, maxVersion: hi } = hello;
   if (lo === 0 || lo > hi) throw malformed();
-  if (lo > version || hi < minVersion)
-    throw new WireError(Reason.VERSION, "no protocol version in common");
+  if (lo > version || hi < minVersion) throw new WireError(Reason.VERSION, "no protocol version in common");
   return Math.min(hi, version);
 }
 
 /** A reason as it stands in locale keys: WRONG_CODE. An unknown number is its digits. */
 export function reasonName(reason: Reason): string {
-  return (
-    (Reason as Record<number, string | undefined>)[reason] ?? String(reason)
-  );
+  return (Reason as Record<number, string | undefined>)[reason] ?? String(reason);
 }
 
 const spaces = /[\s\p{Z}\u0085]+/gu;
 // Control, format (bidirectional, zero-width), private and surrogate code
 // points, and letters and symbols that show nothing.
-// eslint-disable-next-line no-misleading-character-class -- combining joiners are meant one by one
-const unseen =
-  /[\p{Cc}\p{Cf}\p{Co}\u034F\u115F\u1160\u17B4\u17B5\u2800\u3164\uFFA0]/gu;
+const unseen = /\p{Cc}|\p{Cf}|\p{Co}|[\u115F\u1160\u2800\u3164\uFFA0]|\u034F|\u17B4|\u17B5/gu;
 const marks = /(\p{M}{8})\p{M}+/gu;
 
 /**
@@ -97,10 +87,7 @@ export function clean(text: string): string {
     .replace(unseen, "")
     .replace(/ +/g, " ")
     .trim();
-  const out = visible
-    .replace(marks, "$1")
-    .normalize("NFC")
-    .replace(marks, "$1");
+  const out = visible.replace(marks, "$1").normalize("NFC").replace(marks, "$1");
   return Array.from(out).slice(0, nameLimit).join("").trimEnd();
 }
 

@@ -13,12 +13,10 @@ export class WireError extends Error {
   }
 }
 
-export const tooLarge = (): WireError =>
-  new WireError(Reason.TOO_LARGE, "message too large");
+export const tooLarge = (): WireError => new WireError(Reason.TOO_LARGE, "message too large");
 export const malformed = (cause?: unknown): WireError =>
   new WireError(Reason.PROTOCOL, "malformed message", { cause });
-export const unknownMessage = (): WireError =>
-  new WireError(Reason.UNKNOWN_MESSAGE, "unknown message");
+export const unknownMessage = (): WireError => new WireError(Reason.UNKNOWN_MESSAGE, "unknown message");
 
 /** What the other side is told about an error: INTERNAL unless it says more. */
 export function reasonOf(error: unknown): Reason {

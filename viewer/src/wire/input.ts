@@ -78,11 +78,7 @@ motionView.setUint8(0, InputKind.motion);
  * Motion runs a hundred times a second, so it allocates nothing: the message is
  * the same array each time, valid until the next call. Send it at once.
  */
-export function encodeMotion(
-  seq: number,
-  x: number,
-  y: number,
-): Uint8Array<ArrayBuffer> {
+export function encodeMotion(seq: number, x: number, y: number): Uint8Array<ArrayBuffer> {
   motionView.setUint32(4, within("seq", seq, 1, 0xffffffff), true);
   motionView.setUint16(8, within("x", x, 0, 0xffff), true);
   motionView.setUint16(10, within("y", y, 0, 0xffff), true);
@@ -105,11 +101,7 @@ export function encodeWheel(e: WheelInput): Uint8Array<ArrayBuffer> {
 
 export function encodeKey(e: KeyInput): Uint8Array<ArrayBuffer> {
   const text = wellFormed(e.key, 0, maxKeyText);
-  const view = message(
-    InputKind.key,
-    14 + text.length,
-    within("seq", e.seq, 1, 0xffffffff),
-  );
+  const view = message(InputKind.key, 14 + text.length, within("seq", e.seq, 1, 0xffffffff));
   view.setUint16(8, within("usage", e.usage, minUsage, maxUsage), true);
   view.setUint8(10, e.down ? 1 : 0);
   view.setUint8(11, within("modifiers", e.modifiers, 0, 31));
@@ -123,11 +115,7 @@ export function encodeKey(e: KeyInput): Uint8Array<ArrayBuffer> {
 /** text is 1 to maxInputText bytes of UTF-8. */
 export function encodeText(seq: number, text: string): Uint8Array<ArrayBuffer> {
   const bytes = wellFormed(text, 1, maxInputText);
-  const view = message(
-    InputKind.text,
-    10 + bytes.length,
-    within("seq", seq, 1, 0xffffffff),
-  );
+  const view = message(InputKind.text, 10 + bytes.length, within("seq", seq, 1, 0xffffffff));
   view.setUint16(8, bytes.length, true);
   const out = new Uint8Array(view.buffer);
   out.set(bytes, 10);
@@ -136,9 +124,7 @@ export function encodeText(seq: number, text: string): Uint8Array<ArrayBuffer> {
 
 /** Everything that is down goes up. */
 export function encodeRelease(seq: number): Uint8Array<ArrayBuffer> {
-  return new Uint8Array(
-    message(InputKind.release, 8, within("seq", seq, 1, 0xffffffff)).buffer,
-  );
+  return new Uint8Array(message(InputKind.release, 8, within("seq", seq, 1, 0xffffffff)).buffer);
 }
 
 /** Something is still held down. */
@@ -163,31 +149,19 @@ export function parseAck(bytes: Uint8Array | ArrayBuffer): number | undefined {
     if (flags & flagOptional) return undefined;
     throw unknownMessage();
   }
-  if (
-    view.byteLength !== 8 ||
-    (flags & ~flagOptional) !== 0 ||
-    view.getUint16(2, true) !== 0
-  )
+  if (view.byteLength !== 8 || (flags & ~flagOptional) !== 0 || view.getUint16(2, true) !== 0)
     throw malformed();
   return view.getUint32(4, true);
 }
 
-function message(
-  kind: number,
-  size: number,
-  seq: number,
-): DataView<ArrayBuffer> {
+function message(kind: number, size: number, seq: number): DataView<ArrayBuffer> {
   const view = new DataView(new ArrayBuffer(size));
   view.setUint8(0, kind);
   view.setUint32(4, seq, true);
   return view;
 }
 
-function placed(
-  kind: number,
-  size: number,
-  e: ButtonInput | WheelInput,
-): DataView<ArrayBuffer> {
+function placed(kind: number, size: number, e: ButtonInput | WheelInput): DataView<ArrayBuffer> {
   const view = message(kind, size, within("seq", e.seq, 1, 0xffffffff));
   view.setUint32(8, within("motion", e.motion, 0, 0xffffffff), true);
   view.setUint16(12, within("x", e.x, 0, 0xffff), true);
@@ -195,12 +169,7 @@ function placed(
   return view;
 }
 
-function within(
-  field: string,
-  value: number,
-  min: number,
-  max: number,
-): number {
+function within(field: string, value: number, min: number, max: number): number {
   if (Number.isInteger(value) && value >= min && value <= max) return value;
   throw new RangeError(`input event: ${field} is not in ${min} to ${max}`);
 }
@@ -210,9 +179,7 @@ const encoder = new TextEncoder();
 function wellFormed(text: string, min: number, max: number): Uint8Array {
   const bytes = encoder.encode(text);
   if (/\p{Cs}/u.test(text) || bytes.length < min || bytes.length > max) {
-    throw new RangeError(
-      "input event: the text is too long, empty or not well formed",
-    );
+    throw new RangeError("input event: the text is too long, empty or not well formed");
   }
   return bytes;
 }

@@ -2,12 +2,7 @@
 // internal/wire/picture.go. What the zstd stream holds is the decoder's.
 
 import { malformed, tooLarge, unknownMessage } from "./errors";
-import {
-  flagOptional,
-  maxPictureSide,
-  maxTileMessage,
-  version,
-} from "./limits";
+import { flagOptional, maxPictureSide, maxTileMessage, version } from "./limits";
 
 const flagLast = 0x01;
 const kindStart = 1;
@@ -76,13 +71,7 @@ export function parsePicture(message: ArrayBuffer): Start | Piece | undefined {
   const width = view.getUint16(8, true);
   const height = view.getUint16(10, true);
   const windowLog = view.getUint8(13);
-  if (
-    width < 1 ||
-    width > maxPictureSide ||
-    height < 1 ||
-    height > maxPictureSide
-  )
-    throw malformed();
+  if (width < 1 || width > maxPictureSide || height < 1 || height > maxPictureSide) throw malformed();
   if (windowLog < minWindowLog || windowLog > maxWindowLog) throw malformed();
   return { kind: "start", generation: number, width, height, windowLog };
 }
