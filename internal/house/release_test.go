@@ -1,0 +1,24 @@
+//go:build release
+
+package house
+
+import (
+	"testing"
+
+	"github.com/mainforte/mainforte/host/ui"
+	"github.com/mainforte/mainforte/viewer"
+	"github.com/mainforte/mainforte/web"
+)
+
+// TestReleaseHoldsNoPlaceholder: a release that shows "not built" is none.
+func TestReleaseHoldsNoPlaceholder(t *testing.T) {
+	if !viewer.Built() {
+		t.Error("the viewer is a placeholder")
+	}
+	if !web.Built() {
+		t.Error("the pages are placeholders")
+	}
+	if !ui.WindowBuilt() {
+		t.Error("the host's window is a placeholder")
+	}
+}
