@@ -1,0 +1,475 @@
+// Package identity knows who signs in and what each role may do.
+//
+// A [Directory] holds users, their sign-ins and the one-time links that make
+// accounts. There is no default password and no way to sign up: the first
+// administrator comes in by a link that the server prints once while there is no
+// user at all ([Directory.SetupLink]); everybody else by a link that an
+// administrator makes ([Directory.Link]).
+//
+// Passwords are argon2id. Sign-ins and links are 256 random bits in the hands of
+// their owner; the database holds only their SHA-256, so that a stolen copy
+// signs nobody in. Every attempt is limited for its account and address before
+// any expensive work is done, and a name that does not exist costs the same work
+// as one that does.
+//
+// [Authorize] is the whole of what roles may do: one table, deny by default.
+package identity
+
+import (
+	"context"
+	"crypto/rand"
+	"crypto/sha256"
+	"database/sql"
+	"encoding/base64"
+	"errors"
+	"fmt"
+	"net/netip"
+	"time"
+
+	"github.com/oklog/ulid/v2"
+	"golang.org/x/text/cases"
+	"golang.org/x/text/unicode/norm"
+
+	"github.com/mainforte/mainforte/internal/wire"
+	"github.com/mainforte/mainforte/signaling/audit"
+	"github.com/mainforte/mainforte/signaling/limit"
+	"github.com/mainforte/mainforte/signaling/store"
+)
+
+// Errors that callers branch on.
+var (
+	ErrNotSignedIn  = errors.New("identity: not signed in")
+	ErrNotAllowed   = errors.New("identity: the role may not do this")
+	ErrWrong        = errors.New("identity: name or password is wrong")
+	ErrLimited      = errors.New("identity: too many attempts")
+	ErrNoLink       = errors.New("identity: no such link, or it was used, or it is too old")
+	ErrNameTaken    = errors.New("identity: the name is taken")
+	ErrBadName      = errors.New("identity: the name is empty or too long")
+	ErrWeakPassword = errors.New("identity: the password is too short, too long, or the name itself")
+)
+
+// Methods of signing in, as the person on the host reads them.
+const (
+	ByPassword = "password"
+	ByLink     = "link"
+)
+
+// User is somebody who signs in. Name is hostile text.
+type User struct {
+	ID   string // ULID
+	Name string
+	Role Role
+	Lang string // "en", "fr" or empty
+}
+
+// SignIn is one browser of one user.
+type SignIn struct {
+	ID      string // opaque; not the token
+	User    User
+	Method  string
+	At      time.Time
+	Expires time.Time // the absolute end
+}
+
+// Log is the part of the audit log that identity writes to.
+type Log interface {
+	AppendTx(tx store.Tx, events ...audit.Event) (first int64, err error)
+}
+
+// Config of a Directory. Store and Log are required; the rest has defaults.
+type Config struct {
+	Store store.Store
+	Log   Log
+	Now   func() time.Time
+	Cost  Cost
+	// Ended is told the ids of sign-ins that ended before their time.
+	Ended func(ids []string)
+
+	Idle     time.Duration // a sign-in unused for so long ends; default 30 min
+	Absolute time.Duration // and none lives longer; default 12 h
+
+	PerAccount limit.Every // failures of one account from one address; default 5 in 10 min
+	AllAccount limit.Every // failures of one account from anywhere; default 60 in 1 h
+	PerAddress limit.Every // failures of one address; default 30 in 10 min
+}
+
+// Directory of users. Safe for concurrent use.
+type Directory struct {
+	cfg  Config
+	hash *hasher
+
+	pair, account, address *limit.Keyed
+}
+
+// limitedKeys bounds the memory of each limiter: a few megabytes.
+const limitedKeys = 20_000
+
+// New makes a Directory on the tables of store.
+func New(cfg Config) (*Directory, error) {
+	if cfg.Now == nil {
+		cfg.Now = time.Now
+	}
+	if cfg.Cost == (Cost{}) {
+		cfg.Cost = DefaultCost
+	}
+	if cfg.Ended == nil {
+		cfg.Ended = func([]string) {}
+	}
+	def := func(d *time.Duration, v time.Duration) {
+		if *d == 0 {
+			*d = v
+		}
+	}
+	def(&cfg.Idle, 30*time.Minute)
+	def(&cfg.Absolute, 12*time.Hour)
+	lim := func(e *limit.Every, n int, in time.Duration) {
+		if e.In == 0 {
+			*e = limit.Every{N: n, In: in}
+		}
+	}
+	lim(&cfg.PerAccount, 5, 10*time.Minute)
+	lim(&cfg.AllAccount, 60, time.Hour)
+	lim(&cfg.PerAddress, 30, 10*time.Minute)
+	h, err := newHasher(cfg.Cost)
+	if err != nil {
+		return nil, err
+	}
+	return &Directory{
+		cfg:     cfg,
+		hash:    h,
+		pair:    limit.New(cfg.PerAccount, limitedKeys),
+		account: limit.New(cfg.AllAccount, limitedKeys),
+		address: limit.New(cfg.PerAddress, limitedKeys),
+	}, nil
+}
+
+// SignIn checks a password and makes a sign-in; token goes into the cookie.
+// Errors: ErrLimited, ErrWrong (also for a name that does not exist), or one of
+// the store.
+func (d *Directory) SignIn(ctx context.Context, name, password string, from netip.Addr) (token string, in SignIn, err error) {
+	now := d.cfg.Now()
+	key := nameKey(name)
+	refund, ok := d.take(key, from, now)
+	if !ok {
+		return "", SignIn{}, ErrLimited
+	}
+	var (
+		user    User
+		phc     = d.hash.dummy
+		known   bool
+		retired bool
+	)
+	err = d.cfg.Store.View(ctx, func(tx store.Tx) error {
+		var off sql.NullString
+		err := tx.QueryRow(`select id, name, role, lang, password_hash, disabled from users where name_key = ?`, key).
+			Scan(&user.ID, &user.Name, &user.Role, &user.Lang, &phc, &off)
+		if errors.Is(err, sql.ErrNoRows) {
+			return nil
+		}
+		known, retired = err == nil, off.Valid
+		return err
+	})
+	if err != nil {
+		refund()
+		return "", SignIn{}, fmt.Errorf("identity: %w", err)
+	}
+	if len(password) > maxPassword {
+		password = "" // not worth hashing; it matches nobody's, who has at least minPassword
+	}
+	right, stale, err := d.hash.verify(ctx, password, phc)
+	if err != nil {
+		refund()
+		return "", SignIn{}, fmt.Errorf("identity: %w", err)
+	}
+	if !right || !known || retired {
+		return "", SignIn{}, d.failed(ctx, user, known, from)
+	}
+	if stale {
+		if phc, err = d.hash.hash(ctx, password); err != nil {
+			refund()
+			return "", SignIn{}, fmt.Errorf("identity: %w", err)
+		}
+	}
+	err = d.cfg.Store.Update(ctx, func(tx store.Tx) error {
+		if stale {
+			if _, err := tx.Exec(`update users set password_hash = ? where id = ?`, phc, user.ID); err != nil {
+				return err
+			}
+		}
+		token, in, err = d.open(tx, user, ByPassword, from, now)
+		return err
+	})
+	if err != nil {
+		refund()
+		return "", SignIn{}, fmt.Errorf("identity: %w", err)
+	}
+	refund()
+	return token, in, nil
+}
+
+// take uses one attempt of each limiter, or none.
+func (d *Directory) take(key string, from netip.Addr, now time.Time) (refund func(), ok bool) {
+	addr := limit.AddressKey(from)
+	taken := []func(){}
+	refund = func() {
+		for _, f := range taken {
+			f()
+		}
+	}
+	for _, l := range []struct {
+		k   *limit.Keyed
+		key string
+	}{{d.pair, key + "\x00" + addr}, {d.account, key}, {d.address, addr}} {
+		if !l.k.Take(l.key, now) {
+			refund()
+			return nil, false
+		}
+		taken = append(taken, func() { l.k.Refund(l.key, now) })
+	}
+	return refund, true
+}
+
+// failed logs a failed sign-in and returns ErrWrong. The typed name is never
+// logged: people type passwords into that field.
+func (d *Directory) failed(ctx context.Context, user User, known bool, from netip.Addr) error {
+	e := audit.Event{
+		Type: "auth.failed", Outcome: "deny", Origin: "server", Time: d.cfg.Now(),
+		Actor:    audit.Actor{Kind: "system"},
+		Data:     map[string]any{"method": ByPassword},
+		Personal: map[string]any{"address": from.Unmap().String()},
+	}
+	if known {
+		e.Actor = audit.Actor{Kind: string(user.Role), Ref: user.ID}
+	}
+	if err := d.cfg.Store.Update(ctx, func(tx store.Tx) error { return d.log(tx, e) }); err != nil {
+		return fmt.Errorf("identity: a failed sign-in could not be logged: %w", err)
+	}
+	return ErrWrong
+}
+
+// open makes a sign-in in tx and logs it.
+func (d *Directory) open(tx store.Tx, user User, method string, from netip.Addr, now time.Time) (string, SignIn, error) {
+	token, sum := newToken()
+	in := SignIn{ID: signInID(sum), User: user, Method: method, At: now, Expires: now.Add(d.cfg.Absolute)}
+	_, err := tx.Exec(`insert into signins (token_hash, user_id, method, created, last_seen, expires) values (?, ?, ?, ?, ?, ?)`,
+		sum, user.ID, method, store.FormatTime(now), store.FormatTime(now), store.FormatTime(in.Expires))
+	if err != nil {
+		return "", SignIn{}, err
+	}
+	// What is over is swept up here: the table holds no history.
+	if _, err := tx.Exec(`delete from signins where expires < ? or last_seen < ?`,
+		store.FormatTime(now), store.FormatTime(now.Add(-d.cfg.Idle))); err != nil {
+		return "", SignIn{}, err
+	}
+	return token, in, d.log(tx, audit.Event{
+		Type: "auth.login", Outcome: "ok", Origin: "server", Time: now,
+		Actor:    audit.Actor{Kind: string(user.Role), Ref: user.ID},
+		Data:     map[string]any{"method": method},
+		Personal: map[string]any{"name": user.Name, "address": from.Unmap().String()},
+	})
+}
+
+// Check gives the sign-in of a cookie's token and counts as its use. Errors:
+// ErrNotSignedIn, or one of the store.
+func (d *Directory) Check(ctx context.Context, token string) (SignIn, error) {
+	sum, ok := parseToken(token)
+	if !ok {
+		return SignIn{}, ErrNotSignedIn
+	}
+	return d.check(ctx, sum)
+}
+
+// Alive tells whether the sign-in of that id still stands and counts as its use:
+// a technician in a session does not click in the console for an hour.
+func (d *Directory) Alive(ctx context.Context, id string) (bool, error) {
+	sum, err := base64.RawURLEncoding.DecodeString(id)
+	if err != nil {
+		return false, nil
+	}
+	_, err = d.check(ctx, sum)
+	if errors.Is(err, ErrNotSignedIn) {
+		return false, nil
+	}
+	return err == nil, err
+}
+
+// touchEvery is how exact last_seen is: a write to the disk for each request
+// would be too dear.
+const touchEvery = time.Minute
+
+func (d *Directory) check(ctx context.Context, sum []byte) (SignIn, error) {
+	now := d.cfg.Now()
+	in := SignIn{ID: signInID(sum)}
+	var at, seen, expires string
+	err := d.cfg.Store.View(ctx, func(tx store.Tx) error {
+		return tx.QueryRow(`select u.id, u.name, u.role, u.lang, s.method, s.created, s.last_seen, s.expires
+			from signins s join users u on u.id = s.user_id where s.token_hash = ? and u.disabled is null`, sum).
+			Scan(&in.User.ID, &in.User.Name, &in.User.Role, &in.User.Lang, &in.Method, &at, &seen, &expires)
+	})
+	if errors.Is(err, sql.ErrNoRows) {
+		return SignIn{}, ErrNotSignedIn
+	}
+	if err != nil {
+		return SignIn{}, fmt.Errorf("identity: %w", err)
+	}
+	var last time.Time
+	for _, t := range []struct {
+		to   *time.Time
+		from string
+	}{{&in.At, at}, {&last, seen}, {&in.Expires, expires}} {
+		if *t.to, err = store.ParseTime(t.from); err != nil {
+			return SignIn{}, err
+		}
+	}
+	if !now.Before(in.Expires) || now.Sub(last) >= d.cfg.Idle {
+		return SignIn{}, ErrNotSignedIn
+	}
+	if now.Sub(last) >= touchEvery {
+		err := d.cfg.Store.Update(ctx, func(tx store.Tx) error {
+			_, err := tx.Exec(`update signins set last_seen = ? where token_hash = ?`, store.FormatTime(now), sum)
+			return err
+		})
+		// A full disk must not sign everybody out in the middle of a session.
+		if err != nil && !errors.Is(err, store.ErrUnavailable) {
+			return SignIn{}, fmt.Errorf("identity: %w", err)
+		}
+	}
+	return in, nil
+}
+
+// SignOut ends the sign-in of a token. One that does not exist is no error.
+func (d *Directory) SignOut(ctx context.Context, token string) error {
+	sum, ok := parseToken(token)
+	if !ok {
+		return nil
+	}
+	gone := false
+	err := d.cfg.Store.Update(ctx, func(tx store.Tx) error {
+		gone = false
+		var user User
+		err := tx.QueryRow(`select u.id, u.role from signins s join users u on u.id = s.user_id where s.token_hash = ?`, sum).
+			Scan(&user.ID, &user.Role)
+		if errors.Is(err, sql.ErrNoRows) {
+			return nil
+		}
+		if err != nil {
+			return err
+		}
+		if _, err := tx.Exec(`delete from signins where token_hash = ?`, sum); err != nil {
+			return err
+		}
+		gone = true
+		return d.log(tx, audit.Event{
+			Type: "auth.logout", Outcome: "ok", Origin: "server", Time: d.cfg.Now(),
+			Actor: audit.Actor{Kind: string(user.Role), Ref: user.ID},
+		})
+	})
+	if err != nil {
+		return fmt.Errorf("identity: %w", err)
+	}
+	if gone {
+		d.cfg.Ended([]string{signInID(sum)})
+	}
+	return nil
+}
+
+// Disable ends every sign-in of a user and refuses new ones.
+func (d *Directory) Disable(ctx context.Context, userID string) error {
+	var ids []string
+	err := d.cfg.Store.Update(ctx, func(tx store.Tx) error {
+		ids = nil
+		rows, err := tx.Query(`select token_hash from signins where user_id = ?`, userID)
+		if err != nil {
+			return err
+		}
+		for rows.Next() {
+			var sum []byte
+			if err := rows.Scan(&sum); err != nil {
+				return err
+			}
+			ids = append(ids, signInID(sum))
+		}
+		if err := errors.Join(rows.Err(), rows.Close()); err != nil {
+			return err
+		}
+		if _, err := tx.Exec(`update users set disabled = ? where id = ?`, store.FormatTime(d.cfg.Now()), userID); err != nil {
+			return err
+		}
+		if _, err := tx.Exec(`delete from signins where user_id = ?`, userID); err != nil {
+			return err
+		}
+		return d.log(tx, audit.Event{
+			Type: "auth.disabled", Outcome: "ok", Origin: "server", Time: d.cfg.Now(),
+			Actor: audit.Actor{Kind: "system"}, Data: map[string]any{"user": userID, "signins": len(ids)},
+		})
+	})
+	if err != nil {
+		return fmt.Errorf("identity: %w", err)
+	}
+	d.cfg.Ended(ids)
+	return nil
+}
+
+// SetLang keeps the language a user chose, "en" or "fr".
+func (d *Directory) SetLang(ctx context.Context, userID, lang string) error {
+	return d.cfg.Store.Update(ctx, func(tx store.Tx) error {
+		_, err := tx.Exec(`update users set lang = ? where id = ?`, lang, userID)
+		return err
+	})
+}
+
+// Names gives the names of users by their ids; unknown ids are left out.
+func (d *Directory) Names(ctx context.Context, ids []string) (map[string]string, error) {
+	out := make(map[string]string, len(ids))
+	err := d.cfg.Store.View(ctx, func(tx store.Tx) error {
+		for _, id := range ids {
+			if _, done := out[id]; done || id == "" {
+				continue
+			}
+			var name string
+			err := tx.QueryRow(`select name from users where id = ?`, id).Scan(&name)
+			if errors.Is(err, sql.ErrNoRows) {
+				continue
+			}
+			if err != nil {
+				return err
+			}
+			out[id] = name
+		}
+		return nil
+	})
+	return out, err
+}
+
+func (d *Directory) log(tx store.Tx, e audit.Event) error {
+	_, err := d.cfg.Log.AppendTx(tx, e)
+	return err
+}
+
+// newToken is 256 random bits for their owner, and their hash for the database.
+func newToken() (token string, sum []byte) {
+	raw := make([]byte, 32)
+	rand.Read(raw) // never fails since Go 1.24
+	h := sha256.Sum256(raw)
+	return base64.RawURLEncoding.EncodeToString(raw), h[:]
+}
+
+func parseToken(token string) (sum []byte, ok bool) {
+	raw, err := base64.RawURLEncoding.DecodeString(token)
+	if err != nil || len(raw) != 32 {
+		return nil, false
+	}
+	h := sha256.Sum256(raw)
+	return h[:], true
+}
+
+func signInID(sum []byte) string { return base64.RawURLEncoding.EncodeToString(sum) }
+
+var fold = cases.Fold()
+
+// nameKey is what makes two names the same: case and compatibility forms do not.
+func nameKey(name string) string {
+	return norm.NFKC.String(fold.String(norm.NFKC.String(wire.Clean(name))))
+}
+
+func newID(now time.Time) string { return ulid.MustNew(ulid.Timestamp(now), rand.Reader).String() }

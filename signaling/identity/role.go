@@ -1,0 +1,107 @@
+package identity
+
+import "slices"
+
+// Role is what a user may do. A user has exactly one.
+type Role string
+
+// The four roles of people who sign in.
+const (
+	Technician Role = "technician" // works on tickets, claims codes
+	Supervisor Role = "supervisor" // as a technician, and sees every session
+	Auditor    Role = "auditor"    // reads sessions and their events, nothing else
+	Admin      Role = "admin"      // settings; can never claim or read events
+)
+
+// Roles are all roles.
+func Roles() []Role { return []Role{Technician, Supervisor, Auditor, Admin} }
+
+// ParseRole is the role of that name.
+func ParseRole(s string) (Role, bool) {
+	r := Role(s)
+	return r, slices.Contains(Roles(), r)
+}
+
+// access is a row of the table: who may use a route.
+type access struct {
+	anyone bool
+	roles  []Role
+}
+
+var (
+	anyone   = access{anyone: true}
+	signedIn = access{roles: Roles()}
+	readDesk = access{roles: []Role{Technician, Supervisor, Admin}}
+	workDesk = access{roles: []Role{Technician, Supervisor}}
+	sessions = access{roles: []Role{Supervisor, Auditor, Admin}}
+	evidence = access{roles: []Role{Supervisor, Auditor}}
+)
+
+// table is the only place that says who may use a route of the server. What has
+// no row is denied to everybody; a test walks every route and every role.
+var table = map[string]access{
+	"GET /{$}":             anyone,
+	"GET /download/{file}": anyone,
+	"GET /signin":          anyone,
+	"GET /signin/{token}":  anyone,
+	"GET /assets/":         anyone,
+	"GET /viewer/":         anyone,
+	"GET /healthz":         anyone,
+	"GET /readyz":          anyone,
+
+	"GET /console": readDesk,
+	"GET /audit":   sessions,
+
+	"POST /api/v1/signin":     anyone,
+	"GET /api/v1/signin/link": anyone,
+	// The one-time link itself is the right to use it.
+	"POST /api/v1/signin/link": anyone,
+	"POST /api/v1/signout":     signedIn,
+	"GET /api/v1/me":           signedIn,
+	"PUT /api/v1/me/lang":      signedIn,
+
+	"GET /api/v1/tickets":             readDesk,
+	"POST /api/v1/tickets":            workDesk,
+	"GET /api/v1/tickets/{id}":        readDesk,
+	"POST /api/v1/tickets/{id}/close": workDesk,
+	"POST /api/v1/tickets/{id}/open":  workDesk,
+	"POST /api/v1/tickets/{id}/notes": workDesk,
+
+	"GET /api/v1/sessions":             sessions,
+	"GET /api/v1/sessions/{id}/events": evidence,
+
+	// Hosts have no account: the code is what lets a technician in (C1).
+	"GET /ws/host": anyone,
+	// The right to claim (C3).
+	"GET /ws/viewer": workDesk,
+}
+
+// Authorize tells whether user may use the route registered under pattern. user
+// is nil for somebody who has not signed in. It returns nil, ErrNotSignedIn or
+// ErrNotAllowed.
+func Authorize(pattern string, user *User) error {
+	row := table[pattern]
+	switch {
+	case row.anyone:
+		return nil
+	case len(row.roles) == 0:
+		return ErrNotAllowed
+	case user == nil:
+		return ErrNotSignedIn
+	case !slices.Contains(row.roles, user.Role):
+		return ErrNotAllowed
+	}
+	return nil
+}
+
+// Patterns are the routes that have a row, in no order.
+func Patterns() []string {
+	out := make([]string, 0, len(table))
+	for p := range table {
+		out = append(out, p)
+	}
+	return out
+}
+
+// Public tells whether a route needs no sign-in at all.
+func Public(pattern string) bool { return table[pattern].anyone }
