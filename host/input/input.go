@@ -2,13 +2,28 @@
 //
 // An [Injector] is one desktop's hands. A [Receiver] stands before it: it reads
 // input events from the wire, applies each once and in order, asks its [Gate]
-// before every one, and lets everything go that is down when it must.
+// before every one, asks its [Guard] before whatever could land in the host's
+// own window, and lets everything go that is down when it must.
+//
+// [Open] finds hands and guard for this system. On Linux they are [X11] and
+// [X11Guard]; input/fake is a strict recorder for tests, and input/inputtest the
+// suite that every Injector passes. Nothing here keeps or logs what was typed:
+// the Receiver counts, and only that.
 package input
 
-import "errors"
+import (
+	"errors"
+
+	"github.com/mainforte/mainforte/internal/wire"
+	"github.com/mainforte/mainforte/internal/wire/mfpb"
+)
 
 // ErrLost is wrapped by the errors of an Injector whose desktop went away.
-var ErrLost = errors.New("input: the desktop is gone")
+var ErrLost error = wire.NewError(mfpb.Reason_REASON_CAPTURE_LOST, "input: the desktop is gone")
+
+// ErrUnsupported is wrapped by the error of [Open] where this host has no hands:
+// a system it cannot inject into, or an X server without XTEST or XKEYBOARD.
+var ErrUnsupported = errors.New("input: this desktop cannot be controlled")
 
 // ErrCannotType is wrapped when no key of this keyboard types a character.
 var ErrCannotType = errors.New("input: this keyboard cannot type that")
@@ -68,6 +83,15 @@ type Guard interface {
 	PointerAllowed(x, y int) bool
 	// KeysAllowed tells whether the window with the keyboard focus may get keys.
 	KeysAllowed() bool
-	// Protect adds a window by its system-wide id (X11: the XID).
+	// Protect adds a window by its system-wide id (X11: the XID). It may be
+	// called from any goroutine.
 	Protect(window uint64)
+}
+
+// Gate tells whether the person's answers allow input at this moment: control
+// is granted (C28) and no question is open (C29). It is asked before every
+// event, on the Receiver's goroutine, and must answer at once. The code is the
+// notice for the technician when the answer is no, or 0 for none.
+type Gate interface {
+	InputAllowed() (bool, mfpb.NoticeCode)
 }
