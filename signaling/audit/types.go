@@ -43,6 +43,7 @@ var eventTypes = map[string]EventType{
 	"auth.login":        {Doc: "somebody signed in"},
 	"auth.failed":       {Doc: "a sign-in was refused"},
 	"auth.logout":       {Doc: "somebody signed out, or was signed out"},
+	"auth.disabled":     {Doc: "an account was closed and its sign-ins ended"},
 	"auth.link_created": {Doc: "a one-time sign-in link was made"},
 	"auth.link_used":    {Doc: "a one-time sign-in link was used; the account is made"},
 
