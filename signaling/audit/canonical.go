@@ -131,6 +131,12 @@ func appendFloat(b []byte, f float64) ([]byte, error) {
 	return append(b, text...), nil
 }
 
+// IsToken tells whether s may stand as a string in Event.Data.
+func IsToken(s string) bool {
+	_, err := canonical(nil, s, true, 0)
+	return err == nil
+}
+
 // token refuses text that could be prose, a name or an address of somebody.
 func token(s string, limit int) error {
 	if len(s) > limit {

@@ -218,10 +218,12 @@ func (k *keyring) open(id, scope string, wrapped []byte) (cipher.AEAD, error) {
 
 func wrapAAD(id, scope string) []byte { return []byte("mf/1 audit key|" + id + "|" + scope) }
 
+// stands is the key under which a transaction keeps that a dek is in the database.
+type stands struct{ id string }
+
 // put writes the key into the database if this transaction's predecessors have
 // not. ok is false when it was purged meanwhile.
 func (d *dek) put(tx store.Tx) (ok bool, err error) {
-	type stands struct{ id string }
 	if tx.Kept(stands{d.id}) != nil {
 		return true, nil
 	}

@@ -1,0 +1,145 @@
+package audit
+
+import (
+	"context"
+	"crypto/hmac"
+	"errors"
+	"fmt"
+
+	"github.com/mainforte/mainforte/signaling/store"
+)
+
+// maxEvents bounds what Events returns: a day of a session that writes one event
+// a second is 86,400.
+const maxEvents = 100_000
+
+// Events returns the events of a session in order, with their personal parts
+// opened where they still can be. An empty session means the events outside
+// sessions. A leaf that cannot be read is ErrDamaged.
+func (l *Log) Events(ctx context.Context, session string) (list []Record, err error) {
+	err = l.st.View(ctx, func(tx store.Tx) error {
+		list, err = l.EventsTx(tx, session)
+		return err
+	})
+	if err != nil {
+		return nil, fmt.Errorf("audit: reading the events: %w", err)
+	}
+	return list, nil
+}
+
+// EventsTx is Events within a transaction.
+func (l *Log) EventsTx(tx store.Tx, session string) ([]Record, error) {
+	rows, err := tx.Query(stored+" where l.session = ? order by l.idx limit ?", session, maxEvents)
+	if err != nil {
+		return nil, err
+	}
+	var list []Record
+	open := opener{keys: &l.keys}
+	for rows.Next() {
+		var row row
+		if err := row.scan(rows); err != nil {
+			return nil, err
+		}
+		p, err := parseLeaf(row.leaf)
+		if err != nil {
+			return nil, fmt.Errorf("line %d: %w", row.idx, err)
+		}
+		r, err := p.record()
+		if err != nil {
+			return nil, fmt.Errorf("line %d: %w", row.idx, err)
+		}
+		r.Leaf = row.leaf
+		copy(r.Hash[:], row.hash)
+		r.State, r.Personal, err = open.personal(p, row)
+		if err != nil && !errors.Is(err, errPersonal) {
+			return nil, err
+		}
+		list = append(list, r)
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	markPurged(list)
+	return list, nil
+}
+
+// markPurged tells what a later retention.purged of the session explains from
+// what nothing explains.
+func markPurged(list []Record) {
+	purged := false
+	for i := len(list) - 1; i >= 0; i-- {
+		if purged && list[i].State == Missing {
+			list[i].State = Purged
+		}
+		purged = purged || list[i].Type == purgeType
+	}
+}
+
+// Count is the number of a session's events.
+func (l *Log) Count(ctx context.Context, session string) (n int64, err error) {
+	err = l.st.View(ctx, func(tx store.Tx) error {
+		return tx.QueryRow("select count(*) from audit_leaves where session = ?", session).Scan(&n)
+	})
+	return n, err
+}
+
+// stored selects what row.scan reads.
+const stored = `select l.idx, l.id, l.session, l.type, l.leaf, l.hash, p.box, p.key_id, k.scope, k.wrapped
+from audit_leaves l left join audit_personal p on p.idx = l.idx left join audit_keys k on k.id = p.key_id`
+
+type row struct {
+	idx              int64
+	id, session, typ string
+	leaf, hash       []byte
+	box, wrapped     []byte
+	keyID, scope     *string
+}
+
+func (r *row) scan(s interface{ Scan(...any) error }) error {
+	return s.Scan(&r.idx, &r.id, &r.session, &r.typ, &r.leaf, &r.hash, &r.box, &r.keyID, &r.scope, &r.wrapped)
+}
+
+// errPersonal: a personal part is there and is not what its leaf committed to.
+var errPersonal = errors.New("audit: the personal part was changed")
+
+// opener opens personal parts, unwrapping each key once.
+type opener struct {
+	keys *keyring
+	last string // key id
+	aead interface {
+		Open(dst, nonce, box, aad []byte) ([]byte, error)
+	}
+}
+
+// personal opens the sealed part of a row. Missing with errPersonal means that
+// it was changed; Missing alone, that it or its key is gone.
+func (o *opener) personal(p parsed, r row) (State, map[string]any, error) {
+	if len(p.Commit) == 0 {
+		if r.box != nil {
+			return None, nil, errPersonal
+		}
+		return None, nil, nil
+	}
+	if r.box == nil || r.keyID == nil || r.scope == nil || r.wrapped == nil {
+		return Missing, nil, nil
+	}
+	if o.last != *r.keyID {
+		aead, err := o.keys.open(*r.keyID, *r.scope, r.wrapped)
+		if err != nil {
+			return Missing, nil, fmt.Errorf("%w: %w", errPersonal, err)
+		}
+		o.last, o.aead = *r.keyID, aead
+	}
+	plain, err := o.aead.Open(nil, nil, r.box, personalAAD(p.ID))
+	if err != nil || len(plain) < 32 {
+		return Missing, nil, fmt.Errorf("%w: it does not open", errPersonal)
+	}
+	if !hmac.Equal(commitment(plain), p.Commit) {
+		return Missing, nil, fmt.Errorf("%w: it is not what the line committed to", errPersonal)
+	}
+	m, err := readObject(plain[32:])
+	if err != nil {
+		return Missing, nil, fmt.Errorf("%w: %w", errPersonal, err)
+	}
+	return Present, m, nil
+}
