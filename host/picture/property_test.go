@@ -1,0 +1,315 @@
+package picture_test
+
+import (
+	"flag"
+	"fmt"
+	"image"
+	"math/rand/v2"
+	"slices"
+	"testing"
+	"time"
+
+	"github.com/mainforte/mainforte/host/capture"
+	"github.com/mainforte/mainforte/host/picture"
+	"github.com/mainforte/mainforte/host/picture/tiletest"
+	"github.com/mainforte/mainforte/internal/wire"
+)
+
+var seed = flag.Uint64("seed", 0, "seed of the random desktop; 0 takes a new one")
+
+// desktop is a model of a screen that changes as desktops do.
+type desktop struct {
+	pix    []uint32
+	w, h   int
+	damage image.Rectangle
+	saved  []cover
+}
+
+// cover is what a menu hides.
+type cover struct {
+	r   image.Rectangle
+	pix []uint32
+}
+
+func newDesktop(w, h int) *desktop {
+	return &desktop{pix: make([]uint32, w*h), w: w, h: h, damage: image.Rect(0, 0, w, h)}
+}
+
+// cutout is the rectangle of w x h pixels at x, y.
+func cutout(x, y, w, h int) image.Rectangle { return image.Rect(x, y, x+w, y+h) }
+
+func (d *desktop) bounds() image.Rectangle { return image.Rect(0, 0, d.w, d.h) }
+
+// frame hands out what changed since the last frame.
+func (d *desktop) frame() capture.Frame {
+	f := capture.Frame{Pix: d.pix, Width: d.w, Height: d.h, Damage: d.damage}
+	d.damage = image.Rectangle{}
+	return f
+}
+
+// paint sets each pixel of r, and adds r to the damage.
+func (d *desktop) paint(r image.Rectangle, f func(x, y int) uint32) {
+	r = r.Intersect(d.bounds())
+	for y := r.Min.Y; y < r.Max.Y; y++ {
+		for x := r.Min.X; x < r.Max.X; x++ {
+			d.pix[y*d.w+x] = f(x, y) & 0xffffff
+		}
+	}
+	d.damage = d.damage.Union(r)
+}
+
+func (d *desktop) copyOf(r image.Rectangle) []uint32 {
+	out := make([]uint32, 0, r.Dx()*r.Dy())
+	for y := r.Min.Y; y < r.Max.Y; y++ {
+		out = append(out, d.pix[y*d.w+r.Min.X:y*d.w+r.Max.X]...)
+	}
+	return out
+}
+
+func (d *desktop) put(r image.Rectangle, pix []uint32) {
+	d.paint(r, func(x, y int) uint32 { return pix[(y-r.Min.Y)*r.Dx()+x-r.Min.X] })
+}
+
+// text paints what compresses like text: dark strokes on one colour.
+func (d *desktop) text(r image.Rectangle, rng *rand.Rand) {
+	back := rng.Uint32() | 0xc0c0c0
+	d.paint(r, func(_, y int) uint32 {
+		if y%14 > 2 && rng.IntN(3) == 0 {
+			return rng.Uint32N(3) * 0x151a1f
+		}
+		return back
+	})
+}
+
+// photo paints what compresses like a photograph: smooth with a little noise.
+func (d *desktop) photo(r image.Rectangle, rng *rand.Rand) {
+	a, b := rng.IntN(5), rng.IntN(5)
+	d.paint(r, func(x, y int) uint32 {
+		g := uint32(a*x+b*y) + rng.Uint32N(4)
+		return (g&255)<<8 | (g/2&255)<<16 | (g/3+rng.Uint32N(3))&255
+	})
+}
+
+// scroll shifts the rows of r and paints new ones.
+func (d *desktop) scroll(r image.Rectangle, by int, rng *rand.Rand) {
+	r = r.Intersect(d.bounds())
+	if by < 0 && -by >= r.Dy() || by >= r.Dy() || r.Empty() {
+		return
+	}
+	old := d.copyOf(r)
+	d.text(r, rng)
+	d.paint(r, func(x, y int) uint32 {
+		if from := y + by; from >= r.Min.Y && from < r.Max.Y {
+			return old[(from-r.Min.Y)*r.Dx()+x-r.Min.X]
+		}
+		return d.pix[y*d.w+x]
+	})
+}
+
+// random does one thing that happens on a desktop.
+func (d *desktop) random(rng *rand.Rand) {
+	where := func(most int) image.Rectangle {
+		w, h := 1+rng.IntN(min(most, d.w)), 1+rng.IntN(min(most, d.h))
+		at := image.Pt(rng.IntN(d.w-w+1), rng.IntN(d.h-h+1))
+		return image.Rectangle{Min: at, Max: at.Add(image.Pt(w, h))}
+	}
+	switch rng.IntN(9) {
+	case 0:
+		d.text(where(400), rng)
+	case 1:
+		d.photo(where(300), rng)
+	case 2:
+		colour := rng.Uint32()
+		d.paint(where(500), func(int, int) uint32 { return colour })
+	case 3: // one pixel
+		d.paint(where(1), func(int, int) uint32 { return rng.Uint32() })
+	case 4: // noise
+		d.paint(where(64), func(int, int) uint32 { return rng.Uint32() })
+	case 5:
+		d.scroll(where(1000), rng.IntN(120)-60, rng)
+	case 6: // a window is dragged; what it covered comes back or not
+		r := where(300)
+		window := d.copyOf(r)
+		by := image.Pt(rng.IntN(80)-40, rng.IntN(80)-40)
+		if rng.IntN(2) == 0 && len(d.saved) > 0 {
+			c := d.saved[len(d.saved)-1]
+			d.put(c.r, c.pix)
+		} else if rng.IntN(2) == 0 {
+			d.text(r, rng)
+		} // else the window is doubled: its source stays as it is, undamaged
+		if to := r.Add(by); to.In(d.bounds()) {
+			d.put(to, window)
+		}
+	case 7: // a menu opens
+		r := where(200)
+		d.saved = append(d.saved, cover{r, d.copyOf(r)})
+		d.text(r, rng)
+	case 8: // a menu closes
+		if n := len(d.saved); n > 0 {
+			c := d.saved[n-1]
+			d.saved = d.saved[:n-1]
+			d.put(c.r, c.pix)
+		}
+	}
+}
+
+// viewer is a Sink that decodes, and keeps its acks back.
+type viewer struct {
+	tiletest.Viewer
+	t     testing.TB
+	acks  []uint32
+	bytes int
+}
+
+func (v *viewer) Send(msg []byte) error {
+	if len(msg) > wire.MaxTileMessage {
+		v.t.Fatalf("a message of %d bytes", len(msg))
+	}
+	v.bytes += len(msg)
+	done, err := v.Message(msg)
+	if err != nil {
+		v.t.Fatalf("the viewer cannot decode: %v", err)
+	}
+	if done {
+		v.acks = append(v.acks, v.Update)
+	}
+	clear(msg) // the slice is the stream's again: nothing may be left of it here
+	return nil
+}
+
+func (v *viewer) shows(d *desktop) error {
+	if v.Width != d.w || v.Height != d.h {
+		return fmt.Errorf("the viewer has %d x %d, the desktop %d x %d", v.Width, v.Height, d.w, d.h)
+	}
+	wrong, first := 0, -1
+	for i := range d.pix {
+		if v.Pix[i] != d.pix[i] {
+			if wrong++; first < 0 {
+				first = i
+			}
+		}
+	}
+	if wrong > 0 {
+		return fmt.Errorf("%d pixels of %d x %d differ, the first at %d, %d: %06x instead of %06x",
+			wrong, d.w, d.h, first%d.w, first/d.w, v.Pix[first], d.pix[first])
+	}
+	return nil
+}
+
+// TestViewerShowsTheDesktop is the promise of this package: whatever the
+// desktop does, and whatever becomes of the acks, the viewer's picture is the
+// desktop's once the newest update has arrived.
+func TestViewerShowsTheDesktop(t *testing.T) {
+	s := *seed
+	if s == 0 {
+		s = uint64(time.Now().UnixNano())
+	}
+	rounds := 600
+	if testing.Short() {
+		rounds = 150
+	}
+	for i := range uint64(4) {
+		t.Run(fmt.Sprintf("seed=%d", s+i), func(t *testing.T) {
+			t.Parallel()
+			showsTheDesktop(t, rand.New(rand.NewPCG(s+i, 1)), rounds)
+		})
+	}
+}
+
+func showsTheDesktop(t *testing.T, rng *rand.Rand, rounds int) {
+	sizes := [][2]int{{640, 480}, {333, 257}, {1, 1}, {15, 700}, {700, 15}, {129, 400}, {512, 512}, {801, 603}}
+	size := sizes[rng.IntN(len(sizes))]
+	d := newDesktop(size[0], size[1])
+	v := &viewer{t: t}
+	s := picture.NewStream(v)
+	defer s.Close()
+	handle := func(msg []byte) {
+		if err := s.Handle(msg); err != nil {
+			t.Fatalf("handle % x: %v", msg, err)
+		}
+	}
+	if err := s.Frame(d.frame()); err != nil || v.bytes > 0 {
+		t.Fatalf("before the hello: %d bytes sent, %v", v.bytes, err)
+	}
+	handle(wire.AppendHello(nil))
+	seen := [6]int{}
+	restarts := 0
+	for round := range rounds {
+		for range rng.IntN(4) {
+			d.random(rng)
+		}
+		switch rng.IntN(40) {
+		case 0:
+			size = sizes[rng.IntN(len(sizes))]
+			d = newDesktop(size[0], size[1])
+			d.text(d.bounds(), rng)
+		case 1:
+			if restarts++; restarts < 10 { // a viewer may not ask more often
+				handle(wire.AppendRestart(nil))
+				v.acks = v.acks[:0] // what is on its way is not acknowledged
+			}
+		case 2:
+			s.Restart()
+		case 3:
+			s.Suspend()
+			before := v.bytes
+			if err := s.Frame(d.frame()); err != nil || v.bytes != before {
+				t.Fatalf("suspended: %d bytes sent, %v", v.bytes-before, err)
+			}
+			s.Resume()
+		}
+		// The source may show newer pixels outside the damage it tells: the
+		// band of rows it fetched. They come with the next damage.
+		late := rng.IntN(10) == 0
+		f := d.frame()
+		if late {
+			d.random(rng)
+		}
+		before := v.bytes
+		if err := s.Frame(f); err != nil {
+			t.Fatal(err)
+		}
+		if len(v.acks) > picture.Window {
+			t.Fatalf("round %d: %d updates are on their way", round, len(v.acks))
+		}
+		if len(v.acks) < picture.Window && !late {
+			if err := v.shows(d); err != nil {
+				t.Fatalf("round %d, %d bytes sent: %v", round, v.bytes-before, err)
+			}
+		}
+		seen[0], seen[1], seen[2], seen[3] = seen[0]+v.Moves, seen[1]+v.Plain, seen[2]+v.Swapped, seen[3]+v.Median
+		switch rng.IntN(4) {
+		case 0: // no ack for now
+		case 1: // only the newest is acknowledged
+			if n := len(v.acks); n > 0 {
+				handle(wire.AppendAck(nil, v.acks[n-1]))
+				v.acks = v.acks[:0]
+			}
+		case 2: // one of two, and a stale one once more
+			if len(v.acks) > 0 {
+				handle(wire.AppendAck(nil, v.acks[0]))
+				handle(wire.AppendAck(nil, v.acks[0]))
+				v.acks = slices.Delete(v.acks, 0, 1)
+			}
+		default:
+			for _, a := range v.acks {
+				handle(wire.AppendAck(nil, a))
+			}
+			v.acks = v.acks[:0]
+		}
+	}
+	// When everything has stood still and is acknowledged, the picture is exact.
+	for range 3 {
+		for _, a := range v.acks {
+			handle(wire.AppendAck(nil, a))
+		}
+		v.acks = v.acks[:0]
+		if err := s.Frame(d.frame()); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := v.shows(d); err != nil {
+		t.Fatalf("at the end: %v", err)
+	}
+	t.Logf("moves %d, tiles plain %d, swapped %d, median %d", seen[0], seen[1], seen[2], seen[3])
+}

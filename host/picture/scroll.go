@@ -1,0 +1,198 @@
+package picture
+
+import (
+	"image"
+	"math/bits"
+)
+
+// Searching costs about a millisecond on a whole screen; below these sizes the
+// pixels themselves are cheaper.
+const (
+	minSearchArea   = 64 * 64
+	minSearchHeight = 64
+	minScrollWidth  = 128
+	minMoveWidth    = 64
+)
+
+// search looks in box for what only moved since the last update, and carries
+// the moves it finds out on ref. A wrong guess costs bytes, never exactness:
+// the diff that follows repairs it.
+func (e *encoder) search(cur []uint32, box image.Rectangle) {
+	t := tilesOf(box)
+	top, bottom := t.Min.Y*tile, min(t.Max.Y*tile, e.h) // rows that may change
+	if box.Dx()*box.Dy() < minSearchArea || box.Dy() <= minSearchHeight {
+		e.scroll.forget(top, bottom)
+		return
+	}
+	found := false
+	if box.Dx() > minScrollWidth {
+		var m move
+		if m, found = e.scroll.find(e.ref, cur, e.w, box); found {
+			e.moves = append(e.moves, m)
+			m.apply(e.ref, e.under, e.w)
+		}
+		e.scroll.forget(top, box.Min.Y)
+		e.scroll.forget(box.Max.Y, bottom)
+	} else {
+		e.scroll.forget(top, bottom)
+	}
+	if !found && box.Dx() > minMoveWidth {
+		e.moves = e.move.find(e, cur, box)
+	}
+}
+
+// scrollSearch finds rows that moved up or down together, by their hashes. The
+// hashes of the last picture are kept, since scrolling is seldom one step.
+type scrollSearch struct {
+	x0, x1   int      // the columns that were hashed
+	old, now []uint64 // hash of each row of ref and of the new picture
+	known    []bool   // old is right for this row
+	table    rowTable
+	votes    []int32 // for each offset + height
+	total    int     // rows of the picture
+}
+
+func (s *scrollSearch) init(h int) {
+	s.old, s.now, s.known = make([]uint64, h), make([]uint64, h), make([]bool, h)
+	s.votes = make([]int32, 2*h+1)
+	s.table.init(h)
+	s.total = h
+}
+
+// forget drops what is known of the rows from top to bottom.
+func (s *scrollSearch) forget(top, bottom int) {
+	if top < bottom {
+		clear(s.known[top:bottom])
+	}
+}
+
+// find returns the longest block of rows of box that moved vertically. It
+// takes for granted that ref equals cur in box after the update.
+func (s *scrollSearch) find(ref, cur []uint32, w int, box image.Rectangle) (move, bool) {
+	x0, x1 := box.Min.X, box.Max.X
+	if s.x0 != x0 || s.x1 != x1 {
+		s.x0, s.x1 = x0, x1
+		clear(s.known)
+	}
+	defer func() {
+		for y := box.Min.Y; y < box.Max.Y; y++ {
+			s.old[y], s.known[y] = s.now[y], true
+		}
+	}()
+	s.table.clear()
+	for y := box.Min.Y; y < box.Max.Y; y++ {
+		if !s.known[y] {
+			s.old[y] = rowHash(ref[y*w+x0 : y*w+x1])
+		}
+		s.table.add(s.old[y], int32(y))
+	}
+	clear(s.votes)
+	best, by := int32(0), 0
+	for y := box.Min.Y; y < box.Max.Y; y++ {
+		s.now[y] = rowHash(cur[y*w+x0 : y*w+x1])
+		from, ok := s.table.only(s.now[y])
+		if !ok || from == y {
+			continue
+		}
+		v := &s.votes[from-y+s.total]
+		*v++
+		if *v > best {
+			best, by = *v, from-y
+		}
+	}
+	if best <= 16 {
+		return move{}, false
+	}
+	// The longest block, in which up to 24 rows in a row may not match.
+	const gap = 24
+	first, length, start, missed := -1, 0, 0, 0
+	for y := box.Min.Y; y <= box.Max.Y; y++ {
+		from := y + by
+		if y < box.Max.Y && from >= box.Min.Y && from < box.Max.Y && s.old[from] == s.now[y] {
+			if first < 0 {
+				first = y
+			}
+			missed = 0
+			continue
+		}
+		if first < 0 {
+			continue
+		}
+		missed++
+		if missed > gap || y == box.Max.Y {
+			if n := y - missed + 1 - first; n > length {
+				length, start = n, first
+			}
+			first = -1
+		}
+	}
+	if length <= 48 {
+		return move{}, false
+	}
+	return move{to: image.Rect(x0, start, x1, start+length), by: image.Pt(0, by)}, true
+}
+
+const hashMul = 0x9E3779B97F4A7C15
+
+// rowHash samples up to 256 pixels spread over a row.
+func rowHash(row []uint32) uint64 {
+	q := asWords(row)
+	a, b := uint64(1469598103934665603), uint64(7)
+	step := max(1, len(q)/128)
+	for i := 0; i+step < len(q); i += 2 * step {
+		a = (a ^ q[i]) * hashMul
+		b = (b ^ q[i+step]) * hashMul
+		a ^= a >> 29
+		b ^= b >> 31
+	}
+	return a ^ b*3
+}
+
+// rowTable maps a hash to its row if only one row has it. Open addressing, at
+// most half full, emptied by a new generation number.
+type rowTable struct {
+	generation uint32
+	shift      int // the slot is hash >> shift
+	keys       []uint64
+	slots      []rowSlot
+}
+
+type rowSlot struct {
+	generation uint32
+	row        int32 // -1: several rows
+}
+
+func (t *rowTable) init(rows int) {
+	n := bits.Len(uint(2*rows - 1))
+	t.shift = 64 - n
+	t.keys, t.slots = make([]uint64, 1<<n), make([]rowSlot, 1<<n)
+}
+
+func (t *rowTable) clear() {
+	t.generation++
+	if t.generation == 0 {
+		clear(t.slots)
+		t.generation = 1
+	}
+}
+
+func (t *rowTable) slot(hash uint64) int {
+	i := int(hash >> t.shift)
+	for t.slots[i].generation == t.generation && t.keys[i] != hash {
+		i = (i + 1) & (len(t.slots) - 1)
+	}
+	return i
+}
+
+func (t *rowTable) add(hash uint64, row int32) {
+	i := t.slot(hash)
+	if t.slots[i].generation == t.generation {
+		row = -1
+	}
+	t.keys[i], t.slots[i] = hash, rowSlot{t.generation, row}
+}
+
+func (t *rowTable) only(hash uint64) (row int, ok bool) {
+	s := t.slots[t.slot(hash)]
+	return int(s.row), s.generation == t.generation && s.row >= 0
+}
