@@ -1,0 +1,214 @@
+package wire_test
+
+import (
+	"bytes"
+	"crypto/ed25519"
+	"math"
+	"strings"
+
+	"google.golang.org/protobuf/proto"
+
+	"github.com/mainforte/mainforte/internal/wire"
+	"github.com/mainforte/mainforte/internal/wire/mfpb"
+)
+
+// run is n bytes that count up from first.
+func run(first byte, n int) []byte {
+	b := make([]byte, n)
+	for i := range b {
+		b[i] = first + byte(i)
+	}
+	return b
+}
+
+// key is the host's signing key of all golden files.
+var key = ed25519.NewKeyFromSeed(run(0x40, 32))
+
+// samples has one message for every body of every envelope. They are what the
+// golden files are written from: add, never change.
+func samples() []proto.Message {
+	hello := func(k mfpb.Kind) *mfpb.Hello {
+		return wire.Versions(&mfpb.Hello{Kind: k, Participant: "01JD9Z7P3V8W6M4Q2K0H5T1R9B",
+			Capabilities: []string{"tiles/1", "cursor"}, Lang: "fr", Software: "mainforte-host 0.1.0"})
+	}
+	claim, nonce := run(0x10, 16), run(0x20, 16)
+	public := key.Public().(ed25519.PublicKey)
+	attach := &mfpb.Attach{Epoch: 2, Nonce: nonce}
+	sealed := &mfpb.Sealed{Epoch: 2, Counter: 1<<53 + 1, Box: run(0x80, 48)}
+	reply := &mfpb.PakeReply{Claim: claim, Share: run(0x01, 32), Ad: wire.HostAD(public), Tag: run(0x02, 64)}
+	confirm := &mfpb.Confirm{Claim: claim, Tag: run(0x03, 64)}
+	opened := &mfpb.Opened{Session: "01JD9Z7P3V8W6M4Q2K0H5T1R9A", ResumeToken: run(0x50, 32), Claim: claim}
+	welcome := &mfpb.Welcome{PublicHost: "aide.exemple.ca", Organisation: "Centre d’aide", Now: 1764000000123, GraceS: 600}
+	end := &mfpb.End{Reason: mfpb.Reason_REASON_PERSON_STOPPED}
+	bye := &mfpb.Bye{Reason: mfpb.Reason_REASON_TECHNICIAN_ENDED}
+	signature := ed25519.Sign(key, wire.CloseMessage(opened.Session, mfpb.Reason_REASON_PERSON_STOPPED, 42, 61_234))
+
+	return []proto.Message{
+		&mfpb.HostMessage{Body: &mfpb.HostMessage_Hello{Hello: hello(mfpb.Kind_KIND_HOST)}},
+		&mfpb.HostMessage{Body: &mfpb.HostMessage_PlateRequest{PlateRequest: &mfpb.PlateRequest{Why: mfpb.Reason_REASON_TOO_MANY_TRIES}}},
+		&mfpb.HostMessage{Body: &mfpb.HostMessage_PakeReply{PakeReply: reply}},
+		&mfpb.HostMessage{Body: &mfpb.HostMessage_ClaimRefused{ClaimRefused: &mfpb.ClaimRefused{Claim: claim, Reason: mfpb.Reason_REASON_CODE_EXPIRED}}},
+		&mfpb.HostMessage{Body: &mfpb.HostMessage_Paired{Paired: &mfpb.Paired{Claim: claim, SigningKey: public}}},
+		&mfpb.HostMessage{Body: &mfpb.HostMessage_Attach{Attach: attach}},
+		&mfpb.HostMessage{Body: &mfpb.HostMessage_Sealed{Sealed: sealed}},
+		&mfpb.HostMessage{Optional: true, Body: &mfpb.HostMessage_Event{Event: &mfpb.HostEvent{Seq: math.MaxUint64, Time: 1764000000123456789,
+			MonoMs: 61_234, Type: "consent.granted", Outcome: "ok", Data: []byte(`{"grant":"view"}`), Personal: []byte(`{"name":"Zoé"}`)}}},
+		&mfpb.HostMessage{Body: &mfpb.HostMessage_Close{Close: &mfpb.HostClose{Reason: mfpb.Reason_REASON_PERSON_STOPPED, Events: 42, DurationMs: 61_234, Signature: signature}}},
+		&mfpb.HostMessage{Body: &mfpb.HostMessage_Resume{Resume: &mfpb.HostResume{Session: opened.Session, Token: opened.ResumeToken}}},
+
+		&mfpb.ServerToHost{Body: &mfpb.ServerToHost_Hello{Hello: hello(mfpb.Kind_KIND_SERVER)}},
+		&mfpb.ServerToHost{Body: &mfpb.ServerToHost_Welcome{Welcome: welcome}},
+		&mfpb.ServerToHost{Body: &mfpb.ServerToHost_Plate{Plate: &mfpb.Plate{Nameplate: "482", Expires: 1764000600123}}},
+		&mfpb.ServerToHost{Body: &mfpb.ServerToHost_Claim{Claim: &mfpb.ClaimStart{Claim: claim, Sid: run(0x30, 16), Share: run(0x04, 32), Ad: wire.ViewerAD(),
+			Technician: &mfpb.Technician{Id: "7", Name: "Aïcha N’Diaye", SignedIn: "password", SignedInAt: 1763999000000},
+			Ticket:     &mfpb.Ticket{Id: "12", Number: "INC0012345", Subject: "Imprimante <b>\u202Eune</b>"}}}},
+		&mfpb.ServerToHost{Body: &mfpb.ServerToHost_ClaimFailed{ClaimFailed: &mfpb.ClaimFailed{Claim: claim, Reason: mfpb.Reason_REASON_VIEWER_GONE}}},
+		&mfpb.ServerToHost{Body: &mfpb.ServerToHost_Confirm{Confirm: confirm}},
+		&mfpb.ServerToHost{Body: &mfpb.ServerToHost_Opened{Opened: opened}},
+		&mfpb.ServerToHost{Body: &mfpb.ServerToHost_Attach{Attach: attach}},
+		&mfpb.ServerToHost{Body: &mfpb.ServerToHost_Sealed{Sealed: sealed}},
+		&mfpb.ServerToHost{Body: &mfpb.ServerToHost_EventAck{EventAck: &mfpb.EventAck{Seq: 42}}},
+		&mfpb.ServerToHost{Body: &mfpb.ServerToHost_End{End: end}},
+		&mfpb.ServerToHost{Body: &mfpb.ServerToHost_Viewer{Viewer: &mfpb.ViewerState{Connected: true}}},
+
+		&mfpb.ViewerMessage{Body: &mfpb.ViewerMessage_Hello{Hello: hello(mfpb.Kind_KIND_VIEWER)}},
+		&mfpb.ViewerMessage{Body: &mfpb.ViewerMessage_Claim{Claim: &mfpb.Claim{Nameplate: "482", TicketId: "12", Sid: run(0x30, 16), Share: run(0x04, 32), Ad: wire.ViewerAD()}}},
+		&mfpb.ViewerMessage{Body: &mfpb.ViewerMessage_Verdict{Verdict: &mfpb.ClaimVerdict{Claim: claim, Reason: mfpb.Reason_REASON_WRONG_CODE}}},
+		&mfpb.ViewerMessage{Body: &mfpb.ViewerMessage_Confirm{Confirm: confirm}},
+		&mfpb.ViewerMessage{Body: &mfpb.ViewerMessage_Attach{Attach: attach}},
+		&mfpb.ViewerMessage{Body: &mfpb.ViewerMessage_Sealed{Sealed: sealed}},
+		&mfpb.ViewerMessage{Body: &mfpb.ViewerMessage_End{End: end}},
+		&mfpb.ViewerMessage{Body: &mfpb.ViewerMessage_Resume{Resume: &mfpb.ViewerResume{Session: opened.Session, Token: opened.ResumeToken}}},
+
+		&mfpb.ServerToViewer{Body: &mfpb.ServerToViewer_Hello{Hello: hello(mfpb.Kind_KIND_SERVER)}},
+		&mfpb.ServerToViewer{Body: &mfpb.ServerToViewer_Welcome{Welcome: welcome}},
+		&mfpb.ServerToViewer{Body: &mfpb.ServerToViewer_ClaimResult{ClaimResult: &mfpb.ClaimResult{Reason: mfpb.Reason_REASON_NO_SUCH_CODE}}},
+		&mfpb.ServerToViewer{Body: &mfpb.ServerToViewer_PakeReply{PakeReply: reply}},
+		&mfpb.ServerToViewer{Body: &mfpb.ServerToViewer_Opened{Opened: opened}},
+		&mfpb.ServerToViewer{Body: &mfpb.ServerToViewer_Attach{Attach: attach}},
+		&mfpb.ServerToViewer{Body: &mfpb.ServerToViewer_Sealed{Sealed: sealed}},
+		&mfpb.ServerToViewer{Body: &mfpb.ServerToViewer_End{End: end}},
+		&mfpb.ServerToViewer{Optional: true, Body: &mfpb.ServerToViewer_Host{Host: &mfpb.HostState{}}},
+
+		&mfpb.SealedBody{Body: &mfpb.SealedBody_Description{Description: &mfpb.Description{Type: "offer", Sdp: "v=0\r\no=- 1 2 IN IP4 127.0.0.1\r\ns=-\r\n"}}},
+		&mfpb.SealedBody{Body: &mfpb.SealedBody_Candidate{Candidate: &mfpb.Candidate{Candidate: "candidate:1 1 udp 2130706431 192.0.2.1 50000 typ host", SdpMid: "0", SdpMlineIndex: 1}}},
+		&mfpb.SealedBody{Body: &mfpb.SealedBody_Bye{Bye: bye}},
+
+		&mfpb.Control{Body: &mfpb.Control_Proof{Proof: &mfpb.CertificateProof{Mac: run(0x60, 32)}}},
+		&mfpb.Control{Body: &mfpb.Control_Hello{Hello: hello(mfpb.Kind_KIND_VIEWER)}},
+		&mfpb.Control{Body: &mfpb.Control_Grants{Grants: &mfpb.Grants{Grants: []*mfpb.Grant{
+			{Name: "view", State: mfpb.GrantState_GRANT_STATE_ALLOWED, Since: 1764000001000},
+			{Name: "control", State: mfpb.GrantState_GRANT_STATE_ASKED}}}}},
+		&mfpb.Control{Body: &mfpb.Control_Ask{Ask: &mfpb.AskGrant{Name: "control"}}},
+		&mfpb.Control{Body: &mfpb.Control_GiveBack{GiveBack: &mfpb.GiveBack{Name: "control"}}},
+		&mfpb.Control{Body: &mfpb.Control_Displays{Displays: &mfpb.Displays{Displays: []*mfpb.Display{
+			{Id: 1, X: -1920, Y: math.MinInt32, Width: 1920, Height: 1080, Name: "DP-1"}}}}},
+		&mfpb.Control{Optional: true, Body: &mfpb.Control_Notice{Notice: &mfpb.Notice{Code: mfpb.NoticeCode_NOTICE_CODE_KEY_NOT_TYPED}}},
+		&mfpb.Control{Body: &mfpb.Control_Bye{Bye: bye}},
+
+		&mfpb.CursorUpdate{Body: &mfpb.CursorUpdate_Shape{Shape: &mfpb.CursorShape{Id: 3, Width: 2, Height: 2, HotX: 1, HotY: 1, Rgba: run(0xF0, 16)}}},
+		&mfpb.CursorUpdate{Body: &mfpb.CursorUpdate_Use{Use: &mfpb.CursorUse{Id: 3}}},
+		&mfpb.CursorUpdate{Body: &mfpb.CursorUpdate_Hidden{Hidden: &mfpb.CursorHidden{}}},
+	}
+}
+
+// inputSamples has the edges of every input event.
+func inputSamples() map[string]wire.InputEvent {
+	return map[string]wire.InputEvent{
+		"motion":         {Kind: wire.InputMotion, Seq: math.MaxUint32, X: 65535, Y: 1},
+		"motion.origin":  {Kind: wire.InputMotion, Seq: 1},
+		"button.down":    {Kind: wire.InputButton, Seq: 1, Motion: 7, X: 300, Y: 200, Button: wire.ButtonLeft, Down: true},
+		"button.up":      {Kind: wire.InputButton, Seq: 2, Motion: math.MaxUint32, X: 300, Y: 200, Button: wire.ButtonForward},
+		"wheel":          {Kind: wire.InputWheel, Seq: 3, Motion: 8, X: 1919, Y: 1079, DX: -1, DY: 120},
+		"wheel.edges":    {Kind: wire.InputWheel, Seq: 4, DX: math.MaxInt16, DY: math.MinInt16},
+		"key.a":          {Kind: wire.InputKey, Seq: 5, Usage: 0x04, Down: true, Modifiers: wire.ModShift, Locks: wire.LockNum, Text: "A"},
+		"key.euro":       {Kind: wire.InputKey, Seq: 6, Usage: 0x08, Down: true, Modifiers: wire.ModAltGraph, Text: "€"},
+		"key.enter":      {Kind: wire.InputKey, Seq: 7, Usage: 0x28, Modifiers: 31, Locks: 7},
+		"key.last":       {Kind: wire.InputKey, Seq: 8, Usage: 0xE7, Down: true, Text: strings.Repeat("😀", 8)},
+		"text":           {Kind: wire.InputText, Seq: 9, Text: "Bonjour, ça va ? @#€ 😀"},
+		"text.longest":   {Kind: wire.InputText, Seq: 10, Text: strings.Repeat("é", 512)},
+		"release":        {Kind: wire.InputRelease, Seq: 11},
+		"alive":          {Kind: wire.InputAlive},
+		"alive.optional": {Kind: wire.InputAlive, Flags: wire.FlagOptional},
+		"ack":            {Kind: wire.InputAck, Seq: 0xFEDCBA98},
+		"ack.none":       {Kind: wire.InputAck},
+	}
+}
+
+// refused are messages that must be refused, and how, on the plane that the
+// name begins with.
+func refused() map[string]refusal {
+	long := bytes.Repeat([]byte{0x61}, 33)
+	return map[string]refusal{
+		"input empty":                {nil, "malformed"},
+		"input short header":         {[]byte{1, 0, 0, 0, 1, 0, 0}, "malformed"},
+		"input motion short":         {[]byte{1, 0, 0, 0, 1, 0, 0, 0, 1, 0, 1}, "malformed"},
+		"input motion trailing":      {[]byte{1, 0, 0, 0, 1, 0, 0, 0, 1, 0, 1, 0, 0}, "malformed"},
+		"input motion without seq":   {[]byte{1, 0, 0, 0, 0, 0, 0, 0, 1, 0, 1, 0}, "malformed"},
+		"input reserved bytes":       {[]byte{6, 0, 1, 0, 1, 0, 0, 0}, "malformed"},
+		"input reserved bytes high":  {[]byte{6, 0, 0, 1, 1, 0, 0, 0}, "malformed"},
+		"input reserved flag":        {[]byte{6, 1, 0, 0, 1, 0, 0, 0}, "malformed"},
+		"input release without seq":  {[]byte{6, 0, 0, 0, 0, 0, 0, 0}, "malformed"},
+		"input release trailing":     {[]byte{6, 0, 0, 0, 1, 0, 0, 0, 0}, "malformed"},
+		"input alive with seq":       {[]byte{7, 0, 0, 0, 1, 0, 0, 0}, "malformed"},
+		"input button number":        {[]byte{2, 0, 0, 0, 1, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 5, 1}, "malformed"},
+		"input button down":          {[]byte{2, 0, 0, 0, 1, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 2}, "malformed"},
+		"input button without seq":   {[]byte{2, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 1}, "malformed"},
+		"input wheel without seq":    {[]byte{3, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0}, "malformed"},
+		"input key below page":       {[]byte{4, 0, 0, 0, 1, 0, 0, 0, 3, 0, 1, 0, 0, 0}, "malformed"},
+		"input key above page":       {[]byte{4, 0, 0, 0, 1, 0, 0, 0, 0xE8, 0, 1, 0, 0, 0}, "malformed"},
+		"input key down":             {[]byte{4, 0, 0, 0, 1, 0, 0, 0, 4, 0, 2, 0, 0, 0}, "malformed"},
+		"input key modifiers":        {[]byte{4, 0, 0, 0, 1, 0, 0, 0, 4, 0, 1, 32, 0, 0}, "malformed"},
+		"input key locks":            {[]byte{4, 0, 0, 0, 1, 0, 0, 0, 4, 0, 1, 0, 8, 0}, "malformed"},
+		"input key without seq":      {[]byte{4, 0, 0, 0, 0, 0, 0, 0, 4, 0, 1, 0, 0, 0}, "malformed"},
+		"input key text missing":     {[]byte{4, 0, 0, 0, 1, 0, 0, 0, 4, 0, 1, 0, 0, 1}, "malformed"},
+		"input key text trailing":    {[]byte{4, 0, 0, 0, 1, 0, 0, 0, 4, 0, 1, 0, 0, 1, 'a', 'b'}, "malformed"},
+		"input key text not UTF-8":   {[]byte{4, 0, 0, 0, 1, 0, 0, 0, 4, 0, 1, 0, 0, 1, 0xC3}, "malformed"},
+		"input key text too long":    {append([]byte{4, 0, 0, 0, 1, 0, 0, 0, 4, 0, 1, 0, 0, 33}, long...), "malformed"},
+		"input text empty":           {[]byte{5, 0, 0, 0, 1, 0, 0, 0, 0, 0}, "malformed"},
+		"input text surrogate":       {[]byte{5, 0, 0, 0, 1, 0, 0, 0, 3, 0, 0xED, 0xA0, 0x80}, "malformed"},
+		"input text without seq":     {[]byte{5, 0, 0, 0, 0, 0, 0, 0, 1, 0, 'a'}, "malformed"},
+		"input text too long":        {append([]byte{5, 0, 0, 0, 1, 0, 0, 0, 1, 4}, bytes.Repeat([]byte{'a'}, 1025)...), "malformed"},
+		"input unknown":              {[]byte{8, 0, 0, 0, 1, 0, 0, 0}, "unknown"},
+		"input unknown optional":     {[]byte{8, 0x80, 0, 0, 1, 0, 0, 0, 9, 9}, "skip"},
+		"ack short":                  {[]byte{128, 0, 0, 0, 1, 0, 0}, "malformed"},
+		"ack trailing":               {[]byte{128, 0, 0, 0, 1, 0, 0, 0, 0}, "malformed"},
+		"ack reserved bytes":         {[]byte{128, 0, 1, 0, 1, 0, 0, 0}, "malformed"},
+		"ack reserved flag":          {[]byte{128, 1, 0, 0, 1, 0, 0, 0}, "malformed"},
+		"ack unknown":                {[]byte{129, 0, 0, 0, 1, 0, 0, 0}, "unknown"},
+		"ack unknown optional":       {[]byte{129, 0x80, 0, 0, 1, 0, 0, 0}, "skip"},
+		"picture empty":              {nil, "malformed"},
+		"picture start short":        {[]byte{1, 0, 0, 0, 1, 0, 0, 0, 16, 0, 16, 0, 1, 18, 0}, "malformed"},
+		"picture start trailing":     {[]byte{1, 0, 0, 0, 1, 0, 0, 0, 16, 0, 16, 0, 1, 18, 0, 0, 0}, "malformed"},
+		"picture start width 0":      {[]byte{1, 0, 0, 0, 1, 0, 0, 0, 0, 0, 16, 0, 1, 18, 0, 0}, "malformed"},
+		"picture start height 0":     {[]byte{1, 0, 0, 0, 1, 0, 0, 0, 16, 0, 0, 0, 1, 18, 0, 0}, "malformed"},
+		"picture start width 16385":  {[]byte{1, 0, 0, 0, 1, 0, 0, 0, 1, 64, 16, 0, 1, 18, 0, 0}, "malformed"},
+		"picture start height 16385": {[]byte{1, 0, 0, 0, 1, 0, 0, 0, 16, 0, 1, 64, 1, 18, 0, 0}, "malformed"},
+		"picture start format":       {[]byte{1, 0, 0, 0, 1, 0, 0, 0, 16, 0, 16, 0, 2, 18, 0, 0}, "malformed"},
+		"picture start window 9":     {[]byte{1, 0, 0, 0, 1, 0, 0, 0, 16, 0, 16, 0, 1, 9, 0, 0}, "malformed"},
+		"picture start window 24":    {[]byte{1, 0, 0, 0, 1, 0, 0, 0, 16, 0, 16, 0, 1, 24, 0, 0}, "malformed"},
+		"picture start reserved":     {[]byte{1, 0, 0, 0, 1, 0, 0, 0, 16, 0, 16, 0, 1, 18, 1, 0}, "malformed"},
+		"picture start header":       {[]byte{1, 0, 1, 0, 1, 0, 0, 0, 16, 0, 16, 0, 1, 18, 0, 0}, "malformed"},
+		"picture start flag":         {[]byte{1, 1, 0, 0, 1, 0, 0, 0, 16, 0, 16, 0, 1, 18, 0, 0}, "malformed"},
+		"picture piece short":        {[]byte{2, 0, 0, 0, 1, 0, 0}, "malformed"},
+		"picture piece reserved":     {[]byte{2, 0, 0, 1, 1, 0, 0, 0}, "malformed"},
+		"picture piece flag":         {[]byte{2, 2, 0, 0, 1, 0, 0, 0}, "malformed"},
+		"picture unknown":            {[]byte{3, 0, 0, 0, 1, 0, 0, 0}, "unknown"},
+		"picture unknown optional":   {[]byte{3, 0x80, 0, 0, 1, 0, 0, 0}, "skip"},
+		"answer empty":               {nil, "malformed"},
+		"answer hello version":       {[]byte{1, 2, 0, 0}, "version"},
+		"answer hello trailing":      {[]byte{1, 1, 0, 0, 0}, "malformed"},
+		"answer hello reserved":      {[]byte{1, 1, 0, 1}, "malformed"},
+		"answer ack short":           {[]byte{2, 0, 0, 0, 1, 0, 0}, "malformed"},
+		"answer ack trailing":        {[]byte{2, 0, 0, 0, 1, 0, 0, 0, 0}, "malformed"},
+		"answer ack flag":            {[]byte{2, 1, 0, 0, 1, 0, 0, 0}, "malformed"},
+		"answer restart reserved":    {[]byte{3, 0, 1, 0}, "malformed"},
+		"answer unknown":             {[]byte{4, 0, 0, 0}, "unknown"},
+		"answer unknown optional":    {[]byte{4, 0x80, 0, 0, 7}, "skip"},
+		"control empty":              {nil, "unknown"},
+		"control not protobuf":       {[]byte{0x12, 0x7F}, "malformed"},
+		"control bad text":           {[]byte{0x2A, 0x03, 0x0A, 0x01, 0xFF}, "malformed"},
+		"control unknown":            {[]byte{0xA2, 0x06, 0x00}, "unknown"},
+		"control unknown optional":   {[]byte{0x08, 0x01, 0xA2, 0x06, 0x00}, "skip"},
+	}
+}
