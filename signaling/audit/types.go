@@ -16,8 +16,8 @@ var eventTypes = map[string]EventType{
 	"session.requested":   {Doc: "a technician claimed a code for a ticket"},
 	"session.code_failed": {Doc: "a claim failed: wrong, expired or unknown code, or too many tries"},
 	"session.paired":      {Doc: "host and viewer proved the code to each other; the session is open"},
-	"session.paused":      {Doc: "the session stands still: a line was lost"},
-	"session.resumed":     {Doc: "it goes on"},
+	"session.paused":      {Doc: "the session stands still: a line was lost", Host: true},
+	"session.resumed":     {Doc: "it goes on", Host: true},
 	"session.ended":       {Doc: "the session is over, with its reason"},
 	"session.rejected":    {Doc: "a claim was refused before the code was tried: limits, ticket, role"},
 
@@ -25,6 +25,10 @@ var eventTypes = map[string]EventType{
 	"consent.granted": {Doc: "the person allowed one grant", Host: true},
 	"consent.denied":  {Doc: "the person said no, or did not answer", Host: true},
 	"consent.revoked": {Doc: "the person took a grant back", Host: true},
+
+	"consent.given_back": {Doc: "the technician gave a grant back", Host: true},
+	"session.refused":    {Doc: "the host refused what a side sent, and why", Host: true},
+	"protocol.refused":   {Doc: "a side broke the protocol towards the host", Host: true},
 
 	"control.granted":  {Doc: "the technician took the controls", Host: true},
 	"control.released": {Doc: "the technician gave them back, or lost them", Host: true},
