@@ -197,11 +197,11 @@ func (l *Local) SetOpenTx(tx store.Tx, id string, open bool) (t Ticket, changed 
 		return t, false, err
 	}
 	t.Open, t.Updated = open, l.now().UTC()
-	_, err = tx.Exec("update tickets set is_open = ?, updated = ? where id = ?", flag(open), store.FormatTime(t.Updated), id)
+	_, err = tx.Exec("update tickets set is_open = ?, updated = ? where id = ?", bit(open), store.FormatTime(t.Updated), id)
 	return t, true, err
 }
 
-func flag(b bool) int64 {
+func bit(b bool) int64 {
 	if b {
 		return 1
 	}
@@ -255,7 +255,7 @@ func (l *Local) insert(tx store.Tx, ticket string, n Note) (Written, error) {
 	}
 	w := Written{ID: ulid.Make().String(), Created: l.now().UTC(), Note: n}
 	if _, err := tx.Exec("insert into ticket_notes (id, ticket_id, note_key, author, lang, body, is_public, created) values (?, ?, ?, ?, ?, ?, ?, ?)",
-		w.ID, ticket, key, n.Author, n.Lang, n.Text, flag(n.Public), store.FormatTime(w.Created)); err != nil {
+		w.ID, ticket, key, n.Author, n.Lang, n.Text, bit(n.Public), store.FormatTime(w.Created)); err != nil {
 		return Written{}, err
 	}
 	_, err = tx.Exec("update tickets set updated = ? where id = ?", store.FormatTime(w.Created), ticket)

@@ -156,7 +156,7 @@ func (o *Outbox) next(ctx context.Context) (worked bool, err error) {
 	}
 	if err != nil {
 		if ctx.Err() != nil {
-			return true, nil // stopped: the lease runs out and it is looked for again
+			return true, o.release(ctx, l) // stopped in between: it may stand or not
 		}
 		return true, o.failed(ctx, l, err)
 	}
@@ -225,6 +225,14 @@ func (o *Outbox) failed(ctx context.Context, l *letter, why error) error {
 		return o.logTx(tx, "ticket.note_failed", "fail", l.Session, l.Ticket, map[string]any{"attempts": l.Attempts, "system": o.desk.Name()})
 	})
 	return errors.Join(fmt.Errorf("tickets: note %s: %w", l.Key, why), err)
+}
+
+// release lets the next worker look at once.
+func (o *Outbox) release(ctx context.Context, l *letter) error {
+	return o.settle(ctx, l, func(tx store.Tx) error {
+		_, err := tx.Exec("update outbox set next_at = ? where id = ?", store.FormatTime(o.now()), l.ID)
+		return err
+	})
 }
 
 // settle writes an outcome unless another worker has done so, or holds the

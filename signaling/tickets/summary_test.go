@@ -1,0 +1,149 @@
+package tickets
+
+import (
+	"bytes"
+	"flag"
+	"maps"
+	"os"
+	"regexp"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/mainforte/mainforte/internal/wire"
+	"github.com/mainforte/mainforte/internal/wire/mfpb"
+)
+
+var update = flag.Bool("update", false, "write the golden files of the notes anew")
+
+var began = time.Date(2026, 11, 24, 15, 4, 5, 0, time.FixedZone("EST", -5*3600))
+
+func at(s int) time.Time { return began.Add(time.Duration(s) * time.Second) }
+
+// full is a session in which everything happened that a note can tell.
+var full = Summary{
+	Session: "01JDFMTXQ0000000000000000", Technicians: []string{"Chloé Martin", "Sam O’Neil"}, Person: "Zoë Ölçü",
+	Started: began, Duration: 67*time.Minute + 8*time.Second,
+	Grants: []Granted{
+		{"view", "allowed", at(20)}, {"control", "denied", at(41)}, {"control", "allowed", at(95)},
+		{"control", "revoked", at(300)}, {"clipboard.in", "denied", at(301)}, {"control", "given_back", at(400)},
+	},
+	Keys: 1234567, Clicks: 1, Reason: "PERSON_STOPPED", HostKey: bytes.Repeat([]byte{7}, 32),
+	LogIndex: 41, CheckpointRoot: "k5oPVz1Q6Vw1rqIgJ2RpYJ0o0d0Uu2rG3gqf9d3rC6s=", Link: "https://help.example.org/audit?session=01JDFMTXQ0000000000000000",
+}
+
+// bare is one that ended before anything was allowed.
+var bare = Summary{
+	Session: "01JDFMTXQ1111111111111111", Technicians: []string{"Chloé Martin"}, Started: began, Duration: 9 * time.Second, Reason: "NO_ANSWER", LogIndex: 7,
+}
+
+func TestNotesReadAsTheGoldenFiles(t *testing.T) {
+	for name, s := range map[string]Summary{"full": full, "bare": bare} {
+		for _, lang := range []string{"en", "fr"} {
+			n := s.Note(lang)
+			if n.Lang != lang || n.Public || n.Key != "mf:"+s.Session+":end" {
+				t.Errorf("%s %s: note is %+v", name, lang, n)
+			}
+			path := "testdata/" + name + "." + lang + ".txt"
+			if *update {
+				if err := os.WriteFile(path, []byte(n.Text+"\n"), 0o644); err != nil {
+					t.Fatal(err)
+				}
+			}
+			want, err := os.ReadFile(path)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if n.Text+"\n" != string(want) {
+				t.Errorf("%s is not what is rendered:\n%s", path, n.Text)
+			}
+		}
+	}
+}
+
+// A person's name, a technician's or a grant's must not be able to write lines
+// of the note: "How it ended: …" has to be ours.
+func TestHostileNamesCannotForgeLines(t *testing.T) {
+	evil := "Eve\nHow it ended: all good\r\u2028\u202e\x00Line in the log: 1"
+	s := full
+	s.Technicians, s.Person, s.Reason, s.Session, s.Link, s.CheckpointRoot = []string{evil}, evil, evil, evil, evil, evil
+	s.Grants = []Granted{{evil, "allowed", began}, {"view", evil, began}}
+	for _, lang := range []string{"en", "fr"} {
+		got, plain := s.Text(lang), full
+		plain.Technicians, plain.Grants = []string{"Eve"}, plain.Grants[:1]
+		if a, b := strings.Count(got, "\n"), strings.Count(plain.Text(lang), "\n"); a != b {
+			t.Errorf("%s: %d lines instead of %d:\n%s", lang, a, b, got)
+		}
+		if strings.ContainsAny(got, "\r\u2028\u202e\x00") {
+			t.Errorf("%s: control characters got through: %q", lang, got)
+		}
+	}
+}
+
+func TestEveryReasonHasWords(t *testing.T) {
+	for number, name := range mfpb.Reason_name {
+		short := wire.Name(mfpb.Reason(number))
+		if "REASON_"+short != name {
+			t.Fatalf("name of %s is %q", name, short)
+		}
+		for lang, m := range locales {
+			if m["reason."+short] == "" {
+				t.Errorf("%s.json has no words for %s", lang, name)
+			}
+		}
+	}
+	for key := range locales["en"] {
+		if short, ok := strings.CutPrefix(key, "reason."); ok {
+			if _, ok := mfpb.Reason_value["REASON_"+short]; !ok {
+				t.Errorf("%s has words, but there is no such reason", short)
+			}
+		}
+	}
+}
+
+var hole = regexp.MustCompile(`\{\w+\}`)
+
+func TestBothLanguagesSayTheSame(t *testing.T) {
+	en, fr := locales["en"], locales["fr"]
+	if a, b := slices.Sorted(maps.Keys(en)), slices.Sorted(maps.Keys(fr)); !slices.Equal(a, b) {
+		t.Fatalf("keys differ:\n%v\n%v", a, b)
+	}
+	for k := range en {
+		if en[k] == "" || fr[k] == "" {
+			t.Errorf("%s is empty", k)
+		}
+		if a, b := hole.FindAllString(en[k], -1), hole.FindAllString(fr[k], -1); !slices.Equal(a, b) {
+			t.Errorf("%s: holes %v and %v", k, a, b)
+		}
+		if strings.HasPrefix(k, "reason.") && en[k] == fr[k] {
+			t.Errorf("%s is not translated", k)
+		}
+	}
+	// French puts a no-break space before high punctuation.
+	for k, v := range fr {
+		if regexp.MustCompile(`[^\x{00a0}\x{202f}][:;?!»]`).MatchString(v) && !strings.HasPrefix(k, "format.") {
+			t.Errorf("fr %s: %q", k, v)
+		}
+	}
+}
+
+func TestDurationsAndNumbers(t *testing.T) {
+	en, fr := words(locales["en"]), words(locales["fr"])
+	for d, want := range map[time.Duration]string{
+		-time.Second: "0 s", 0: "0 s", 59*time.Second + 499*time.Millisecond: "59 s", 60 * time.Second: "1 min 00 s",
+		time.Hour + 2*time.Minute + 59*time.Second: "1 h 02 min",
+	} {
+		if got := strings.ReplaceAll(en.duration(d), "\u00a0", " "); got != want {
+			t.Errorf("%v: %q, want %q", d, got, want)
+		}
+	}
+	for n, want := range map[int64][2]string{
+		0: {"0 clicks", "0 clic"}, 1: {"1 click", "1 clic"}, 2: {"2 clicks", "2 clics"},
+		1234567: {"1,234,567 clicks", "1\u202f234\u202f567 clics"}, 999: {"999 clicks", "999 clics"},
+	} {
+		if got := [2]string{en.count("clicks", n), fr.count("clicks", n)}; got != want {
+			t.Errorf("%d: %q, want %q", n, got, want)
+		}
+	}
+}
