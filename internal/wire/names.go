@@ -102,10 +102,13 @@ func ServerName(hostport string) (string, error) {
 		return ip.String(), nil
 	}
 	name, err := serverNames.ToASCII(host)
-	if err != nil {
+	if err != nil || !utf8.ValidString(host) {
 		return "", ErrServerName
 	}
-	name = strings.TrimSuffix(strings.ToLower(name), ".")
+	name = strings.TrimSuffix(name, ".")
+	if again, err := serverNames.ToASCII(name); err != nil || again != name { // an A-label of what no label may hold
+		return "", ErrServerName
+	}
 	last := name[strings.LastIndexByte(name, '.')+1:]
 	if last == "" || asciiDigits(last) {
 		return "", ErrServerName
