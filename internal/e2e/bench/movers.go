@@ -1,0 +1,256 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"math/rand/v2"
+	"sync/atomic"
+	"time"
+
+	"github.com/jezek/xgb"
+	"github.com/jezek/xgb/xproto"
+)
+
+// canvas is a window of ours on the person's desktop.
+type canvas struct {
+	c    *xgb.Conn
+	win  xproto.Window
+	gc   xproto.Gcontext
+	w, h int
+}
+
+func newCanvas(display string, x, y, w, h int, events uint32) (*canvas, error) {
+	c, err := xgb.NewConnDisplay(display)
+	if err != nil {
+		return nil, fmt.Errorf("canvas: %w", err)
+	}
+	v := &canvas{c: c, w: w, h: h}
+	screen := xproto.Setup(c).DefaultScreen(c)
+	if v.win, err = xproto.NewWindowId(c); err != nil {
+		return nil, err
+	}
+	if v.gc, err = xproto.NewGcontextId(c); err != nil {
+		return nil, err
+	}
+	err = xproto.CreateWindowChecked(c, screen.RootDepth, v.win, screen.Root, int16(x), int16(y), uint16(w), uint16(h), 0,
+		xproto.WindowClassInputOutput, screen.RootVisual, xproto.CwBackPixel|xproto.CwOverrideRedirect|xproto.CwEventMask, []uint32{0xffffff, 1, events}).Check()
+	if err != nil {
+		return nil, fmt.Errorf("canvas: %w", err)
+	}
+	font, err := xproto.NewFontId(c)
+	if err != nil {
+		return nil, err
+	}
+	if err := xproto.OpenFontChecked(c, font, 5, "fixed").Check(); err != nil {
+		return nil, fmt.Errorf("canvas: font: %w", err)
+	}
+	if err := xproto.CreateGCChecked(c, v.gc, xproto.Drawable(v.win), xproto.GcForeground|xproto.GcBackground|xproto.GcFont|xproto.GcGraphicsExposures, []uint32{0, 0xffffff, uint32(font), 0}).Check(); err != nil {
+		return nil, fmt.Errorf("canvas: %w", err)
+	}
+	if err := xproto.MapWindowChecked(c, v.win).Check(); err != nil {
+		return nil, fmt.Errorf("canvas: %w", err)
+	}
+	return v, nil
+}
+
+func (v *canvas) fill(x, y, w, h int, color uint32) {
+	xproto.ChangeGC(v.c, v.gc, xproto.GcForeground, []uint32{color})
+	xproto.PolyFillRectangle(v.c, xproto.Drawable(v.win), v.gc, []xproto.Rectangle{{X: int16(x), Y: int16(y), Width: uint16(w), Height: uint16(h)}})
+}
+
+func (v *canvas) text(x, y int, s string) {
+	xproto.ChangeGC(v.c, v.gc, xproto.GcForeground, []uint32{0x101010})
+	xproto.ImageText8(v.c, byte(len(s)), xproto.Drawable(v.win), v.gc, int16(x), int16(y), s)
+}
+
+// sync returns when all that was asked is on the screen.
+func (v *canvas) sync() error {
+	_, err := xproto.GetInputFocus(v.c).Reply()
+	return err
+}
+
+func (v *canvas) close() { v.c.Close() }
+
+// flipper changes the colour of its window at every key and button press.
+type flipper struct {
+	*canvas
+	color atomic.Uint32
+	done  chan struct{}
+}
+
+func newFlipper(display string, x, y, side int) (*flipper, error) {
+	v, err := newCanvas(display, x, y, side, side, xproto.EventMaskKeyPress|xproto.EventMaskButtonPress)
+	if err != nil {
+		return nil, err
+	}
+	f := &flipper{canvas: v, done: make(chan struct{})}
+	f.paint(0x2040c0)
+	if err := v.sync(); err != nil {
+		return nil, err
+	}
+	xproto.SetInputFocus(v.c, xproto.InputFocusPointerRoot, v.win, 0)
+	go func() {
+		defer close(f.done)
+		for {
+			ev, err := v.c.WaitForEvent()
+			if ev == nil && err == nil {
+				return
+			}
+			switch ev.(type) {
+			case xproto.KeyPressEvent, xproto.ButtonPressEvent:
+				f.paint(f.other())
+				xproto.SetInputFocus(v.c, xproto.InputFocusPointerRoot, v.win, 0)
+			}
+		}
+	}()
+	return f, nil
+}
+
+func (f *flipper) paint(color uint32) {
+	f.color.Store(color)
+	f.fill(0, 0, f.w, f.h, color)
+}
+
+// other is the colour that comes next.
+func (f *flipper) other() uint32 { return f.color.Load() ^ 0xe0e0e0 }
+
+func (f *flipper) close() {
+	f.canvas.close()
+	<-f.done
+}
+
+// typer writes a line of text, a character at a time.
+type typer struct{ *canvas }
+
+func newTyper(display string) (*typer, error) {
+	v, err := newCanvas(display, 200, 200, 900, 300, 0)
+	if err != nil {
+		return nil, err
+	}
+	return &typer{v}, v.sync()
+}
+
+func (t *typer) run(ctx context.Context, every time.Duration) error {
+	rng := rand.New(rand.NewPCG(1, 2))
+	for i := 0; ; i++ {
+		t.text(20+7*(i%110), 30+16*(i/110%16), string(rune('a'+rng.IntN(26))))
+		if err := t.sync(); err != nil {
+			return err
+		}
+		select {
+		case <-ctx.Done():
+			return nil
+		case <-time.After(every):
+		}
+	}
+}
+
+// mover draws one frame of a moving picture, with a patch of the given colour
+// where marker says: the patch's middle, in pixels of the screen.
+type mover interface {
+	draw(color uint32) error
+	marker() (x, y int)
+	close()
+}
+
+type sprite struct {
+	*canvas
+	n int
+}
+
+// newSprite: a small square runs over a still page; the marker is a patch beside it.
+func newSprite(display string) (mover, error) {
+	v, err := newCanvas(display, 400, 300, 640, 360, 0)
+	return &sprite{canvas: v}, err
+}
+
+func (s *sprite) draw(color uint32) error {
+	s.fill(20+s.n*5%560, 100, 64, 64, 0xffffff)
+	s.n++
+	s.fill(20+s.n*5%560, 100, 64, 64, 0xc03020)
+	s.fill(0, 0, 32, 32, color)
+	return s.sync()
+}
+
+func (s *sprite) marker() (int, int) { return 400 + 16, 300 + 16 }
+
+type scroller struct {
+	*canvas
+	n   int
+	rng *rand.Rand
+}
+
+// newScroller: a full screen of text moves up by 24 pixels a frame.
+func newScroller(display string) (mover, error) {
+	v, err := newCanvas(display, 0, 0, width, height, 0)
+	s := &scroller{canvas: v, rng: rand.New(rand.NewPCG(7, 7))}
+	if err == nil {
+		for y := 40; y < height; y += 24 {
+			s.line(y)
+		}
+		err = v.sync()
+	}
+	return s, err
+}
+
+func (s *scroller) line(y int) {
+	for part := range 4 {
+		b := make([]byte, 64)
+		for i := range b {
+			b[i] = "abcdefghijklmnopqrstuvwxyz     .,"[s.rng.IntN(33)]
+		}
+		s.text(20+part*64*6, y, string(b))
+	}
+}
+
+func (s *scroller) draw(color uint32) error {
+	d := xproto.Drawable(s.win)
+	xproto.CopyArea(s.c, d, d, s.gc, 0, 24+32, 0, 32, uint16(s.w), uint16(s.h-24-32))
+	s.fill(0, s.h-24, s.w, 24, 0xffffff)
+	s.line(s.h - 8)
+	s.fill(0, 0, 32, 32, color)
+	return s.sync()
+}
+
+func (s *scroller) marker() (int, int) { return 16, 16 }
+
+type dragger struct {
+	*canvas
+	mark *canvas
+	n    int
+}
+
+// newDragger: a window full of text is dragged over the desktop; the marker is a window of its own.
+func newDragger(display string) (mover, error) {
+	v, err := newCanvas(display, 300, 200, 800, 500, 0)
+	if err != nil {
+		return nil, err
+	}
+	s := scroller{canvas: v, rng: rand.New(rand.NewPCG(9, 9))}
+	for y := 20; y < 500; y += 18 {
+		s.line(y)
+	}
+	mark, err := newCanvas(display, 1800, 20, 32, 32, 0)
+	if err != nil {
+		return nil, err
+	}
+	return &dragger{canvas: v, mark: mark}, v.sync()
+}
+
+func (d *dragger) draw(color uint32) error {
+	d.n++
+	x, y := 300+d.n*7%500, 200+d.n*3%300
+	xproto.ConfigureWindow(d.c, d.win, xproto.ConfigWindowX|xproto.ConfigWindowY, []uint32{uint32(x), uint32(y)})
+	if err := d.sync(); err != nil {
+		return err
+	}
+	d.mark.fill(0, 0, 32, 32, color)
+	return d.mark.sync()
+}
+
+func (d *dragger) marker() (int, int) { return 1816, 36 }
+
+func (d *dragger) close() {
+	d.mark.close()
+	d.canvas.close()
+}
