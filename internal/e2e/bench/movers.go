@@ -176,7 +176,6 @@ func (s *sprite) marker() (int, int) { return 400 + 16, 300 + 16 }
 
 type scroller struct {
 	*canvas
-	n   int
 	rng *rand.Rand
 }
 

@@ -4,8 +4,6 @@ import (
 	"encoding/base64"
 	"encoding/hex"
 	"encoding/json"
-	"io"
-	"net"
 	"net/http"
 	"net/http/httptest"
 	"net/url"
@@ -104,11 +102,7 @@ func TestTheTapSeesThroughTheMask(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer tap.Close()
-	conn, err := net.Dial("tcp", tap.Addr())
-	if err != nil {
-		t.Fatal(err)
-	}
-	c, _, err := websocket.NewClient(conn, &url.URL{Scheme: "ws", Host: tap.Addr(), Path: "/"}, nil, 1024, 1024)
+	c, _, err := websocket.DefaultDialer.Dial("ws://"+tap.Addr()+"/", nil)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -120,7 +114,7 @@ func TestTheTapSeesThroughTheMask(t *testing.T) {
 		t.Fatal(err)
 	}
 	c.Close()
-	_, _ = io.ReadAll(conn)
+	tap.Close()
 	streams, err := tap.Plaintext()
 	if err != nil {
 		t.Fatal(err)
