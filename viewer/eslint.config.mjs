@@ -1,0 +1,2 @@
+// ESLint looks for its configuration from the file upwards; the rules are those of web.
+export { default } from "../web/eslint.config.js";

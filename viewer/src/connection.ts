@@ -1,0 +1,291 @@
+// The WebRTC connection of one attach, with its five negotiated data channels
+// (PROTOCOL.md §1.8). Descriptions and candidates go out sealed. Browser
+// workarounds stand here and in picture/screen.ts, nowhere else.
+
+import type { SealedInit } from "./attach";
+import { Control, type ControlBody, type ControlInit, type Proof } from "./control";
+import { Reason, type Candidate, type Description } from "./gen/signaling_pb";
+import { Sender } from "./input/sender";
+import { certificateHash, parseFingerprint, Role, type Link } from "./pake/link";
+import type { Screen } from "./picture/screen";
+import { equal, reasonOf, WireError } from "./wire/codec";
+import { parseAck } from "./wire/input";
+import { channelInit, channels, type Channel } from "./wire/limits";
+
+export interface ConnectionEvents {
+  /** To be sealed and sent. */
+  seal(body: SealedInit): void;
+  /** Whether something can be sealed in this epoch now. */
+  sealable(): boolean;
+  /** The certificate proof passed. */
+  proven(): void;
+  control(body: ControlBody): void;
+  /** A message of the channel `cursor`, after the proof. */
+  cursor(data: unknown): void;
+  /** The path to the host stands, or is interrupted. */
+  path(up: boolean): void;
+  /** Nothing more comes of this connection; another attach may. */
+  lost(): void;
+  /** Ends the session. */
+  failed(reason: Reason): void;
+}
+
+/** What a session needs of its connection; tests have their own. */
+export interface HostConnection {
+  readonly sender: Pick<Sender, "open" | "motion" | "button" | "wheel" | "key" | "text" | "release">;
+  start(): Promise<void>;
+  description(description: Description): void;
+  candidate(candidate: Candidate): void;
+  send(body: ControlInit): void;
+  /** @param reason the last word to the host, if there is one */
+  close(reason?: Reason): void;
+}
+
+/** From the offer to the proof, ms. */
+const connectTimeout = 20_000;
+/** An interruption this long is answered by an ICE restart, ms; one this much longer loses the connection. */
+const restartAfter = 2_000;
+const restartTimeout = 6_000;
+/** What a last word may take to leave before the connection closes, ms. */
+const linger = 250;
+/** Candidates that may wait for the host's answer, cursor messages for the proof. */
+const maxWaiting = 64;
+
+export class Connection implements HostConnection {
+  readonly sender: Sender;
+  #events: ConnectionEvents;
+  #pc: RTCPeerConnection;
+  #certificate: RTCCertificate;
+  #link: Link;
+  #screen: Screen;
+  #control: Control;
+  #hostCertificate: Uint8Array | undefined;
+  #candidates: RTCIceCandidateInit[] = [];
+  #early: unknown[] = []; // cursor messages that overtook the proof
+  #proven = false;
+  #closed = false;
+  #deadline: ReturnType<typeof setTimeout> | undefined;
+  #interruption: ReturnType<typeof setTimeout> | undefined;
+
+  /** @param certificate from makeCertificate */
+  constructor(
+    certificate: RTCCertificate,
+    screen: Screen,
+    link: Link,
+    lang: string,
+    events: ConnectionEvents,
+  ) {
+    this.#certificate = certificate;
+    this.#screen = screen;
+    this.#link = link;
+    this.#events = events;
+    const pc = new RTCPeerConnection({ certificates: [certificate], bundlePolicy: "max-bundle" });
+    this.#pc = pc;
+    const open = (channel: Channel) => {
+      const opened = pc.createDataChannel(channel.label, channelInit(channel));
+      opened.binaryType = "arraybuffer";
+      return opened;
+    };
+
+    screen.take(open(channels.tiles)); // nothing may come between the two, see Screen.take
+
+    const control = open(channels.control);
+    this.#control = new Control(control, this.#proof(), lang, {
+      proven: () => this.#passed(),
+      message: (body) => this.#events.control(body),
+      failed: (reason) => this.#fail(reason),
+    });
+    control.onopen = () => this.#control.opened();
+    control.onmessage = (event) => this.#control.received(event.data);
+
+    const input = open(channels.input);
+    const fast = open(channels.inputFast);
+    this.sender = new Sender(input, fast);
+    input.onmessage = () => this.#fail(Reason.PROTOCOL); // nothing comes back on it
+    fast.onmessage = (event) => this.#guard(() => this.#acked(event.data));
+
+    open(channels.cursor).onmessage = (event) => this.#cursor(event.data);
+
+    pc.ondatachannel = (event) => event.channel.close(); // C26
+    pc.onicecandidate = ({ candidate }) => this.#found(candidate);
+    pc.onconnectionstatechange = () => void this.#changed();
+  }
+
+  /** Makes the offer. */
+  async start(): Promise<void> {
+    this.#deadline = setTimeout(() => this.#lose(), connectTimeout);
+    await this.#offer({});
+  }
+
+  description(description: Description): void {
+    if (description.type !== "answer" || this.#pc.signalingState !== "have-local-offer") {
+      this.#fail(Reason.PROTOCOL);
+      return;
+    }
+    this.#pc.setRemoteDescription({ type: "answer", sdp: description.sdp }).then(
+      () => {
+        for (const candidate of this.#candidates.splice(0)) this.#add(candidate);
+      },
+      () => this.#fail(Reason.PROTOCOL),
+    );
+  }
+
+  candidate({ candidate, sdpMid, sdpMlineIndex }: Candidate): void {
+    if (candidate === "") return; // the end of candidates: ICE ends by itself
+    const init = { candidate, sdpMid, sdpMLineIndex: sdpMlineIndex };
+    if (this.#pc.remoteDescription !== null) this.#add(init);
+    else if (this.#candidates.length < maxWaiting) this.#candidates.push(init);
+  }
+
+  send(body: ControlInit): void {
+    this.#control.send(body);
+  }
+
+  close(reason?: Reason): void {
+    if (this.#closed) return;
+    this.#closed = true;
+    clearTimeout(this.#deadline);
+    clearTimeout(this.#interruption);
+    this.sender.close();
+    const lastWord = reason !== undefined && this.#control.proven;
+    if (lastWord) this.#control.send({ case: "bye", value: { reason } });
+    this.#control.close();
+    if (lastWord) setTimeout(() => this.#pc.close(), linger);
+    else this.#pc.close();
+  }
+
+  async #offer(options: RTCOfferOptions): Promise<void> {
+    const offer = await this.#pc.createOffer(options);
+    if (this.#closed || offer.sdp === undefined) return;
+    // Sealed before setLocalDescription, so that no candidate goes out ahead of its offer.
+    this.#events.seal({ case: "description", value: { type: "offer", sdp: offer.sdp } });
+    await this.#pc.setLocalDescription(offer);
+  }
+
+  #found(candidate: RTCIceCandidate | null): void {
+    this.#events.seal({
+      case: "candidate",
+      value: {
+        candidate: candidate?.candidate ?? "",
+        sdpMid: candidate?.sdpMid ?? "",
+        sdpMlineIndex: candidate?.sdpMLineIndex ?? 0,
+      },
+    });
+  }
+
+  #add(candidate: RTCIceCandidateInit): void {
+    // One candidate that this browser cannot use is no reason to end: others may do.
+    this.#pc.addIceCandidate(candidate).catch(() => undefined);
+  }
+
+  #proof(): Proof {
+    return {
+      ours: async () => {
+        const { viewer, host } = await this.#certificates();
+        return this.#link.proof(Role.viewer, viewer, host);
+      },
+      check: async (mac) => {
+        const { viewer, host } = await this.#certificates();
+        await this.#link.checkProof(Role.host, mac, viewer, host);
+        this.#hostCertificate = host;
+      },
+    };
+  }
+
+  /** SHA-256 of the certificates in use: ours as the browser made it, the host's as DTLS saw it. */
+  async #certificates(): Promise<{ viewer: Uint8Array; host: Uint8Array }> {
+    const print = this.#certificate.getFingerprints().find((f) => f.algorithm?.toLowerCase() === "sha-256");
+    const viewer = parseFingerprint(print?.value ?? "");
+    const der = this.#pc.sctp?.transport.getRemoteCertificates()[0];
+    if (viewer === null || der === undefined) {
+      throw new WireError(Reason.CERTIFICATE_MISMATCH, "the certificates in use are not known");
+    }
+    return { viewer, host: await certificateHash(der) };
+  }
+
+  #passed(): void {
+    this.#proven = true;
+    clearTimeout(this.#deadline);
+    this.#screen.begin();
+    this.#events.proven();
+    for (const data of this.#early.splice(0)) this.#guard(() => this.#events.cursor(data));
+  }
+
+  #acked(data: unknown): void {
+    if (!this.#proven) return; // unreliable, and nothing is believed yet
+    if (!(data instanceof ArrayBuffer)) throw new WireError(Reason.PROTOCOL, "a text message");
+    const seq = parseAck(data);
+    if (seq !== undefined) this.sender.acked(seq);
+  }
+
+  // The host sends these after its proof, but on another stream: a lost packet can let them overtake it.
+  #cursor(data: unknown): void {
+    if (this.#proven) this.#guard(() => this.#events.cursor(data));
+    else if (this.#early.length < maxWaiting) this.#early.push(data);
+    else this.#fail(Reason.PROTOCOL);
+  }
+
+  async #changed(): Promise<void> {
+    const state = this.#pc.connectionState;
+    if (this.#closed || state === "closed") return;
+    if (!this.#proven) {
+      if (state === "failed") this.#lose();
+      return;
+    }
+    if (state === "connected") {
+      clearTimeout(this.#interruption);
+      this.#interruption = undefined;
+      if (await this.#sameHost()) this.#events.path(true);
+      else this.#fail(Reason.CERTIFICATE_MISMATCH);
+    } else if (state === "disconnected" || state === "failed") {
+      this.#events.path(false);
+      this.#interruption ??= setTimeout(() => this.#restart(), state === "failed" ? 0 : restartAfter);
+    }
+  }
+
+  // An ICE restart keeps the DTLS association; that it did is checked, not assumed (C25).
+  async #sameHost(): Promise<boolean> {
+    try {
+      const { host } = await this.#certificates();
+      return this.#hostCertificate !== undefined && equal(host, this.#hostCertificate);
+    } catch {
+      return false;
+    }
+  }
+
+  #restart(): void {
+    if (!this.#events.sealable() || this.#pc.signalingState !== "stable") {
+      this.#lose();
+      return;
+    }
+    this.#interruption = setTimeout(() => this.#lose(), restartTimeout);
+    this.#offer({ iceRestart: true }).catch((error: unknown) => this.#fail(reasonOf(error)));
+  }
+
+  #guard(work: () => void): void {
+    if (this.#closed) return;
+    try {
+      work();
+    } catch (error) {
+      this.#fail(reasonOf(error));
+    }
+  }
+
+  #lose(): void {
+    if (this.#closed) return;
+    this.close();
+    this.#events.lost();
+  }
+
+  #fail(reason: Reason): void {
+    if (this.#closed) return;
+    this.close(reason);
+    this.#events.failed(reason);
+  }
+}
+
+/** A certificate for one connection. */
+export function makeCertificate(): Promise<RTCCertificate> {
+  const algorithm: EcKeyGenParams = { name: "ECDSA", namedCurve: "P-256" };
+  return RTCPeerConnection.generateCertificate(algorithm);
+}

@@ -1,0 +1,151 @@
+// Pointer, buttons and wheel: from DOM events on the canvas to events of
+// PROTOCOL.md §1.9, sent straight from the event handler.
+
+/** Where pointer events go: the Sender. */
+export interface PointerSink {
+  motion(x: number, y: number): void;
+  button(x: number, y: number, button: number, down: boolean): void;
+  wheel(x: number, y: number, dx: number, dy: number): void;
+}
+
+/** Bits of PointerEvent.buttons in the order of the wire: left, middle, right, back, forward. */
+const buttonBits = [1, 4, 2, 8, 16];
+/** 1/120 notch a turned line, where the browser counts lines: three lines a notch. */
+const unitsPerLine = 40;
+const unitsPerPage = 1200;
+const maxWheel = 0x7fff;
+
+/** A place in the picture's pixels for a place in CSS pixels of the canvas. */
+export function toPicture(offset: number, ratio: number, size: number): number {
+  const pixel = Math.floor(offset * ratio);
+  return Math.min(Math.max(pixel, 0), size - 1);
+}
+
+/** Follows which buttons are down. A chord gives no pointerdown of its own, only another mask. */
+export class Buttons {
+  #mask = 0;
+
+  /** The buttons that changed, as on the wire. */
+  change(mask: number): { button: number; down: boolean }[] {
+    const changes = [];
+    for (const [button, bit] of buttonBits.entries()) {
+      if ((mask & bit) !== (this.#mask & bit)) changes.push({ button, down: (mask & bit) !== 0 });
+    }
+    this.#mask = mask;
+    return changes;
+  }
+
+  reset(): void {
+    this.#mask = 0;
+  }
+}
+
+/** Turns wheel events into 1/120 of a notch and keeps what is left over for the next. */
+export class Wheel {
+  #restX = 0;
+  #restY = 0;
+
+  turn(event: WheelInput): { dx: number; dy: number } {
+    this.#restX += units(event.deltaX, event.wheelDeltaX, event.deltaMode);
+    this.#restY += units(event.deltaY, event.wheelDeltaY, event.deltaMode);
+    const dx = clampWheel(Math.trunc(this.#restX));
+    const dy = clampWheel(Math.trunc(this.#restY));
+    this.#restX -= dx;
+    this.#restY -= dy;
+    return { dx, dy };
+  }
+}
+
+export interface WheelInput {
+  readonly deltaX: number;
+  readonly deltaY: number;
+  readonly deltaMode: number;
+  /** Legacy, and in Chromium, Firefox and Safari exactly ∓120 a notch of a real wheel. */
+  readonly wheelDeltaX?: number;
+  readonly wheelDeltaY?: number;
+}
+
+function units(delta: number, legacy: number | undefined, mode: number): number {
+  if (delta === 0) return 0;
+  if (legacy !== undefined && legacy !== 0 && legacy % 120 === 0) return -legacy;
+  if (mode === 1) return delta * unitsPerLine;
+  if (mode === 2) return delta * unitsPerPage;
+  return delta * 1.2; // Chromium: 100 pixels a notch
+}
+
+function clampWheel(value: number): number {
+  return Math.min(Math.max(value, -maxWheel), maxWheel);
+}
+
+/** The picture as it lies on the page. */
+export interface Surface {
+  readonly width: number; // pixels of the picture
+  readonly height: number;
+  readonly ratio: number; // device pixels a CSS pixel
+}
+
+/** Listens on the canvas. Returns what stops it. */
+export function attachPointer(
+  canvas: HTMLCanvasElement,
+  sink: PointerSink,
+  surface: () => Surface,
+  focus: () => void,
+): () => void {
+  const stop = new AbortController();
+  const on = { signal: stop.signal };
+  const active = { signal: stop.signal, passive: false };
+  const buttons = new Buttons();
+  const wheel = new Wheel();
+
+  const place = (event: MouseEvent) => {
+    const { width, height, ratio } = surface();
+    return { x: toPicture(event.offsetX, ratio, width), y: toPicture(event.offsetY, ratio, height) };
+  };
+  const move = (event: Event) => {
+    if (!(event instanceof PointerEvent) || !event.isPrimary) return;
+    const { x, y } = place(event);
+    sink.motion(x, y);
+  };
+  const press = (event: PointerEvent) => {
+    if (!event.isPrimary) return;
+    const changes = buttons.change(event.buttons);
+    if (changes.length === 0) return;
+    const { x, y } = place(event);
+    for (const { button, down } of changes) sink.button(x, y, button, down);
+  };
+
+  // pointerrawupdate comes before the frame (Chrome 77, Firefox 148); elsewhere pointermove, once a frame.
+  const raw = "onpointerrawupdate" in canvas;
+  canvas.addEventListener(raw ? "pointerrawupdate" : "pointermove", move, on);
+  canvas.addEventListener(
+    "pointerdown",
+    (event) => {
+      event.preventDefault();
+      focus();
+      canvas.setPointerCapture(event.pointerId); // a drag goes on outside the picture
+      press(event);
+    },
+    active,
+  );
+  canvas.addEventListener("pointermove", press, on);
+  canvas.addEventListener("pointerup", press, on);
+  canvas.addEventListener("pointercancel", press, on);
+  canvas.addEventListener(
+    "wheel",
+    (event) => {
+      event.preventDefault();
+      const { dx, dy } = wheel.turn(event);
+      const { x, y } = place(event);
+      if (dx !== 0 || dy !== 0) sink.wheel(x, y, dx, dy);
+    },
+    active,
+  );
+  // Menus, text selection, dragging of the picture and history by the side buttons belong to the remote desktop.
+  for (const name of ["contextmenu", "mousedown", "mouseup", "auxclick", "dragstart"]) {
+    canvas.addEventListener(name, (event) => event.preventDefault(), active);
+  }
+  return () => {
+    stop.abort();
+    buttons.reset();
+  };
+}

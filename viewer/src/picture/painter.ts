@@ -1,0 +1,174 @@
+// Receives picture messages (PROTOCOL.md §1.10) from the channel `tiles`,
+// decodes them and paints the canvas, pixel for pixel. The same class runs in
+// the Worker and, where a browser cannot transfer a data channel, on the page.
+
+import { parsePicture, tileAck, tileHello, tileRestart, type Piece, type Start } from "../wire/picture";
+import { BadUpdate, Picture } from "./tiles";
+import { BadStream, ZstdStream } from "./zstd";
+
+/** What the painter needs of an RTCDataChannel. */
+export interface TileChannel {
+  readonly readyState: string;
+  binaryType: string;
+  onopen: ((event: Event) => void) | null;
+  onmessage: ((event: MessageEvent) => void) | null;
+  send(data: Uint8Array<ArrayBuffer>): void;
+  close(): void;
+}
+
+/** What the painter needs of a canvas: its size in pixels and its 2D context. */
+export interface Surface {
+  width: number;
+  height: number;
+  getContext(
+    kind: "2d",
+    options: CanvasRenderingContext2DSettings,
+  ): Pick<CanvasRenderingContext2D, "putImageData" | "fillRect"> | null;
+}
+
+/** What the page learns from the painter. */
+export type Report =
+  | { kind: "size"; width: number; height: number } // a picture began
+  | { kind: "painted" } // its first update is on the canvas
+  | { kind: "failed"; why: "protocol" | "too large" | "worker" }; // nothing can be shown any more
+
+/** The largest picture, pixels, as for the host: with what lies under it takes half a gigabyte. */
+export const maxPixels = 1 << 26;
+/** Restarts without one good update between them, after which we give up. */
+const maxRestarts = 4;
+
+export class Painter {
+  #channel: TileChannel;
+  #surface: Surface;
+  #context: Pick<CanvasRenderingContext2D, "putImageData" | "fillRect"> | null = null;
+  #report: (report: Report) => void;
+  #picture: Picture | undefined;
+  #image: ImageData | undefined;
+  #stream: ZstdStream | undefined;
+  #update: number | undefined; // whose pieces are being collected
+  #restarts = 0;
+  #fresh = false; // nothing of this picture was painted yet
+  #said = false; // hello
+  #blank = false;
+  #missed = false; // a picture began while nothing was to be shown
+
+  constructor(channel: TileChannel, surface: Surface, report: (report: Report) => void) {
+    this.#channel = channel;
+    this.#surface = surface;
+    this.#report = report;
+    channel.binaryType = "arraybuffer";
+    // Set in the task that received the channel: a message that finds no handler is lost, reliable or not.
+    channel.onmessage = (event) => this.#message(event.data);
+  }
+
+  /** The connection is proven: asks the host for pictures. */
+  begin(): void {
+    const hello = () => {
+      if (this.#said) return;
+      this.#said = true;
+      this.#channel.send(tileHello());
+    };
+    if (this.#channel.readyState === "open") hello();
+    else this.#channel.onopen = hello;
+  }
+
+  /** The person took the view back: nothing of it stays, on the canvas or in memory. */
+  blank(): void {
+    this.#blank = true;
+    this.#forget();
+    this.#context?.fillRect(0, 0, this.#surface.width, this.#surface.height);
+  }
+
+  /** The person allows the view again. The host begins a new picture; one that overtook this word is asked for anew. */
+  unblank(): void {
+    if (!this.#blank) return;
+    this.#blank = false;
+    if (this.#missed && this.#said) this.#channel.send(tileRestart());
+    this.#missed = false;
+  }
+
+  close(): void {
+    this.#channel.onmessage = null;
+    this.#forget();
+    this.#channel.close();
+  }
+
+  #message(data: unknown): void {
+    try {
+      if (!(data instanceof ArrayBuffer)) throw new BadStream("a text message");
+      const message = parsePicture(data);
+      if (this.#blank) this.#missed ||= message?.kind === "start";
+      else if (message?.kind === "start") this.#start(message);
+      else if (message?.kind === "piece") this.#piece(message);
+    } catch (error) {
+      if (error instanceof BadUpdate || error instanceof BadStream) this.#restart();
+      else this.#fail("protocol");
+    }
+  }
+
+  #start(start: Start): void {
+    const { width, height } = start;
+    if (width * height > maxPixels) {
+      this.#fail("too large");
+      return;
+    }
+    this.#picture = new Picture(width, height);
+    const bytes = new Uint8ClampedArray(this.#picture.pixels.buffer);
+    this.#image = new ImageData(bytes, width, height, { colorSpace: "srgb" });
+    this.#stream = new ZstdStream(start.windowLog);
+    this.#update = undefined;
+    this.#fresh = true;
+    if (this.#surface.width !== width) this.#surface.width = width;
+    if (this.#surface.height !== height) this.#surface.height = height;
+    this.#context ??= this.#surface.getContext("2d", { alpha: false, colorSpace: "srgb" });
+    this.#context?.fillRect(0, 0, width, height);
+    this.#report({ kind: "size", width, height });
+  }
+
+  #piece(piece: Piece): void {
+    const picture = this.#picture;
+    const stream = this.#stream;
+    if (picture === undefined || stream === undefined) return; // after a bad update, until the next start
+    if (this.#update !== undefined && this.#update !== piece.update)
+      throw new BadStream("pieces of two updates mixed");
+    this.#update = piece.update;
+    stream.push(piece.data, picture.maxUpdate);
+    if (!piece.last) return;
+    this.#update = undefined;
+    this.#paint(picture.apply(stream.take()));
+    this.#channel.send(tileAck(piece.update));
+    this.#restarts = 0;
+    if (this.#fresh) {
+      this.#fresh = false;
+      this.#report({ kind: "painted" });
+    }
+  }
+
+  #paint(damage: { x: number; y: number; width: number; height: number }[]): void {
+    const image = this.#image;
+    if (image === undefined) return;
+    for (const { x, y, width, height } of damage)
+      this.#context?.putImageData(image, 0, 0, x, y, width, height);
+  }
+
+  // The decoder no longer holds what the host believes it holds: begin again.
+  #restart(): void {
+    this.#forget();
+    this.#restarts++;
+    if (this.#restarts > maxRestarts) this.#fail("protocol");
+    else this.#channel.send(tileRestart());
+  }
+
+  #fail(why: "protocol" | "too large"): void {
+    this.#forget();
+    this.#channel.onmessage = null;
+    this.#report({ kind: "failed", why });
+  }
+
+  #forget(): void {
+    this.#picture = undefined;
+    this.#image = undefined;
+    this.#stream = undefined;
+    this.#update = undefined;
+  }
+}

@@ -1,0 +1,110 @@
+// The page's end of the picture: gives the channel `tiles` and the canvas to
+// the Worker, or paints here where the browser cannot transfer a data channel.
+
+import type { Order, Report } from "../worker";
+import { Painter } from "./painter";
+
+const workerUrl = "/viewer/worker.js";
+
+interface TrustedUrl {
+  toString(): string;
+}
+interface TrustedTypes {
+  createPolicy(
+    name: string,
+    rules: { createScriptURL(url: string): string },
+  ): { createScriptURL(url: string): TrustedUrl };
+}
+
+let policy: { createScriptURL(url: string): TrustedUrl } | undefined;
+
+/** The one URL that the Trusted Types policy mf-worker lets through. */
+export function trustedWorkerUrl(url: string, trustedTypes: TrustedTypes | undefined): TrustedUrl {
+  const rules = {
+    createScriptURL(candidate: string): string {
+      if (candidate !== workerUrl) throw new TypeError("mf-worker: not the Worker of the viewer");
+      return workerUrl;
+    },
+  };
+  policy ??= trustedTypes?.createPolicy("mf-worker", rules) ?? rules;
+  return policy.createScriptURL(url);
+}
+
+function startWorker(): Worker {
+  const trustedTypes = (globalThis as { trustedTypes?: TrustedTypes }).trustedTypes;
+  // The DOM's types know no TrustedScriptURL yet; at run time it must stay one.
+  return new Worker(trustedWorkerUrl(workerUrl, trustedTypes) as string);
+}
+
+export class Screen {
+  #canvas: HTMLCanvasElement;
+  #report: (report: Report) => void;
+  #worker: Worker | undefined; // holds the canvas, once it took it
+  #here: { canvas: OffscreenCanvas; painter: Painter } | undefined;
+
+  constructor(canvas: HTMLCanvasElement, report: (report: Report) => void) {
+    this.#canvas = canvas;
+    this.#report = report;
+  }
+
+  /**
+   * Takes the channel of a new connection; the picture of the last one stays
+   * until the next begins. Call it in the task that created the channel, with
+   * no await, timer or send in between: later the transfer fails.
+   */
+  take(channel: RTCDataChannel): void {
+    if (this.#here) {
+      this.#here.painter.close();
+      this.#here.painter = new Painter(channel, this.#here.canvas, this.#report);
+    } else if (this.#worker) {
+      this.#worker.postMessage({ kind: "take", channel } satisfies Order, [transferable(channel)]);
+    } else {
+      this.#first(channel, this.#canvas.transferControlToOffscreen());
+    }
+  }
+
+  #first(channel: RTCDataChannel, canvas: OffscreenCanvas): void {
+    let worker: Worker | undefined;
+    try {
+      worker = startWorker();
+      worker.postMessage({ kind: "take", channel, canvas } satisfies Order, [transferable(channel), canvas]);
+    } catch {
+      worker?.terminate();
+      this.#here = { canvas, painter: new Painter(channel, canvas, this.#report) };
+      return;
+    }
+    worker.onmessage = (event: MessageEvent<Report>) => this.#report(event.data);
+    worker.onerror = () => this.#report({ kind: "failed", why: "worker" });
+    this.#worker = worker;
+  }
+
+  /** The connection is proven: the painter may say hello. */
+  begin(): void {
+    this.#order("begin");
+  }
+
+  /** Nothing of the picture may stay. */
+  blank(): void {
+    this.#order("blank");
+  }
+
+  unblank(): void {
+    this.#order("unblank");
+  }
+
+  close(): void {
+    this.#order("close");
+    this.#worker = undefined;
+    this.#here = undefined;
+  }
+
+  #order(kind: "begin" | "blank" | "unblank" | "close"): void {
+    this.#here?.painter[kind]();
+    this.#worker?.postMessage({ kind } satisfies Order);
+  }
+}
+
+/** The DOM's types do not list RTCDataChannel among what can be transferred; the standard does. */
+function transferable(channel: RTCDataChannel): Transferable {
+  return channel as unknown as Transferable;
+}

@@ -1,0 +1,41 @@
+// The Worker of a session: receives the channel `tiles` and the canvas, decodes
+// and paints. Here no animation or layout of the page delays a picture.
+
+import { Painter, type Report } from "./picture/painter";
+
+/** What the page tells the Worker. The first is `take`, with both transferred; a new connection brings a channel. */
+export type Order =
+  | { kind: "take"; channel: RTCDataChannel; canvas?: OffscreenCanvas }
+  | { kind: "begin" }
+  | { kind: "blank" }
+  | { kind: "unblank" }
+  | { kind: "close" };
+
+export type { Report };
+
+const scope = self as unknown as DedicatedWorkerGlobalScope;
+let canvas: OffscreenCanvas | undefined;
+let painter: Painter | undefined;
+
+scope.onmessage = (event: MessageEvent<Order>) => {
+  const order = event.data;
+  switch (order.kind) {
+    case "take":
+      painter?.close();
+      canvas ??= order.canvas;
+      if (canvas) painter = new Painter(order.channel, canvas, (report) => scope.postMessage(report));
+      break;
+    case "begin":
+      painter?.begin();
+      break;
+    case "blank":
+      painter?.blank();
+      break;
+    case "unblank":
+      painter?.unblank();
+      break;
+    case "close":
+      painter?.close(); // terminate alone leaves the far end open in Chromium
+      scope.close();
+  }
+};
