@@ -19,7 +19,7 @@ const (
 func generator(prs, ci, sid []byte) *ristretto255.Element {
 	pad := max(0, hashBlockSize-1-len(wire.AppendLV(nil, prs))-len(wire.AppendLV(nil, []byte(dsi))))
 	h := sha512.Sum512(wire.AppendLV(nil, []byte(dsi), prs, make([]byte, pad), ci, sid))
-	g, err := ristretto255.NewElement().SetUniformBytes(h[:])
+	g, err := ristretto255.NewIdentityElement().SetUniformBytes(h[:])
 	if err != nil {
 		panic("pake: SHA-512 is not 64 bytes") // the only error of SetUniformBytes
 	}
@@ -35,7 +35,7 @@ type run struct {
 }
 
 func newRun(y *ristretto255.Scalar, prs, ci, sid, ad []byte) *run {
-	share := ristretto255.NewElement().ScalarMult(y, generator(prs, ci, sid)).Bytes()
+	share := ristretto255.NewIdentityElement().ScalarMult(y, generator(prs, ci, sid)).Bytes()
 	return &run{y, sid, share, ad}
 }
 
@@ -56,11 +56,11 @@ func (r *run) agree(initiator bool, share, ad []byte) (*secrets, error) {
 	if bytes.Equal(share, r.share) { // C17: our own share, echoed
 		return nil, ErrPeer
 	}
-	peer, err := ristretto255.NewElement().SetCanonicalBytes(share)
+	peer, err := ristretto255.NewIdentityElement().SetCanonicalBytes(share)
 	if err != nil { // C18: not an element
 		return nil, ErrPeer
 	}
-	k := ristretto255.NewElement().ScalarMult(y, peer)
+	k := ristretto255.NewIdentityElement().ScalarMult(y, peer)
 	if k.Equal(ristretto255.NewIdentityElement()) == 1 { // C18: the neutral element: a key that everybody knows
 		return nil, ErrPeer
 	}
