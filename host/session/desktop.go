@@ -1,0 +1,288 @@
+package session
+
+import (
+	"context"
+	"crypto/sha256"
+	"encoding/binary"
+	"errors"
+	"image"
+	"slices"
+
+	"github.com/mainforte/mainforte/host/capture"
+	"github.com/mainforte/mainforte/host/input"
+	"github.com/mainforte/mainforte/host/picture"
+	"github.com/mainforte/mainforte/host/ui"
+	"github.com/mainforte/mainforte/internal/wire"
+	"github.com/mainforte/mainforte/internal/wire/mfpb"
+)
+
+// desktop is the screen and the hands, open from the person's first yes to the
+// end of the session. While view is not allowed it is suspended: nothing is
+// captured.
+type desktop struct {
+	src    capture.Source
+	guard  input.Guard
+	hands  bool // there is an injector
+	pump   *picture.Pump
+	cancel context.CancelFunc
+	gone   chan struct{} // closed when it is closed
+
+	suspended bool
+	cursor    *capture.Cursor // the present shape
+	displays  []capture.Display
+}
+
+// startPicture shows the desktop to the viewer as soon as both stand: the view
+// grant and a proven link. It is called when either comes.
+func (h *Host) startPicture() {
+	s := h.live
+	if !s.allowed(grantView) { // C27
+		return
+	}
+	if s.desk == nil && !h.openDesktop() {
+		return
+	}
+	if s.desk.suspended {
+		s.desk.suspended = false
+		s.desk.pump.Resume()
+	}
+	if k := s.link; k != nil && !k.down && k.proven {
+		if err := s.desk.attach(k); err != nil {
+			h.refused("viewer", err)
+			return
+		}
+		s.desk.displays = nil
+		h.showDisplays()
+		h.showCursor()
+	}
+}
+
+// openDesktop opens screen and hands and begins to capture.
+func (h *Host) openDesktop() bool {
+	s := h.live
+	src, inj, guard, err := h.cfg.OpenDesktop()
+	if err != nil {
+		h.log.Error("the desktop cannot be opened", "error", err)
+		h.show(ui.Event{Name: "error", Text: h.texts.T("error.desktop", "detail", err.Error())})
+		h.end(mfpb.Reason_REASON_CAPTURE_LOST)
+		return false
+	}
+	ctx, cancel := context.WithCancel(h.ctx)
+	d := &desktop{src: src, guard: guard, hands: inj != nil && guard != nil, pump: picture.NewPump(src), cancel: cancel, gone: make(chan struct{})}
+	s.desk = d
+	if d.hands {
+		for _, id := range h.windows {
+			guard.Protect(id)
+		}
+		s.hands.desktop.Store(&reach{inj, guard})
+	}
+	h.spawn(func() {
+		if err := d.pump.Run(ctx); ctx.Err() == nil {
+			h.post(d.gone, func() { h.lostDesktop(d, err) })
+		}
+	})
+	h.spawn(func() {
+		for {
+			c, err := src.NextCursor(ctx)
+			if ctx.Err() != nil {
+				return
+			}
+			ok := h.post(d.gone, func() {
+				if err != nil {
+					h.lostDesktop(d, err)
+					return
+				}
+				d.cursor = &c
+				h.showCursor()
+			})
+			if err != nil || !ok {
+				return
+			}
+		}
+	})
+	return true
+}
+
+// lostDesktop: the screen can no longer be read.
+func (h *Host) lostDesktop(d *desktop, err error) {
+	if h.live == nil || h.live.desk != d || h.live.over {
+		return
+	}
+	h.log.Error("the desktop was lost", "error", err)
+	h.live.note("session.refused", "fail", map[string]any{"from": "desktop", "reason": wire.Name(mfpb.Reason_REASON_CAPTURE_LOST)}, nil)
+	h.end(mfpb.Reason_REASON_CAPTURE_LOST)
+}
+
+// pausePicture stops capture. When it returns, no more picture leaves the host.
+func (l *live) pausePicture() {
+	if l.desk != nil && !l.desk.suspended {
+		l.desk.suspended = true
+		l.desk.pump.Suspend()
+	}
+}
+
+// closeDesktop stops capture, puts the keyboard back and gives everything back.
+func (l *live) closeDesktop() {
+	d := l.desk
+	if d == nil {
+		return
+	}
+	l.pausePicture()
+	l.desk = nil
+	if l.link != nil {
+		d.detach(l.link)
+	}
+	close(d.gone)
+	d.cancel()
+	if d.hands {
+		if err := l.hands.restore(); err != nil && !errors.Is(err, input.ErrClosed) { // C34
+			l.h.log.Warn("the keyboard could not be put back", "error", err)
+		}
+		if r := l.hands.desktop.Swap(nil); r != nil {
+			if err := r.Close(); err != nil {
+				l.h.log.Info("the hands were not closed cleanly", "error", err)
+			}
+		}
+	}
+	if err := d.src.Close(); err != nil {
+		l.h.log.Info("the screen was not closed cleanly", "error", err)
+	}
+}
+
+// attach gives a link its own stream, and that the hello that came before.
+func (d *desktop) attach(k *link) error {
+	k.tiles.mu.Lock()
+	defer k.tiles.mu.Unlock()
+	if k.tiles.stream != nil {
+		return nil
+	}
+	stream, err := d.pump.Add(k)
+	if err != nil {
+		return err
+	}
+	k.tiles.stream = stream
+	if k.tiles.hello != nil {
+		return stream.Handle(k.tiles.hello)
+	}
+	return nil
+}
+
+// detach ends a link's stream. When it returns, nothing more is sent to it.
+func (d *desktop) detach(k *link) {
+	k.tiles.mu.Lock()
+	stream := k.tiles.stream
+	k.tiles.stream = nil
+	k.tiles.mu.Unlock()
+	if stream != nil {
+		d.pump.Remove(stream)
+	}
+}
+
+// looked follows up what the pump's goroutine left word of.
+func (h *Host) looked() {
+	s := h.live
+	if s == nil || s.over {
+		return
+	}
+	if k := s.link; k != nil && !k.down && k.failed.Load() {
+		h.linkLost(k)
+	}
+	h.showDisplays()
+}
+
+// showDisplays tells the viewer the monitors, if they changed.
+func (h *Host) showDisplays() {
+	s := h.live
+	k := s.link
+	if s.desk == nil || !s.allowed(grantView) || k == nil || k.down || !k.proven {
+		return
+	}
+	now := s.desk.src.Displays()
+	if s.desk.displays != nil && slices.Equal(now, s.desk.displays) {
+		return
+	}
+	if s.desk.displays != nil {
+		all := image.Rectangle{}
+		for _, d := range now {
+			all = all.Union(d.Bounds)
+		}
+		s.note("display.changed", "ok", map[string]any{"displays": len(now), "width": all.Dx(), "height": all.Dy()}, nil)
+	}
+	s.desk.displays = now
+	m := new(mfpb.Displays)
+	for _, d := range now {
+		m.Displays = append(m.Displays, &mfpb.Display{
+			Id: d.ID, X: int32(d.Bounds.Min.X), Y: int32(d.Bounds.Min.Y),
+			Width: uint32(d.Bounds.Dx()), Height: uint32(d.Bounds.Dy()), Name: wire.Clean(d.Name),
+		})
+	}
+	k.control(&mfpb.Control{Body: &mfpb.Control_Displays{Displays: m}})
+}
+
+// shapes remembers which pointer shapes a viewer has: a ring of ids.
+type shapes struct {
+	ids  map[[sha256.Size]byte]uint32
+	ring [64][sha256.Size]byte
+	next uint32
+}
+
+// showCursor tells the viewer the pointer's present shape.
+func (h *Host) showCursor() {
+	s := h.live
+	k := s.link
+	if s.desk == nil || s.desk.cursor == nil || !s.allowed(grantView) || k == nil || k.down || !k.proven {
+		return
+	}
+	b, err := wire.Encode(k.shapes.update(clip(*s.desk.cursor)), wire.MaxCursor)
+	if err == nil {
+		err = k.cursor.Send(b)
+	}
+	if err != nil {
+		h.log.Info("pointer shape not sent", "error", err)
+	}
+}
+
+func (r *shapes) update(c capture.Cursor) *mfpb.CursorUpdate {
+	if c.Width == 0 || c.Height == 0 {
+		return &mfpb.CursorUpdate{Body: &mfpb.CursorUpdate_Hidden{Hidden: &mfpb.CursorHidden{}}}
+	}
+	var size [16]byte
+	for i, v := range []int{c.Width, c.Height, c.HotX, c.HotY} {
+		binary.LittleEndian.PutUint32(size[i*4:], uint32(v))
+	}
+	key := sha256.Sum256(append(size[:], c.RGBA...))
+	if id, ok := r.ids[key]; ok {
+		return &mfpb.CursorUpdate{Body: &mfpb.CursorUpdate_Use{Use: &mfpb.CursorUse{Id: id}}}
+	}
+	if r.ids == nil {
+		r.ids = make(map[[sha256.Size]byte]uint32)
+	}
+	id := r.next % uint32(len(r.ring))
+	r.next++
+	delete(r.ids, r.ring[id])
+	r.ring[id] = key
+	r.ids[key] = id
+	return &mfpb.CursorUpdate{Body: &mfpb.CursorUpdate_Shape{Shape: &mfpb.CursorShape{
+		Id: id, Width: uint32(c.Width), Height: uint32(c.Height), HotX: uint32(c.HotX), HotY: uint32(c.HotY), Rgba: c.RGBA,
+	}}}
+}
+
+// clip cuts a shape larger than the wire allows to the part around its hot spot.
+func clip(c capture.Cursor) capture.Cursor {
+	if len(c.RGBA) != c.Width*c.Height*4 || c.Width < 0 {
+		return capture.Cursor{}
+	}
+	const side = wire.MaxCursorSide
+	if c.Width <= side && c.Height <= side {
+		return c
+	}
+	x := min(max(c.HotX-side/2, 0), max(c.Width-side, 0))
+	y := min(max(c.HotY-side/2, 0), max(c.Height-side, 0))
+	w, h := min(c.Width, side), min(c.Height, side)
+	out := capture.Cursor{Width: w, Height: h, HotX: c.HotX - x, HotY: c.HotY - y, RGBA: make([]byte, 0, w*h*4)}
+	for row := y; row < y+h; row++ {
+		at := (row*c.Width + x) * 4
+		out.RGBA = append(out.RGBA, c.RGBA[at:at+w*4]...)
+	}
+	return out
+}

@@ -1,0 +1,73 @@
+package session
+
+import (
+	"time"
+
+	"github.com/mainforte/mainforte/host/ui"
+	"github.com/mainforte/mainforte/internal/wire"
+	"github.com/mainforte/mainforte/internal/wire/mfpb"
+)
+
+// end ends the session for everybody. The order is the promise: the picture
+// stops and what is held down is let go before anything else is done, then the
+// viewer, the person and the log are told why.
+func (h *Host) end(why mfpb.Reason) {
+	s := h.live
+	if s == nil || s.over {
+		return
+	}
+	s.over, s.why = true, why
+	h.endedAt = h.clock.Now()
+	h.log.Info("session ends", "reason", wire.Name(why))
+
+	s.gate.control.Store(false)
+	s.closeDesktop()
+	for _, name := range []string{"viewer", "proof", "question", "summary", "grace"} {
+		h.cancelAlarm(name)
+	}
+	if s.question != nil {
+		h.show(ui.Event{Name: "withdrawn", ID: s.question.id, Grant: s.question.grant.name})
+		s.question = nil
+	}
+	if k := s.link; k != nil && !k.down {
+		bye := &mfpb.Bye{Reason: why}
+		k.seal(&mfpb.SealedBody{Body: &mfpb.SealedBody_Bye{Bye: bye}})
+		k.takeDown(&mfpb.Control{Body: &mfpb.Control_Bye{Bye: bye}})
+	}
+	s.keys.Wipe()
+	s.summary()
+	h.show(ui.Event{
+		Name: "ended", Server: h.server, Session: s.id, Technician: s.technician, Ticket: s.ticket,
+		Grants: s.shown(), Reason: wire.Name(why), Text: h.texts.Reason(why),
+		Duration: h.endedAt.Sub(s.since).Round(time.Second / 10).Seconds(),
+	})
+	if h.line != nil && h.line.ready {
+		s.sendClose()
+		s.flushed()
+	}
+	if why == mfpb.Reason_REASON_SERVER_GONE {
+		h.finish(nil)
+		return
+	}
+	// The log gets its last lines; a line that is down is tried until then.
+	h.alarm("flush", flushTime, func() {
+		h.log.Warn("the server did not acknowledge the last events", "events", len(s.journal.kept))
+		h.finish(nil)
+	})
+}
+
+// flushed ends the loop once the session is over and its log is complete.
+func (l *live) flushed() {
+	if l.over && len(l.journal.kept) == 0 {
+		l.h.finish(nil)
+	}
+}
+
+// close gives back everything a session holds.
+func (l *live) close() {
+	l.closeDesktop()
+	if l.link != nil {
+		l.link.takeDown(nil)
+	}
+	l.keys.Wipe()
+}

@@ -1,0 +1,108 @@
+package session
+
+import (
+	"crypto/ed25519"
+	"encoding/json"
+
+	"github.com/mainforte/mainforte/host/input"
+	"github.com/mainforte/mainforte/internal/wire"
+	"github.com/mainforte/mainforte/internal/wire/mfpb"
+)
+
+// maxKept bounds the events that the server has not acknowledged. A session
+// whose log cannot be written ends.
+const maxKept = 10_000
+
+// journal is the host's own count of what happened. It keeps every event until
+// the server says that it is durable.
+type journal struct {
+	seq  uint64
+	kept []*mfpb.HostEvent
+}
+
+// note writes one event down and sends it if there is a line. data is public,
+// personal is sealed by the server; neither holds what was typed or shown.
+func (l *live) note(kind, outcome string, data, personal map[string]any) {
+	if len(l.journal.kept) >= maxKept {
+		if !l.over {
+			l.h.end(mfpb.Reason_REASON_LOG_UNAVAILABLE)
+		}
+		return
+	}
+	now := l.h.clock.Now()
+	l.journal.seq++
+	e := &mfpb.HostEvent{
+		Seq: l.journal.seq, Time: now.UnixNano(), MonoMs: now.Sub(l.since).Milliseconds(),
+		Type: kind, Outcome: outcome, Data: l.object(data), Personal: l.object(personal),
+	}
+	l.journal.kept = append(l.journal.kept, e)
+	l.h.sendEvent(e)
+}
+
+func (l *live) object(m map[string]any) []byte {
+	if len(m) == 0 {
+		return nil
+	}
+	b, err := json.Marshal(m)
+	if err != nil || len(b) > wire.MaxEventData {
+		l.h.log.Error("an event's data was left out", "size", len(b), "error", err)
+		return nil
+	}
+	return b
+}
+
+func (h *Host) sendEvent(e *mfpb.HostEvent) {
+	if h.line != nil && h.line.ready {
+		h.send(&mfpb.HostMessage{Body: &mfpb.HostMessage_Event{Event: e}})
+	}
+}
+
+// resend sends what is not acknowledged, on a new line.
+func (l *live) resend() {
+	for _, e := range l.journal.kept {
+		l.h.sendEvent(e)
+	}
+}
+
+// acked: every event up to seq is durable.
+func (h *Host) acked(seq uint64) {
+	s := h.live
+	if seq > s.journal.seq {
+		h.fault(errProtocol)
+		return
+	}
+	n := 0
+	for n < len(s.journal.kept) && s.journal.kept[n].Seq <= seq {
+		n++
+	}
+	s.journal.kept = s.journal.kept[n:]
+	s.flushed()
+}
+
+// summary writes down how much was typed and clicked since the last one: how
+// often, never what.
+func (l *live) summary() {
+	now := l.hands.counts()
+	d := input.Counts{
+		Keys: now.Keys - l.counted.Keys, Clicks: now.Clicks - l.counted.Clicks, Wheel: now.Wheel - l.counted.Wheel,
+		Characters: now.Characters - l.counted.Characters, Refused: now.Refused - l.counted.Refused,
+	}
+	if d != (input.Counts{}) {
+		l.counted = now
+		l.note("input.summary", "ok", map[string]any{
+			"keys": d.Keys, "clicks": d.Clicks, "wheel": d.Wheel, "characters": d.Characters, "refused": d.Refused,
+		}, nil)
+	}
+	if !l.over {
+		l.h.alarm("summary", summaryTime, l.summary)
+	}
+}
+
+// sendClose sends the host's own count of the session, signed.
+func (l *live) sendClose() {
+	ms := l.h.endedAt.Sub(l.since).Milliseconds()
+	l.h.send(&mfpb.HostMessage{Body: &mfpb.HostMessage_Close{Close: &mfpb.HostClose{
+		Reason: l.why, Events: l.journal.seq, DurationMs: ms,
+		Signature: ed25519.Sign(l.signing, wire.CloseMessage(l.id, l.why, l.journal.seq, ms)),
+	}}})
+}

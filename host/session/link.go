@@ -1,0 +1,463 @@
+package session
+
+import (
+	"bytes"
+	"crypto/ecdsa"
+	"crypto/elliptic"
+	"crypto/rand"
+	"crypto/x509"
+	"crypto/x509/pkix"
+	"errors"
+	"fmt"
+	"math/big"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/pion/ice/v4"
+	"github.com/pion/interceptor"
+	"github.com/pion/webrtc/v4"
+
+	"github.com/mainforte/mainforte/host/input"
+	"github.com/mainforte/mainforte/host/picture"
+	"github.com/mainforte/mainforte/internal/pake"
+	"github.com/mainforte/mainforte/internal/wire"
+	"github.com/mainforte/mainforte/internal/wire/mfpb"
+)
+
+const (
+	maxOffers     = 16  // in one epoch: the first and its ICE restarts
+	maxCandidates = 128 // in one epoch
+	// maxBuffered is how many bytes of picture the data channel may hold: two
+	// whole pictures of a large screen that compress to nothing. The window of
+	// unacknowledged updates keeps it far below that; more is a fault.
+	maxBuffered = 128 << 20
+)
+
+// errSlow is what a stream's sink answers when the network takes nothing: the
+// link is as good as lost.
+var errSlow = errors.New("session: the data channel is full")
+
+// link is one attach: the sealed signaling of its epoch and, once that has met,
+// one peer connection with its five channels. Fields without a note belong to
+// the loop.
+type link struct {
+	h      *Host
+	epoch  uint32
+	sealed *pake.Link
+	cert   []byte // our DTLS certificate, DER
+
+	pc                             *webrtc.PeerConnection
+	ctl, in, fast, cursor, tileDCs *webrtc.DataChannel
+	recv                           *input.Receiver
+
+	proved chan struct{} // closed when the viewer's certificate proof has passed
+	gone   chan struct{} // closed when the link is taken down
+
+	offers, candidates int
+	spoilt             bool // sealed bodies may have been lost: none is sent any more
+	proven             bool // as proved, for the loop
+	greeted            bool // the viewer's Hello was accepted
+	down               bool
+	shapes             shapes
+
+	tiles  tileEnd
+	failed atomic.Bool // the data channel takes no picture any more
+}
+
+// tileEnd is where the viewer's messages about the picture go. Its hello may
+// come long before the person allows view: it is kept for the stream.
+type tileEnd struct {
+	mu     sync.Mutex
+	stream *picture.Stream
+	hello  []byte
+}
+
+// newLink prepares a peer connection for the viewer's offer.
+func (h *Host) newLink(epoch uint32, sealed *pake.Link) (*link, error) {
+	cert, der, err := newCertificate()
+	if err != nil {
+		return nil, err
+	}
+	l := &link{
+		h: h, epoch: epoch, sealed: sealed, cert: der,
+		proved: make(chan struct{}), gone: make(chan struct{}),
+	}
+	var se webrtc.SettingEngine
+	// UDP only and nothing that listens: no TCP, no multicast DNS (P6). The
+	// browser hides its address behind a .local name; it finds ours.
+	se.SetNetworkTypes([]webrtc.NetworkType{webrtc.NetworkTypeUDP4, webrtc.NetworkTypeUDP6})
+	se.DisableActiveTCP(true)
+	se.SetICEMulticastDNSMode(ice.MulticastDNSModeDisabled)
+	se.SetICETimeouts(4*time.Second, 6*time.Second, 2*time.Second)
+	se.SetSCTPMaxMessageSize(wire.MaxCursor)
+	se.SetIncludeLoopbackCandidate(loopback(h.server))
+	if h.cfg.ICE != nil {
+		h.cfg.ICE(&se)
+	}
+	api := webrtc.NewAPI(webrtc.WithSettingEngine(se), webrtc.WithMediaEngine(&webrtc.MediaEngine{}),
+		webrtc.WithInterceptorRegistry(&interceptor.Registry{}))
+	if l.pc, err = api.NewPeerConnection(webrtc.Configuration{Certificates: []webrtc.Certificate{cert}}); err != nil {
+		return nil, err
+	}
+	if err := l.openChannels(); err != nil {
+		_ = l.pc.Close()
+		return nil, err
+	}
+	l.recv = input.NewReceiver(&h.live.hands, &h.live.hands, &h.live.gate, func(code mfpb.NoticeCode) {
+		l.control(&mfpb.Control{Optional: true, Body: &mfpb.Control_Notice{Notice: &mfpb.Notice{Code: code}}})
+	})
+	l.recv.OnAck(func(msg []byte) { _ = l.fast.Send(msg) })
+	h.live.hands.take(l.recv)
+	h.spawn(func() {
+		<-l.recv.Done()
+		if err := l.recv.Err(); err != nil && !errors.Is(err, input.ErrClosed) {
+			l.post(func() { h.refused("input", err) })
+		}
+	})
+	l.pc.OnDataChannel(func(dc *webrtc.DataChannel) {
+		_ = dc.Close() // C26
+	})
+	l.pc.OnICECandidate(func(c *webrtc.ICECandidate) {
+		l.post(func() { l.trickle(c) })
+	})
+	l.pc.OnConnectionStateChange(func(state webrtc.PeerConnectionState) {
+		l.post(func() { l.state(state) })
+	})
+	return l, nil
+}
+
+// newCertificate makes the DTLS certificate of one peer connection.
+func newCertificate() (webrtc.Certificate, []byte, error) {
+	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
+	if err != nil {
+		return webrtc.Certificate{}, nil, err
+	}
+	serial, err := rand.Int(rand.Reader, new(big.Int).Lsh(big.NewInt(1), 127))
+	if err != nil {
+		return webrtc.Certificate{}, nil, err
+	}
+	now := time.Now()
+	template := &x509.Certificate{
+		SerialNumber: serial, Subject: pkix.Name{CommonName: wire.Protocol},
+		NotBefore: now.AddDate(0, 0, -1), NotAfter: now.AddDate(0, 1, 0),
+	}
+	der, err := x509.CreateCertificate(rand.Reader, template, template, key.Public(), key)
+	if err != nil {
+		return webrtc.Certificate{}, nil, err
+	}
+	cert, err := x509.ParseCertificate(der)
+	if err != nil {
+		return webrtc.Certificate{}, nil, err
+	}
+	return webrtc.CertificateFromX509(key, cert), der, nil
+}
+
+// openChannels creates our side of the negotiated channels.
+func (l *link) openChannels() error {
+	handlers := map[uint16]func(webrtc.DataChannelMessage) error{
+		wire.ChannelControl:   l.onControl,
+		wire.ChannelInput:     func(m webrtc.DataChannelMessage) error { return l.recv.Handle(input.In, m.Data) },
+		wire.ChannelInputFast: func(m webrtc.DataChannelMessage) error { return l.recv.Handle(input.InFast, m.Data) },
+		wire.ChannelCursor:    func(webrtc.DataChannelMessage) error { return errProtocol },
+		wire.ChannelTiles:     func(m webrtc.DataChannelMessage) error { return l.tiles.handle(m.Data) },
+	}
+	places := map[uint16]**webrtc.DataChannel{
+		wire.ChannelControl: &l.ctl, wire.ChannelInput: &l.in, wire.ChannelInputFast: &l.fast,
+		wire.ChannelCursor: &l.cursor, wire.ChannelTiles: &l.tileDCs,
+	}
+	yes, protocol, zero := true, wire.Protocol, uint16(0)
+	for _, c := range wire.Channels() {
+		init := &webrtc.DataChannelInit{Negotiated: &yes, ID: &c.ID, Protocol: &protocol, Ordered: &c.Reliable}
+		if !c.Reliable {
+			init.MaxRetransmits = &zero
+		}
+		dc, err := l.pc.CreateDataChannel(c.Label, init)
+		if err != nil {
+			return fmt.Errorf("channel %s: %w", c.Label, err)
+		}
+		limit, handle := c.Max, handlers[c.ID]
+		if c.ID == wire.ChannelTiles {
+			limit = wire.MaxTileAnswer
+		}
+		dc.OnMessage(func(m webrtc.DataChannelMessage) {
+			if c.ID != wire.ChannelControl && !l.held() { // C25
+				return
+			}
+			err := error(wire.ErrTooLarge)
+			if m.IsString {
+				err = errProtocol
+			} else if len(m.Data) <= limit {
+				err = handle(m)
+			}
+			if err != nil {
+				l.post(func() { l.h.refused("viewer", fmt.Errorf("channel %s: %w", c.Label, err)) })
+			}
+		})
+		*places[c.ID] = dc
+	}
+	l.ctl.OnOpen(func() { l.post(l.prove) })
+	return nil
+}
+
+// held keeps a message on its channel until the viewer's proof has passed; the
+// channel's own flow control holds what comes after it. It returns false when
+// the link ends first.
+func (l *link) held() bool {
+	select {
+	case <-l.proved:
+		return true
+	default:
+	}
+	select {
+	case <-l.proved:
+		return true
+	case <-l.gone:
+		return false
+	}
+}
+
+// post gives the loop something to do with this link, as long as it stands.
+func (l *link) post(f func()) {
+	l.h.post(l.gone, func() {
+		if !l.down && l.h.live != nil && !l.h.live.over {
+			f()
+		}
+	})
+}
+
+// seal sends one body to the viewer by way of the server.
+func (l *link) seal(body *mfpb.SealedBody) {
+	if l.spoilt || l.h.line == nil || !l.h.line.ready {
+		return
+	}
+	b, err := wire.Encode(body, wire.MaxSealed)
+	if err != nil {
+		l.h.log.Error("body not sealed", "error", err)
+		return
+	}
+	l.h.send(&mfpb.HostMessage{Body: &mfpb.HostMessage_Sealed{Sealed: l.sealed.Seal(b)}})
+}
+
+// describe answers the viewer's offer: the first, or that of an ICE restart.
+func (l *link) describe(d *mfpb.Description) error {
+	if d.GetType() != "offer" || l.offers >= maxOffers {
+		return errProtocol
+	}
+	l.offers++
+	if err := l.pc.SetRemoteDescription(webrtc.SessionDescription{Type: webrtc.SDPTypeOffer, SDP: d.GetSdp()}); err != nil {
+		return fmt.Errorf("%w: %v", errProtocol, err)
+	}
+	answer, err := l.pc.CreateAnswer(nil)
+	if err != nil {
+		return fmt.Errorf("%w: %v", errProtocol, err)
+	}
+	if err := l.pc.SetLocalDescription(answer); err != nil {
+		return fmt.Errorf("%w: %v", errProtocol, err)
+	}
+	l.seal(&mfpb.SealedBody{Body: &mfpb.SealedBody_Description{Description: &mfpb.Description{Type: "answer", Sdp: answer.SDP}}})
+	return nil
+}
+
+// candidate is one of the viewer's addresses.
+func (l *link) candidate(c *mfpb.Candidate) error {
+	if l.offers == 0 || l.candidates >= maxCandidates {
+		return errProtocol
+	}
+	l.candidates++
+	mid, line := c.GetSdpMid(), uint16(min(c.GetSdpMlineIndex(), 0xffff))
+	err := l.pc.AddICECandidate(webrtc.ICECandidateInit{Candidate: c.GetCandidate(), SDPMid: &mid, SDPMLineIndex: &line})
+	if err != nil {
+		// One address that this version cannot read is no reason to end.
+		l.h.log.Info("candidate not used", "error", err)
+	}
+	return nil
+}
+
+// trickle sends one of our addresses; nil is the end of them.
+func (l *link) trickle(c *webrtc.ICECandidate) {
+	m := new(mfpb.Candidate)
+	if c != nil {
+		init := c.ToJSON()
+		m.Candidate = init.Candidate
+		if init.SDPMid != nil {
+			m.SdpMid = *init.SDPMid
+		}
+		if init.SDPMLineIndex != nil {
+			m.SdpMlineIndex = uint32(*init.SDPMLineIndex)
+		}
+	}
+	l.seal(&mfpb.SealedBody{Body: &mfpb.SealedBody_Candidate{Candidate: m}})
+}
+
+// state follows the peer connection.
+func (l *link) state(s webrtc.PeerConnectionState) {
+	l.h.log.Info("peer connection", "epoch", l.epoch, "state", s.String())
+	switch s {
+	case webrtc.PeerConnectionStateConnected:
+		if !l.proven {
+			l.h.alarm("proof", proofTime, func() { l.h.refused("viewer", pake.ErrCertificate) })
+		}
+	case webrtc.PeerConnectionStateDisconnected:
+		l.recv.ReleaseAll() // C34
+	case webrtc.PeerConnectionStateFailed, webrtc.PeerConnectionStateClosed:
+		l.h.linkLost(l)
+	}
+}
+
+// prove sends our proof: the first message on ctl.
+func (l *link) prove() {
+	viewer := l.pc.SCTP().Transport().GetRemoteCertificate()
+	mac := l.sealed.Proof(pake.RoleHost, viewer, l.cert)
+	l.control(&mfpb.Control{Body: &mfpb.Control_Proof{Proof: &mfpb.CertificateProof{Mac: mac}}})
+}
+
+// control sends one message on ctl, from any goroutine.
+func (l *link) control(m *mfpb.Control) {
+	b, err := wire.Encode(m, wire.MaxControl)
+	if err == nil {
+		err = l.ctl.Send(b)
+	}
+	if err != nil {
+		l.h.log.Info("control message not sent", "error", err)
+	}
+}
+
+// onControl reads one message on ctl and leaves it to the loop.
+func (l *link) onControl(m webrtc.DataChannelMessage) error {
+	c := new(mfpb.Control)
+	err := wire.Decode(m.Data, wire.MaxControl, c)
+	if err == nil {
+		err = wire.Unknown(c)
+	}
+	if errors.Is(err, wire.ErrSkip) {
+		c, err = nil, nil
+	}
+	if err != nil {
+		return err
+	}
+	l.post(func() {
+		if err := l.heard(c); err != nil {
+			l.h.refused("viewer", err)
+		}
+	})
+	return nil
+}
+
+// heard is one message on ctl; nil is one that this version does not know.
+func (l *link) heard(c *mfpb.Control) error {
+	if !l.proven {
+		viewer := l.pc.SCTP().Transport().GetRemoteCertificate()
+		if err := l.sealed.CheckProof(pake.RoleViewer, c.GetProof().GetMac(), viewer, l.cert); err != nil { // C25
+			return err
+		}
+		l.accept()
+		return nil
+	}
+	if c == nil {
+		return nil
+	}
+	if hello, ok := c.Body.(*mfpb.Control_Hello); ok {
+		if l.greeted || hello.Hello.GetKind() != mfpb.Kind_KIND_VIEWER {
+			return errProtocol
+		}
+		if _, err := wire.Negotiate(hello.Hello); err != nil {
+			return err
+		}
+		l.greeted = true
+		return nil
+	}
+	if !l.greeted {
+		return errProtocol
+	}
+	switch b := c.Body.(type) {
+	case *mfpb.Control_Ask:
+		l.h.asksFor(b.Ask.GetName())
+	case *mfpb.Control_GiveBack:
+		l.h.givesBack(b.GiveBack.GetName())
+	case *mfpb.Control_Bye:
+		l.h.end(fromViewer(b.Bye.GetReason()))
+	default:
+		return errProtocol // what only the host says
+	}
+	return nil
+}
+
+// accept: the other end of this connection is the other side of the pairing.
+func (l *link) accept() {
+	s := l.h.live
+	l.proven = true
+	close(l.proved)
+	l.h.cancelAlarm("proof")
+	l.h.cancelAlarm("viewer")
+	hello := wire.Versions(&mfpb.Hello{Kind: mfpb.Kind_KIND_HOST, Lang: l.h.texts.Lang, Software: l.h.cfg.Software})
+	l.control(&mfpb.Control{Body: &mfpb.Control_Hello{Hello: hello}})
+	s.sendGrants()
+	if l.epoch > 1 {
+		s.note("session.resumed", "ok", map[string]any{"epoch": l.epoch}, nil)
+		l.h.status("status.viewer_back")
+	}
+	l.h.startPicture()
+}
+
+// takeDown ends the link for good: nothing is read or sent after it, but for
+// bye, which gets a moment to arrive.
+func (l *link) takeDown(bye *mfpb.Control) {
+	if l.down {
+		return
+	}
+	l.down = true
+	if bye != nil && l.proven {
+		l.control(bye)
+	} else {
+		bye = nil
+	}
+	close(l.gone)
+	_ = l.recv.Close() // C34
+	l.h.live.hands.leave(l.recv)
+	l.h.spawn(func() {
+		for until := time.Now().Add(byeTime); bye != nil && l.ctl.BufferedAmount() > 0 && time.Now().Before(until); {
+			time.Sleep(2 * time.Millisecond)
+		}
+		if err := l.pc.GracefulClose(); err != nil {
+			l.h.log.Info("peer connection not closed cleanly", "error", err)
+		}
+	})
+}
+
+// Send puts one picture message on the channel; it makes a link a picture.Sink.
+// It runs on the pump's goroutine, so it leaves word for the loop and never waits.
+func (l *link) Send(msg []byte) error {
+	var err error
+	if l.tileDCs.BufferedAmount() > maxBuffered {
+		err = errSlow
+	} else {
+		err = l.tileDCs.Send(msg)
+	}
+	if err != nil {
+		l.failed.Store(true)
+	}
+	if err != nil || msg[0] == wire.PictureStart {
+		select {
+		case l.h.look <- struct{}{}:
+		default:
+		}
+	}
+	return err
+}
+
+func (t *tileEnd) handle(msg []byte) error {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if t.stream != nil {
+		return t.stream.Handle(msg)
+	}
+	a, err := wire.ParseTileAnswer(msg)
+	if errors.Is(err, wire.ErrSkip) {
+		return nil
+	}
+	if err == nil && a.Kind == wire.AnswerHello {
+		t.hello = bytes.Clone(msg)
+	}
+	return err
+}

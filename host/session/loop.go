@@ -1,0 +1,153 @@
+package session
+
+import (
+	"context"
+	"time"
+
+	"github.com/mainforte/mainforte/host/ui"
+	"github.com/mainforte/mainforte/internal/wire/mfpb"
+)
+
+// alarm is something to do at a time. An alarm set again under its name is moved.
+type alarm struct {
+	at time.Time
+	do func()
+}
+
+func (h *Host) alarm(name string, in time.Duration, do func()) {
+	h.alarms[name] = alarm{h.clock.Now().Add(in), do}
+}
+
+func (h *Host) cancelAlarm(name string) { delete(h.alarms, name) }
+
+// ring runs the alarms that are due and returns the time to the next one.
+func (h *Host) ring() time.Duration {
+	for {
+		now := h.clock.Now()
+		first, next := "", alarm{}
+		for name, a := range h.alarms {
+			if first == "" || a.at.Before(next.at) {
+				first, next = name, a
+			}
+		}
+		if first == "" {
+			return time.Hour
+		}
+		if next.at.After(now) {
+			return next.at.Sub(now)
+		}
+		delete(h.alarms, first)
+		next.do()
+	}
+}
+
+// post gives the loop something to do, from any goroutine. It returns false
+// when the loop or the caller's own subject (gone) has ended: nobody waits for
+// a loop that waits for them.
+func (h *Host) post(gone <-chan struct{}, f func()) bool {
+	select {
+	case h.inbox <- f:
+		return true
+	case <-gone:
+		return false
+	case <-h.stopped:
+		return false
+	}
+}
+
+// spawn runs f in a goroutine that Run waits for.
+func (h *Host) spawn(f func()) {
+	h.work.Add(1)
+	go func() {
+		defer h.work.Done()
+		f()
+	}()
+}
+
+// Run connects, waits, serves one session and returns when it is over: nil after
+// a session or when the person closes the window, an *Ended or an error that
+// wraps ErrServer when there could be none. It may be called once.
+func (h *Host) Run(ctx context.Context) error {
+	h.ctx, h.cancel = context.WithCancel(context.WithoutCancel(ctx))
+	defer func() {
+		close(h.stopped)
+		h.cancel()
+		h.shut()
+		h.work.Wait()
+	}()
+	name, err := dialledName(h.cfg.Server)
+	if err != nil {
+		return err
+	}
+	h.server = name
+	h.began = h.clock.Now()
+	h.show(ui.Event{Name: "hello", Lang: h.texts.Lang, Server: h.server})
+	h.dial()
+
+	quit, commands := ctx.Done(), h.cfg.Window.Commands()
+	for !h.done {
+		wait := h.ring()
+		if h.done {
+			break
+		}
+		select {
+		case f := <-h.inbox:
+			f()
+		case <-h.look:
+			h.looked()
+		case c, ok := <-commands:
+			if !ok {
+				commands = nil
+				c = ui.Command{Do: "quit"}
+			}
+			h.command(c)
+		case <-quit:
+			quit = nil
+			h.command(ui.Command{Do: "quit"})
+		case <-h.clock.After(wait):
+		}
+	}
+	return h.err
+}
+
+// finish ends the loop.
+func (h *Host) finish(err error) {
+	h.done, h.err = true, err
+}
+
+// shut gives back what the loop still holds when it ends.
+func (h *Host) shut() {
+	if h.live != nil {
+		h.live.close()
+	}
+	if h.line != nil {
+		h.line.close(mfpb.Reason_REASON_HOST_QUIT)
+		h.line = nil
+	}
+}
+
+// command is one thing the person said.
+func (h *Host) command(c ui.Command) {
+	switch {
+	case c.Window != "":
+		h.protect(c.Window)
+	case c.Answer != "":
+		h.answer(c)
+	case c.Do == "stop" && h.live != nil:
+		h.end(mfpb.Reason_REASON_PERSON_STOPPED)
+	case c.Do == "revoke" && h.live != nil:
+		h.revoke(c.Grant)
+	case c.Do == "quit" && h.live != nil:
+		h.end(mfpb.Reason_REASON_HOST_QUIT)
+	case c.Do == "quit":
+		h.finish(nil)
+	}
+}
+
+// show tells the person something.
+func (h *Host) show(e ui.Event) { h.cfg.Window.Show(e) }
+
+// status says in a sentence what happens.
+func (h *Host) status(key string) {
+	h.show(ui.Event{Name: "status", Text: h.texts.T(key, "server", h.server)})
+}

@@ -1,0 +1,692 @@
+package session_test
+
+import (
+	"context"
+	"image"
+	"log/slog"
+	"net/http"
+	"net/http/httptest"
+	"net/url"
+	"reflect"
+	"runtime"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/gorilla/websocket"
+	"google.golang.org/protobuf/proto"
+
+	"github.com/mainforte/mainforte/host/capture"
+	"github.com/mainforte/mainforte/host/input"
+	inputfake "github.com/mainforte/mainforte/host/input/fake"
+	"github.com/mainforte/mainforte/host/session"
+	"github.com/mainforte/mainforte/host/ui"
+	"github.com/mainforte/mainforte/host/ui/uitest"
+	"github.com/mainforte/mainforte/internal/e2e/gopeer"
+	"github.com/mainforte/mainforte/internal/wire"
+	"github.com/mainforte/mainforte/internal/wire/mfpb"
+)
+
+const (
+	patience  = 20 * time.Second
+	nameplate = "482"
+)
+
+// server is a signaling server that says what the test tells it to say.
+type server struct {
+	t     *testing.T
+	http  *httptest.Server
+	lines chan *hostLine
+}
+
+func newServer(t *testing.T) *server {
+	s := &server{t: t, lines: make(chan *hostLine, 16)}
+	up := websocket.Upgrader{}
+	s.http = httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if r.URL.Path != "/ws/host" || r.Header.Get("Cookie") != "" || r.Header.Get("Origin") != "" {
+			t.Errorf("the host asked for %s with %v", r.URL, r.Header)
+		}
+		conn, err := up.Upgrade(w, r, nil)
+		if err != nil {
+			return
+		}
+		l := &hostLine{t: t, conn: conn, in: make(chan *mfpb.HostMessage, 1024), over: make(chan struct{})}
+		go l.read()
+		s.lines <- l
+	}))
+	t.Cleanup(s.http.Close)
+	return s
+}
+
+// url is where the host dials.
+func (s *server) url() *url.URL {
+	u, err := session.ParseServer(s.http.URL)
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	return u
+}
+
+// hostLine is one connection of the host's.
+type hostLine struct {
+	t    *testing.T
+	conn *websocket.Conn
+	in   chan *mfpb.HostMessage
+	over chan struct{}
+	why  error // valid once over is closed
+	mu   sync.Mutex
+}
+
+func (l *hostLine) read() {
+	defer close(l.over)
+	for {
+		_, b, err := l.conn.ReadMessage()
+		if err != nil {
+			l.why = err
+			l.conn.Close()
+			return
+		}
+		m := new(mfpb.HostMessage)
+		if err := wire.Decode(b, wire.MaxFrame, m); err != nil {
+			l.t.Errorf("the host sent what is no message: %v", err)
+			return
+		}
+		l.in <- m
+	}
+}
+
+func (s *server) accept() *hostLine {
+	s.t.Helper()
+	select {
+	case l := <-s.lines:
+		return l
+	case <-time.After(patience):
+		s.t.Fatal("the host did not connect")
+		return nil
+	}
+}
+
+// send sends a message by its body: send(&mfpb.Plate{…}).
+func (l *hostLine) send(body proto.Message) {
+	m := &mfpb.ServerToHost{}
+	r := m.ProtoReflect()
+	fields := r.Descriptor().Oneofs().ByName("body").Fields()
+	for i := range fields.Len() {
+		if f := fields.Get(i); f.Message().FullName() == body.ProtoReflect().Descriptor().FullName() {
+			r.Set(f, protoValue(body))
+			l.write(m)
+			return
+		}
+	}
+	l.t.Fatalf("no body %T", body)
+}
+
+func (l *hostLine) write(m *mfpb.ServerToHost) {
+	b, err := wire.Encode(m, wire.MaxFrame)
+	if err != nil {
+		l.t.Fatal(err)
+	}
+	l.raw(websocket.BinaryMessage, b)
+}
+
+func (l *hostLine) raw(kind int, b []byte) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	_ = l.conn.WriteMessage(kind, b)
+}
+
+// next is the host's next message.
+func (l *hostLine) next() *mfpb.HostMessage {
+	l.t.Helper()
+	select {
+	case m := <-l.in:
+		return m
+	case <-time.After(patience):
+		l.t.Fatalf("the host says nothing")
+	case <-l.over:
+		select {
+		case m := <-l.in:
+			return m
+		default:
+		}
+		l.t.Fatalf("the host closed the line: %v", l.why)
+	}
+	return nil
+}
+
+// expect is the host's next message, which must have this body: expect[*mfpb.Hello](l).
+func expect[T proto.Message](l *hostLine) T {
+	l.t.Helper()
+	body := bodyOf(l.next())
+	m, ok := body.(T)
+	if !ok {
+		l.t.Fatalf("the host sent %T %v, want %v", body, body, reflect.TypeFor[T]())
+	}
+	return m
+}
+
+// quiet fails if the host says anything within a short time.
+func (l *hostLine) quiet() {
+	l.t.Helper()
+	select {
+	case m := <-l.in:
+		l.t.Fatalf("the host said %v", m)
+	case <-time.After(300 * time.Millisecond):
+	}
+}
+
+func bodyOf(m *mfpb.HostMessage) proto.Message {
+	r := m.ProtoReflect()
+	f := r.WhichOneof(r.Descriptor().Oneofs().ByName("body"))
+	if f == nil {
+		return nil
+	}
+	return r.Get(f).Message().Interface()
+}
+
+// welcome takes the host's hello and answers as the server it dialled.
+func (l *hostLine) welcome() {
+	l.t.Helper()
+	if h := expect[*mfpb.Hello](l); h.Kind != mfpb.Kind_KIND_HOST {
+		l.t.Fatalf("hello: %v", h)
+	}
+	l.send(wire.Versions(&mfpb.Hello{Kind: mfpb.Kind_KIND_SERVER}))
+	l.send(&mfpb.Welcome{PublicHost: "127.0.0.1", Organisation: "Aide & Co", GraceS: 2})
+}
+
+// plate gives the nameplate that the host asks for.
+func (l *hostLine) plate(number string) *mfpb.PlateRequest {
+	l.t.Helper()
+	m := expect[*mfpb.PlateRequest](l)
+	l.send(&mfpb.Plate{Nameplate: number})
+	return m
+}
+
+// clock is a time that stands still until the test moves it.
+type clock struct {
+	mu     sync.Mutex
+	now    time.Time
+	timers []timer
+}
+
+type timer struct {
+	at time.Time
+	c  chan time.Time
+}
+
+func newClock() *clock { return &clock{now: time.Now()} }
+
+func (c *clock) Now() time.Time {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.now
+}
+
+func (c *clock) After(d time.Duration) <-chan time.Time {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	t := timer{c.now.Add(d), make(chan time.Time, 1)}
+	c.timers = append(c.timers, t)
+	return t.c
+}
+
+// Advance moves the time and wakes who waited for it.
+func (c *clock) Advance(d time.Duration) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.now = c.now.Add(d)
+	rest := c.timers[:0]
+	for _, t := range c.timers {
+		if t.at.After(c.now) {
+			rest = append(rest, t)
+		} else {
+			t.c <- c.now
+		}
+	}
+	c.timers = rest
+}
+
+// rig is a host that runs against a scripted server.
+type rig struct {
+	t      *testing.T
+	server *server
+	window *uitest.Window
+	host   *session.Host
+	clock  *clock // nil: the system's
+	hands  *inputfake.Injector
+	screen *screen
+	opens  int // how often the desktop was opened
+	cancel context.CancelFunc
+
+	mu  sync.Mutex
+	err error
+	out chan struct{} // closed when Run returned
+}
+
+// start runs a host. Options change its configuration.
+func start(t *testing.T, options ...func(*rig, *session.Config)) *rig {
+	t.Helper()
+	before := runtime.NumGoroutine()
+	r := &rig{t: t, server: newServer(t), window: uitest.New(), hands: inputfake.New(t), screen: newScreen(64, 48), out: make(chan struct{})}
+	cfg := session.Config{
+		Server: r.server.url(), Lang: "en", Window: r.window, Software: "test",
+		OpenDesktop: func() (capture.Source, input.Injector, input.Guard, error) {
+			r.mu.Lock()
+			defer r.mu.Unlock()
+			r.opens++
+			return r.screen, r.hands, anywhere{}, nil
+		},
+	}
+	if testing.Verbose() {
+		cfg.Log = slog.New(slog.NewTextHandler(t.Output(), nil))
+	}
+	for _, o := range options {
+		o(r, &cfg)
+	}
+	ctx, cancel := context.WithCancel(t.Context())
+	r.cancel = cancel
+	r.host = session.New(cfg)
+	go func() {
+		err := r.host.Run(ctx)
+		r.mu.Lock()
+		r.err = err
+		r.mu.Unlock()
+		close(r.out)
+	}()
+	t.Cleanup(func() {
+		cancel()
+		r.wait()
+		r.server.http.CloseClientConnections()
+		r.server.http.Close()
+		nothingLeft(t, before)
+	})
+	return r
+}
+
+// withClock makes the test the master of time.
+func withClock(r *rig, cfg *session.Config) {
+	r.clock = newClock()
+	cfg.Clock = r.clock
+}
+
+// wait returns Run's error.
+func (r *rig) wait() error {
+	r.t.Helper()
+	select {
+	case <-r.out:
+	case <-time.After(patience):
+		buf := make([]byte, 1<<20)
+		r.t.Fatalf("the host does not end:\n%s", buf[:runtime.Stack(buf, true)])
+	}
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return r.err
+}
+
+func (r *rig) opened() int {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return r.opens
+}
+
+// code waits for the next code and splits it.
+func (r *rig) code() (plate, secret string) {
+	r.t.Helper()
+	plate, secret, err := wire.ParseCode(r.window.Wait(r.t, "code").Code)
+	if err != nil {
+		r.t.Fatal(err)
+	}
+	return plate, secret
+}
+
+// nothingLeft fails when goroutines of ours or pion's outlive the host.
+func nothingLeft(t *testing.T, before int) {
+	t.Helper()
+	var stacks string
+	for range 100 {
+		buf := make([]byte, 1<<20)
+		stacks = string(buf[:runtime.Stack(buf, true)])
+		left := 0
+		for g := range strings.SplitSeq(stacks, "\n\n") {
+			if strings.Contains(g, "mainforte/host/") && !strings.Contains(g, "testing.tRunner") || strings.Contains(g, "pion/") {
+				left++
+			}
+		}
+		if left == 0 {
+			return
+		}
+		time.Sleep(50 * time.Millisecond)
+	}
+	t.Errorf("goroutines outlive the host (%d before):\n%s", before, stacks)
+}
+
+// anywhere is a guard with nothing to protect.
+type anywhere struct{}
+
+func (anywhere) PointerAllowed(int, int) bool { return true }
+func (anywhere) KeysAllowed() bool            { return true }
+func (anywhere) Protect(uint64)               {}
+
+// screen is a desktop that changes when the test paints on it.
+type screen struct {
+	mu      sync.Mutex
+	w, h    int
+	pix     []uint32
+	damage  image.Rectangle
+	changed chan struct{}
+	lost    chan struct{}
+	once    sync.Once
+	out     []uint32
+	cursors chan capture.Cursor
+	frames  int
+}
+
+func newScreen(w, h int) *screen {
+	s := &screen{
+		w: w, h: h, pix: make([]uint32, w*h), damage: image.Rect(0, 0, w, h),
+		changed: make(chan struct{}, 1), lost: make(chan struct{}), cursors: make(chan capture.Cursor, 8),
+	}
+	s.changed <- struct{}{}
+	s.cursors <- capture.Cursor{Width: 1, Height: 1, RGBA: []byte{1, 2, 3, 255}}
+	return s
+}
+
+func (s *screen) paint(x, y int, colour uint32) {
+	s.mu.Lock()
+	s.pix[y*s.w+x] = colour
+	s.damage = s.damage.Union(image.Rect(x, y, x+1, y+1))
+	s.mu.Unlock()
+	select {
+	case s.changed <- struct{}{}:
+	default:
+	}
+}
+
+func (s *screen) lose() { s.once.Do(func() { close(s.lost) }) }
+
+func (s *screen) Next(ctx context.Context) (capture.Frame, error) {
+	select {
+	case <-s.lost:
+		return capture.Frame{}, capture.ErrLost
+	default:
+	}
+	select {
+	case <-s.changed:
+	case <-ctx.Done():
+		return capture.Frame{}, ctx.Err()
+	case <-s.lost:
+		return capture.Frame{}, capture.ErrLost
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.frames++
+	s.out = append(s.out[:0], s.pix...)
+	f := capture.Frame{Pix: s.out, Width: s.w, Height: s.h, Damage: s.damage}
+	s.damage = image.Rectangle{}
+	return f, nil
+}
+
+func (s *screen) NextCursor(ctx context.Context) (capture.Cursor, error) {
+	select {
+	case c := <-s.cursors:
+		return c, nil
+	case <-ctx.Done():
+		return capture.Cursor{}, ctx.Err()
+	case <-s.lost:
+		return capture.Cursor{}, capture.ErrLost
+	}
+}
+
+func (s *screen) Displays() []capture.Display {
+	return []capture.Display{{ID: 1, Name: "one", Bounds: image.Rect(0, 0, s.w, s.h)}}
+}
+
+func (s *screen) Close() error { s.lose(); return nil }
+
+// relay plays an honest server between one host line and one viewer: it opens
+// the session, relays, acknowledges and keeps events.
+type relay struct {
+	t    *testing.T
+	pipe *gopeer.Pipe
+
+	mu      sync.Mutex
+	line    *hostLine
+	claim   []byte
+	events  []*mfpb.HostEvent
+	closing *mfpb.HostClose
+	key     []byte
+	acking  bool
+	toHost  func(*mfpb.ViewerMessage) *mfpb.ViewerMessage // may change or drop (nil)
+	resumed chan struct{}
+	changed chan struct{}
+}
+
+const sessionID = "01JTESTSESSION000000000000"
+
+// pair starts a relay on l and lets a viewer pair and attach through it.
+func (r *rig) pair(l *hostLine, options ...func(*gopeer.Options)) (*gopeer.Viewer, *relay) {
+	r.t.Helper()
+	plate, secret := r.code()
+	s := &relay{t: r.t, pipe: gopeer.NewPipe(), line: l, acking: true, resumed: make(chan struct{}, 8), changed: make(chan struct{})}
+	go s.fromHost(l)
+	go s.fromViewer()
+	s.pipe.FromServer <- &mfpb.ServerToViewer{Body: &mfpb.ServerToViewer_Welcome{Welcome: &mfpb.Welcome{PublicHost: "127.0.0.1"}}}
+	opt := gopeer.Options{Line: s.pipe, Code: plate + secret, Ticket: "t1"}
+	for _, o := range options {
+		o(&opt)
+	}
+	ctx, cancel := context.WithTimeout(r.t.Context(), patience)
+	defer cancel()
+	v, err := gopeer.Pair(ctx, opt)
+	if err != nil {
+		r.t.Fatal(err)
+	}
+	r.t.Cleanup(func() { v.Close() })
+	return v, s
+}
+
+func (s *relay) to() *hostLine {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.line
+}
+
+func (s *relay) fromViewer() {
+	for {
+		var m *mfpb.ViewerMessage
+		select {
+		case m = <-s.pipe.ToServer:
+		case <-s.pipe.Closed():
+			return
+		}
+		s.mu.Lock()
+		change := s.toHost
+		s.mu.Unlock()
+		if change != nil {
+			if m = change(m); m == nil {
+				continue
+			}
+		}
+		l := s.to()
+		switch b := m.Body.(type) {
+		case *mfpb.ViewerMessage_Claim:
+			s.claim = []byte("claim-----------")
+			l.send(&mfpb.ClaimStart{
+				Claim: s.claim, Sid: b.Claim.Sid, Share: b.Claim.Share, Ad: b.Claim.Ad,
+				Technician: &mfpb.Technician{Id: "u1", Name: "Ana \u202eTremblay", SignedIn: "password", SignedInAt: 1},
+				Ticket:     &mfpb.Ticket{Id: "t1", Number: "INC1", Subject: "Printer"},
+			})
+		case *mfpb.ViewerMessage_Confirm:
+			l.send(b.Confirm)
+		case *mfpb.ViewerMessage_Verdict:
+			l.send(&mfpb.ClaimFailed{Claim: b.Verdict.Claim, Reason: b.Verdict.Reason})
+		case *mfpb.ViewerMessage_Attach:
+			l.send(b.Attach)
+		case *mfpb.ViewerMessage_Sealed:
+			l.send(b.Sealed)
+		case *mfpb.ViewerMessage_End:
+			l.send(b.End)
+		}
+	}
+}
+
+func (s *relay) fromHost(l *hostLine) {
+	for {
+		var m *mfpb.HostMessage
+		select {
+		case m = <-l.in:
+		case <-l.over:
+			select {
+			case m = <-l.in:
+			default:
+				return
+			}
+		}
+		s.host(l, m)
+	}
+}
+
+func (s *relay) host(l *hostLine, m *mfpb.HostMessage) {
+	var to *mfpb.ServerToViewer
+	s.mu.Lock()
+	switch b := m.Body.(type) {
+	case *mfpb.HostMessage_PakeReply:
+		to = &mfpb.ServerToViewer{Body: &mfpb.ServerToViewer_PakeReply{PakeReply: b.PakeReply}}
+	case *mfpb.HostMessage_ClaimRefused:
+		to = &mfpb.ServerToViewer{Body: &mfpb.ServerToViewer_ClaimResult{ClaimResult: &mfpb.ClaimResult{Reason: b.ClaimRefused.Reason}}}
+	case *mfpb.HostMessage_Paired:
+		s.key = b.Paired.SigningKey
+		token := make([]byte, wire.ResumeSize)
+		l.send(&mfpb.Opened{Session: sessionID, ResumeToken: token, Claim: b.Paired.Claim})
+		to = &mfpb.ServerToViewer{Body: &mfpb.ServerToViewer_Opened{Opened: &mfpb.Opened{Session: sessionID, ResumeToken: token}}}
+	case *mfpb.HostMessage_Attach:
+		to = &mfpb.ServerToViewer{Body: &mfpb.ServerToViewer_Attach{Attach: b.Attach}}
+	case *mfpb.HostMessage_Sealed:
+		to = &mfpb.ServerToViewer{Body: &mfpb.ServerToViewer_Sealed{Sealed: b.Sealed}}
+	case *mfpb.HostMessage_Event:
+		if last := len(s.events); uint64(last) < b.Event.Seq {
+			if b.Event.Seq != uint64(last)+1 {
+				s.t.Errorf("event %d follows %d", b.Event.Seq, last)
+			}
+			s.events = append(s.events, b.Event)
+		}
+		if s.acking {
+			l.send(&mfpb.EventAck{Seq: b.Event.Seq})
+		}
+	case *mfpb.HostMessage_Close:
+		s.closing = b.Close
+	case *mfpb.HostMessage_Resume:
+		select {
+		case s.resumed <- struct{}{}:
+		default:
+		}
+	}
+	close(s.changed)
+	s.changed = make(chan struct{})
+	s.mu.Unlock()
+	if to != nil {
+		select {
+		case s.pipe.FromServer <- to:
+		case <-s.pipe.Closed():
+		}
+	}
+}
+
+// until waits for something about the relay.
+func (s *relay) until(what string, ok func() bool) {
+	s.t.Helper()
+	late := time.After(patience)
+	for {
+		s.mu.Lock()
+		done, changed := ok(), s.changed
+		s.mu.Unlock()
+		if done {
+			return
+		}
+		select {
+		case <-changed:
+		case <-late:
+			s.t.Fatalf("waited for %s; events: %v", what, s.events)
+		}
+	}
+}
+
+// event waits for an event of a type.
+func (s *relay) event(kind string) *mfpb.HostEvent {
+	s.t.Helper()
+	var e *mfpb.HostEvent
+	s.until("event "+kind, func() bool {
+		for _, e = range s.events {
+			if e.Type == kind {
+				return true
+			}
+		}
+		return false
+	})
+	return e
+}
+
+// closed waits for the host's signed close.
+func (s *relay) closed() *mfpb.HostClose {
+	s.t.Helper()
+	s.until("HostClose", func() bool { return s.closing != nil })
+	return s.closing
+}
+
+// ctx is a context that a test's waiting ends with.
+func ctx(t *testing.T) context.Context {
+	c, cancel := context.WithTimeout(t.Context(), patience)
+	t.Cleanup(cancel)
+	return c
+}
+
+// live pairs and attaches a viewer and lets the person allow view.
+func (r *rig) live(options ...func(*gopeer.Options)) (*gopeer.Viewer, *relay) {
+	r.t.Helper()
+	l := r.server.accept()
+	l.welcome()
+	l.plate(nameplate)
+	v, s := r.pair(l, options...)
+	r.window.Answer(r.t, "view", "allow")
+	if err := v.Attach(ctx(r.t)); err != nil {
+		r.t.Fatal(err)
+	}
+	if err := v.WaitGrant(ctx(r.t), "view", gopeer.Allowed); err != nil {
+		r.t.Fatal(err)
+	}
+	return v, s
+}
+
+// control lets the technician ask for control and the person allow it.
+func (r *rig) control(v *gopeer.Viewer) {
+	r.t.Helper()
+	if err := v.Ask("control"); err != nil {
+		r.t.Fatal(err)
+	}
+	r.window.Answer(r.t, "control", "allow")
+	if err := v.WaitGrant(ctx(r.t), "control", gopeer.Allowed); err != nil {
+		r.t.Fatal(err)
+	}
+}
+
+// reason is the reason that both sides, the person and the log are told.
+func (r *rig) ends(v *gopeer.Viewer, s *relay, want mfpb.Reason) {
+	r.t.Helper()
+	if v != nil {
+		if got, err := v.WaitEnd(ctx(r.t)); err != nil || got != want {
+			r.t.Errorf("the viewer was told %v, %v; want %v", got, err, want)
+		}
+	}
+	if e := r.window.Wait(r.t, "ended"); e.Reason != wire.Name(want) || e.Text == "" {
+		r.t.Errorf("the person was told %q %q, want %v", e.Reason, e.Text, want)
+	}
+	if c := s.closed(); c.Reason != want {
+		r.t.Errorf("the log was told %v, want %v", c.Reason, want)
+	}
+	if err := r.wait(); err != nil {
+		r.t.Errorf("Run: %v", err)
+	}
+}
+
+var _ ui.Window = (*uitest.Window)(nil)
