@@ -14,6 +14,7 @@ export default ts.config(
       "@typescript-eslint/no-explicit-any": "error",
       "@typescript-eslint/no-non-null-assertion": "error",
       "svelte/no-at-html-tags": "error",
+      "svelte/no-inline-styles": "error",
       "no-restricted-properties": [
         "error",
         { property: "innerHTML", message: "Text from the wire is hostile: use textContent (P8)." },

@@ -1,0 +1,289 @@
+// What the console knows and does: one object, one writer. The components show
+// it and call it; nothing here touches the document.
+import { tick } from "svelte";
+import { api, asProblem, type Me, type Note, type Problem, type Ticket, type TicketDetail, type TicketState } from "../lib/api";
+import { t, type Lang } from "../lib/i18n.svelte";
+import { inProgress, type RemoteSession, type StateDetail } from "../lib/remote-session";
+
+/** Something that is loaded: the last good value stays while a new one comes or fails. */
+export interface Loaded<T> {
+  value: T | null;
+  problem: Problem | null;
+}
+
+export interface TicketTab {
+  kind: "ticket";
+  id: string;
+  number: string;
+  detail: Loaded<TicketDetail>;
+  draft: string;
+  draftPublic: boolean;
+  /** Set when a session of this ticket has just ended. */
+  ended: { reason: string | null; note: "waiting" | "written" | "late"; id: string | null } | null;
+}
+
+export interface SessionTab {
+  kind: "session";
+  key: number;
+  ticket: string;
+  number: string;
+  state: StateDetail["state"];
+  session: string | null;
+  /** Notes that stood in the ticket before: what comes on top is the session's own. */
+  before: readonly string[];
+  element: RemoteSession | null;
+}
+
+export type Active = { kind: "list" } | { kind: "ticket"; id: string } | { kind: "session"; key: number };
+
+export interface Toast {
+  text: string;
+  undo: (() => void) | null;
+}
+
+/** After these pauses, in milliseconds, the ticket is looked at again for the note of an ended session. */
+export const noteWaits: readonly number[] = [0, 300, 700, 1000, 2000, 3000, 5000, 8000];
+
+const mostTickets = 8;
+const endPatienceMs = 3000;
+const endStepMs = 50;
+
+export class Desk {
+  readonly me: Me;
+  filter = $state<TicketState>("open");
+  query = $state("");
+  list = $state<Loaded<Ticket[]>>({ value: null, problem: null });
+  tickets = $state<TicketTab[]>([]);
+  sessions = $state<SessionTab[]>([]);
+  active = $state<Active>({ kind: "list" });
+  toast = $state<Toast | null>(null);
+  /** Called after the active tab changed, so that the page's address can follow. */
+  onmove: () => void = () => undefined;
+  private listRun = 0;
+  private nextKey = 1;
+
+  constructor(
+    me: Me,
+    private readonly pause: (ms: number) => Promise<void> = (ms) => new Promise((done) => setTimeout(done, ms)),
+  ) {
+    this.me = me;
+  }
+
+  /** The session that leaving would cut off, if any. */
+  get live(): SessionTab | null {
+    return this.sessions.find((s) => inProgress(s.state)) ?? null;
+  }
+
+  get current(): TicketTab | null {
+    const a = this.active;
+    return a.kind === "ticket" ? (this.tickets.find((x) => x.id === a.id) ?? null) : null;
+  }
+
+  async loadList(): Promise<void> {
+    const run = ++this.listRun;
+    try {
+      const tickets = await api.tickets(this.filter, this.query.trim());
+      if (run === this.listRun) this.list = { value: tickets, problem: null };
+    } catch (e) {
+      if (run === this.listRun) this.list = { value: this.list.value, problem: asProblem(e) };
+    }
+  }
+
+  /** Opens a ticket in a tab of its own, or goes to the one it has. */
+  async open(id: string, number = ""): Promise<void> {
+    if (!this.tickets.some((x) => x.id === id)) {
+      this.tickets.push({
+        kind: "ticket",
+        id,
+        number,
+        detail: { value: null, problem: null },
+        draft: "",
+        draftPublic: false,
+        ended: null,
+      });
+      this.dropOldest(id);
+    }
+    this.go({ kind: "ticket", id });
+    await this.load(id);
+  }
+
+  /** A tab with an unfinished note or a session is never dropped. */
+  private dropOldest(keep: string): void {
+    if (this.tickets.length <= mostTickets) return;
+    const i = this.tickets.findIndex(
+      (x) => x.id !== keep && x.draft === "" && !this.sessions.some((s) => s.ticket === x.id),
+    );
+    if (i >= 0) this.tickets.splice(i, 1);
+  }
+
+  async load(id: string): Promise<TicketDetail | null> {
+    try {
+      const value = await api.ticket(id);
+      const tab = this.tickets.find((x) => x.id === id);
+      if (tab !== undefined) {
+        tab.number = value.ticket.number;
+        tab.detail = { value, problem: null };
+      }
+      return value;
+    } catch (e) {
+      const tab = this.tickets.find((x) => x.id === id);
+      if (tab !== undefined) tab.detail = { value: tab.detail.value, problem: asProblem(e) };
+      return null;
+    }
+  }
+
+  go(to: Active): void {
+    this.active = to;
+    this.onmove();
+  }
+
+  closeTicketTab(id: string): void {
+    const i = this.tickets.findIndex((x) => x.id === id);
+    if (i < 0) return;
+    this.tickets.splice(i, 1);
+    if (this.active.kind === "ticket" && this.active.id === id) {
+      const next = this.tickets[i] ?? this.tickets[i - 1];
+      this.go(next === undefined ? { kind: "list" } : { kind: "ticket", id: next.id });
+    }
+  }
+
+  async create(subject: string, requester: string, lang: Lang): Promise<void> {
+    const ticket = await api.createTicket(subject, requester, lang);
+    this.toast = { text: t("new.created_toast", { number: ticket.number }), undo: null };
+    void this.loadList();
+    await this.open(ticket.id, ticket.number);
+  }
+
+  /** Closes or reopens a ticket and offers the way back. */
+  async setOpen(id: string, open: boolean, offerUndo = true): Promise<void> {
+    const ticket = await api.setOpen(id, open);
+    this.toast = {
+      text: t(open ? "ticket.opened_toast" : "ticket.closed_toast", { number: ticket.number }),
+      undo: offerUndo ? () => void this.setOpen(id, !open, false).catch((e: unknown) => this.complain(e)) : null,
+    };
+    const detail = this.tickets.find((x) => x.id === id)?.detail;
+    if (detail?.value != null) detail.value.ticket = ticket;
+    void this.loadList();
+  }
+
+  complain(e: unknown): void {
+    this.toast = { text: asProblem(e).message, undo: null };
+  }
+
+  async addNote(id: string, text: string, isPublic: boolean): Promise<Note> {
+    const note = await api.addNote(id, text, isPublic);
+    const tab = this.tickets.find((x) => x.id === id);
+    if (tab !== undefined) {
+      tab.draft = "";
+      if (tab.detail.value !== null) tab.detail.value.notes.push(note);
+    }
+    void this.loadList();
+    return note;
+  }
+
+  /** Whether a session can be started for a ticket, and if not, why. */
+  startable(ticket: Ticket): "yes" | "resume" | "closed" | "other" {
+    const own = this.sessions.find((s) => s.ticket === ticket.id && s.state !== "ended");
+    if (own !== undefined) return "resume";
+    if (!ticket.open) return "closed";
+    return this.live === null ? "yes" : "other";
+  }
+
+  startSession(detail: TicketDetail): void {
+    const id = detail.ticket.id;
+    const own = this.sessions.find((s) => s.ticket === id && s.state !== "ended");
+    if (own !== undefined) return this.go({ kind: "session", key: own.key });
+    this.sessions = this.sessions.filter((s) => s.ticket !== id);
+    const key = this.nextKey++;
+    this.sessions.push({
+      kind: "session",
+      key,
+      ticket: id,
+      number: detail.ticket.number,
+      state: "code",
+      session: null,
+      before: detail.notes.map((n) => n.id),
+      element: null,
+    });
+    const tab = this.tickets.find((x) => x.id === id);
+    if (tab !== undefined) tab.ended = null;
+    this.go({ kind: "session", key });
+  }
+
+  /** The element of a session tab is in the page. */
+  placed(key: number, element: RemoteSession): void {
+    const s = this.sessions.find((x) => x.key === key);
+    if (s !== undefined) s.element = element;
+  }
+
+  /** The element of a session tab told how it stands. */
+  heard(key: number, d: StateDetail): void {
+    const s = this.sessions.find((x) => x.key === key);
+    if (s === undefined) return;
+    const wasOver = s.state === "ended";
+    s.state = d.state;
+    s.session = d.session ?? s.session;
+    // Before pairing there is no session to show: the element says itself what was wrong with the code.
+    if (d.state === "ended" && !wasOver && s.session !== null) void this.finish(s, d.reason);
+  }
+
+  private async finish(s: SessionTab, reason: string | null): Promise<void> {
+    // Somebody who went to another ticket meanwhile is left there.
+    const wasThere = this.active.kind === "session" && this.active.key === s.key;
+    if (wasThere || (this.active.kind === "ticket" && this.active.id === s.ticket)) await this.open(s.ticket, s.number);
+    const tab = this.tickets.find((x) => x.id === s.ticket);
+    if (tab === undefined) return;
+    tab.ended = { reason, note: "waiting", id: null };
+    await this.awaitNote(s.ticket, s.before);
+  }
+
+  /** Looks until the session's note stands in the ticket. */
+  async awaitNote(ticket: string, before: readonly string[]): Promise<void> {
+    for (const ms of noteWaits) {
+      await this.pause(ms);
+      const detail = await this.load(ticket);
+      const ended = this.tickets.find((x) => x.id === ticket)?.ended;
+      if (ended == null) return; // dismissed, closed, or a new session began
+      const note = detail === null ? undefined : newest(detail.notes.filter((n) => !before.includes(n.id)));
+      if (note === undefined) continue;
+      ended.note = "written";
+      ended.id = note.id;
+      void this.loadList();
+      await tick();
+      return;
+    }
+    const ended = this.tickets.find((x) => x.id === ticket)?.ended;
+    if (ended != null) ended.note = "late";
+  }
+
+  lookAgain(ticket: string): void {
+    const tab = this.tickets.find((x) => x.id === ticket);
+    if (tab?.ended == null) return;
+    tab.ended.note = "waiting";
+    const s = this.sessions.find((x) => x.ticket === ticket);
+    void this.awaitNote(ticket, s?.before ?? tab.detail.value?.notes.map((n) => n.id) ?? []);
+  }
+
+  /** Takes a session's tab away; one in progress is ended first. */
+  async closeSessionTab(key: number): Promise<void> {
+    const s = this.sessions.find((x) => x.key === key);
+    if (s === undefined) return;
+    const was = this.active;
+    if (inProgress(s.state)) await this.end(key);
+    this.sessions = this.sessions.filter((x) => x.key !== key);
+    if (was.kind === "session" && was.key === key) await this.open(s.ticket, s.number);
+  }
+
+  /** Ends a session and waits until its element says that it is over, but not for ever. */
+  async end(key: number): Promise<void> {
+    const s = this.sessions.find((x) => x.key === key);
+    if (s === undefined) return;
+    s.element?.end();
+    for (let waited = 0; waited < endPatienceMs && inProgress(s.state); waited += endStepMs) await this.pause(endStepMs);
+    if (inProgress(s.state)) this.heard(key, { state: "ended", session: s.session, reason: null });
+  }
+}
+
+export function newest(notes: readonly Note[]): Note | undefined {
+  return [...notes].sort((a, b) => Date.parse(b.created) - Date.parse(a.created))[0];
+}

@@ -1,0 +1,310 @@
+// The server's JSON interface, typed. Answers are checked for their shape, so
+// that a page shows a sentence instead of breaking when one is not as agreed.
+import { isLang, t, type Lang } from "./i18n.svelte";
+
+export type Role = "technician" | "supervisor" | "auditor" | "admin";
+
+export interface Me {
+  id: string;
+  name: string;
+  role: Role;
+  lang: Lang;
+  organisation: string;
+  publicHost: string;
+}
+
+/** Subject and requester are hostile text, as everything a person typed. */
+export interface Ticket {
+  id: string;
+  number: string;
+  subject: string;
+  requester: string;
+  lang: Lang;
+  open: boolean;
+  created: string;
+  updated: string;
+  sessions: number;
+}
+
+export interface Note {
+  id: string;
+  author: string;
+  text: string;
+  public: boolean;
+  created: string;
+}
+
+export interface TicketSession {
+  id: string;
+  technician: string;
+  started: string;
+  ended: string | null;
+  reason: string | null;
+}
+
+export interface TicketDetail {
+  ticket: Ticket;
+  notes: Note[];
+  sessions: TicketSession[];
+}
+
+export interface Session extends TicketSession {
+  ticket: { id: string; number: string; subject: string };
+  events: number;
+}
+
+export interface LogEvent {
+  index: number;
+  time: string;
+  type: string;
+  outcome: string;
+  actor: { kind: string; ref: string; name: string | null };
+  origin: string;
+  monoMs: number;
+  data: Record<string, unknown>;
+  /** The opened personal part, or why there is none to show. */
+  personal: Record<string, unknown> | "sealed" | "purged" | null;
+  leaf: string;
+}
+
+export interface SessionLog {
+  session: Session;
+  events: LogEvent[];
+  tree: { size: number; root: string };
+}
+
+export interface SignInLink {
+  role: Role;
+  name: string | null;
+}
+
+export type TicketState = "open" | "closed" | "all";
+
+/** Why a request did not work: message is a sentence for the reader. */
+export class Problem extends Error {
+  constructor(
+    readonly status: number, // 0: no answer came
+    readonly code: string,
+    message: string,
+  ) {
+    super(message);
+  }
+}
+
+export function asProblem(e: unknown): Problem {
+  return e instanceof Problem ? e : new Problem(0, "ANSWER", t("problem.answer"));
+}
+
+const timeoutMs = 20_000;
+
+async function call(method: string, path: string, body?: unknown): Promise<unknown> {
+  let answer: Response;
+  try {
+    answer = await fetch(path, {
+      method,
+      headers: body === undefined ? {} : { "Content-Type": "application/json" },
+      body: body === undefined ? null : JSON.stringify(body),
+      signal: AbortSignal.timeout(timeoutMs),
+    });
+  } catch {
+    throw new Problem(0, "NETWORK", t("problem.network"));
+  }
+  if (!answer.ok) throw await refusal(answer);
+  if (answer.status === 204) return null;
+  try {
+    return await answer.json();
+  } catch {
+    throw new Problem(answer.status, "ANSWER", t("problem.answer"));
+  }
+}
+
+async function refusal(answer: Response): Promise<Problem> {
+  let code = `HTTP_${answer.status}`;
+  let message = answer.status === 401 ? t("problem.signed_out") : t("problem.status", { status: answer.status });
+  try {
+    const error = record(record(await answer.json())["error"]);
+    code = string(error, "code");
+    message = string(error, "message") || message;
+  } catch {
+    // Not the agreed shape: a proxy in between, say. The general sentence holds.
+  }
+  return new Problem(answer.status, code, message);
+}
+
+const at = (path: string, query: Record<string, string>): string => `${path}?${new URLSearchParams(query)}`;
+const id = encodeURIComponent;
+
+export const api = {
+  async signIn(name: string, password: string): Promise<Me> {
+    return me(await call("POST", "/api/v1/signin", { name, password }));
+  },
+  async link(token: string): Promise<SignInLink> {
+    const o = record(await call("GET", at("/api/v1/signin/link", { token })));
+    return { role: role(o), name: optional(o, "name") };
+  },
+  async takeLink(token: string, name: string, password: string): Promise<Me> {
+    return me(await call("POST", "/api/v1/signin/link", { token, name, password }));
+  },
+  async signOut(): Promise<void> {
+    await call("POST", "/api/v1/signout", {});
+  },
+  async me(): Promise<Me> {
+    return me(await call("GET", "/api/v1/me"));
+  },
+  async setLang(lang: Lang): Promise<void> {
+    await call("PUT", "/api/v1/me/lang", { lang });
+  },
+  async tickets(state: TicketState, q: string): Promise<Ticket[]> {
+    return list(await call("GET", at("/api/v1/tickets", { state, q })), "tickets", ticket);
+  },
+  async ticket(ticketID: string): Promise<TicketDetail> {
+    const o = record(await call("GET", `/api/v1/tickets/${id(ticketID)}`));
+    return { ticket: ticket(o["ticket"]), notes: list(o, "notes", note), sessions: list(o, "sessions", ticketSession) };
+  },
+  async createTicket(subject: string, requester: string, lang: Lang): Promise<Ticket> {
+    return ticket(await call("POST", "/api/v1/tickets", { subject, requester, lang }));
+  },
+  async setOpen(ticketID: string, open: boolean): Promise<Ticket> {
+    return ticket(await call("POST", `/api/v1/tickets/${id(ticketID)}/${open ? "open" : "close"}`, {}));
+  },
+  async addNote(ticketID: string, text: string, isPublic: boolean): Promise<Note> {
+    return note(await call("POST", `/api/v1/tickets/${id(ticketID)}/notes`, { text, public: isPublic }));
+  },
+  async sessions(q: string, before: string): Promise<{ sessions: Session[]; more: boolean }> {
+    const o = record(await call("GET", at("/api/v1/sessions", before === "" ? { q } : { q, before })));
+    return { sessions: list(o, "sessions", session), more: o["more"] === true };
+  },
+  async sessionLog(sessionID: string): Promise<SessionLog> {
+    const o = record(await call("GET", `/api/v1/sessions/${id(sessionID)}/events`));
+    const tree = record(o["tree"]);
+    return {
+      session: session(o["session"]),
+      events: list(o, "events", logEvent),
+      tree: { size: integer(tree, "size"), root: string(tree, "root") },
+    };
+  },
+};
+
+// Shapes. A missing or mistyped field is a TypeError, which asProblem puts into words.
+
+function record(v: unknown): Record<string, unknown> {
+  if (typeof v !== "object" || v === null || Array.isArray(v)) throw new TypeError("not an object");
+  return v as Record<string, unknown>;
+}
+
+function string(o: Record<string, unknown>, key: string): string {
+  const v = o[key];
+  if (typeof v !== "string") throw new TypeError(`${key} is not a string`);
+  return v;
+}
+
+function optional(o: Record<string, unknown>, key: string): string | null {
+  const v = o[key];
+  return v === undefined || v === null || v === "" ? null : string(o, key);
+}
+
+function integer(o: Record<string, unknown>, key: string): number {
+  const v = o[key];
+  if (typeof v !== "number" || !Number.isFinite(v)) throw new TypeError(`${key} is not a number`);
+  return v;
+}
+
+/** An absent list is an empty one: Go writes a nil slice as null. */
+function list<T>(v: unknown, key: string, item: (v: unknown) => T): T[] {
+  const items = record(v)[key] ?? [];
+  if (!Array.isArray(items)) throw new TypeError(`${key} is not a list`);
+  return items.map(item);
+}
+
+function language(o: Record<string, unknown>): Lang {
+  const l = o["lang"];
+  return typeof l === "string" && isLang(l) ? l : "en";
+}
+
+function role(o: Record<string, unknown>): Role {
+  const r = string(o, "role");
+  if (r !== "technician" && r !== "supervisor" && r !== "auditor" && r !== "admin") throw new TypeError("unknown role");
+  return r;
+}
+
+function me(v: unknown): Me {
+  const o = record(v);
+  return {
+    id: string(o, "id"),
+    name: string(o, "name"),
+    role: role(o),
+    lang: language(o),
+    organisation: optional(o, "organisation") ?? "",
+    publicHost: optional(o, "public_host") ?? "",
+  };
+}
+
+function ticket(v: unknown): Ticket {
+  const o = record(v);
+  return {
+    id: string(o, "id"),
+    number: string(o, "number"),
+    subject: string(o, "subject"),
+    requester: string(o, "requester"),
+    lang: language(o),
+    open: o["open"] === true,
+    created: string(o, "created"),
+    updated: string(o, "updated"),
+    sessions: typeof o["sessions"] === "number" ? o["sessions"] : 0,
+  };
+}
+
+function note(v: unknown): Note {
+  const o = record(v);
+  return {
+    id: string(o, "id"),
+    author: string(o, "author"),
+    text: string(o, "text"),
+    public: o["public"] === true,
+    created: string(o, "created"),
+  };
+}
+
+function ticketSession(v: unknown): TicketSession {
+  const o = record(v);
+  return {
+    id: string(o, "id"),
+    technician: string(o, "technician"),
+    started: string(o, "started"),
+    ended: optional(o, "ended"),
+    reason: optional(o, "reason"),
+  };
+}
+
+function session(v: unknown): Session {
+  const o = record(v);
+  const of = record(o["ticket"]);
+  return {
+    ...ticketSession(v),
+    ticket: { id: string(of, "id"), number: string(of, "number"), subject: string(of, "subject") },
+    events: typeof o["events"] === "number" ? o["events"] : 0,
+  };
+}
+
+function logEvent(v: unknown): LogEvent {
+  const o = record(v);
+  const actor = record(o["actor"]);
+  return {
+    index: integer(o, "index"),
+    time: string(o, "time"),
+    type: string(o, "type"),
+    outcome: string(o, "outcome"),
+    actor: { kind: string(actor, "kind"), ref: optional(actor, "ref") ?? "", name: optional(actor, "name") },
+    origin: string(o, "origin"),
+    monoMs: typeof o["mono_ms"] === "number" ? o["mono_ms"] : 0,
+    data: record(o["data"] ?? {}),
+    personal: personal(o["personal"]),
+    leaf: optional(o, "leaf") ?? "",
+  };
+}
+
+function personal(v: unknown): LogEvent["personal"] {
+  if (v === undefined || v === null) return null;
+  if (v === "sealed" || v === "purged") return v;
+  return record(v);
+}

@@ -1,0 +1,62 @@
+// Times and durations as people read them.
+import { locale, lookup, t } from "./i18n.svelte";
+
+/** Day and minute, in the reader's time zone. */
+export function dateTime(iso: string): string {
+  return format(iso, { dateStyle: "medium", timeStyle: "short" });
+}
+
+/** The minute if it is today's, else the day: short enough for a list. */
+export function shortTime(iso: string, now = new Date()): string {
+  const then = new Date(iso);
+  if (then.toDateString() === now.toDateString()) return format(iso, { timeStyle: "short" });
+  const sameYear = then.getFullYear() === now.getFullYear();
+  return format(iso, sameYear ? { day: "numeric", month: "short" } : { dateStyle: "medium" });
+}
+
+/** To the millisecond: for the order of events. */
+export function exactTime(iso: string): string {
+  return format(iso, { hour: "2-digit", minute: "2-digit", second: "2-digit", fractionalSecondDigits: 3 });
+}
+
+function format(iso: string, options: Intl.DateTimeFormatOptions): string {
+  const d = new Date(iso);
+  return Number.isNaN(d.getTime()) ? iso : new Intl.DateTimeFormat(locale(), options).format(d);
+}
+
+/** The reader's time zone by name, with its distance from UTC. */
+export function zone(): string {
+  const name = Intl.DateTimeFormat().resolvedOptions().timeZone;
+  const part = new Intl.DateTimeFormat(locale(), { timeZoneName: "shortOffset" })
+    .formatToParts(new Date())
+    .find((p) => p.type === "timeZoneName");
+  return part === undefined || part.value === name ? name : `${name} (${part.value})`;
+}
+
+/** A length of time in words; ms in milliseconds, never shown below a second's precision. */
+export function duration(ms: number): string {
+  const all = Math.max(0, Math.round(ms / 1000));
+  const h = Math.floor(all / 3600);
+  const m = Math.floor((all % 3600) / 60);
+  const s = all % 60;
+  if (h > 0) return t("time.hms", { h, m });
+  if (m > 0) return t("time.ms", { m, s });
+  return t("time.s", { s });
+}
+
+/** How long from one RFC 3339 time to another, or null while the second is open. */
+export function between(started: string, ended: string | null): string | null {
+  if (ended === null) return null;
+  const ms = Date.parse(ended) - Date.parse(started);
+  return Number.isNaN(ms) ? null : duration(ms);
+}
+
+/** A session's end in words; an unknown reason shows its technical name. */
+export function reasonText(reason: string): string {
+  return lookup(`reason.${reason}`) ?? reason;
+}
+
+/** An event's type in words, or null if there are none yet. */
+export function eventText(type: string): string | null {
+  return lookup(`event.${type}`);
+}
