@@ -123,8 +123,25 @@ func (s *SQLite) Update(ctx context.Context, fn func(Tx) error) error {
 // Scrub implements Store: deleted content is already overwritten in the file
 // (secure_delete); what remains is the log of old pages.
 func (s *SQLite) Scrub(ctx context.Context) error {
-	return s.do(ctx, &request{scrub: true})
+	var err error
+	for try := range scrubTries {
+		if err = s.do(ctx, &request{scrub: true}); !errors.Is(err, errReader) {
+			return err
+		}
+		// The waiting is done here and not in the writer, where others wait too.
+		select {
+		case <-ctx.Done():
+			return errors.Join(err, ctx.Err())
+		case <-time.After(time.Duration(try+1) * 50 * time.Millisecond):
+		}
+	}
+	return err
 }
+
+const scrubTries = 8
+
+// errReader: somebody still reads pages of before.
+var errReader = fmt.Errorf("%w: a reader still needs the old pages; scrub again", ErrUnavailable)
 
 func (s *SQLite) do(ctx context.Context, r *request) error {
 	if err := ctx.Err(); err != nil {

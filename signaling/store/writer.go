@@ -173,11 +173,17 @@ func (w *writer) one(r *request) error {
 	return w.exec("release one")
 }
 
+// scrub moves all pages into the file and empties the log of old ones. It does
+// not wait for readers, as SQLite would for the whole busy timeout.
 func (w *writer) scrub() error {
 	var busy, log, moved int64
-	err := w.conn.QueryRowContext(context.Background(), "pragma wal_checkpoint(truncate)").Scan(&busy, &log, &moved)
+	err := w.exec("pragma busy_timeout = 0")
+	if err == nil {
+		err = w.conn.QueryRowContext(context.Background(), "pragma wal_checkpoint(truncate)").Scan(&busy, &log, &moved)
+	}
+	err = errors.Join(err, w.exec(fmt.Sprintf("pragma busy_timeout = %d", busyTimeout.Milliseconds())))
 	if err == nil && busy != 0 {
-		return fmt.Errorf("%w: a reader still needs the old pages; scrub again", ErrUnavailable)
+		return errReader
 	}
 	return classify(err)
 }
@@ -273,16 +279,17 @@ func (t *updateTx) Query(query string, args ...any) (*sql.Rows, error) {
 }
 
 func (t *updateTx) QueryRow(query string, args ...any) *sql.Row {
-	ctx := context.Background()
+	ctx, cancel := context.WithCancel(context.Background())
+	defer cancel()
 	if t.usable() != nil {
-		var cancel context.CancelFunc
-		ctx, cancel = context.WithCancel(ctx)
 		cancel() // the Row then carries an error, and nothing is run
+		return t.w.conn.QueryRowContext(ctx, query, args...)
 	}
 	if st, err := t.w.stmt(query); err == nil {
-		return st.QueryRowContext(ctx, args...)
+		return st.QueryRow(args...)
 	}
-	return t.w.conn.QueryRowContext(ctx, query, args...)
+	// Not to be prepared: the Row carries why.
+	return t.w.conn.QueryRowContext(context.Background(), query, args...)
 }
 
 func (t *updateTx) Keep(key, value any) {
@@ -291,7 +298,12 @@ func (t *updateTx) Keep(key, value any) {
 	}
 }
 
-func (t *updateTx) Kept(key any) any { return t.w.kept[key] }
+func (t *updateTx) Kept(key any) any {
+	if t.usable() != nil {
+		return nil
+	}
+	return t.w.kept[key]
+}
 
 // viewTx is the Tx of a View.
 type viewTx struct {
