@@ -163,7 +163,9 @@ func load(dir string) ([]mutation, error) {
 		}
 		all = append(all, m)
 	}
-	slices.SortFunc(all, func(a, b mutation) int { return strings.Compare(fmt.Sprintf("%4s", a.check), fmt.Sprintf("%4s", b.check)) })
+	slices.SortFunc(all, func(a, b mutation) int {
+		return strings.Compare(fmt.Sprintf("%4s", a.check), fmt.Sprintf("%4s", b.check))
+	})
 	return all, nil
 }
 
