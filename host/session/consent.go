@@ -21,6 +21,10 @@ const (
 // whoever goes on asking.
 const maxAsks = 50
 
+// maxWishes bounds what a viewer may ask for in one session, with or without a
+// question: each is a line in the log.
+const maxWishes = 1000
+
 // grant is one capability as it stands.
 type grant struct {
 	name  string
@@ -49,27 +53,31 @@ func (l *live) allowed(name string) bool {
 }
 
 // asksFor is the viewer's wish for a grant.
-func (h *Host) asksFor(name string) {
+func (h *Host) asksFor(name string) error {
 	s := h.live
+	if s.wishes++; s.wishes > maxWishes {
+		return errProtocol
+	}
 	g := s.grant(name)
 	if g == nil { // C32
 		s.note("consent.denied", "deny", map[string]any{"grant": "unknown", "by": "host"}, nil)
 		s.sendGrants(&mfpb.Grant{Name: wire.Clean(name), State: mfpb.GrantState_GRANT_STATE_DENIED, Since: h.clock.Now().UnixMilli()})
-		return
+		return nil
 	}
 	if g.state == mfpb.GrantState_GRANT_STATE_ALLOWED || g.state == mfpb.GrantState_GRANT_STATE_ASKED {
 		s.sendGrants()
-		return
+		return nil
 	}
 	if name == grantControl && !s.allowed(grantView) { // C33
 		h.settle(g, mfpb.GrantState_GRANT_STATE_DENIED, "host")
-		return
+		return nil
 	}
 	if s.question != nil || s.asks >= maxAsks || name == grantControl && (s.desk == nil || !s.desk.hands) {
 		h.settle(g, mfpb.GrantState_GRANT_STATE_DENIED, "host")
-		return
+		return nil
 	}
 	h.put(g)
+	return nil
 }
 
 // put asks the person. From here to the answer no input is applied.

@@ -372,7 +372,7 @@ func (l *link) heard(c *mfpb.Control) error {
 	}
 	switch b := c.Body.(type) {
 	case *mfpb.Control_Ask:
-		l.h.asksFor(b.Ask.GetName())
+		return l.h.asksFor(b.Ask.GetName())
 	case *mfpb.Control_GiveBack:
 		l.h.givesBack(b.GiveBack.GetName())
 	case *mfpb.Control_Bye:

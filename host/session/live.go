@@ -29,6 +29,7 @@ type live struct {
 	grants   []*grant
 	question *question
 	asks     int // questions put to the person so far
+	wishes   int // grants that the viewer asked for
 	gate     gate
 	hands    hands
 	desk     *desktop

@@ -5,10 +5,8 @@ import (
 	"slices"
 	"strings"
 	"testing"
-	"time"
 
 	"github.com/mainforte/mainforte/host/ui"
-	"github.com/mainforte/mainforte/internal/e2e/gopeer"
 	"github.com/mainforte/mainforte/internal/wire"
 	"github.com/mainforte/mainforte/internal/wire/mfpb"
 )
@@ -78,6 +76,4 @@ func TestASessionFromCodeToReceipt(t *testing.T) {
 	if ops := r.hands.Ops(); ops[len(ops)-1] != "restore" && ops[len(ops)-2] != "restore" {
 		t.Errorf("the keyboard was not put back: %v", ops)
 	}
-	_ = time.Now
-	_ = gopeer.Allowed
 }

@@ -690,3 +690,23 @@ func (r *rig) ends(v *gopeer.Viewer, s *relay, want mfpb.Reason) {
 }
 
 var _ ui.Window = (*uitest.Window)(nil)
+
+// shape is a pointer shape of its own.
+func (s *screen) shape(n byte) capture.Cursor {
+	return capture.Cursor{Width: 1, Height: 1, RGBA: []byte{n, n, n, 255}}
+}
+
+// sees waits until the viewer's picture has a colour at a place.
+func (r *rig) sees(v *gopeer.Viewer, x, y int, colour uint32) {
+	r.t.Helper()
+	late := time.Now().Add(patience)
+	for {
+		if w, _, pix := v.Pixels(); len(pix) > y*w+x && pix[y*w+x] == colour {
+			return
+		}
+		if time.Now().After(late) {
+			r.t.Fatalf("the viewer does not see %06x at %d,%d", colour, x, y)
+		}
+		time.Sleep(5 * time.Millisecond)
+	}
+}

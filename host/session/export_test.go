@@ -1,0 +1,29 @@
+package session
+
+import "github.com/mainforte/mainforte/internal/wire/mfpb"
+
+// AddGrant makes the host know one more grant, as a later version will.
+func (h *Host) AddGrant(name string) {
+	done := make(chan struct{})
+	h.post(nil, func() {
+		h.live.grants = append(h.live.grants, &grant{name: name})
+		close(done)
+	})
+	<-done
+}
+
+// Note writes n events down.
+func (h *Host) Note(n int) {
+	h.post(nil, func() {
+		for range n {
+			h.live.note("consent.denied", "deny", nil, nil)
+		}
+	})
+}
+
+// MaxKept is the bound of unacknowledged events.
+const MaxKept = maxKept
+
+// FromViewer and FromServer are what is made of their reasons.
+func FromViewer(r mfpb.Reason) mfpb.Reason { return fromViewer(r) }
+func FromServer(r mfpb.Reason) mfpb.Reason { return fromServer(r) }
