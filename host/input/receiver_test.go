@@ -29,7 +29,6 @@ type bench struct {
 	notices []mfpb.NoticeCode
 	acks    []uint32
 	seq     uint32
-	motion  uint32
 }
 
 // onBench runs f with an open gate.

@@ -1,0 +1,19 @@
+package input
+
+// ByRobotgo tells whether wheel and pointer go by robotgo.
+func (x *X11) ByRobotgo() bool { return x.robot }
+
+// Locked are the modifiers locked at the keyboard.
+func (x *X11) Locked() (uint8, error) {
+	st, err := x.state()
+	return st.locked, err
+}
+
+// LockGroup switches the desktop to another of its layouts.
+func (x *X11) LockGroup(group uint8) error {
+	request := x.xkbRequest(xkbLatchLockState, 16)
+	request[8], request[9] = 1, group
+	x.c.NewRequest(request, x.c.NewCookie(false, false))
+	_, err := x.state()
+	return err
+}
