@@ -49,6 +49,9 @@ func longLine(s string) string {
 	return strings.TrimSpace(b.String())
 }
 
+// Fold makes text comparable with the search column of tickets.
+func Fold(s string) string { return fold(s) }
+
 // fold makes text comparable: no case, no accents.
 func fold(s string) string {
 	var b strings.Builder
