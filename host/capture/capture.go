@@ -2,21 +2,28 @@
 //
 // A [Source] is one desktop. It wakes up when the desktop changes and hands out
 // the whole picture together with the rectangle that changed; it never returns
-// an unchanged frame and never draws the cursor into it. Implementations: X11
-// by MIT-SHM, DAMAGE, XFIXES and RANDR ([OpenX11]); any system that
-// kbinani/screenshot knows ([OpenPortable]); and the strict fake in
-// capture/fake. All pass the conformance suite in capture/capturetest.
+// an unchanged frame and never draws the cursor into it. [Open] takes the best
+// one the system has: X11 by MIT-SHM, DAMAGE, XFIXES and RANDR ([OpenX11]), or
+// any system that kbinani/screenshot knows ([OpenPortable]). capture/fake is a
+// strict one for tests. All pass the conformance suite in capture/capturetest.
+// [Shot] takes one picture and is done.
 package capture
 
 import (
 	"context"
 	"errors"
 	"image"
+
+	"github.com/mainforte/mainforte/internal/wire"
 )
 
 // ErrLost is wrapped by the errors of a Source whose desktop went away: the X
 // server ended, the session was locked away, the connection broke.
 var ErrLost = errors.New("capture: the screen can no longer be read")
+
+// ErrUnsupported is wrapped when a way to see the screen does not fit the
+// system: an X server without DAMAGE, a screen of 16 colours.
+var ErrUnsupported = errors.New("capture: this screen cannot be read in this way")
 
 // Frame is the picture after a change. It belongs to the Source: Pix may be
 // read until the next call of Next.
@@ -37,6 +44,10 @@ type Display struct {
 	Bounds image.Rectangle
 }
 
+// MaxCursor is the longest side of a cursor shape in pixels. What is larger is
+// cut to the part around the hot spot.
+const MaxCursor = wire.MaxCursorSide
+
 // Cursor is a pointer shape. RGBA is straight (not premultiplied), 4 bytes a
 // pixel; a hidden cursor has Width 0.
 type Cursor struct {
@@ -49,10 +60,12 @@ type Cursor struct {
 // different goroutines; Next and NextCursor by one goroutine each.
 type Source interface {
 	// Next waits until the desktop differs from the last frame returned, or ctx
-	// ends. What changes between two calls is merged into one frame.
+	// ends. What changes between two calls is merged into one frame. A call
+	// that returns an error leaves the last frame as it is. An error that is
+	// not ctx's wraps ErrLost.
 	Next(ctx context.Context) (Frame, error)
 	// NextCursor returns the present shape on its first call, then waits for
-	// another one.
+	// another one. A shape has at most MaxCursor x MaxCursor pixels.
 	NextCursor(ctx context.Context) (Cursor, error)
 	// Displays lists the monitors as of the last frame.
 	Displays() []Display
