@@ -1,0 +1,238 @@
+// <remote-session ticket="ID" lang="en|fr">: takes the code, pairs, shows the
+// picture and drives it. It tells the page only how the session stands (event
+// mf-state); the code never leaves its shadow root.
+
+import { Connection, makeCertificate } from "./connection";
+import { Cursor } from "./cursor";
+import { GrantState } from "./gen/session_pb";
+import { Reason } from "./gen/signaling_pb";
+import { Screen } from "./picture/screen";
+import { firstView, Session, type State, type View } from "./session";
+import { h, setText } from "./view/dom";
+import { isCode } from "./view/grouping";
+import { Panel } from "./view/panel";
+import { Stage } from "./view/stage";
+import { styles } from "./view/styles";
+import { langOf, reasonTexts, textsFor, type T } from "./view/texts";
+import { handsOf, Toolbar } from "./view/toolbar";
+import { reasonName } from "./wire/codec";
+
+export class RemoteSession extends HTMLElement {
+  static readonly observedAttributes = ["lang"];
+
+  #t: T = textsFor("en");
+  #view: View = firstView;
+  #session: Session | undefined;
+  #cursor: Cursor | undefined;
+  #told = "";
+  #root = h("div", { id: "root" });
+  #status = h("p", { id: "status", class: "unseen", role: "status", "aria-live": "polite" });
+  #live = h("div", { id: "live", hidden: true });
+  #panel = new Panel({
+    submit: (typed) => this.#submit(typed),
+    cancel: () => this.end(),
+    end: () => this.end(),
+    askView: () => this.#session?.askView(),
+    again: () => this.#again(),
+  });
+  #toolbar = new Toolbar({
+    askControl: () => this.#session?.askControl(),
+    giveBack: () => this.#session?.giveBack(),
+    fullscreen: () => void this.#fullscreen(),
+    end: () => this.end(),
+  });
+  #stage = new Stage(() => this.#cursor?.refresh());
+  #pageHidden = (event: PageTransitionEvent) => {
+    if (!event.persisted) this.#session?.end(Reason.VIEWER_GONE);
+  };
+  #fullscreenChanged = () => {
+    this.#toolbar.fullscreen = this.#isFullscreen();
+  };
+
+  constructor() {
+    super();
+    const shadow = this.attachShadow({ mode: "open" });
+    shadow.adoptedStyleSheets = [styles()];
+    this.#live.append(
+      this.#toolbar.element,
+      this.#toolbar.banner,
+      this.#stage.element,
+      this.#toolbar.details,
+    );
+    this.#root.append(this.#status, this.#panel.element, this.#live);
+    shadow.append(this.#root);
+  }
+
+  get state(): State {
+    return this.#view.state;
+  }
+
+  /** Ends the session, or the claim that is under way. */
+  end(): void {
+    this.#session?.end();
+  }
+
+  override focus(options?: FocusOptions): void {
+    if (this.#view.state === "live") this.#stage.focus();
+    else if (this.isConnected) this.#panel.focus(this.#view.state);
+    else super.focus(options);
+  }
+
+  connectedCallback(): void {
+    this.#t = textsFor(langOf(this.getAttribute("lang")));
+    this.#stage.connect();
+    window.addEventListener("pagehide", this.#pageHidden);
+    document.addEventListener("fullscreenchange", this.#fullscreenChanged);
+    this.#show(this.#view);
+  }
+
+  disconnectedCallback(): void {
+    this.#stage.disconnect();
+    window.removeEventListener("pagehide", this.#pageHidden);
+    document.removeEventListener("fullscreenchange", this.#fullscreenChanged);
+    // Moved elsewhere in the page it lives on; taken out of it, its session ends.
+    queueMicrotask(() => {
+      if (!this.isConnected) this.end();
+    });
+  }
+
+  attributeChangedCallback(): void {
+    this.#t = textsFor(langOf(this.getAttribute("lang")));
+    if (this.isConnected) this.#show(this.#view);
+  }
+
+  #submit(typed: string): void {
+    if (this.#view.state !== "code") return;
+    if (!isCode(typed)) {
+      this.#show({ ...firstView, reason: Reason.MALFORMED_CODE }); // no try is spent on a slip
+      this.#panel.focus("code");
+      return;
+    }
+    const canvas = this.#stage.renew();
+    const screen = new Screen(canvas, (report) => session.painted(report));
+    const cursor = new Cursor(
+      (css) => this.#stage.cursor(css),
+      () => devicePixelRatio,
+    );
+    const lang = langOf(this.getAttribute("lang"));
+    const session: Session = new Session({
+      dial: () => new WebSocket(lineUrl(location.href)),
+      connect: async (link, events) => new Connection(await makeCertificate(), screen, link, lang, events),
+      picture: screen,
+      lang,
+      changed: (view) => {
+        if (session === this.#session) this.#changed(view);
+      },
+      cursor: (data) => cursor.received(data),
+    });
+    this.#cursor?.close();
+    this.#cursor = cursor;
+    this.#session = session;
+    session.start(typed, this.getAttribute("ticket") ?? "");
+  }
+
+  #again(): void {
+    this.#session = undefined;
+    this.#panel.code.value = "";
+    this.#show(firstView);
+    this.#panel.focus("code");
+  }
+
+  #changed(view: View): void {
+    const before = this.#view;
+    this.#show(view);
+    if (before.state === view.state) {
+      if (handsOf(before) === "no" && handsOf(view) === "asked") this.#stage.focus();
+      return;
+    }
+    if (view.session !== null) this.#panel.code.value = ""; // it has done its work
+    if (view.state === "code") {
+      this.#panel.focus("code");
+      if (view.reason === Reason.TECHNICIAN_ENDED) this.#session = undefined;
+    } else if (before.state === "live" || before.state === "code" || view.state === "live") this.focus();
+    if (view.state === "ended" && this.#isFullscreen()) void document.exitFullscreen().catch(() => undefined);
+  }
+
+  #show(view: View): void {
+    this.#view = view;
+    const t = this.#t;
+    const live = view.state === "live";
+    this.dataset["state"] = view.state;
+    this.#root.setAttribute("lang", langOf(this.getAttribute("lang")));
+    this.#live.hidden = !live;
+    this.#panel.update(view, t);
+    this.#toolbar.update(view, t);
+    this.#stage.update(view, t);
+    setText(this.#status, this.#statusText(view));
+    const connection = this.#session?.connection;
+    if (live && handsOf(view) === "yes" && connection)
+      this.#stage.take(connection.sender, () => this.#toolbar.focus());
+    else this.#stage.release();
+    if (live && handsOf(view) === "yes") this.#cursor?.refresh();
+    this.#tell();
+  }
+
+  #statusText(view: View): string {
+    const t = this.#t;
+    if (view.reason !== null && view.reason !== Reason.TECHNICIAN_ENDED && view.state === "code") {
+      const { what, next } = reasonTexts(view.reason, t);
+      return `${what} ${next}`;
+    }
+    switch (view.state) {
+      case "live": {
+        const hands = handsOf(view);
+        return t(
+          hands === "yes"
+            ? "live.status.control"
+            : hands === "asked"
+              ? "live.status.asked"
+              : "live.status.view",
+        );
+      }
+      case "ended": {
+        const { what, next } = reasonTexts(view.reason ?? Reason.UNSPECIFIED, t);
+        return `${t("ended.title")}. ${what} ${next}`;
+      }
+      case "asking":
+        return view.view === GrantState.ASKED || view.view === GrantState.UNSPECIFIED
+          ? `${t("asking.title")}. ${t("asking.lead")}`
+          : `${t("withdrawn.title")}. ${t("withdrawn.lead")}`;
+      default:
+        return t(`${view.state}.title`);
+    }
+  }
+
+  #tell(): void {
+    const { state, session, reason } = this.#view;
+    const detail = { state, session, reason: reason === null ? null : reasonName(reason) };
+    const now = JSON.stringify(detail);
+    if (now === this.#told || !this.isConnected) return;
+    this.#told = now;
+    this.dispatchEvent(new CustomEvent("mf-state", { detail, bubbles: true, composed: true }));
+  }
+
+  #isFullscreen(): boolean {
+    return document.fullscreenElement === this;
+  }
+
+  async #fullscreen(): Promise<void> {
+    try {
+      if (this.#isFullscreen()) {
+        await document.exitFullscreen();
+        return;
+      }
+      await this.requestFullscreen();
+      // Chromium: with it Escape, Alt+Tab and Meta reach the remote desktop. Others have no such thing.
+      await (navigator as { keyboard?: { lock?: () => Promise<void> } }).keyboard?.lock?.();
+    } catch {
+      // The browser or the page does not allow it; the picture stays as it is.
+    }
+  }
+}
+
+/** The line of the page's own server. */
+export function lineUrl(page: string): string {
+  const url = new URL("/ws/viewer", page);
+  url.protocol = url.protocol === "http:" ? "ws:" : "wss:";
+  return url.href;
+}

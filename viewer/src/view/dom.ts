@@ -1,0 +1,66 @@
+// Makes elements. Text only ever becomes a text node: what comes from the wire
+// is hostile, and the page's Trusted Types allow nothing else.
+
+type Attributes = Record<string, string | boolean>;
+
+export function h<K extends keyof HTMLElementTagNameMap>(
+  tag: K,
+  attributes: Attributes = {},
+  ...children: (Node | string)[]
+): HTMLElementTagNameMap[K] {
+  const element = document.createElement(tag);
+  for (const [name, value] of Object.entries(attributes)) {
+    if (value !== false) element.setAttribute(name, value === true ? "" : value);
+  }
+  element.append(...children);
+  return element;
+}
+
+/** Sets a text if it is another one, so that a screen reader hears only changes. */
+export function setText(element: Element, text: string): void {
+  if (element.textContent !== text) element.textContent = text;
+}
+
+/** Line icons on a 20 × 20 grid, for the eye only. */
+const icons = {
+  eye: "M2 10s3-5.5 8-5.5S18 10 18 10s-3 5.5-8 5.5S2 10 2 10Z M10 12.5a2.5 2.5 0 1 0 0-5 2.5 2.5 0 0 0 0 5Z",
+  pointer: "M5 3.5v12l3.2-2.9 2 4.4 2-.9-2-4.3 4.3-.4L5 3.5Z",
+  expand: "M7.5 3.5h-4v4 M12.5 3.5h4v4 M7.5 16.5h-4v-4 M12.5 16.5h4v-4",
+  info: "M10 17a7 7 0 1 0 0-14 7 7 0 0 0 0 14Z M10 9.2v4.3 M10 6.4v.2",
+  stop: "M5.5 5.5h9v9h-9Z",
+  check: "M4 10.5l4 4 8-9",
+  person: "M10 9.5a3 3 0 1 0 0-6 3 3 0 0 0 0 6Z M4 17c.4-3.4 2.7-5 6-5s5.6 1.6 6 5",
+  screen: "M2.5 4h15v10h-15Z M7 17h6 M10 14v3",
+  warning: "M10 3.5 18 17H2L10 3.5Z M10 8.5v4 M10 14.6v.2",
+  keys: "M2.5 5.5h15v9h-15Z M5.5 8.5h.1 M8.5 8.5h.1 M11.5 8.5h.1 M14.5 8.5h.1 M6.5 11.5h7",
+} as const;
+
+export type IconName = keyof typeof icons;
+
+export function icon(name: IconName): SVGElement {
+  const svg = document.createElementNS("http://www.w3.org/2000/svg", "svg");
+  svg.setAttribute("viewBox", "0 0 20 20");
+  svg.setAttribute("class", "icon");
+  svg.setAttribute("aria-hidden", "true");
+  const path = document.createElementNS("http://www.w3.org/2000/svg", "path");
+  path.setAttribute("d", icons[name]);
+  svg.append(path);
+  return svg;
+}
+
+/** A button with an icon and a text of its own, which setLabel changes. */
+export function button(
+  id: string,
+  look: "primary" | "plain" | "danger" | "quiet",
+  name?: IconName,
+): HTMLButtonElement {
+  const label = h("span", { class: "label" });
+  const element = h("button", { id, type: "button", class: `button ${look}`, part: `button ${id}` }, label);
+  if (name) element.prepend(icon(name));
+  return element;
+}
+
+export function setLabel(element: HTMLButtonElement, text: string): void {
+  const label = element.querySelector(".label");
+  if (label) setText(label, text);
+}

@@ -1,0 +1,168 @@
+// The element's looks. The page may set the --mf- properties (they reach through
+// the shadow root); without them the defaults here look good alone. Nothing
+// moves: no transition and no animation, because one that runs beside a live
+// picture delays every message after a key.
+
+const css = `
+:host {
+  --_font: var(--mf-font, system-ui, -apple-system, "Segoe UI", Roboto, "Noto Sans", "Liberation Sans", sans-serif);
+  --_mono: ui-monospace, "SF Mono", "Cascadia Mono", Consolas, "Liberation Mono", "DejaVu Sans Mono", monospace;
+  --_radius: var(--mf-radius, 8px);
+  --_bg: var(--mf-bg, light-dark(#f5f7f6, #0f1514));
+  --_surface: var(--mf-surface, light-dark(#ffffff, #171f1d));
+  --_text: var(--mf-text, light-dark(#17211f, #e6edea));
+  --_muted: var(--mf-muted, light-dark(#55625e, #a0afab));
+  --_accent: var(--mf-accent, light-dark(#0b6763, #58c8bd));
+  --_danger: var(--mf-danger, light-dark(#b3261e, #ff968c));
+  --_border: var(--mf-border, light-dark(#d9dfdc, #2b3734));
+  --_edge: color-mix(in srgb, var(--_muted) 70%, var(--_surface));
+  --_hover: color-mix(in srgb, var(--_text) 8%, var(--_surface));
+  --_soft: color-mix(in srgb, var(--_accent) 12%, var(--_surface));
+  --_danger-soft: color-mix(in srgb, var(--_danger) 9%, var(--_surface));
+  --_warm: light-dark(#8a5200, #f2be6c);
+  --_warm-soft: light-dark(#fff4df, #2f2510);
+  --_stage: light-dark(#dfe5e2, #090d0c);
+
+  color-scheme: var(--mf-color-scheme, light dark);
+  position: relative;
+  display: block;
+  width: 100%;
+  height: 100%;
+  min-height: 22rem;
+  overflow: hidden;
+  background: var(--_bg);
+  color: var(--_text);
+  font: 0.9375rem/1.5 var(--_font);
+  overflow-wrap: anywhere;
+}
+:host([hidden]) { display: none; }
+[hidden] { display: none !important; }
+*, *::before, *::after { box-sizing: border-box; }
+h2, h3, p, ol, dl, dd { margin: 0; padding: 0; }
+:focus-visible { outline: 2px solid var(--_accent); outline-offset: 2px; }
+
+#root { display: flex; flex-direction: column; width: 100%; height: 100%; background: var(--_bg); }
+.unseen { position: absolute; width: 1px; height: 1px; margin: -1px; overflow: hidden; clip-path: inset(50%); white-space: nowrap; }
+.icon { flex: none; width: 1.25em; height: 1.25em; fill: none; stroke: currentColor; stroke-width: 1.6; stroke-linecap: round; stroke-linejoin: round; }
+
+.button {
+  display: inline-flex; align-items: center; justify-content: center; gap: 0.5rem;
+  min-height: 2.25rem; padding: 0.3rem 0.8rem;
+  border: 1px solid var(--_edge); border-radius: var(--_radius);
+  background: var(--_surface); color: var(--_text);
+  font: inherit; font-weight: 550; line-height: 1.3; cursor: pointer;
+}
+.button:hover { background: var(--_hover); }
+.button.primary { border-color: var(--_accent); background: var(--_accent); color: var(--_surface); }
+.button.primary:hover { background: color-mix(in srgb, var(--_accent) 85%, var(--_text)); }
+.button.danger { border-color: var(--_danger); color: var(--_danger); }
+.button.danger.filled { background: var(--_danger); color: var(--_surface); }
+.button.danger:hover { background: var(--_danger-soft); }
+.button.danger.filled:hover { background: color-mix(in srgb, var(--_danger) 85%, var(--_text)); }
+.button.quiet { border-color: transparent; background: none; }
+.button.quiet:hover { background: var(--_hover); }
+.button:disabled { border-color: var(--_border); background: none; color: var(--_muted); cursor: default; }
+
+#panel { flex: 1; min-height: 0; overflow: auto; display: grid; place-items: safe center; padding: clamp(0.75rem, 4vmin, 2.5rem); }
+.card {
+  width: min(34rem, 100%); padding: clamp(1.25rem, 4vmin, 2.25rem);
+  border: 1px solid var(--_border); border-radius: calc(var(--_radius) * 1.75); background: var(--_surface);
+  box-shadow: 0 1px 2px rgb(16 32 28 / 6%), 0 8px 28px rgb(16 32 28 / 7%);
+}
+.card h2 { font-size: 1.5rem; line-height: 1.25; font-weight: 650; letter-spacing: -0.012em; text-wrap: balance; }
+.card h2 + p { margin-top: 0.5rem; }
+.lead { color: var(--_muted); font-size: 1rem; }
+.what { font-size: 1.0625rem; }
+.what + .lead { margin-top: 0.5rem; }
+.actions { display: flex; flex-wrap: wrap; gap: 0.75rem; margin-top: 1.5rem; }
+.actions .button { min-height: 2.75rem; padding-inline: 1.1rem; }
+
+#code-form { margin-top: 1.5rem; }
+#code-form label { display: block; margin-bottom: 0.375rem; font-weight: 600; }
+#code {
+  width: 100%; padding: 0.6rem 0.9rem; min-height: 4.25rem;
+  border: 2px solid var(--_edge); border-radius: calc(var(--_radius) * 1.25);
+  background: var(--_bg); color: var(--_text);
+  font: 600 clamp(1.75rem, 7vmin, 2.5rem)/1.2 var(--_mono); font-variant-numeric: tabular-nums; letter-spacing: 0.03em;
+}
+#code:focus { border-color: var(--_accent); outline: 3px solid color-mix(in srgb, var(--_accent) 30%, transparent); outline-offset: 0; }
+#code[aria-invalid="true"] { border-color: var(--_danger); }
+.hint { margin-top: 0.5rem; color: var(--_muted); }
+#code-form .actions { margin-top: 1.125rem; }
+#code-form .actions .button { flex: 1; min-height: 3rem; font-size: 1.0625rem; }
+.private { display: flex; gap: 0.625rem; margin-top: 1.25rem; padding-top: 1rem; border-top: 1px solid var(--_border); color: var(--_muted); font-size: 0.875rem; }
+.private .icon { margin-top: 0.1em; }
+.fault { display: flex; gap: 0.75rem; margin-top: 1.25rem; padding: 0.75rem 0.9rem; border: 1px solid var(--_danger); border-radius: var(--_radius); background: var(--_danger-soft); }
+.fault .icon { margin-top: 0.1em; color: var(--_danger); }
+.fault strong { display: block; font-weight: 650; }
+
+.steps { display: flex; gap: 0.5rem; margin: 0 0 1.5rem; list-style: none; }
+.steps li { flex: 1; display: flex; align-items: center; gap: 0.5rem; padding-top: 0.6rem; border-top: 3px solid var(--_border); color: var(--_muted); font-size: 0.875rem; font-weight: 550; }
+.steps li[data-step="done"] { border-color: var(--_accent); color: var(--_text); }
+.steps li[data-step="now"] { border-color: var(--_accent); border-top-style: double; border-top-width: 5px; padding-top: calc(0.6rem - 2px); color: var(--_accent); }
+
+#toolbar {
+  flex: none; display: flex; align-items: center; gap: 0.5rem; min-height: 3rem; padding: 0.3125rem 0.75rem;
+  border-bottom: 1px solid var(--_border); background: var(--_surface);
+}
+#toolbar .grow { flex: 1; }
+.state { display: inline-flex; align-items: center; gap: 0.5rem; padding: 0.25rem 0.75rem; border-radius: 99px; background: var(--_hover); font-weight: 600; white-space: nowrap; }
+.state[data-hands="yes"] { background: var(--_accent); color: var(--_surface); }
+.state[data-hands="asked"] { background: var(--_warm-soft); color: var(--_warm); }
+.path { color: var(--_muted); white-space: nowrap; font-size: 0.875rem; }
+.path::before { content: ""; display: inline-block; width: 0.55em; height: 0.55em; margin-right: 0.45em; border-radius: 50%; background: var(--_accent); vertical-align: 0.06em; }
+.path[data-path="down"] { color: var(--_danger); font-weight: 600; }
+.path[data-path="down"]::before { border-radius: 0; background: var(--_danger); }
+.question { display: inline-flex; align-items: center; gap: 0.5rem; font-weight: 600; }
+#toolbar .button .label { white-space: nowrap; }
+
+#banner { flex: none; border-bottom: 1px solid var(--_border); background: var(--_warm-soft); color: var(--_warm); font-weight: 550; }
+#banner p { display: flex; gap: 0.625rem; padding: 0.5rem 0.9rem; }
+#banner p + p { border-top: 1px solid color-mix(in srgb, var(--_warm) 25%, transparent); }
+#banner .icon { margin-top: 0.1em; }
+
+#live { flex: 1; min-height: 0; display: flex; flex-direction: column; }
+#stage { position: relative; flex: 1; min-height: 0; overflow: auto; background: var(--_stage); }
+#stage[data-hands="yes"] { outline: 2px solid var(--_accent); outline-offset: -2px; }
+#picture { display: block; image-rendering: pixelated; touch-action: manipulation; }
+#stage[data-hands="yes"] #picture { touch-action: none; }
+#keys { position: fixed; top: 0; left: 0; width: 1px; height: 1px; padding: 0; border: 0; opacity: 0; resize: none; pointer-events: none; font-size: 16px; }
+
+#details {
+  position: absolute; z-index: 2; top: 3.25rem; right: 0.75rem; width: min(27rem, calc(100% - 1.5rem)); max-height: calc(100% - 4rem); overflow: auto;
+  padding: 1rem 1.125rem; border: 1px solid var(--_border); border-radius: calc(var(--_radius) * 1.25); background: var(--_surface);
+  box-shadow: 0 2px 6px rgb(16 32 28 / 12%), 0 16px 48px rgb(16 32 28 / 22%);
+}
+#details h3 { font-size: 1.0625rem; }
+dl { display: grid; gap: 0.75rem; margin-top: 0.75rem; }
+dt { color: var(--_muted); font-size: 0.8125rem; font-weight: 600; }
+dd.code { font-family: var(--_mono); font-size: 0.875rem; }
+#details .actions { margin-top: 1rem; }
+.card dl { margin-top: 1.5rem; padding-top: 1.125rem; border-top: 1px solid var(--_border); }
+
+@container mf (max-width: 46rem) {
+  #toolbar { flex-wrap: wrap; }
+  #toolbar .compact .label { position: absolute; width: 1px; height: 1px; overflow: hidden; clip-path: inset(50%); }
+  .path { display: none; }
+}
+:host { container: mf / inline-size; }
+@media (prefers-contrast: more) {
+  :host { --_border: currentColor; --_edge: currentColor; --_muted: var(--_text); }
+}
+@media (forced-colors: active) {
+  .button, .state, #banner, .card, #details { border: 1px solid; }
+  .button.primary, .state[data-hands="yes"] { forced-color-adjust: none; background: Highlight; color: HighlightText; }
+  .path::before { forced-color-adjust: none; background: CanvasText; }
+}
+`;
+
+let sheet: CSSStyleSheet | undefined;
+
+/** One sheet for all elements of the page. */
+export function styles(): CSSStyleSheet {
+  if (sheet === undefined) {
+    sheet = new CSSStyleSheet();
+    sheet.replaceSync(css);
+  }
+  return sheet;
+}
