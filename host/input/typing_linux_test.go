@@ -244,7 +244,7 @@ func TestOneCharacterAfterTheOtherAllArrive(t *testing.T) {
 	// The trap: a keycode that is bound anew for each character loses some.
 	_, term, x := typingDesk(t)
 	var want strings.Builder
-	for i := range 120 {
+	for i := range 200 {
 		r := 'α' + rune(i*7%25)
 		want.WriteRune(r)
 		if err := errors.Join(x.Key(input.Key{Usage: 0x04, Text: string(r)}, true), x.Key(input.Key{Usage: 0x04}, false)); err != nil {

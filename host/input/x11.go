@@ -83,7 +83,7 @@ func OpenX11(display string) (*X11, error) {
 		maxKey:  byte(setup.MaxKeycode),
 		pressed: make(map[uint16]byte),
 		down:    make(map[byte]int),
-		spare:   spare{bound: make(map[byte]binding)},
+		spare:   spare{bound: make(map[byte]*binding)},
 	}
 	// Both queues are read for ever: a full one stops xgb.
 	x.wg.Go(func() { drain(c, nil); x.lost.Store(true) })

@@ -96,6 +96,9 @@ func (x *X11) keycode(k Key, st keyState) byte {
 			usage = usageLeftAlt
 		}
 	}
+	if x.spare.bound[code(usage)] != nil {
+		return 0 // it types a character of ours now
+	}
 	return code(usage)
 }
 
@@ -200,7 +203,6 @@ func (x *X11) tap(code byte) {
 	x.fake(xproto.KeyRelease, code, 0, 0)
 	if b, ok := x.spare.bound[code]; ok {
 		b.used = time.Now()
-		x.spare.bound[code] = b
 	}
 }
 

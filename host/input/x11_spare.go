@@ -24,27 +24,41 @@ const (
 // the order in which they get a keycode when control is granted.
 const common = "éèàçùâêîôûëïüœÉÈÀÇÊŒæÆ€’«»…–—°¨^`~@#{}[]|\\"
 
-// spare are the keycodes that typed nothing when they were found.
+// spare are the keycodes that typed nothing when they were found, and what they
+// type now. Xvfb's keymap leaves 18, so each takes two characters.
 type spare struct {
-	bound map[byte]binding
+	bound map[byte]*binding
 }
 
+// perKey is how many characters a keycode takes: plain and with Shift. The core
+// protocol makes further columns further layouts, not levels.
+const perKey = 2
+
 type binding struct {
-	sym  uint32
+	syms [perKey]uint32 // the first n are ours
+	n    int
 	used time.Time // when it typed last
 }
 
 // forget drops bindings that a new keymap no longer has.
 func (s *spare) forget(m *keymap) {
 	for code, b := range s.bound {
-		if m.sym(code, 0, 0) != b.sym {
+		if m.sym(code, 0, 0) != b.syms[0] {
 			delete(s.bound, code)
 		}
 	}
 }
 
-// free lists keycodes that type nothing and belong to no key that a technician
-// could press.
+// levels is how many characters this keyboard can tell apart on one key.
+func (x *X11) levels() int {
+	if x.keymap.shift == 0 {
+		return 1
+	}
+	return perKey
+}
+
+// free lists keycodes that type nothing; first those that belong to no key a
+// technician could press.
 func (x *X11) free() []byte {
 	var pressable [256]bool
 	for _, ev := range evdevOf {
@@ -52,13 +66,17 @@ func (x *X11) free() []byte {
 			pressable[ev+8] = true
 		}
 	}
-	var codes []byte
+	var codes, last []byte
 	for code := int(x.maxKey); code > int(x.minKey); code-- {
-		if !pressable[code] && x.keymap.empty(byte(code)) {
+		switch {
+		case !x.keymap.empty(byte(code)):
+		case pressable[code]:
+			last = append(last, byte(code))
+		default:
 			codes = append(codes, byte(code))
 		}
 	}
-	return codes
+	return append(codes, last...)
 }
 
 // missing are the characters of s, each once, that no key types.
@@ -72,26 +90,63 @@ func (x *X11) missing(s []rune, have uint8, group int) []rune {
 	return out
 }
 
-// bind gives characters a keycode, as many as fit, and returns how many. keep
-// are keysyms whose keycodes must not be taken for it.
+// bind gives characters a keycode and a level, as many as fit, and returns how
+// many. keep are keysyms whose keycodes must not be taken for it.
 func (x *X11) bind(chars []rune, keep []uint32) (int, error) {
-	codes := x.free()
-	if len(codes) < len(chars) {
-		old := x.oldest(len(chars)-len(codes), keep)
+	levels := x.levels()
+	free := x.free()
+	var open []byte // bound, with room
+	room := len(free) * levels
+	for code, b := range x.spare.bound {
+		if b.n < levels {
+			open = append(open, code)
+			room += levels - b.n
+		}
+	}
+	slices.Sort(open)
+	if room < len(chars) {
+		old := x.oldest((len(chars)-room+levels-1)/levels, keep)
 		if len(old) > 0 {
 			x.flush()
 			time.Sleep(typeSettle)
 		}
-		codes = append(codes, old...)
+		for _, code := range old {
+			delete(x.spare.bound, code)
+		}
+		free = append(free, old...)
+		room += len(old) * levels
+		open = slices.DeleteFunc(open, func(code byte) bool { return x.spare.bound[code] == nil })
 	}
-	n := min(len(codes), len(chars))
+	n := 0
+	for _, r := range chars {
+		var code byte
+		switch {
+		case len(open) > 0:
+			code = open[0]
+		case len(free) > 0:
+			code, free = free[0], free[1:]
+			x.spare.bound[code] = new(binding)
+			open = append(open, code)
+		default:
+			code = 0
+		}
+		if code == 0 {
+			break
+		}
+		b := x.spare.bound[code]
+		b.syms[b.n] = keysymOf(r)
+		b.n++
+		n++
+		if b.n == levels {
+			open = open[1:]
+			x.setKey(code, b)
+		}
+	}
+	for _, code := range open {
+		x.setKey(code, x.spare.bound[code])
+	}
 	if n == 0 {
 		return 0, nil
-	}
-	for i, r := range chars[:n] {
-		sym := keysymOf(r)
-		x.setKey(codes[i], sym)
-		x.spare.bound[codes[i]] = binding{sym: sym}
 	}
 	x.flush()
 	time.Sleep(bindSettle)
@@ -102,7 +157,7 @@ func (x *X11) bind(chars []rune, keep []uint32) (int, error) {
 func (x *X11) oldest(n int, keep []uint32) []byte {
 	var codes []byte
 	for code, b := range x.spare.bound {
-		if !slices.Contains(keep, b.sym) {
+		if !slices.ContainsFunc(b.syms[:b.n], func(s uint32) bool { return slices.Contains(keep, s) }) {
 			codes = append(codes, code)
 		}
 	}
@@ -112,9 +167,16 @@ func (x *X11) oldest(n int, keep []uint32) []byte {
 	return codes[:min(n, len(codes))]
 }
 
-// setKey makes a keycode type one keysym whatever is held, or nothing for 0.
-func (x *X11) setKey(code byte, sym uint32) {
-	syms := []xproto.Keysym{xproto.Keysym(sym), xproto.Keysym(sym)}
+// setKey makes a keycode type what its binding says, in every layout, or nothing
+// for nil.
+func (x *X11) setKey(code byte, b *binding) {
+	syms := []xproto.Keysym{0}
+	if b != nil {
+		syms = []xproto.Keysym{xproto.Keysym(b.syms[0]), xproto.Keysym(b.syms[0])}
+		if b.n > 1 {
+			syms[1] = xproto.Keysym(b.syms[1])
+		}
+	}
 	xproto.ChangeKeyboardMapping(x.c, 1, xproto.Keycode(code), byte(len(syms)), syms)
 	x.unflushed = true
 }
@@ -130,7 +192,7 @@ func (x *X11) Prepare() error {
 		return err
 	}
 	want := x.missing([]rune(common), st.locked&^xLock, st.group)
-	free := len(x.free()) * 3 / 4 // the rest is for what nobody foresaw
+	free := len(x.free()) * x.levels() * 3 / 4 // the rest is for what nobody foresaw
 	_, err = x.bind(want[:min(len(want), free)], nil)
 	return err
 }
@@ -153,7 +215,7 @@ func (x *X11) Restore() error {
 	x.flush()
 	time.Sleep(typeSettle - min(time.Since(last), typeSettle))
 	for code := range x.spare.bound {
-		x.setKey(code, 0)
+		x.setKey(code, nil)
 		delete(x.spare.bound, code)
 	}
 	x.flush()
