@@ -76,12 +76,13 @@ func (d *desktop) start(name string, args ...string) {
 	d.t.Cleanup(func() { _ = cmd.Process.Kill(); _ = cmd.Wait() })
 }
 
-// terminal is an xterm whose program reads every byte as it comes.
+// terminal is an xterm whose program reads every byte as it comes and shows it.
 type terminal struct {
 	d       *desktop
 	window  xproto.Window // $WINDOWID inside
 	file    string
 	cx, cy  int // its middle, in pixels of the screen
+	tx, ty  int // on its first character
 	already int // bytes read before the present check
 }
 
@@ -91,7 +92,7 @@ func (d *desktop) terminal(x, y int) *terminal {
 	dir := d.t.TempDir()
 	term := &terminal{d: d, file: filepath.Join(dir, "typed")}
 	id := filepath.Join(dir, "id")
-	script := fmt.Sprintf("stty raw -echo; echo $WINDOWID > %s.tmp; mv %s.tmp %s; exec cat > %s", id, id, id, term.file)
+	script := fmt.Sprintf("stty raw -echo; echo $WINDOWID > %s.tmp; mv %s.tmp %s; exec tee %s", id, id, id, term.file)
 	d.start("xterm", "-u8", "-geometry", fmt.Sprintf("40x10+%d+%d", x, y), "-e", "sh", "-c", script)
 	d.until("xterm reads", func() bool {
 		_, err := os.Stat(term.file)
@@ -125,6 +126,7 @@ func (term *terminal) locate() {
 		d.t.Fatal(err)
 	}
 	term.cx, term.cy = int(at.DstX), int(at.DstY)
+	term.tx, term.ty = term.cx-int(g.Width/2)+6, term.cy-int(g.Height/2)+8
 }
 
 func (term *terminal) focus() {
