@@ -121,7 +121,11 @@ func appendFloat(b []byte, f float64) ([]byte, error) {
 	if math.IsNaN(f) || math.IsInf(f, 0) {
 		return nil, fmt.Errorf("%w: not a number", ErrBadEvent)
 	}
-	if f == math.Trunc(f) && math.Abs(f) <= maxSafe {
+	// From 1e21 on ECMAScript writes an exponent: such a number is no count.
+	if f == math.Trunc(f) && math.Abs(f) < 1e21 {
+		if math.Abs(f) > maxSafe {
+			return nil, fmt.Errorf("%w: a number beyond 2^53", ErrBadEvent)
+		}
 		return strconv.AppendInt(b, int64(f), 10), nil
 	}
 	text, err := json.Marshal(f) // ECMAScript's form, as RFC 8785 asks

@@ -194,10 +194,8 @@ func (l *Log) write(tx store.Tx, events []Event, lines []line) (int64, error) {
 				return 0, err
 			}
 		}
-		for _, nd := range nodes {
-			if _, err := tx.Exec("insert into audit_nodes (idx, hash) values (?, ?)", nd.idx, nd.hash[:]); err != nil {
-				return 0, err
-			}
+		if err := saveNodes(tx, nodes); err != nil {
+			return 0, err
 		}
 		ended = ended || e.Type == "session.ended"
 	}

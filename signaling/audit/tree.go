@@ -73,6 +73,19 @@ func (h head) save(tx store.Tx) error {
 	return err
 }
 
+// saveNodes inserts all in one statement.
+func saveNodes(tx store.Tx, nodes []node) error {
+	if len(nodes) == 0 {
+		return nil
+	}
+	args := make([]any, 0, 2*len(nodes))
+	for i := range nodes {
+		args = append(args, nodes[i].idx, nodes[i].hash[:])
+	}
+	_, err := tx.Exec("insert into audit_nodes (idx, hash) values (?, ?)"+strings.Repeat(", (?, ?)", len(nodes)-1), args...)
+	return err
+}
+
 func readEdge(size int64, b []byte) ([]tlog.Hash, error) {
 	if size < 0 || len(b) != bits.OnesCount64(uint64(size))*tlog.HashSize {
 		return nil, fmt.Errorf("%w: the edge of the tree does not fit its %d leaves", ErrDamaged, size)

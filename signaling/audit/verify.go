@@ -174,6 +174,7 @@ func (v *verifier) line(r row) error {
 	switch {
 	case !bytes.Equal(hash[:], r.hash):
 		v.found(r.idx, r.id, r.session, FoundChanged, "line %d is not what was hashed", r.idx)
+		return v.grow(kept) // what it says about its personal part means nothing
 	case err != nil:
 		v.found(r.idx, r.id, r.session, FoundChanged, "line %d cannot be read", r.idx)
 	case p.Index != r.idx:
@@ -246,7 +247,8 @@ func (v *verifier) checkpoints() error {
 		case t.Root != v.h.root() && v.lastBad >= v.good:
 			// already said: a line since the last good checkpoint is wrong
 		case t.Root != v.h.root():
-			v.found(v.good, "", "", FoundCheckpoint, "the first %d lines are not those that were signed; they differ after line %d", s.size, v.good)
+			v.found(v.good, "", "", FoundCheckpoint, "lines %d to %d are not those that were signed", v.good, s.size-1)
+			v.lastBad = max(v.lastBad, s.size-1) // later checkpoints differ for this reason
 		default:
 			v.r.Checkpoints++
 			v.good = s.size

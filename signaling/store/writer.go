@@ -279,9 +279,8 @@ func (t *updateTx) Query(query string, args ...any) (*sql.Rows, error) {
 }
 
 func (t *updateTx) QueryRow(query string, args ...any) *sql.Row {
-	ctx, cancel := context.WithCancel(context.Background())
-	defer cancel()
 	if t.usable() != nil {
+		ctx, cancel := context.WithCancel(context.Background())
 		cancel() // the Row then carries an error, and nothing is run
 		return t.w.conn.QueryRowContext(ctx, query, args...)
 	}

@@ -115,10 +115,11 @@ create index outbox_due on outbox (state, next_at);
 -- audit ----------------------------------------------------------------------
 
 -- A leaf is public for ever and holds no personal data. hash is its leaf hash,
--- RFC 6962 §2.1. session and type repeat what the leaf says, for look-ups.
+-- RFC 6962 §2.1. id, session and type repeat what the leaf says, for look-ups.
+-- No more indexes than this one: each costs every event a page.
 create table audit_leaves (
   idx     integer primary key,                 -- from 0, without a gap
-  id      text not null unique,                -- ULID
+  id      text not null,                       -- ULID
   session text not null,
   type    text not null,
   leaf    text not null,                       -- canonical JSON
@@ -138,7 +139,6 @@ create table audit_personal (
   key_id text not null,
   box    blob not null
 );
-create index audit_personal_key on audit_personal (key_id);
 
 -- Keys of sessions (or of days), each wrapped by the key file. A purged key
 -- leaves its row, so that nothing writes it again.
