@@ -52,8 +52,29 @@ type clock struct{ ahead atomic.Int64 }
 
 var origin = time.Now()
 
-func (c *clock) now() time.Time          { return origin.Add(time.Duration(c.ahead.Load())) }
-func (c *clock) advance(d time.Duration) { c.ahead.Add(int64(d)) }
+func (c *clock) now() time.Time { return origin.Add(time.Duration(c.ahead.Load())) }
+
+// advance moves the clock. What is being written is written first: a database
+// must not seem slow because a test is fast.
+func (b *bench) advance(d time.Duration) {
+	for deadline := time.Now().Add(soon); b.writing() && !b.store.full.Load() && b.store.gate.Load() == nil; time.Sleep(time.Millisecond) {
+		if time.Now().After(deadline) {
+			b.t.Fatal("the journal does not come to rest")
+		}
+	}
+	b.clock.ahead.Add(int64(d))
+}
+
+func (b *bench) writing() bool {
+	b.desk.mu.Lock()
+	defer b.desk.mu.Unlock()
+	for _, s := range b.desk.sessions {
+		if s.journal.working {
+			return true
+		}
+	}
+	return false
+}
 
 // failing is a database whose disk can be full, or that can take its time.
 type failing struct {
@@ -283,7 +304,7 @@ func (p *peer) next(within time.Duration) (proto.Message, error) {
 	}
 }
 
-const soon = 5 * time.Second
+const soon = 10 * time.Second
 
 // want returns the next message's body, which must be of that kind.
 func want[T any](t *testing.T, p *peer) T {
@@ -531,9 +552,9 @@ func (b *bench) ended(id string) Record {
 			return list[0]
 		}
 		if time.Now().After(deadline) {
-			b.t.Fatalf("the session is not closed: %+v\n%s", list, b.output)
+			b.t.Fatalf("the session is not closed: %+v\n%s\n%s", list, b.types(id), b.output)
 		}
-		time.Sleep(5 * time.Millisecond)
+		time.Sleep(10 * time.Millisecond)
 	}
 }
 

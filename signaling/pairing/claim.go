@@ -203,8 +203,10 @@ func (d *Desk) codeFailed(v *viewer, ticket string, r mfpb.Reason) {
 	d.outside(v, "session.code_failed", ticket, r)
 }
 
-// rejected logs a claim that never reached a host.
+// rejected logs a claim that never reached a host. It takes the lock.
 func (d *Desk) rejected(v *viewer, ticket string, r mfpb.Reason) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
 	d.outside(v, "session.rejected", ticket, r)
 }
 

@@ -137,7 +137,7 @@ func TestC5_ClaimsOfOneAccountAreLimited(t *testing.T) {
 	second.claim(h.plate, b.ticket.ID)
 	second.refused(t, mfpb.Reason_REASON_RATE_LIMITED)
 	quiet(t, h.peer)
-	b.clock.advance(2*time.Minute + time.Second)
+	b.advance(2*time.Minute + time.Second)
 	b.pair(h, v)
 	if log := b.output.String(); strings.Contains(log, h.plate) {
 		t.Error("a nameplate stands in the server's output")
@@ -233,7 +233,7 @@ func TestC6_TwoClaimsDropBoth(t *testing.T) {
 func TestC7_ANameplateLivesTenMinutes(t *testing.T) {
 	b := newBench(t)
 	h, v := b.host(), b.viewer("ann")
-	b.clock.advance(10*time.Minute + time.Second)
+	b.advance(10*time.Minute + time.Second)
 	v.claim(h.plate, b.ticket.ID)
 	v.refused(t, mfpb.Reason_REASON_CODE_EXPIRED)
 	time.Sleep(30 * time.Millisecond) // swept up meanwhile: the answer stays
@@ -271,11 +271,11 @@ func TestC7_ANameplateRestsBeforeItIsGivenOutAgain(t *testing.T) {
 		defer b.desk.mu.Unlock()
 		return b.desk.plates[h.plate] != nil
 	}
-	b.clock.advance(10*time.Minute - time.Second)
+	b.advance(10*time.Minute - time.Second)
 	if !held() {
 		t.Error("free again before its rest was over")
 	}
-	b.clock.advance(2 * time.Second)
+	b.advance(2 * time.Second)
 	if held() {
 		t.Error("still resting after one lifetime")
 	}
@@ -417,13 +417,13 @@ func TestC9_ALogThatDoesNotAnswerOpensNothing(t *testing.T) {
 	b.store.gate.Store(&gate)
 	h.paired(claim)
 	quiet(t, h.peer)
-	b.clock.advance(31 * time.Second)
+	b.advance(31 * time.Second)
 	wantEnd(t, h.peer, mfpb.Reason_REASON_LOG_UNAVAILABLE, false)
 	wantEnd(t, v.peer, mfpb.Reason_REASON_LOG_UNAVAILABLE, false)
 	b.store.gate.Store(nil)
 	close(gate)
 	quiet(t, h.peer) // no Opened
-	b.clock.advance(5 * time.Second)
+	b.advance(5 * time.Second)
 	list, _, err := Records(t.Context(), b.store, Filter{})
 	if err != nil || len(list) != 1 {
 		t.Fatal(list, err)
@@ -596,7 +596,7 @@ func TestWrongHostMessages(t *testing.T) {
 	})
 	t.Run("no answer", func(t *testing.T) {
 		h, v, claim := claimed(t)
-		b.clock.advance(21 * time.Second)
+		b.advance(21 * time.Second)
 		v.refused(t, mfpb.Reason_REASON_HOST_GONE)
 		if f := want[*mfpb.ClaimFailed](t, h.peer); f.Reason != mfpb.Reason_REASON_VIEWER_GONE || string(f.Claim) != string(claim) {
 			t.Errorf("the host was told %v", f)
