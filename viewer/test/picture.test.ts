@@ -1,0 +1,324 @@
+// What the host wrote once must show the same pixels for ever, in the browser too.
+import { createHash } from "node:crypto";
+import { readFileSync } from "node:fs";
+import { Decompress } from "fzstd";
+import { describe, expect, test, vi } from "vitest";
+import { Painter, type Report, type Surface, type TileChannel } from "../src/picture/painter";
+import { BadUpdate, Picture } from "../src/picture/tiles";
+import { BadStream, ZstdStream } from "../src/picture/zstd";
+
+const golden = new URL("../../host/picture/testdata/golden/", import.meta.url);
+
+interface Scene {
+  name: string;
+  file: string;
+  steps: { update: number; generation: number; width: number; height: number; sha256: string }[];
+}
+
+const scenes = JSON.parse(readFileSync(new URL("index.json", golden), "utf8")) as Scene[];
+
+class FakeImageData {
+  constructor(
+    readonly data: Uint8ClampedArray,
+    readonly width: number,
+    readonly height: number,
+  ) {}
+}
+Object.assign(globalThis, { ImageData: globalThis.ImageData ?? FakeImageData });
+
+/** A canvas that holds what was painted, and nothing of what was not. */
+class FakeCanvas implements Surface {
+  #width = 0;
+  #height = 0;
+  painted = 0;
+  pixels = new Uint8ClampedArray(0);
+
+  get width() {
+    return this.#width;
+  }
+  set width(width: number) {
+    this.#width = width;
+    this.#clear();
+  }
+  get height() {
+    return this.#height;
+  }
+  set height(height: number) {
+    this.#height = height;
+    this.#clear();
+  }
+  #clear() {
+    this.pixels = new Uint8ClampedArray(this.#width * this.#height * 4);
+    this.fillRect();
+  }
+  fillRect() {
+    for (let i = 0; i < this.pixels.length; i++) this.pixels[i] = i % 4 === 3 ? 255 : 0;
+  }
+  getContext() {
+    return {
+      fillRect: () => this.fillRect(),
+      putImageData: (image: ImageData, dx: number, dy: number, x = 0, y = 0, w = 0, h = 0) => {
+        expect([dx, dy]).toEqual([0, 0]);
+        this.painted += w * h;
+        for (let row = y; row < y + h; row++) {
+          const at = (row * image.width + x) * 4;
+          this.pixels.set(image.data.subarray(at, at + w * 4), at);
+        }
+      },
+    };
+  }
+  hash(): string {
+    return createHash("sha256").update(this.pixels).digest("hex");
+  }
+}
+
+class FakeChannel implements TileChannel {
+  readyState = "open";
+  binaryType = "blob";
+  onopen: ((event: Event) => void) | null = null;
+  onmessage: ((event: MessageEvent) => void) | null = null;
+  sent: number[][] = [];
+  closed = false;
+  send(data: Uint8Array) {
+    this.sent.push([...data]);
+  }
+  close() {
+    this.closed = true;
+  }
+  receive(data: unknown) {
+    this.onmessage?.({ data } as MessageEvent);
+  }
+}
+
+function open() {
+  const channel = new FakeChannel();
+  const canvas = new FakeCanvas();
+  const reports: Report[] = [];
+  const painter = new Painter(channel, canvas, (report) => reports.push(report));
+  return { channel, canvas, reports, painter };
+}
+
+function* messages(file: string): Generator<ArrayBuffer> {
+  const bytes = readFileSync(new URL(file, golden));
+  for (let at = 0; at < bytes.length;) {
+    const size = bytes.readUInt32LE(at);
+    yield new Uint8Array(bytes.subarray(at + 4, at + 4 + size)).buffer;
+    at += 4 + size;
+  }
+}
+
+const restart = [3, 0, 0, 0];
+const isLast = (message: ArrayBuffer) =>
+  new Uint8Array(message)[0] === 2 && (new Uint8Array(message)[1] ?? 0) & 1;
+
+describe("golden updates", () => {
+  test.each(scenes)("$name paints the host's pixels and acknowledges every update", ({ file, steps }) => {
+    const { channel, canvas, reports } = open();
+    const left = [...steps];
+    for (const message of messages(file)) {
+      channel.receive(message);
+      if (!isLast(message)) continue;
+      const step = left.shift();
+      expect({ width: canvas.width, height: canvas.height, sha256: canvas.hash() }).toEqual({
+        width: step?.width,
+        height: step?.height,
+        sha256: step?.sha256,
+      });
+      const ack = Buffer.from(channel.sent.at(-1) ?? []);
+      expect([ack[0], ack.readUInt32LE(4)]).toEqual([2, step?.update]);
+    }
+    expect(left).toEqual([]);
+    expect(reports.some((report) => report.kind === "failed")).toBe(false);
+    expect(channel.sent).toHaveLength(steps.length);
+  });
+
+  test("only damage is painted", () => {
+    const { channel, canvas } = open();
+    let updates = 0;
+    for (const message of messages("text.bin")) {
+      canvas.painted = 0;
+      channel.receive(message);
+      if (isLast(message) && ++updates > 1) expect(canvas.painted).toBeLessThanOrEqual(3 * 3 * 256);
+    }
+  });
+});
+
+describe("the painter", () => {
+  test("says hello only when it is told to, once, and when the channel is open", () => {
+    const { channel, painter } = open();
+    expect(channel.sent).toEqual([]);
+    channel.readyState = "connecting";
+    painter.begin();
+    expect(channel.sent).toEqual([]);
+    channel.readyState = "open";
+    channel.onopen?.({} as Event);
+    painter.begin();
+    expect(channel.sent).toEqual([[1, 1, 0, 0]]);
+  });
+
+  test("asks for a restart after a bad update, ignores the rest, and goes on with the next start", () => {
+    const { channel, canvas, reports } = open();
+    const all = [...messages("scroll.bin")];
+    const [start, ...pieces] = all;
+    if (start === undefined) throw new Error("no scene");
+    channel.receive(start);
+    const broken = new Uint8Array(pieces[0]?.slice(0) ?? new ArrayBuffer(0));
+    broken[8] = (broken[8] ?? 0) ^ 0xff; // the zstd magic
+    channel.receive(broken.buffer);
+    for (const piece of pieces) channel.receive(piece);
+    expect(channel.sent).toEqual([restart]);
+    for (const message of all) channel.receive(message);
+    expect(canvas.hash()).toBe(scenes.find((s) => s.file === "scroll.bin")?.steps.at(-1)?.sha256);
+    expect(reports.filter((r) => r.kind === "failed")).toEqual([]);
+  });
+
+  test("gives up when restarts do not help", () => {
+    const { channel, reports } = open();
+    const [start] = [...messages("scroll.bin")];
+    const bad = Uint8Array.of(2, 1, 0, 0, 1, 0, 0, 0, 1, 2, 3, 4, 5, 6, 7);
+    for (let i = 0; i < 6; i++) {
+      channel.receive(start);
+      channel.receive(bad.buffer.slice(0));
+    }
+    expect(channel.sent).toEqual([restart, restart, restart, restart]);
+    expect(reports.at(-1)).toEqual({ kind: "failed", why: "protocol" });
+  });
+
+  test.each([
+    ["a text message", "hello", "restart"],
+    ["an unknown message", Uint8Array.of(9, 0, 0, 0, 0, 0, 0, 0).buffer, "failed"],
+    ["an unknown optional message", Uint8Array.of(9, 0x80, 0, 0, 0, 0, 0, 0).buffer, "nothing"],
+    ["a message over its limit", new ArrayBuffer(16385), "failed"],
+    ["a picture of more pixels than we hold", start(16384, 16384), "failed"],
+  ])("%s", (_, data, want) => {
+    const { channel, reports } = open();
+    channel.receive(data);
+    const got = reports.some((r) => r.kind === "failed")
+      ? "failed"
+      : channel.sent.length > 0
+        ? "restart"
+        : "nothing";
+    expect(got).toBe(want);
+  });
+
+  test("a view that is taken back leaves nothing on the canvas, and comes back by a new picture", () => {
+    const { channel, canvas, painter } = open();
+    const all = [...messages("photo.bin")];
+    for (const message of all) channel.receive(message);
+    const shown = canvas.hash();
+    painter.begin();
+    channel.sent = [];
+    painter.blank();
+    expect(canvas.pixels.every((byte, i) => byte === (i % 4 === 3 ? 255 : 0))).toBe(true);
+    const black = canvas.hash();
+    for (const message of all) channel.receive(message); // overtook the word that the view is allowed again
+    expect(canvas.hash()).toBe(black);
+    painter.unblank();
+    expect(channel.sent).toEqual([restart]);
+    for (const message of all) channel.receive(message);
+    expect(canvas.hash()).toBe(shown);
+  });
+});
+
+describe("the decoder bounds every field", () => {
+  const bytes = (...values: number[]) => Uint8Array.from(values);
+  // 32 × 32 pixels: two by two tiles.
+  test.each([
+    ["nothing", bytes()],
+    ["too many copies", bytes(17)],
+    ["a copy over the right edge", bytes(1, 0, 20, 0, 16, 8, 0, 0, 0, 0)],
+    ["a copy from above the picture", bytes(1, 0, 0, 0, 8, 8, 0, 1, 0, 0)],
+    ["a copy from below the picture", bytes(1, 0, 0, 16, 8, 16, 0, 2, 0, 0)],
+    ["an unknown copy flag", bytes(1, 2, 0, 0, 8, 8, 0, 0, 0, 0)],
+    ["a run over two rows of tiles", bytes(0, 1, (2 << 2) | 1, 0, 0)],
+    ["a run behind the last tile", bytes(0, 4, (1 << 2) | 1, 0, 0)],
+    ["an unknown mode", bytes(0, 0, (1 << 2) | 3, 0, 0)],
+    ["a skip at the end", bytes(0, 1, 0)],
+    ["a number without end", bytes(0x80, 0x80, 0x80, 0x80, 0x80)],
+    ["planes too short", bytes(0, 0, 1 << 2, 0, 0, ...new Uint8Array(3 * 256 - 1))],
+    ["planes too long", bytes(0, 0, 1 << 2, 0, 0, ...new Uint8Array(3 * 256 + 1))],
+  ])("%s", (_, update) => {
+    expect(() => new Picture(32, 32).apply(update)).toThrow(BadUpdate);
+  });
+
+  test("an update that changes nothing is good", () => {
+    expect(new Picture(32, 32).apply(bytes(0, 0, 0))).toEqual([]);
+  });
+
+  test("damage that goes on downwards is one rectangle", () => {
+    const swap = (1 << 2) | 1;
+    expect(new Picture(32, 32).apply(bytes(0, 0, swap, 1, swap, 0, 0))).toEqual([
+      { x: 0, y: 0, width: 16, height: 32 },
+    ]);
+  });
+});
+
+describe("the zstd stream", () => {
+  const frame = (window = 0x40, descriptor = 0) => [0x28, 0xb5, 0x2f, 0xfd, descriptor, window];
+  const raw = (...data: number[]) => [data.length << 3, 0, 0, ...data];
+  const push = (data: number[], limit = 1 << 20, log = 18) => {
+    const stream = new ZstdStream(log);
+    stream.push(Uint8Array.from(data), limit);
+    return [...stream.take()];
+  };
+
+  test("a first update of a few bytes comes out at once", () => {
+    expect(push([...frame(), ...raw(0, 0, 0)])).toEqual([0, 0, 0]);
+  });
+
+  test("pieces may cut anywhere", () => {
+    const data = [...frame(), ...raw(1, 2, 3), ...raw(4), ...raw(5, 6)];
+    for (let cut = 1; cut < data.length; cut++) {
+      const stream = new ZstdStream(18);
+      stream.push(Uint8Array.from(data.slice(0, cut)), 100);
+      stream.push(Uint8Array.from(data.slice(cut)), 100);
+      expect([...stream.take()]).toEqual([1, 2, 3, 4, 5, 6]);
+    }
+  });
+
+  test.each([
+    ["another magic", [0x28, 0xb5, 0x2f, 0xfe, 0, 0x40, ...raw(1)]],
+    ["a window larger than announced", [...frame(0x48), ...raw(1)]],
+    ["a window of two gigabytes", [...frame(0xff), ...raw(1)]],
+    ["a dictionary", [...frame(0x40, 1), 0, ...raw(1)]],
+    ["a checksum", [...frame(0x40, 4), ...raw(1)]],
+    ["a single segment", [...frame(0x40, 0x20), ...raw(1)]],
+    ["the end of the stream", [...frame(), 9, 0, 0, 1]],
+    ["a reserved block", [...frame(), 6 | (1 << 3), 0, 0, 1]],
+    ["a run of two megabytes", [...frame(), 2 | (7 << 3), 0xff, 0xff, 1]],
+    ["an update that ends inside a block", [...frame(), ...raw(1, 2, 3).slice(0, 5)]],
+    ["a compressed block of rubbish", [...frame(), 4 | (4 << 3), 0, 0, 255, 255, 255, 255]],
+  ])("refuses %s", (_, data) => {
+    expect(() => push(data)).toThrow(BadStream);
+  });
+
+  test("refuses to unpack more than the picture can need", () => {
+    const run = (n: number) => [2 | ((n << 3) & 0xf8), (n >> 5) & 0xff, n >> 13, 7];
+    expect(push([...frame(), ...run(1000)], 1000)).toHaveLength(1000);
+    expect(() => push([...frame(), ...run(1000), ...run(1)], 1000)).toThrow(BadStream);
+  });
+
+  test("keeps no queue, however many updates come", () => {
+    const push = vi.spyOn(Decompress.prototype, "push");
+    const stream = new ZstdStream(18);
+    stream.push(Uint8Array.from(frame()), 100);
+    for (let i = 0; i < 1000; i++) {
+      stream.push(Uint8Array.from(raw(i & 255, 1, 2, 3)), 100);
+      expect([...stream.take()]).toEqual([i & 255, 1, 2, 3]);
+    }
+    const inside = push.mock.contexts[0] as unknown as { c: Uint8Array[] }; // fzstd's own queue
+    push.mockRestore();
+    expect(inside.c.length).toBeLessThanOrEqual(1);
+  });
+});
+
+function start(width: number, height: number): ArrayBuffer {
+  const view = new DataView(new ArrayBuffer(16));
+  view.setUint8(0, 1);
+  view.setUint32(4, 1, true);
+  view.setUint16(8, width, true);
+  view.setUint16(10, height, true);
+  view.setUint8(12, 1);
+  view.setUint8(13, 20);
+  return view.buffer;
+}
