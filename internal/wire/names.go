@@ -102,7 +102,7 @@ func ServerName(hostport string) (string, error) {
 		return ip.String(), nil
 	}
 	name, err := serverNames.ToASCII(host)
-	if err != nil || !utf8.ValidString(host) {
+	if err != nil {
 		return "", ErrServerName
 	}
 	name = strings.TrimSuffix(name, ".")
