@@ -2,7 +2,6 @@ package audit
 
 import (
 	"database/sql"
-	"fmt"
 	"math/rand/v2"
 	"path/filepath"
 	"strings"
@@ -282,6 +281,6 @@ func TestFindingsAreBounded(t *testing.T) {
 		t.Errorf("%d findings, more %v", len(r.Findings), r.More)
 	}
 	if _, err := l.Events(bg, "A"); err == nil {
-		t.Error(fmt.Sprint("lines that cannot be read are shown"))
+		t.Error("lines that cannot be read are shown")
 	}
 }
