@@ -1,0 +1,369 @@
+package tickets_test
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"math/rand/v2"
+	"os"
+	"path/filepath"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/mainforte/mainforte/signaling/audit"
+	"github.com/mainforte/mainforte/signaling/store"
+	"github.com/mainforte/mainforte/signaling/tickets"
+	"github.com/mainforte/mainforte/signaling/tickets/fake"
+)
+
+// world is a server's store and log beside a desk that outlives it.
+type world struct {
+	t    *testing.T
+	dir  string
+	st   store.Store
+	log  *audit.Log
+	desk *fake.Desk
+	box  *tickets.Outbox
+}
+
+func newWorld(t *testing.T) *world {
+	t.Helper()
+	w := &world{t: t, dir: t.TempDir(), desk: &fake.Desk{}}
+	w.desk.Add(tickets.Ticket{ID: "1", Number: "F-1", Subject: "x", Lang: "en", Open: true})
+	w.use(openStore(t, w.dir))
+	return w
+}
+
+func (w *world) use(st store.Store) {
+	w.t.Helper()
+	log, err := audit.Open(bg, st, filepath.Join(w.dir, "keys"))
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	w.st, w.log = st, log
+	w.box = tickets.NewOutbox(st, log, w.desk)
+	w.box.Hurry()
+}
+
+func endNote(session string) tickets.Note {
+	return tickets.Note{Key: tickets.Marker(session, "end"), Author: "Mainforte", Lang: "fr", Text: "Zoë was helped, " + session}
+}
+
+func (w *world) enqueue(session, ticket string) {
+	w.t.Helper()
+	if err := w.st.Update(bg, func(tx store.Tx) error { return w.box.EnqueueTx(tx, ticket, endNote(session)) }); err != nil {
+		w.t.Fatal(err)
+	}
+	w.box.Wake()
+}
+
+// run lets the worker work until done says so.
+func (w *world) run(problem func(error), done func() bool) {
+	w.t.Helper()
+	ctx, cancel := context.WithCancel(bg)
+	var wg sync.WaitGroup
+	wg.Go(func() { w.box.Run(ctx, problem) })
+	for limit := time.Now().Add(60 * time.Second); !done(); time.Sleep(time.Millisecond) {
+		if time.Now().After(limit) {
+			w.t.Error("still not done after a minute")
+			break
+		}
+	}
+	cancel()
+	wg.Wait()
+}
+
+func (w *world) waiting() int {
+	list, err := w.box.Waiting(bg, 0)
+	if err != nil {
+		w.t.Error(err)
+	}
+	return len(list)
+}
+
+func (w *world) dead() []tickets.Letter {
+	list, err := w.box.Dead(bg, 0)
+	if err != nil {
+		w.t.Error(err)
+	}
+	return list
+}
+
+// steps are the types of a session's events.
+func (w *world) steps(session string) (types []string) {
+	list, err := w.log.Events(bg, session)
+	if err != nil {
+		w.t.Error(err)
+	}
+	for _, e := range list {
+		types = append(types, strings.TrimPrefix(e.Type, "ticket."))
+		if e.Ticket != "1" && e.Ticket != "gone" || e.Actor.Kind != "system" {
+			w.t.Errorf("%+v", e)
+		}
+	}
+	return types
+}
+
+func quiet(error) {}
+
+func TestANoteReachesItsTicketAtOnce(t *testing.T) {
+	w := newWorld(t)
+	w.box = tickets.NewOutbox(w.st, w.log, w.desk) // at its usual pace
+	began := time.Now()
+	ctx, cancel := context.WithCancel(bg)
+	defer cancel()
+	done := make(chan struct{})
+	go func() { defer close(done); w.box.Run(ctx, func(err error) { t.Error(err) }) }()
+	w.enqueue("S1", "1")
+	for w.waiting() > 0 && time.Since(began) < 10*time.Second {
+		time.Sleep(time.Millisecond)
+	}
+	cancel()
+	<-done
+	notes := w.desk.Notes("1")
+	if len(notes) != 1 || notes[0] != endNote("S1") {
+		t.Fatalf("%+v", notes)
+	}
+	if got := w.steps("S1"); fmt.Sprint(got) != "[note_queued note_written]" {
+		t.Errorf("%v", got)
+	}
+	// The text stands in the ticket now, and nowhere else.
+	if err := w.st.Scrub(bg); err != nil {
+		t.Fatal(err)
+	}
+	for _, name := range []string{"mf.db", "mf.db-wal"} {
+		b, err := os.ReadFile(filepath.Join(w.dir, name))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if bytes.Contains(b, []byte("was helped")) {
+			t.Errorf("%s still holds the text", name)
+		}
+	}
+}
+
+func TestANoteIsQueuedWithItsTransactionOrNotAtAll(t *testing.T) {
+	w := newWorld(t)
+	odd := errors.New("odd")
+	if err := w.st.Update(bg, func(tx store.Tx) error { return errors.Join(odd, w.box.EnqueueTx(tx, "1", endNote("S1"))) }); !errors.Is(err, odd) {
+		t.Fatal(err)
+	}
+	if n := w.waiting(); n != 0 || len(w.steps("S1")) != 0 {
+		t.Errorf("%d wait, %v", n, w.steps("S1"))
+	}
+	w.enqueue("S1", "1")
+	w.enqueue("S1", "1") // the same key again
+	if n := w.waiting(); n != 1 || len(w.steps("S1")) != 1 {
+		t.Errorf("%d wait, %v", n, w.steps("S1"))
+	}
+	for _, key := range []string{"", "S1", "mf:S1", "mf::end", "mf:S1:", "mf:S1:end:x", "mf:S 1:end", "xx:S1:end"} {
+		n := endNote("S1")
+		n.Key = key
+		if err := w.st.Update(bg, func(tx store.Tx) error { return w.box.EnqueueTx(tx, "1", n) }); !errors.Is(err, tickets.ErrInvalid) {
+			t.Errorf("%q: %v", key, err)
+		}
+	}
+}
+
+// crashing is a store whose process has died: nothing is written any more.
+type crashing struct {
+	store.Store
+	dead atomic.Bool
+}
+
+func (c *crashing) Update(ctx context.Context, fn func(store.Tx) error) error {
+	if c.dead.Load() {
+		return store.ErrUnavailable
+	}
+	return c.Store.Update(ctx, fn)
+}
+
+// 200 notes through a desk that loses replies and is often away, with a server
+// that dies 20 times between writing a note and remembering it.
+func TestNothingIsLostAndNothingDoubled(t *testing.T) {
+	seed := rand.Uint64()
+	t.Logf("seed %d", seed)
+	w := newWorld(t)
+	base := w.st
+	flaky := fake.Flaky(seed, 0.15, 0.2)
+	rnd := rand.New(rand.NewPCG(seed, 2))
+	var proc *crashing
+	var mu sync.Mutex
+	crashes := 0
+	w.desk.Faults = func(op, key string, written bool) error {
+		mu.Lock()
+		defer mu.Unlock()
+		if op == "append" && written && crashes < 20 && rnd.Float64() < 0.15 {
+			crashes++
+			proc.dead.Store(true) // the note stands; nobody will know
+		}
+		return flaky(op, key, written)
+	}
+	const n = 200
+	for i := range n {
+		w.enqueue(fmt.Sprintf("S%d", i), "1")
+	}
+	left := n
+	for lives := 0; left > 0 && lives < 100; lives++ {
+		proc = &crashing{Store: base}
+		w.use(proc)
+		w.run(quiet, func() bool { left = w.waiting(); return left == 0 || proc.dead.Load() })
+	}
+	seen := map[string]int{}
+	for _, note := range w.desk.Notes("1") {
+		seen[note.Key]++
+	}
+	for i := range n {
+		s := fmt.Sprintf("S%d", i)
+		if c := seen[tickets.Marker(s, "end")]; c != 1 {
+			t.Errorf("%s stands %d times", s, c)
+		}
+		if got := w.steps(s); fmt.Sprint(got) != "[note_queued note_written]" {
+			t.Errorf("%s: %v", s, got)
+		}
+	}
+	if len(seen) != n || len(w.dead()) != 0 || crashes != 20 {
+		t.Errorf("%d notes, %d dead, %d crashes", len(seen), len(w.dead()), crashes)
+	}
+}
+
+func TestTwoWorkersDoNotWriteTheSameNote(t *testing.T) {
+	w := newWorld(t)
+	other := newWorldIn(t, w)
+	for i := range 60 {
+		w.enqueue(fmt.Sprintf("S%d", i), "1")
+	}
+	ctx, cancel := context.WithCancel(bg)
+	var wg sync.WaitGroup
+	wg.Go(func() { other.box.Run(ctx, func(err error) { t.Error(err) }) })
+	w.run(func(err error) { t.Error(err) }, func() bool { return w.waiting() == 0 })
+	cancel()
+	wg.Wait()
+	if n := len(w.desk.Notes("1")); n != 60 {
+		t.Errorf("%d notes", n)
+	}
+}
+
+// newWorldIn is another process on the same database and the same desk. Its
+// leases are long, so that only they keep the two apart.
+func newWorldIn(t *testing.T, w *world) *world {
+	t.Helper()
+	o := &world{t: t, dir: w.dir, desk: w.desk}
+	o.use(openStore(t, w.dir))
+	return o
+}
+
+func TestHopelessNotesAreListedAndCanBeRevived(t *testing.T) {
+	w := newWorld(t)
+	w.enqueue("S1", "gone")
+	w.enqueue("S2", "1")
+	var heard atomic.Int64
+	w.run(func(err error) {
+		if !errors.Is(err, tickets.ErrNotFound) || !strings.Contains(err.Error(), "mf:S1:end") {
+			t.Errorf("heard %v", err)
+		}
+		heard.Add(1)
+	}, func() bool { return w.waiting() == 0 })
+	dead := w.dead()
+	if len(dead) != 1 || dead[0].Key != "mf:S1:end" || dead[0].Ticket != "gone" || dead[0].Session != "S1" || dead[0].Attempts != 1 || !strings.Contains(dead[0].Problem, "no such ticket") || heard.Load() != 1 {
+		t.Fatalf("%+v, heard %d", dead, heard.Load())
+	}
+	if got := w.steps("S1"); fmt.Sprint(got) != "[note_queued note_failed]" {
+		t.Errorf("%v", got)
+	}
+	if n := len(w.desk.Notes("1")); n != 1 {
+		t.Errorf("the other note: %d", n)
+	}
+
+	w.desk.Add(tickets.Ticket{ID: "gone", Number: "F-2", Lang: "en", Open: true})
+	if err := w.box.Revive(bg, "nobody"); !errors.Is(err, tickets.ErrNotFound) {
+		t.Errorf("got %v", err)
+	}
+	if err := w.box.Revive(bg, dead[0].ID); err != nil {
+		t.Fatal(err)
+	}
+	w.run(func(err error) { t.Error(err) }, func() bool { return w.waiting() == 0 })
+	if n := len(w.desk.Notes("gone")); n != 1 || len(w.dead()) != 0 {
+		t.Errorf("%d notes, %d dead", n, len(w.dead()))
+	}
+	if err := w.box.Revive(bg, dead[0].ID); !errors.Is(err, tickets.ErrNotFound) {
+		t.Errorf("what is written cannot be revived: %v", err)
+	}
+}
+
+func TestADeskThatStaysAwayIsGivenUpAfterDays(t *testing.T) {
+	w := newWorld(t)
+	w.desk.Faults = func(string, string, bool) error { return tickets.ErrTransient }
+	w.enqueue("S1", "1")
+	tries := 0
+	w.run(func(error) { tries++ }, func() bool {
+		l, err := w.box.Waiting(bg, 1)
+		return err != nil || len(l) == 1 && l[0].Attempts >= 5 && l[0].Problem != ""
+	})
+	if len(w.dead()) != 0 || tries < 4 {
+		t.Errorf("%d dead after %d tries", len(w.dead()), tries)
+	}
+	var ahead atomic.Int64
+	w.box.SetNow(func() time.Time { return time.Now().Add(time.Duration(ahead.Load())) })
+	ahead.Store(int64(95 * time.Hour))
+	w.run(quiet, func() bool {
+		l, err := w.box.Waiting(bg, 1)
+		return err != nil || len(l) == 0 || l[0].Attempts >= 10
+	})
+	if len(w.dead()) != 0 {
+		t.Error("given up too early")
+	}
+	ahead.Store(int64(97 * time.Hour))
+	w.run(quiet, func() bool { return w.waiting() == 0 })
+	if len(w.dead()) != 1 {
+		t.Error("never given up")
+	}
+}
+
+func TestTheWaitDoublesAndIsSpread(t *testing.T) {
+	if tickets.Lease <= tickets.Call {
+		t.Errorf("a lease of %v ends while a try of %v goes on", tickets.Lease, tickets.Call)
+	}
+	for n := int64(1); n < 80; n++ {
+		full := tickets.Longest
+		if n < 11 {
+			full = min(time.Second<<(n-1), full)
+		}
+		spread := map[time.Duration]bool{}
+		for range 20 {
+			d := tickets.Wait(n)
+			if d < full/2 || d > full {
+				t.Fatalf("after %d failures %v, want %v to %v", n, d, full/2, full)
+			}
+			spread[d] = true
+		}
+		if len(spread) < 2 {
+			t.Errorf("after %d failures all wait alike", n)
+		}
+	}
+}
+
+func TestAStoppedWorkerLeavesItsNoteToTheNext(t *testing.T) {
+	w := newWorld(t)
+	w.box = tickets.NewOutbox(w.st, w.log, w.desk) // with the usual, long lease
+	ctx, cancel := context.WithCancel(bg)
+	w.desk.Faults = func(op, _ string, written bool) error {
+		if op == "append" && written {
+			cancel() // the server is told to stop while the reply is on its way
+			return context.Canceled
+		}
+		return nil
+	}
+	w.enqueue("S1", "1")
+	w.box.Run(ctx, func(err error) { t.Error(err) })
+	w.desk.Faults = nil
+	began := time.Now()
+	w.run(func(err error) { t.Error(err) }, func() bool { return w.waiting() == 0 })
+	if n := len(w.desk.Notes("1")); n != 1 || time.Since(began) > tickets.Lease/2 {
+		t.Errorf("%d notes after %v", n, time.Since(began))
+	}
+}
