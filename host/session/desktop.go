@@ -8,6 +8,8 @@ import (
 	"image"
 	"slices"
 
+	"github.com/pion/webrtc/v4"
+
 	"github.com/mainforte/mainforte/host/capture"
 	"github.com/mainforte/mainforte/host/input"
 	"github.com/mainforte/mainforte/host/picture"
@@ -232,6 +234,9 @@ func (h *Host) showCursor() {
 	k := s.link
 	if s.desk == nil || s.desk.cursor == nil || !s.allowed(grantView) || k == nil || k.down || !k.proven {
 		return
+	}
+	if k.cursor.ReadyState() != webrtc.DataChannelStateOpen {
+		return // its opening calls again
 	}
 	b, err := wire.Encode(k.shapes.update(clip(*s.desk.cursor)), wire.MaxCursor)
 	if err == nil {

@@ -41,10 +41,7 @@ func (h *Host) end(why mfpb.Reason) {
 		Grants: s.shown(), Reason: wire.Name(why), Text: h.texts.Reason(why),
 		Duration: h.endedAt.Sub(s.since).Round(time.Second / 10).Seconds(),
 	})
-	if h.line != nil && h.line.ready {
-		s.sendClose()
-		s.flushed()
-	}
+	s.flow()
 	if why == mfpb.Reason_REASON_SERVER_GONE {
 		h.finish(nil)
 		return
@@ -54,13 +51,6 @@ func (h *Host) end(why mfpb.Reason) {
 		h.log.Warn("the server did not acknowledge the last events", "events", len(s.journal.kept))
 		h.finish(nil)
 	})
-}
-
-// flushed ends the loop once the session is over and its log is complete.
-func (l *live) flushed() {
-	if l.over && len(l.journal.kept) == 0 {
-		l.h.finish(nil)
-	}
 }
 
 // close gives back everything a session holds.

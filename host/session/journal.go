@@ -9,6 +9,10 @@ import (
 	"github.com/mainforte/mainforte/internal/wire/mfpb"
 )
 
+// maxFlight bounds the events that are sent and not acknowledged: a burst, or
+// all that gathered while the server was away, flows at the log's own pace.
+const maxFlight = 128
+
 // maxKept bounds the events that the server has not acknowledged. A session
 // whose log cannot be written ends.
 const maxKept = 10_000
@@ -16,8 +20,11 @@ const maxKept = 10_000
 // journal is the host's own count of what happened. It keeps every event until
 // the server says that it is durable.
 type journal struct {
-	seq  uint64
-	kept []*mfpb.HostEvent
+	seq   uint64 // of the newest event
+	acked uint64
+	sent  uint64 // on the present line
+	kept  []*mfpb.HostEvent
+	shut  bool // HostClose was sent on the present line
 }
 
 // note writes one event down and sends it if there is a line. data is public,
@@ -36,7 +43,7 @@ func (l *live) note(kind, outcome string, data, personal map[string]any) {
 		Type: kind, Outcome: outcome, Data: l.object(data), Personal: l.object(personal),
 	}
 	l.journal.kept = append(l.journal.kept, e)
-	l.h.sendEvent(e)
+	l.flow()
 }
 
 func (l *live) object(m map[string]any) []byte {
@@ -51,32 +58,48 @@ func (l *live) object(m map[string]any) []byte {
 	return b
 }
 
-func (h *Host) sendEvent(e *mfpb.HostEvent) {
-	if h.line != nil && h.line.ready {
+// flow sends the next events as far as the server keeps up, and at the end of
+// the session the host's own count after the last of them.
+func (l *live) flow() {
+	j, h := &l.journal, l.h
+	if h.line == nil || !h.line.ready {
+		return
+	}
+	for j.sent < j.seq && j.sent-j.acked < maxFlight {
+		e := j.kept[j.sent-j.acked]
 		h.send(&mfpb.HostMessage{Body: &mfpb.HostMessage_Event{Event: e}})
+		j.sent++
+	}
+	if l.over && j.sent == j.seq && !j.shut {
+		j.shut = true
+		l.sendClose()
+	}
+	if l.over && j.acked == j.seq {
+		h.finish(nil)
 	}
 }
 
-// resend sends what is not acknowledged, on a new line.
-func (l *live) resend() {
-	for _, e := range l.journal.kept {
-		l.h.sendEvent(e)
-	}
+// again sends what is not acknowledged, on a new line.
+func (l *live) again() {
+	l.journal.sent, l.journal.shut = l.journal.acked, false
+	l.flow()
 }
 
-// acked: every event up to seq is durable.
-func (h *Host) acked(seq uint64) {
+// acknowledged: every event up to seq is durable.
+func (h *Host) acknowledged(seq uint64) {
 	s := h.live
-	if seq > s.journal.seq {
+	j := &s.journal
+	if seq > j.seq {
 		h.fault(errProtocol)
 		return
 	}
-	n := 0
-	for n < len(s.journal.kept) && s.journal.kept[n].Seq <= seq {
-		n++
+	if seq <= j.acked {
+		return
 	}
-	s.journal.kept = s.journal.kept[n:]
-	s.flushed()
+	j.kept = j.kept[seq-j.acked:]
+	j.acked = seq
+	j.sent = max(j.sent, seq)
+	s.flow()
 }
 
 // summary writes down how much was typed and clicked since the last one: how

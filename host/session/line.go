@@ -336,7 +336,7 @@ func (h *Host) receive(m *mfpb.ServerToHost) {
 		case *mfpb.ServerToHost_Sealed:
 			h.sealed(b.Sealed)
 		case *mfpb.ServerToHost_EventAck:
-			h.acked(b.EventAck.GetSeq())
+			h.acknowledged(b.EventAck.GetSeq())
 		case *mfpb.ServerToHost_Viewer:
 			h.viewerState(b.Viewer.GetConnected())
 		default:

@@ -56,6 +56,7 @@ type link struct {
 
 	offers, candidates int
 	spoilt             bool // sealed bodies may have been lost: none is sent any more
+	offered            bool // our own proof was sent
 	proven             bool // as proved, for the loop
 	greeted            bool // the viewer's Hello was accepted
 	down               bool
@@ -197,6 +198,7 @@ func (l *link) openChannels() error {
 		*places[c.ID] = dc
 	}
 	l.ctl.OnOpen(func() { l.post(l.prove) })
+	l.cursor.OnOpen(func() { l.post(l.h.showCursor) })
 	return nil
 }
 
@@ -305,8 +307,13 @@ func (l *link) state(s webrtc.PeerConnectionState) {
 	}
 }
 
-// prove sends our proof: the first message on ctl.
+// prove sends our proof: the first message on ctl, once. The channel's opening
+// and the viewer's own proof both call for it, and either may be first.
 func (l *link) prove() {
+	if l.offered {
+		return
+	}
+	l.offered = true
 	viewer := l.pc.SCTP().Transport().GetRemoteCertificate()
 	mac := l.sealed.Proof(pake.RoleHost, viewer, l.cert)
 	l.control(&mfpb.Control{Body: &mfpb.Control_Proof{Proof: &mfpb.CertificateProof{Mac: mac}}})
@@ -386,6 +393,7 @@ func (l *link) heard(c *mfpb.Control) error {
 // accept: the other end of this connection is the other side of the pairing.
 func (l *link) accept() {
 	s := l.h.live
+	l.prove()
 	l.proven = true
 	close(l.proved)
 	l.h.cancelAlarm("proof")

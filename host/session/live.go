@@ -96,13 +96,13 @@ func (h *Host) linkLost(l *link) {
 		return
 	}
 	h.log.Info("connection to the viewer lost", "epoch", l.epoch)
+	s.dropLink()
 	why := mfpb.Reason_REASON_NO_ROUTE
 	if l.proven {
 		why = mfpb.Reason_REASON_VIEWER_GONE
 		s.note("session.paused", "ok", map[string]any{"epoch": l.epoch}, nil)
 		h.status("status.viewer_away")
 	}
-	s.dropLink()
 	s.awaitViewer(why)
 }
 
@@ -132,10 +132,10 @@ func (h *Host) attach(m *mfpb.Attach) {
 		return
 	}
 	if s.link != nil && !s.link.down {
+		s.dropLink()
 		if s.link.proven {
 			s.note("session.paused", "ok", map[string]any{"epoch": s.link.epoch}, nil)
 		}
-		s.dropLink()
 		s.awaitViewer(mfpb.Reason_REASON_VIEWER_GONE)
 	}
 	k, err := h.newLink(m.Epoch, sealed)
@@ -249,10 +249,8 @@ func (l *live) lineLost() {
 // lineBack: the server is back; it gets what it has not acknowledged.
 func (l *live) lineBack() {
 	l.h.cancelAlarm("grace")
-	l.resend()
+	l.again()
 	if l.over {
-		l.sendClose()
-		l.flushed()
 		return
 	}
 	l.h.status("status.server_back")

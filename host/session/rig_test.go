@@ -38,6 +38,20 @@ type server struct {
 	t     *testing.T
 	http  *httptest.Server
 	lines chan *hostLine
+
+	mu  sync.Mutex
+	all []*hostLine
+}
+
+// close ends every connection: an upgraded one is no longer httptest's.
+func (s *server) close() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for _, l := range s.all {
+		l.conn.Close()
+		<-l.over
+	}
+	s.http.Close()
 }
 
 func newServer(t *testing.T) *server {
@@ -53,9 +67,11 @@ func newServer(t *testing.T) *server {
 		}
 		l := &hostLine{t: t, conn: conn, in: make(chan *mfpb.HostMessage, 1024), over: make(chan struct{})}
 		go l.read()
+		s.mu.Lock()
+		s.all = append(s.all, l)
+		s.mu.Unlock()
 		s.lines <- l
 	}))
-	t.Cleanup(s.http.Close)
 	return s
 }
 
@@ -297,8 +313,7 @@ func start(t *testing.T, options ...func(*rig, *session.Config)) *rig {
 	t.Cleanup(func() {
 		cancel()
 		r.wait()
-		r.server.http.CloseClientConnections()
-		r.server.http.Close()
+		r.server.close()
 		nothingLeft(t, before)
 	})
 	return r
@@ -349,7 +364,8 @@ func nothingLeft(t *testing.T, before int) {
 		stacks = string(buf[:runtime.Stack(buf, true)])
 		left := 0
 		for g := range strings.SplitSeq(stacks, "\n\n") {
-			if strings.Contains(g, "mainforte/host/") && !strings.Contains(g, "testing.tRunner") || strings.Contains(g, "pion/") {
+			ours := strings.Contains(g, "mainforte/host/") && !strings.Contains(g, "session_test.") && !strings.Contains(g, "testing.tRunner")
+			if ours || strings.Contains(g, "pion/") {
 				left++
 			}
 		}
@@ -576,6 +592,7 @@ func (s *relay) host(l *hostLine, m *mfpb.HostMessage) {
 		}
 	case *mfpb.HostMessage_Close:
 		s.closing = b.Close
+		to = &mfpb.ServerToViewer{Body: &mfpb.ServerToViewer_End{End: &mfpb.End{Reason: b.Close.Reason}}}
 	case *mfpb.HostMessage_Resume:
 		select {
 		case s.resumed <- struct{}{}:
@@ -670,7 +687,7 @@ func (r *rig) control(v *gopeer.Viewer) {
 	}
 }
 
-// reason is the reason that both sides, the person and the log are told.
+// ends expects the reason that both sides, the person and the log are told.
 func (r *rig) ends(v *gopeer.Viewer, s *relay, want mfpb.Reason) {
 	r.t.Helper()
 	if v != nil {
@@ -681,6 +698,12 @@ func (r *rig) ends(v *gopeer.Viewer, s *relay, want mfpb.Reason) {
 	if e := r.window.Wait(r.t, "ended"); e.Reason != wire.Name(want) || e.Text == "" {
 		r.t.Errorf("the person was told %q %q, want %v", e.Reason, e.Text, want)
 	}
+	r.logged(s, want)
+}
+
+// logged is the end as the log is told it.
+func (r *rig) logged(s *relay, want mfpb.Reason) {
+	r.t.Helper()
 	if c := s.closed(); c.Reason != want {
 		r.t.Errorf("the log was told %v, want %v", c.Reason, want)
 	}
@@ -709,4 +732,11 @@ func (r *rig) sees(v *gopeer.Viewer, x, y int, colour uint32) {
 		}
 		time.Sleep(5 * time.Millisecond)
 	}
+}
+
+// count is how many frames were captured.
+func (s *screen) count() int {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.frames
 }

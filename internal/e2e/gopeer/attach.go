@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"strings"
 	"sync"
+	"sync/atomic"
 
 	"github.com/pion/ice/v4"
 	"github.com/pion/interceptor"
@@ -28,6 +29,7 @@ type attach struct {
 	channels [5]*webrtc.DataChannel
 	sealing  sync.Mutex // a body reaches the line in the order it was sealed
 	once     sync.Once
+	closed   atomic.Bool
 	offered  chan struct{} // closed once our offer stands: an answer can be quicker
 
 	picture  tiletest.Viewer
@@ -35,6 +37,8 @@ type attach struct {
 	messages [5]int
 	bytes    [5]int
 	proven   bool
+	opened   int // channels
+	greeted  bool
 	state    webrtc.PeerConnectionState
 
 	inputs sync.Mutex
@@ -54,7 +58,7 @@ func (v *Viewer) Attach(ctx context.Context) error {
 
 // WaitProven waits until the host's proof was checked and its hello heard.
 func (v *Viewer) WaitProven(ctx context.Context) error {
-	return v.wait(ctx, "the host's proof", func() bool { return v.at.proven && v.host != nil })
+	return v.wait(ctx, "the host's proof", func() bool { return v.at.greeted && v.host != nil })
 }
 
 // Connect sends Attach and the offer; the rest goes on in the background.
@@ -126,9 +130,15 @@ func (a *attach) open() error {
 			return err
 		}
 		a.channels[c.ID] = dc
+		dc.OnOpen(func() {
+			if c.ID == wire.ChannelControl {
+				a.prove()
+			}
+			a.v.update(func() { a.opened++ })
+			a.greet()
+		})
 		dc.OnMessage(func(m webrtc.DataChannelMessage) { a.message(c.ID, m.Data) })
 	}
-	a.channels[wire.ChannelControl].OnOpen(a.prove)
 	pc.OnICECandidate(func(c *webrtc.ICECandidate) {
 		m := new(mfpb.Candidate)
 		if c != nil {
@@ -241,7 +251,7 @@ func (a *attach) message(channel uint16, b []byte) {
 	case wire.ChannelTiles:
 		err = a.tiles(b)
 	}
-	if err != nil {
+	if err != nil && !a.closed.Load() {
 		a.v.end(wire.Reason(err))
 	}
 }
@@ -262,11 +272,8 @@ func (a *attach) heard(b []byte) error {
 			return err
 		}
 		a.v.update(func() { a.proven = true })
-		hello := wire.Versions(&mfpb.Hello{Kind: mfpb.Kind_KIND_VIEWER, Lang: "en", Software: "gopeer"})
-		if err := a.control(&mfpb.Control{Body: &mfpb.Control_Hello{Hello: hello}}); err != nil {
-			return err
-		}
-		return a.channels[wire.ChannelTiles].Send(wire.AppendHello(nil))
+		a.greet()
+		return nil
 	}
 	a.v.update(func() {
 		switch b := m.Body.(type) {
@@ -287,6 +294,21 @@ func (a *attach) heard(b []byte) error {
 		}
 	})
 	return nil
+}
+
+// greet sends both hellos, once: when the host is proven and all channels are open.
+func (a *attach) greet() {
+	now := false
+	a.v.update(func() {
+		now = a.proven && a.opened == len(a.channels) && !a.greeted
+		a.greeted = a.greeted || now
+	})
+	if !now {
+		return
+	}
+	hello := wire.Versions(&mfpb.Hello{Kind: mfpb.Kind_KIND_VIEWER, Lang: "en", Software: "gopeer"})
+	_ = a.control(&mfpb.Control{Body: &mfpb.Control_Hello{Hello: hello}})
+	_ = a.channels[wire.ChannelTiles].Send(wire.AppendHello(nil))
 }
 
 func (a *attach) tiles(b []byte) error {
@@ -312,11 +334,15 @@ func (a *attach) tiles(b []byte) error {
 	if a.v.opt.Silent {
 		return nil
 	}
-	return a.channels[wire.ChannelTiles].Send(wire.AppendAck(nil, update))
+	_ = a.channels[wire.ChannelTiles].Send(wire.AppendAck(nil, update)) // fails when the host goes
+	return nil
 }
 
 func (a *attach) close() {
-	a.once.Do(func() { _ = a.pc.GracefulClose() })
+	a.once.Do(func() {
+		a.closed.Store(true)
+		_ = a.pc.GracefulClose()
+	})
 }
 
 // errDetached is the error of a viewer that has no peer connection.

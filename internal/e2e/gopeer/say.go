@@ -130,3 +130,8 @@ func (a *attach) event(ev wire.InputEvent, channel uint16) error {
 func (v *Viewer) WaitAck(ctx context.Context, seq uint32) error {
 	return v.wait(ctx, "an input ack", func() bool { return v.at.acked >= seq })
 }
+
+// WaitChannels waits until the data channels are open, proven or not.
+func (v *Viewer) WaitChannels(ctx context.Context) error {
+	return v.wait(ctx, "the data channels", func() bool { return v.at.opened == len(v.at.channels) })
+}
