@@ -27,8 +27,8 @@ var DefaultCost = Cost{MemoryKiB: 46 << 10, Time: 1, Threads: 1}
 const (
 	saltSize    = 16
 	hashSize    = 32
-	minPassword = 10   // characters; NIST SP 800-63B asks for 8
-	maxPassword = 1024 // bytes: longer ones only serve to keep the server busy
+	minPassword = 12   // characters; NIST SP 800-63B asks for 8
+	maxPassword = 1024 // bytes, 256 characters of any script; longer ones only keep the server busy
 )
 
 // checkPassword tells whether a new password may be set.

@@ -1,0 +1,319 @@
+package api
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"mime"
+	"net/http"
+	"net/netip"
+	"net/url"
+	"runtime/debug"
+	"strings"
+	"time"
+
+	"github.com/oklog/ulid/v2"
+	"golang.org/x/text/language"
+
+	"github.com/mainforte/mainforte/signaling/identity"
+	"github.com/mainforte/mainforte/web"
+)
+
+// call is one request and what is known about who sent it.
+type call struct {
+	*http.Request
+	id   string
+	lang string // "en" or "fr"
+	in   *identity.SignIn
+}
+
+// user is who signed in, nil for nobody.
+func (c *call) user() *identity.User {
+	if c.in == nil {
+		return nil
+	}
+	return &c.in.User
+}
+
+// route of the server: a handler returns an error instead of writing one.
+type route func(w http.ResponseWriter, c *call) error
+
+// build registers every route there is.
+func (s *Server) build() http.Handler {
+	mux := http.NewServeMux()
+	for pattern, h := range map[string]route{
+		"GET /{$}":             s.landing,
+		"GET /download/{file}": s.download,
+		"GET /signin":          s.page("signin.html"),
+		"GET /signin/{token}":  s.page("signin.html"),
+		"GET /console":         s.page("console.html"),
+		"GET /audit":           s.page("audit.html"),
+		"GET /assets/":         s.asset,
+		"GET /viewer/":         s.viewerFile,
+		"GET /healthz":         s.healthz,
+		"GET /readyz":          s.readyz,
+
+		"POST /api/v1/signin":      s.signIn,
+		"GET /api/v1/signin/link":  s.lookLink,
+		"POST /api/v1/signin/link": s.useLink,
+		"POST /api/v1/signout":     s.signOut,
+		"GET /api/v1/me":           s.me,
+		"PUT /api/v1/me/lang":      s.setLang,
+
+		"GET /api/v1/tickets":             s.listTickets,
+		"POST /api/v1/tickets":            s.createTicket,
+		"GET /api/v1/tickets/{id}":        s.ticket,
+		"POST /api/v1/tickets/{id}/close": s.setOpen(false),
+		"POST /api/v1/tickets/{id}/open":  s.setOpen(true),
+		"POST /api/v1/tickets/{id}/notes": s.addNote,
+
+		"GET /api/v1/sessions":             s.listSessions,
+		"GET /api/v1/sessions/{id}/events": s.sessionEvents,
+
+		"GET /ws/host":   s.wsHost,
+		"GET /ws/viewer": s.wsViewer,
+	} {
+		s.routes = append(s.routes, pattern)
+		mux.Handle(pattern, s.guard(pattern, h))
+	}
+
+	cross := http.NewCrossOriginProtection()
+	cross.SetDenyHandler(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		s.fail(w, s.newCall(r), errCrossOrigin)
+	}))
+	return s.outermost(cross.Handler(s.orElse(mux)))
+}
+
+// guard lets a request through to its route if the table allows it.
+func (s *Server) guard(pattern string, h route) http.Handler {
+	// No cookie is read where none is needed: /ws/host must not even know one.
+	open := identity.Public(pattern)
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		began := time.Now()
+		c := s.newCall(r)
+		err := error(nil)
+		if !open {
+			err = s.who(c)
+		}
+		if err == nil {
+			err = identity.Authorize(pattern, c.user())
+		}
+		if err == nil {
+			err = h(w, c)
+		}
+		if err != nil {
+			s.fail(w, c, err)
+		}
+		s.log.Debug("request", "id", c.id, "route", pattern, "ms", time.Since(began).Milliseconds(), "problem", errText(err))
+	})
+}
+
+func errText(err error) string {
+	if err == nil {
+		return ""
+	}
+	return asProblem(err).code
+}
+
+// requestID is the header of a request's id, in the answer and in the log.
+const requestID = "X-Request-Id"
+
+// newCall begins a call: an id for the log, and the language of its answers.
+func (s *Server) newCall(r *http.Request) *call {
+	return &call{Request: r, id: r.Header.Get(requestID), lang: requestLang(r)}
+}
+
+var matcher = language.NewMatcher([]language.Tag{language.English, language.French})
+
+// requestLang is the language chosen in the address or before, else what the
+// browser asks for, else English.
+func requestLang(r *http.Request) string {
+	if l := r.URL.Query().Get("lang"); l == "en" || l == "fr" {
+		return l
+	}
+	if k, err := r.Cookie("mf_lang"); err == nil && (k.Value == "en" || k.Value == "fr") {
+		return k.Value
+	}
+	accept := r.Header.Get("Accept-Language")
+	if len(accept) > 256 {
+		return "en"
+	}
+	_, i := language.MatchStrings(matcher, accept)
+	return []string{"en", "fr"}[i]
+}
+
+// who finds the sign-in of a call. None is no error: the table decides.
+func (s *Server) who(c *call) error {
+	k, err := c.Cookie(s.cookieName())
+	if err != nil {
+		return nil
+	}
+	in, err := s.house.users.Check(c.Context(), k.Value)
+	if errors.Is(err, identity.ErrNotSignedIn) {
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	c.in = &in
+	return nil
+}
+
+// fail answers a call that did not work: a page for people, JSON for programs.
+func (s *Server) fail(w http.ResponseWriter, c *call, err error) {
+	p := asProblem(err)
+	if errors.Is(err, context.Canceled) && c.Context().Err() != nil {
+		return // nobody is listening
+	}
+	if p == errInternal || p == errUnavailable {
+		s.log.Error("a request failed", "id", c.id, "error", err)
+	}
+	if strings.HasPrefix(c.URL.Path, "/api/") || strings.HasPrefix(c.URL.Path, "/ws/") {
+		refuse(w, p, c.lang, c.id)
+		return
+	}
+	if p == errNotSignedIn {
+		http.Redirect(w, c.Request, "/signin?next="+url.QueryEscape(c.URL.RequestURI()), http.StatusSeeOther)
+		return
+	}
+	w.Header().Set("Content-Type", "text/html; charset=utf-8")
+	w.WriteHeader(p.status)
+	if err := web.Error(w, c.lang, p.status); err != nil {
+		s.log.Error("no error page", "id", c.id, "error", err)
+	}
+}
+
+// orElse answers what no route matches in our own words; ServeMux's are English
+// and plain.
+func (s *Server) orElse(mux *http.ServeMux) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		h, pattern := mux.Handler(r)
+		if pattern != "" {
+			mux.ServeHTTP(w, r)
+			return
+		}
+		var probe probe
+		h.ServeHTTP(&probe, r)
+		c := s.newCall(r)
+		switch {
+		case probe.status == http.StatusMethodNotAllowed:
+			w.Header()["Allow"] = probe.Header()["Allow"]
+			s.fail(w, c, errMethod)
+		default:
+			s.fail(w, c, errNotFound)
+		}
+	})
+}
+
+// probe hears the status of a handler and throws the rest away.
+type probe struct {
+	header http.Header
+	status int
+}
+
+func (p *probe) Header() http.Header {
+	if p.header == nil {
+		p.header = http.Header{}
+	}
+	return p.header
+}
+func (p *probe) WriteHeader(status int)      { p.status = status }
+func (p *probe) Write(b []byte) (int, error) { return len(b), nil }
+
+// policy is the Content-Security-Policy of every answer.
+const policy = "default-src 'none'; script-src 'self'; worker-src 'self'; connect-src 'self'; " +
+	"img-src 'self' blob:; media-src blob:; style-src 'self'; font-src 'self'; form-action 'self'; " +
+	"base-uri 'none'; frame-ancestors 'none'; require-trusted-types-for 'script'; " +
+	"trusted-types svelte-trusted-html mf-worker"
+
+// outermost sets the headers that every answer has, and keeps a fault of ours
+// from ending the server.
+func (s *Server) outermost(next http.Handler) http.Handler {
+	fixed := map[string]string{
+		"Content-Security-Policy":      policy,
+		"Cross-Origin-Opener-Policy":   "same-origin",
+		"Cross-Origin-Embedder-Policy": "require-corp",
+		"Cross-Origin-Resource-Policy": "same-origin",
+		"X-Content-Type-Options":       "nosniff",
+		"Referrer-Policy":              "no-referrer",
+		"X-Frame-Options":              "DENY",
+		"Permissions-Policy":           "accelerometer=(), camera=(), display-capture=(), geolocation=(), gyroscope=(), microphone=(), payment=(), usb=(), fullscreen=(self), keyboard-map=(self), clipboard-read=(self), clipboard-write=(self)",
+		"Cache-Control":                "no-store",
+	}
+	if s.cfg.Secure && strings.Contains(s.cfg.PublicHost, ".") && !strings.HasSuffix(s.cfg.PublicHost, ".test") {
+		if _, err := netip.ParseAddr(s.cfg.PublicHost); err != nil { // a name: development addresses stay free
+			fixed["Strict-Transport-Security"] = "max-age=31536000"
+		}
+	}
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		for k, v := range fixed {
+			w.Header().Set(k, v)
+		}
+		r.Header.Set(requestID, ulid.Make().String()) // ours, whatever came
+		w.Header().Set(requestID, r.Header.Get(requestID))
+		defer func() {
+			p := recover()
+			if p == nil {
+				return
+			}
+			c := s.newCall(r)
+			s.log.Error("a fault of ours", "id", c.id, "panic", fmt.Sprint(p), "stack", string(debug.Stack()))
+			s.fail(w, c, errInternal)
+		}()
+		next.ServeHTTP(w, r)
+	})
+}
+
+// maxBody bounds a request's body.
+const maxBody = 64 << 10
+
+// read takes the JSON body of a call: one value, no field that v does not have.
+func read(w http.ResponseWriter, c *call, v any) error {
+	kind, _, err := mime.ParseMediaType(c.Header.Get("Content-Type"))
+	if err != nil || kind != "application/json" {
+		return errWrongType
+	}
+	d := json.NewDecoder(http.MaxBytesReader(w, c.Body, maxBody))
+	d.DisallowUnknownFields()
+	err = d.Decode(v)
+	if err == nil {
+		if _, more := d.Token(); !errors.Is(more, io.EOF) {
+			return errBadJSON
+		}
+		return nil
+	}
+	var large *http.MaxBytesError
+	if errors.As(err, &large) {
+		return errTooLarge
+	}
+	return errBadJSON
+}
+
+// from is the address a call came from. Forwarding headers are not believed:
+// anybody can write them.
+func from(r *http.Request) netip.Addr {
+	ap, err := netip.ParseAddrPort(r.RemoteAddr)
+	if err != nil {
+		return netip.Addr{}
+	}
+	return ap.Addr().Unmap()
+}
+
+// wsHost is /ws/host. C1 stands in the desk.
+func (s *Server) wsHost(w http.ResponseWriter, c *call) error {
+	s.desk.ServeHost(w, c.Request)
+	return nil
+}
+
+// wsViewer is /ws/viewer for somebody the table let through (C3). C2 stands in
+// the desk.
+func (s *Server) wsViewer(w http.ResponseWriter, c *call) error {
+	scheme := "http://"
+	if s.cfg.Secure {
+		scheme = "https://"
+	}
+	s.desk.ServeViewer(w, c.Request, *c.in, scheme+c.Host)
+	return nil
+}

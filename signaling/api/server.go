@@ -1,0 +1,216 @@
+// Package api is the server as a browser, a host and a script see it: pages,
+// the JSON interface of openapi.yaml, and the two WebSockets.
+//
+// [New] opens the database in a folder and puts the house together; the result
+// is one [http.Handler]. Every route is registered in one place with its
+// pattern, and nothing is served before the table of package identity allowed
+// it: a route without a row in that table is denied to everybody.
+//
+// Whatever is answered carries the same strict headers: scripts, styles and
+// connections from this server only, Trusted Types, no frames, no caching of
+// what is personal. Requests that change something must be JSON, without fields
+// that are not known, and not come from another site. Errors have a code for
+// programs and a sentence for people, in English or French.
+//
+// The log of the server (slog) holds patterns, never paths: a path can be a
+// one-time link.
+package api
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net/http"
+	"os"
+	"path/filepath"
+	"sync"
+	"time"
+
+	"github.com/mainforte/mainforte/internal/wire"
+	"github.com/mainforte/mainforte/signaling/audit"
+	"github.com/mainforte/mainforte/signaling/identity"
+	"github.com/mainforte/mainforte/signaling/pairing"
+	"github.com/mainforte/mainforte/signaling/store"
+	"github.com/mainforte/mainforte/signaling/tickets"
+)
+
+// Config of a Server. Data and PublicHost are required.
+type Config struct {
+	Data         string // folder of the database and the keys; made if missing
+	PublicHost   string // the name hosts dial; see wire.ServerName
+	BaseURL      string // of the pages, for the links in ticket notes; may be empty
+	Organisation string // shown to the person; may be empty
+	Downloads    string // folder of host programs; may be missing
+	Version      string
+	Secure       bool // behind TLS: Secure cookies, wss, HSTS
+	Logger       *slog.Logger
+
+	// Knobs for tests: limits, clock, cost. They run on the configuration that
+	// would otherwise be used.
+	Identity func(*identity.Config)
+	Pairing  func(*pairing.Config)
+}
+
+// Server is the whole server but for its listener.
+type Server struct {
+	cfg     Config
+	log     *slog.Logger
+	house   *house
+	desk    *pairing.Desk
+	outbox  *tickets.Outbox
+	handler http.Handler
+	routes  []string
+
+	loops sync.WaitGroup
+	stop  context.CancelFunc
+}
+
+// Names in the data folder.
+const (
+	databaseFile = "mainforte.db"
+	keyFolder    = "keys"
+)
+
+// house is what stands in the data folder.
+type house struct {
+	store store.Store
+	audit *audit.Log
+	local *tickets.Local
+	users *identity.Directory
+}
+
+func open(ctx context.Context, data string, change func(*identity.Config)) (*house, error) {
+	st, err := store.OpenSQLite(filepath.Join(data, databaseFile))
+	if err != nil {
+		return nil, fmt.Errorf("the database in %s cannot be opened: %w", data, err)
+	}
+	log, err := audit.Open(ctx, st, filepath.Join(data, keyFolder))
+	if err != nil {
+		return nil, errors.Join(err, st.Close())
+	}
+	cfg := identity.Config{Store: st, Log: log}
+	if change != nil {
+		change(&cfg)
+	}
+	users, err := identity.New(cfg)
+	if err != nil {
+		return nil, errors.Join(err, st.Close())
+	}
+	return &house{store: st, audit: log, local: tickets.NewLocal(st), users: users}, nil
+}
+
+// Admin runs f on the users in a data folder, also while a server runs on it. It
+// does not make a folder: a typing mistake must not start a second house.
+func Admin(ctx context.Context, data string, f func(*identity.Directory) error) error {
+	if _, err := os.Stat(filepath.Join(data, databaseFile)); err != nil {
+		return fmt.Errorf("there is no server data in %q (start `signaling serve --data %s` once): %w", data, data, err)
+	}
+	h, err := open(ctx, data, nil)
+	if err != nil {
+		return err
+	}
+	return errors.Join(f(h.users), h.store.Close())
+}
+
+// New opens the data folder and starts what runs in the background. Call Close.
+func New(cfg Config) (*Server, error) {
+	name, err := wire.ServerName(cfg.PublicHost)
+	if err != nil {
+		return nil, fmt.Errorf("the public host %q is not a name or an address: %w", cfg.PublicHost, err)
+	}
+	cfg.PublicHost = name
+	if cfg.Logger == nil {
+		cfg.Logger = slog.Default()
+	}
+	s := &Server{cfg: cfg, log: cfg.Logger}
+	ctx := context.Background()
+	s.house, err = open(ctx, cfg.Data, func(c *identity.Config) {
+		c.Ended = func(ids []string) { s.desk.SignedOut(ids) }
+		if cfg.Identity != nil {
+			cfg.Identity(c)
+		}
+	})
+	if err != nil {
+		return nil, err
+	}
+	s.outbox = tickets.NewOutbox(s.house.store, s.house.audit, s.house.local)
+	pc := pairing.Config{
+		Store: s.house.store, Log: s.house.audit, Tickets: s.house.local, Outbox: s.outbox, SignIns: s.house.users,
+		PublicHost: cfg.PublicHost, Organisation: cfg.Organisation, Software: "mainforte-signaling " + cfg.Version,
+		Logger: cfg.Logger,
+	}
+	if cfg.BaseURL != "" {
+		pc.Link = func(session string) string { return cfg.BaseURL + "/audit?session=" + session }
+	}
+	if cfg.Pairing != nil {
+		cfg.Pairing(&pc)
+	}
+	if s.desk, err = pairing.New(ctx, pc); err != nil {
+		return nil, errors.Join(err, s.house.store.Close())
+	}
+	s.handler = s.build()
+
+	ctx, s.stop = context.WithCancel(ctx)
+	s.loops.Go(func() {
+		s.outbox.Run(ctx, func(err error) { s.log.Warn("a ticket note has to wait", "error", err) })
+	})
+	s.loops.Go(func() { s.checkpoints(ctx) })
+	return s, nil
+}
+
+// checkpointEvery bounds how much of the log only the database vouches for.
+const checkpointEvery = 10 * time.Minute
+
+func (s *Server) checkpoints(ctx context.Context) {
+	t := time.NewTicker(checkpointEvery)
+	defer t.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case <-t.C:
+		}
+		if _, err := s.house.audit.Checkpoint(ctx); err != nil && ctx.Err() == nil {
+			s.log.Error("no checkpoint of the log", "error", err)
+		}
+	}
+}
+
+// Handler serves everything.
+func (s *Server) Handler() http.Handler { return s.handler }
+
+// Users are those who may sign in.
+func (s *Server) Users() *identity.Directory { return s.house.users }
+
+// Desk is where hosts and viewers meet.
+func (s *Server) Desk() *pairing.Desk { return s.desk }
+
+// Log is the session log.
+func (s *Server) Log() *audit.Log { return s.house.audit }
+
+// Tickets is the embedded desk.
+func (s *Server) Tickets() *tickets.Local { return s.house.local }
+
+// HTTP is a server for the handler, with the time limits that slow callers meet.
+func (s *Server) HTTP() *http.Server {
+	return &http.Server{
+		Handler:           s.handler,
+		ReadHeaderTimeout: 10 * time.Second,
+		ReadTimeout:       30 * time.Second,
+		WriteTimeout:      10 * time.Minute, // a host program over a slow line
+		IdleTimeout:       time.Minute,
+		MaxHeaderBytes:    16 << 10,
+		ErrorLog:          slog.NewLogLogger(s.log.Handler(), slog.LevelDebug),
+	}
+}
+
+// Close ends every line, finishes what is being written and closes the database.
+// Stop the listener first. Open sessions stay open and are taken up by the next
+// New on the folder.
+func (s *Server) Close(ctx context.Context) error {
+	err := s.desk.Close(ctx)
+	s.stop()
+	s.loops.Wait()
+	return errors.Join(err, s.house.store.Close())
+}

@@ -1,0 +1,144 @@
+package api
+
+import (
+	"encoding/base64"
+	"net/http"
+	"time"
+
+	"github.com/mainforte/mainforte/signaling/audit"
+	"github.com/mainforte/mainforte/signaling/pairing"
+)
+
+type shortSession struct {
+	ID         string     `json:"id"`
+	Technician string     `json:"technician"`
+	Started    time.Time  `json:"started"`
+	Ended      *time.Time `json:"ended"`
+	Reason     *string    `json:"reason"`
+}
+
+type sessionAnswer struct {
+	shortSession
+	Ticket sessionTicket `json:"ticket"`
+	Events int64         `json:"events"`
+}
+
+type sessionTicket struct {
+	ID      string `json:"id"`
+	Number  string `json:"number"`
+	Subject string `json:"subject"`
+}
+
+func shortOf(r pairing.Record) shortSession {
+	a := shortSession{ID: r.ID, Technician: r.TechnicianName, Started: r.Started.UTC()}
+	if !r.Ended.IsZero() {
+		t := r.Ended.UTC()
+		a.Ended, a.Reason = &t, &r.Reason
+	}
+	return a
+}
+
+func sessionOf(r pairing.Record) sessionAnswer {
+	return sessionAnswer{shortOf(r), sessionTicket{r.TicketID, r.TicketNumber, r.TicketSubject}, r.Events}
+}
+
+func (s *Server) listSessions(w http.ResponseWriter, c *call) error {
+	q := c.URL.Query()
+	list, more, err := pairing.Records(c.Context(), s.house.store, pairing.Filter{Query: q.Get("q"), Before: q.Get("before")})
+	if err != nil {
+		return err
+	}
+	out := make([]sessionAnswer, len(list))
+	for i, r := range list {
+		out[i] = sessionOf(r)
+	}
+	answer(w, http.StatusOK, map[string]any{"sessions": out, "more": more})
+	return nil
+}
+
+type actorAnswer struct {
+	Kind string  `json:"kind"`
+	Ref  string  `json:"ref"`
+	Name *string `json:"name"`
+}
+
+type eventAnswer struct {
+	Index    int64          `json:"index"`
+	Time     time.Time      `json:"time"`
+	Type     string         `json:"type"`
+	Outcome  string         `json:"outcome"`
+	Actor    actorAnswer    `json:"actor"`
+	Origin   string         `json:"origin"`
+	MonoMS   int64          `json:"mono_ms"`
+	Data     map[string]any `json:"data"`
+	Personal any            `json:"personal"` // object, "purged", "sealed" (unreadable), or null
+	Leaf     string         `json:"leaf"`
+}
+
+// sessionEvents shows one session's events, and logs who looked before it does.
+func (s *Server) sessionEvents(w http.ResponseWriter, c *call) error {
+	id := c.PathValue("id")
+	list, _, err := pairing.Records(c.Context(), s.house.store, pairing.Filter{ID: id})
+	if err != nil {
+		return err
+	}
+	if len(list) == 0 {
+		return errNotFound
+	}
+	look := s.event(c, "log.viewed", list[0].TicketID)
+	look.Session = id
+	if _, err := s.house.audit.Append(c.Context(), look); err != nil {
+		return err
+	}
+	events, err := s.house.audit.Events(c.Context(), id)
+	if err != nil {
+		return err
+	}
+	point, err := s.house.audit.Latest(c.Context())
+	if err != nil {
+		return err
+	}
+	refs := make([]string, len(events))
+	for i, e := range events {
+		refs[i] = e.Actor.Ref
+	}
+	names, err := s.house.users.Names(c.Context(), refs)
+	if err != nil {
+		return err
+	}
+	out := make([]eventAnswer, len(events))
+	for i, e := range events {
+		out[i] = eventOf(e, names)
+	}
+	list[0].Events = int64(len(events))
+	answer(w, http.StatusOK, map[string]any{
+		"session": sessionOf(list[0]),
+		"events":  out,
+		"tree":    map[string]any{"size": point.Size, "root": point.RootText()},
+	})
+	return nil
+}
+
+func eventOf(e audit.Record, names map[string]string) eventAnswer {
+	a := eventAnswer{
+		Index: e.Index, Time: e.Time.UTC(), Type: e.Type, Outcome: e.Outcome,
+		Actor:  actorAnswer{Kind: e.Actor.Kind, Ref: e.Actor.Ref},
+		Origin: e.Origin, MonoMS: e.MonoMS, Data: e.Data,
+		Leaf: base64.StdEncoding.EncodeToString(e.Hash[:]),
+	}
+	if n, ok := names[e.Actor.Ref]; ok {
+		a.Actor.Name = &n
+	}
+	if a.Data == nil {
+		a.Data = map[string]any{}
+	}
+	switch e.State {
+	case audit.Present:
+		a.Personal = e.Personal
+	case audit.Purged:
+		a.Personal = "purged"
+	case audit.Missing:
+		a.Personal = "sealed"
+	}
+	return a
+}
