@@ -390,7 +390,7 @@ func TestALongTextStopsInTheMiddle(t *testing.T) {
 				t.Fatal(err)
 			}
 			r.ReleaseAll()
-			for r.Counts().Refused == 0 {
+			for end := time.Now().Add(5 * time.Second); r.Counts().Refused == 0 && time.Now().Before(end); {
 				time.Sleep(time.Millisecond)
 			}
 			r.Close()
