@@ -37,7 +37,7 @@ func TestTheSessionGoesOnWithoutTheServer(t *testing.T) {
 	s.to().conn.Close()
 	ok(t, v.WaitNotice(ctx(t), mfpb.NoticeCode_NOTICE_CODE_SERVER_AWAY))
 	r.control(v) // consent does not need the server
-	r.screen.paint(4, 4, 0x778899)
+	r.paint(4, 4, 0x778899)
 	r.sees(v, 4, 4, 0x778899)
 
 	s.mu.Lock()

@@ -6,6 +6,7 @@ import (
 	"encoding/binary"
 	"errors"
 	"image"
+	"io"
 	"slices"
 
 	"github.com/pion/webrtc/v4"
@@ -144,6 +145,11 @@ func (l *live) closeDesktop() {
 			if err := r.Close(); err != nil {
 				l.h.log.Info("the hands were not closed cleanly", "error", err)
 			}
+		}
+	}
+	if c, ok := d.guard.(io.Closer); ok {
+		if err := c.Close(); err != nil {
+			l.h.log.Info("the guard was not closed cleanly", "error", err)
 		}
 	}
 	if err := d.src.Close(); err != nil {

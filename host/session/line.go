@@ -396,10 +396,14 @@ func (h *Host) serverEnd(why mfpb.Reason) {
 	}
 }
 
-// fromServer keeps the server from speaking in the person's name.
+// fromServer keeps the server from speaking in the person's name, and to the
+// reasons that there are: this one is signed and shown.
 func fromServer(why mfpb.Reason) mfpb.Reason {
+	if _, known := mfpb.Reason_name[int32(why)]; !known {
+		return mfpb.Reason_REASON_PROTOCOL
+	}
 	switch why {
-	case mfpb.Reason_REASON_PERSON_STOPPED, mfpb.Reason_REASON_PERSON_DENIED, mfpb.Reason_REASON_NO_ANSWER,
+	case mfpb.Reason_REASON_UNSPECIFIED, mfpb.Reason_REASON_PERSON_STOPPED, mfpb.Reason_REASON_PERSON_DENIED, mfpb.Reason_REASON_NO_ANSWER,
 		mfpb.Reason_REASON_HOST_QUIT, mfpb.Reason_REASON_CAPTURE_LOST:
 		return mfpb.Reason_REASON_PROTOCOL
 	}

@@ -187,7 +187,7 @@ func TestAnotherChannelIsClosedAtOnce(t *testing.T) { // C26
 	case <-time.After(5 * time.Second):
 		t.Error("it stays open")
 	}
-	r.screen.paint(1, 1, 0x112233)
+	r.paint(1, 1, 0x112233)
 	r.sees(v, 1, 1, 0x112233)
 }
 
@@ -277,7 +277,7 @@ func TestStopIsAtOnce(t *testing.T) { // P5
 			case <-stop:
 				return
 			case <-time.After(2 * time.Millisecond):
-				r.screen.paint(int(i%64), 7, i)
+				r.paint(int(i%64), 7, i)
 			}
 		}
 	}()
@@ -296,9 +296,9 @@ func TestStopIsAtOnce(t *testing.T) { // P5
 	if n, _ := v.Received(wire.ChannelTiles); n > last+64 {
 		t.Errorf("%d picture messages after the end", n-last)
 	}
-	frames := r.screen.count()
+	frames := r.screen.Frames()
 	time.Sleep(moment)
-	if n := r.screen.count(); n != frames {
+	if n := r.screen.Frames(); n != frames {
 		t.Errorf("%d frames were captured after the end", n-frames)
 	}
 	if down := r.hands.Down(); len(down) > 0 {
@@ -320,7 +320,7 @@ func TestAViewerThatComesBackFindsItsGrants(t *testing.T) {
 	ok(t, v.Attach(ctx(t)))
 	s.event("session.resumed")
 	ok(t, v.WaitGrant(ctx(t), "control", gopeer.Allowed))
-	r.screen.paint(2, 2, 0x445566)
+	r.paint(2, 2, 0x445566)
 	r.sees(v, 2, 2, 0x445566)
 	if ops := r.click(v); !slices.Contains(ops, "left down") {
 		t.Errorf("control is allowed and nothing happens: %v", ops)
@@ -335,7 +335,7 @@ func TestAViewerThatAttachesAgainReplacesItsFormerConnection(t *testing.T) {
 	for range 3 {
 		ok(t, v.Attach(ctx(t)))
 	}
-	r.screen.paint(2, 2, 0x445566)
+	r.paint(2, 2, 0x445566)
 	r.sees(v, 2, 2, 0x445566)
 	s.event("session.resumed")
 }
@@ -366,7 +366,7 @@ func TestALostScreenEndsTheSession(t *testing.T) {
 	r := start(t)
 	v, s := r.live()
 	must[uint32](t)(v.WaitUpdate(ctx(t), 0))
-	r.screen.lose()
+	r.screen.Lose()
 	r.ends(v, s, mfpb.Reason_REASON_CAPTURE_LOST)
 }
 

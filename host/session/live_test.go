@@ -24,7 +24,7 @@ func TestASessionFromCodeToReceipt(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	r.screen.paint(3, 2, 0xabcdef)
+	r.paint(3, 2, 0xabcdef)
 	if _, err := v.WaitUpdate(ctx(t), n); err != nil {
 		t.Fatal(err)
 	}
@@ -36,13 +36,8 @@ func TestASessionFromCodeToReceipt(t *testing.T) {
 	}
 
 	r.control(v)
-	seq, err := v.Key(0x04, "a", true)
-	if err != nil {
-		t.Fatal(err)
-	}
-	if seq, err = v.Key(0x04, "a", false); err != nil {
-		t.Fatal(err)
-	}
+	must[uint32](t)(v.Key(0x04, "a", true))
+	seq := must[uint32](t)(v.Key(0x04, "a", false))
 	if err := v.WaitAck(ctx(t), seq); err != nil {
 		t.Fatal(err)
 	}

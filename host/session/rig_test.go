@@ -18,6 +18,7 @@ import (
 	"google.golang.org/protobuf/proto"
 
 	"github.com/mainforte/mainforte/host/capture"
+	capturefake "github.com/mainforte/mainforte/host/capture/fake"
 	"github.com/mainforte/mainforte/host/input"
 	inputfake "github.com/mainforte/mainforte/host/input/fake"
 	"github.com/mainforte/mainforte/host/session"
@@ -271,7 +272,7 @@ type rig struct {
 	host   *session.Host
 	clock  *clock // nil: the system's
 	hands  *inputfake.Injector
-	screen *screen
+	screen *capturefake.Source
 	opens  int // how often the desktop was opened
 	cancel context.CancelFunc
 
@@ -284,7 +285,7 @@ type rig struct {
 func start(t *testing.T, options ...func(*rig, *session.Config)) *rig {
 	t.Helper()
 	before := runtime.NumGoroutine()
-	r := &rig{t: t, server: newServer(t), window: uitest.New(), hands: inputfake.New(t), screen: newScreen(64, 48), out: make(chan struct{})}
+	r := &rig{t: t, server: newServer(t), window: uitest.New(), hands: inputfake.New(t), screen: capturefake.New(t, 64, 48), out: make(chan struct{})}
 	cfg := session.Config{
 		Server: r.server.url(), Lang: "en", Window: r.window, Software: "test",
 		OpenDesktop: func() (capture.Source, input.Injector, input.Guard, error) {
@@ -384,81 +385,8 @@ func (anywhere) PointerAllowed(int, int) bool { return true }
 func (anywhere) KeysAllowed() bool            { return true }
 func (anywhere) Protect(uint64)               {}
 
-// screen is a desktop that changes when the test paints on it.
-type screen struct {
-	mu      sync.Mutex
-	w, h    int
-	pix     []uint32
-	damage  image.Rectangle
-	changed chan struct{}
-	lost    chan struct{}
-	once    sync.Once
-	out     []uint32
-	cursors chan capture.Cursor
-	frames  int
-}
-
-func newScreen(w, h int) *screen {
-	s := &screen{
-		w: w, h: h, pix: make([]uint32, w*h), damage: image.Rect(0, 0, w, h),
-		changed: make(chan struct{}, 1), lost: make(chan struct{}), cursors: make(chan capture.Cursor, 8),
-	}
-	s.changed <- struct{}{}
-	s.cursors <- capture.Cursor{Width: 1, Height: 1, RGBA: []byte{1, 2, 3, 255}}
-	return s
-}
-
-func (s *screen) paint(x, y int, colour uint32) {
-	s.mu.Lock()
-	s.pix[y*s.w+x] = colour
-	s.damage = s.damage.Union(image.Rect(x, y, x+1, y+1))
-	s.mu.Unlock()
-	select {
-	case s.changed <- struct{}{}:
-	default:
-	}
-}
-
-func (s *screen) lose() { s.once.Do(func() { close(s.lost) }) }
-
-func (s *screen) Next(ctx context.Context) (capture.Frame, error) {
-	select {
-	case <-s.lost:
-		return capture.Frame{}, capture.ErrLost
-	default:
-	}
-	select {
-	case <-s.changed:
-	case <-ctx.Done():
-		return capture.Frame{}, ctx.Err()
-	case <-s.lost:
-		return capture.Frame{}, capture.ErrLost
-	}
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	s.frames++
-	s.out = append(s.out[:0], s.pix...)
-	f := capture.Frame{Pix: s.out, Width: s.w, Height: s.h, Damage: s.damage}
-	s.damage = image.Rectangle{}
-	return f, nil
-}
-
-func (s *screen) NextCursor(ctx context.Context) (capture.Cursor, error) {
-	select {
-	case c := <-s.cursors:
-		return c, nil
-	case <-ctx.Done():
-		return capture.Cursor{}, ctx.Err()
-	case <-s.lost:
-		return capture.Cursor{}, capture.ErrLost
-	}
-}
-
-func (s *screen) Displays() []capture.Display {
-	return []capture.Display{{ID: 1, Name: "one", Bounds: image.Rect(0, 0, s.w, s.h)}}
-}
-
-func (s *screen) Close() error { s.lose(); return nil }
+// paint changes one pixel of the host's screen.
+func (r *rig) paint(x, y int, colour uint32) { r.screen.Fill(image.Rect(x, y, x+1, y+1), colour) }
 
 // relay plays an honest server between one host line and one viewer: it opens
 // the session, relays, acknowledges and keeps events.
@@ -714,11 +642,6 @@ func (r *rig) logged(s *relay, want mfpb.Reason) {
 
 var _ ui.Window = (*uitest.Window)(nil)
 
-// shape is a pointer shape of its own.
-func (s *screen) shape(n byte) capture.Cursor {
-	return capture.Cursor{Width: 1, Height: 1, RGBA: []byte{n, n, n, 255}}
-}
-
 // sees waits until the viewer's picture has a colour at a place.
 func (r *rig) sees(v *gopeer.Viewer, x, y int, colour uint32) {
 	r.t.Helper()
@@ -732,11 +655,4 @@ func (r *rig) sees(v *gopeer.Viewer, x, y int, colour uint32) {
 		}
 		time.Sleep(5 * time.Millisecond)
 	}
-}
-
-// count is how many frames were captured.
-func (s *screen) count() int {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	return s.frames
 }

@@ -57,7 +57,6 @@ type Viewer struct {
 	mu      sync.Mutex
 	changed chan struct{} // closed and replaced at each change
 	epoch   uint32
-	nonce   []byte
 	at      *attach
 	waiting map[uint32]chan *mfpb.Attach
 	grants  map[string]mfpb.GrantState
