@@ -134,6 +134,7 @@ export class Desk {
 
   go(to: Active): void {
     this.active = to;
+    if (to.kind === "session") this.toast = null; // nothing lies over the remote screen
     this.onmove();
   }
 
@@ -175,6 +176,7 @@ export class Desk {
     const tab = this.tickets.find((x) => x.id === id);
     if (tab !== undefined) {
       tab.draft = "";
+      tab.draftPublic = false; // each note is made public on purpose
       if (tab.detail.value !== null) tab.detail.value.notes.push(note);
     }
     void this.loadList();

@@ -1,0 +1,127 @@
+import { render } from "svelte/server";
+import { afterEach, beforeEach, describe, expect, test, vi } from "vitest";
+import EventRow from "../src/audit/EventRow.svelte";
+import { SessionList } from "../src/audit/sessions.svelte";
+import { asText, plain } from "../src/audit/text";
+import { api, Problem, type LogEvent, type Session, type SessionLog } from "../src/lib/api";
+import { use } from "../src/lib/i18n.svelte";
+import { browser } from "./setup";
+
+const event: LogEvent = {
+  index: 3,
+  time: "2026-11-24T10:00:00.123Z",
+  type: "session.ended",
+  outcome: "ok",
+  actor: { kind: "person", ref: "u_1", name: null },
+  origin: "host",
+  monoMs: 761_000,
+  data: { reason: "PERSON_STOPPED", duration_ms: 761_000 },
+  personal: null,
+  leaf: "bGVhZg==",
+};
+
+const session: Session = {
+  id: "S1",
+  ticket: { id: "1", number: "1042", subject: "Printer" },
+  technician: "Chloé",
+  started: "2026-11-24T09:47:00Z",
+  ended: "2026-11-24T10:00:00Z",
+  reason: "PERSON_STOPPED",
+  events: 1,
+};
+
+const log = (e: Partial<LogEvent>): SessionLog => ({ session, events: [{ ...event, ...e }], tree: { size: 9, root: "cm9vdA==" } });
+const row = (e: Partial<LogEvent>): string => render(EventRow, { props: { event: { ...event, ...e } } }).body;
+
+beforeEach(() => {
+  browser();
+  use("en");
+});
+afterEach(() => {
+  vi.restoreAllMocks();
+  vi.unstubAllGlobals();
+});
+
+describe("an event on the page", () => {
+  test("is told in words and by its technical name", () => {
+    const html = row({});
+    for (const want of ["Session ended", "session.ended", "Person", "App", "Done", "PERSON_STOPPED", "The person pressed Stop", "12 min 41 s"]) {
+      expect(html).toContain(want);
+    }
+  });
+
+  test("that has no words yet still shows its name", () => {
+    expect(row({ type: "something.new", outcome: "odd", origin: "moon", actor: { kind: "robot", ref: "", name: null } })).toMatch(/something\.new[\s\S]*odd[\s\S]*robot[\s\S]*moon/);
+  });
+
+  test("says plainly when its personal part is sealed or purged", () => {
+    expect(row({ personal: "sealed" })).toContain("Sealed: your role does not open it.");
+    expect(row({ personal: "purged" })).toContain("Purged: its key was destroyed.");
+  });
+
+  test("is never markup, whatever it holds", () => {
+    const evil = "<img src=x onerror=alert(1)>";
+    const html = row({
+      type: evil, outcome: evil, origin: evil, leaf: evil, time: evil,
+      actor: { kind: evil, ref: evil, name: evil },
+      data: { [evil]: evil, nested: { [evil]: [evil] } },
+      personal: { [evil]: evil },
+    });
+    expect(html).not.toContain("<img");
+  });
+});
+
+describe("a copied log", () => {
+  test("holds each event, the times in UTC, and the root", () => {
+    const text = asText(log({ personal: { name: "Ana" } }));
+    for (const want of ["1042 Printer", "3  2026-11-24T10:00:00.123Z  session.ended", "reason = PERSON_STOPPED", "(name) = Ana", "bGVhZg==", "Root: cm9vdA=="]) {
+      expect(text).toContain(want);
+    }
+  });
+
+  test("gives a value no line of its own, so it cannot pass for another event", () => {
+    const text = asText(log({ data: { subject: "x\n4  2026-11-24T10:00:01.000Z  consent.granted\r\u2028y" } }));
+    expect(text).not.toMatch(/^4 {2}/m);
+    expect(text).toContain("subject = x 4  2026");
+  });
+
+  test.each([
+    ["a", "a"],
+    [1.5, "1.5"],
+    [false, "false"],
+    [null, "–"],
+    [undefined, "–"],
+    [{ a: [1] }, '{"a":[1]}'],
+  ])("%j reads %s", (v, want) => {
+    expect(plain(v)).toBe(want);
+  });
+});
+
+describe("the list of sessions", () => {
+  test("grows by older ones and starts anew with each search", async () => {
+    const fetch = vi.spyOn(api, "sessions").mockResolvedValueOnce({ sessions: [session], more: true });
+    const list = new SessionList();
+    await list.load();
+    fetch.mockResolvedValueOnce({ sessions: [{ ...session, id: "S0" }], more: false });
+    await list.older();
+    expect(fetch).toHaveBeenLastCalledWith("", "S1");
+    expect(list.found?.map((s) => s.id)).toEqual(["S1", "S0"]);
+    expect(list.more).toBe(false);
+    list.query = " ana ";
+    fetch.mockResolvedValueOnce({ sessions: [], more: false });
+    await list.load();
+    expect(fetch).toHaveBeenLastCalledWith("ana", "");
+    expect(list.found).toEqual([]);
+  });
+
+  test("keeps what it has when the server fails", async () => {
+    const fetch = vi.spyOn(api, "sessions").mockResolvedValueOnce({ sessions: [session], more: true });
+    const list = new SessionList();
+    await list.load();
+    fetch.mockRejectedValueOnce(new Problem(503, "UNAVAILABLE", "no"));
+    await list.older();
+    expect(list.found).toHaveLength(1);
+    expect(list.problem?.message).toBe("no");
+    expect(list.busy).toBe(false);
+  });
+});

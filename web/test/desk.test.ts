@@ -1,0 +1,286 @@
+import { afterEach, beforeEach, describe, expect, test, vi } from "vitest";
+import { api, Problem, type Me, type Note, type Ticket, type TicketDetail } from "../src/lib/api";
+import type { RemoteSession, State } from "../src/lib/remote-session";
+import { stateDetail } from "../src/lib/remote-session";
+import { Desk, noteWaits } from "../src/console/desk.svelte";
+import { use } from "../src/lib/i18n.svelte";
+import { browser } from "./setup";
+
+const me: Me = { id: "u", name: "Chloé", role: "technician", lang: "en", organisation: "", publicHost: "help.example.org" };
+const ticket = (id: string, open = true): Ticket => ({
+  id, number: `10${id}`, subject: "s", requester: "r", lang: "en", open, created: "2026-01-01T00:00:00Z", updated: "2026-01-01T00:00:00Z", sessions: 0,
+});
+const note = (id: string, created = "2026-01-01T00:00:00Z"): Note => ({ id, author: "a", text: "t", public: false, created });
+
+let details: Map<string, TicketDetail>;
+const detail = (id: string): TicketDetail => {
+  const d = details.get(id);
+  if (d === undefined) throw new Problem(404, "NOT_FOUND", "none");
+  return structuredClone(d);
+};
+
+let pauses: number[];
+let during: (n: number) => void;
+async function newDesk(): Promise<Desk> {
+  const desk = new Desk(me, (ms) => {
+    pauses.push(ms);
+    during(pauses.length);
+    return Promise.resolve();
+  });
+  await desk.open("1");
+  return desk;
+}
+
+function fakeElement(onend: () => void): RemoteSession {
+  return { state: "live" as State, end: onend } as RemoteSession;
+}
+
+async function started(desk: Desk, id = "1"): Promise<number> {
+  await desk.open(id);
+  desk.startSession(detail(id));
+  const s = desk.sessions.find((x) => x.ticket === id);
+  if (s === undefined) throw new Error("no session tab");
+  return s.key;
+}
+
+const settle = async (): Promise<void> => {
+  for (let i = 0; i < 60; i++) await Promise.resolve();
+};
+
+beforeEach(() => {
+  browser();
+  use("en");
+  pauses = [];
+  during = () => undefined;
+  details = new Map(["1", "2", "3"].map((id) => [id, { ticket: ticket(id), notes: [note("old")], sessions: [] }]));
+  vi.spyOn(api, "tickets").mockResolvedValue([]);
+  vi.spyOn(api, "ticket").mockImplementation((id) => Promise.resolve().then(() => detail(id)));
+});
+afterEach(() => {
+  vi.restoreAllMocks();
+  vi.unstubAllGlobals();
+});
+
+describe("a session", () => {
+  test("is one at a time, and belongs to an open ticket", async () => {
+    const desk = await newDesk();
+    expect(desk.startable(ticket("1"))).toBe("yes");
+    expect(desk.startable(ticket("1", false))).toBe("closed");
+    const key = await started(desk);
+    expect(desk.startable(ticket("1"))).toBe("resume");
+    expect(desk.startable(ticket("2"))).toBe("yes"); // nobody is paired yet
+    desk.heard(key, { state: "live", session: "S", reason: null });
+    expect(desk.startable(ticket("2"))).toBe("other");
+    expect(desk.startable(ticket("1", false))).toBe("resume"); // closing the ticket does not hide the way back
+  });
+
+  test.each(["pairing", "asking", "connecting", "live"] as const)("that is %s would be cut off by leaving", async (state) => {
+    const desk = await newDesk();
+    const key = await started(desk);
+    expect(desk.live).toBeNull();
+    desk.heard(key, { state, session: "S", reason: null });
+    expect(desk.live?.key).toBe(key);
+  });
+
+  test("that ended leads to its note as soon as that stands", async () => {
+    const desk = await newDesk();
+    const key = await started(desk);
+    desk.heard(key, { state: "live", session: "S", reason: null });
+    during = (n) => {
+      if (n === 3) details.get("1")?.notes.push(note("new", "2026-01-02T00:00:00Z"));
+    };
+    desk.heard(key, { state: "ended", session: "S", reason: "PERSON_STOPPED" });
+    await settle();
+    expect(desk.active).toEqual({ kind: "ticket", id: "1" });
+    expect(desk.current?.ended).toEqual({ reason: "PERSON_STOPPED", note: "written", id: "new" });
+    expect(pauses).toEqual(noteWaits.slice(0, 3));
+  });
+
+  test("whose note does not come says so, and can be looked at again", async () => {
+    const desk = await newDesk();
+    const key = await started(desk);
+    desk.heard(key, { state: "live", session: "S", reason: null });
+    desk.heard(key, { state: "ended", session: "S", reason: null });
+    await settle();
+    expect(desk.current?.ended?.note).toBe("late");
+    details.get("1")?.notes.push(note("new"));
+    desk.lookAgain("1");
+    await settle();
+    expect(desk.current?.ended).toMatchObject({ note: "written", id: "new" });
+  });
+
+  test("that ended does not pull anybody away from another ticket", async () => {
+    const desk = await newDesk();
+    const key = await started(desk);
+    desk.heard(key, { state: "live", session: "S", reason: null });
+    await desk.open("2");
+    desk.heard(key, { state: "ended", session: "S", reason: "HOST_GONE" });
+    await settle();
+    expect(desk.active).toEqual({ kind: "ticket", id: "2" });
+    expect(desk.tickets.find((x) => x.id === "1")?.ended?.reason).toBe("HOST_GONE");
+  });
+
+  test("that never paired stays where its code can be typed again", async () => {
+    const desk = await newDesk();
+    const key = await started(desk);
+    desk.heard(key, { state: "ended", session: null, reason: "WRONG_CODE" });
+    await settle();
+    expect(desk.active).toEqual({ kind: "session", key });
+    expect(desk.tickets[0]?.ended).toBeNull();
+  });
+
+  test("is looked after once, however often its end is told", async () => {
+    const desk = await newDesk();
+    const key = await started(desk);
+    desk.heard(key, { state: "live", session: "S", reason: null });
+    desk.heard(key, { state: "ended", session: "S", reason: "HOST_QUIT" });
+    desk.heard(key, { state: "ended", session: "S", reason: "INTERNAL" });
+    await settle();
+    expect(desk.current?.ended?.reason).toBe("HOST_QUIT");
+    expect(pauses.length).toBe(noteWaits.length);
+  });
+
+  test("stops being asked about once the message is dismissed", async () => {
+    const desk = await newDesk();
+    const key = await started(desk);
+    desk.heard(key, { state: "live", session: "S", reason: null });
+    during = (n) => {
+      const tab = desk.tickets.find((x) => x.id === "1");
+      if (n === 2 && tab !== undefined) tab.ended = null;
+    };
+    desk.heard(key, { state: "ended", session: "S", reason: null });
+    await settle();
+    expect(pauses.length).toBe(2);
+  });
+
+  test("keeps its tab until its element says that it is over", async () => {
+    const desk = await newDesk();
+    const key = await started(desk);
+    const end = vi.fn();
+    desk.placed(key, fakeElement(end));
+    desk.heard(key, { state: "live", session: "S", reason: null });
+    during = (n) => {
+      if (n === 4) desk.heard(key, { state: "ended", session: "S", reason: "TECHNICIAN_ENDED" });
+      if (n < 4) expect(desk.sessions).toHaveLength(1);
+    };
+    await desk.closeSessionTab(key);
+    expect(end).toHaveBeenCalledOnce();
+    expect(desk.sessions).toHaveLength(0);
+    expect(desk.active).toEqual({ kind: "ticket", id: "1" });
+  });
+
+  test("whose element never answers does not hold the page for ever", async () => {
+    const desk = await newDesk();
+    const key = await started(desk);
+    desk.placed(key, fakeElement(() => undefined));
+    desk.heard(key, { state: "live", session: "S", reason: null });
+    await desk.closeSessionTab(key);
+    expect(desk.sessions).toHaveLength(0);
+    expect(desk.live).toBeNull();
+  });
+
+  test("that ended makes room for the next of the same ticket", async () => {
+    const desk = await newDesk();
+    const first = await started(desk);
+    desk.heard(first, { state: "live", session: "S", reason: null });
+    desk.heard(first, { state: "ended", session: "S", reason: null });
+    await settle();
+    const second = await started(desk);
+    expect(second).not.toBe(first);
+    expect(desk.sessions).toHaveLength(1);
+    expect(desk.current).toBeNull();
+    expect(desk.tickets[0]?.ended).toBeNull();
+  });
+});
+
+describe("ticket tabs", () => {
+  test("make room for new ones, but never those with an unfinished note or a session", async () => {
+    for (let i = 4; i < 20; i++) details.set(String(i), { ticket: ticket(String(i)), notes: [], sessions: [] });
+    const desk = await newDesk();
+    await started(desk);
+    await desk.open("2");
+    const second = desk.tickets.find((x) => x.id === "2");
+    if (second !== undefined) second.draft = "half a note";
+    for (let i = 3; i < 20; i++) await desk.open(String(i));
+    const ids = desk.tickets.map((x) => x.id);
+    expect(ids).toHaveLength(8);
+    expect(ids).toEqual(expect.arrayContaining(["1", "2", "19"]));
+  });
+
+  test("give way to their neighbour when closed", async () => {
+    const desk = await newDesk();
+    await desk.open("2");
+    await desk.open("3");
+    desk.closeTicketTab("2");
+    expect(desk.active).toEqual({ kind: "ticket", id: "3" });
+    desk.closeTicketTab("3");
+    expect(desk.active).toEqual({ kind: "ticket", id: "1" });
+    desk.closeTicketTab("1");
+    expect(desk.active).toEqual({ kind: "list" });
+  });
+
+  test("keep what they showed when loading it anew fails", async () => {
+    const desk = await newDesk();
+    details.delete("1");
+    await desk.load("1");
+    expect(desk.current?.detail.value?.ticket.id).toBe("1");
+    expect(desk.current?.detail.problem?.status).toBe(404);
+  });
+});
+
+describe("tickets", () => {
+  test("of an older search never replace those of a newer one", async () => {
+    const desk = await newDesk();
+    let late: (t: Ticket[]) => void = () => undefined;
+    vi.mocked(api.tickets).mockReturnValueOnce(new Promise((done) => (late = done)));
+    const slow = desk.loadList();
+    vi.mocked(api.tickets).mockResolvedValueOnce([ticket("2")]);
+    await desk.loadList();
+    late([ticket("1")]);
+    await slow;
+    expect(desk.list.value?.map((x) => x.id)).toEqual(["2"]);
+  });
+
+  test("that were closed can be opened again from the message, once", async () => {
+    const desk = await newDesk();
+    const set = vi.spyOn(api, "setOpen").mockImplementation((id, open) => Promise.resolve(ticket(id, open)));
+    await desk.setOpen("1", false);
+    expect(desk.current?.detail.value?.ticket.open).toBe(false);
+    desk.toast?.undo?.();
+    await settle();
+    expect(set).toHaveBeenLastCalledWith("1", true);
+    expect(desk.current?.detail.value?.ticket.open).toBe(true);
+    expect(desk.toast?.undo).toBeNull();
+  });
+
+  test("keep an unsent note when the server refuses it", async () => {
+    const desk = await newDesk();
+    const tab = desk.current;
+    if (tab === null) throw new Error("no tab");
+    tab.draft = "text";
+    vi.spyOn(api, "addNote").mockRejectedValueOnce(new Problem(503, "UNAVAILABLE", "no"));
+    await expect(desk.addNote("1", "text", true)).rejects.toThrow("no");
+    expect(desk.current?.draft).toBe("text");
+  });
+
+  test("go back to private after a public note", async () => {
+    const desk = await newDesk();
+    const tab = desk.current;
+    if (tab === null) throw new Error("no tab");
+    tab.draftPublic = true;
+    vi.spyOn(api, "addNote").mockResolvedValueOnce(note("n"));
+    await desk.addNote("1", "text", true);
+    expect(desk.current?.draftPublic).toBe(false);
+  });
+});
+
+describe("what the element tells", () => {
+  test("is read when it is as agreed", () => {
+    expect(stateDetail(new CustomEvent("mf-state", { detail: { state: "live", session: "S", reason: null } }))).toEqual({ state: "live", session: "S", reason: null });
+    expect(stateDetail(new CustomEvent("mf-state", { detail: { state: "code" } }))).toEqual({ state: "code", session: null, reason: null });
+  });
+
+  test.each([null, "live", { state: "dancing" }, {}])("is ignored when it is %j", (d) => {
+    expect(stateDetail(new CustomEvent("mf-state", { detail: d }))).toBeNull();
+  });
+});
