@@ -141,13 +141,13 @@ func TestAPurgedKeyIsNotUsedAgain(t *testing.T) {
 	if _, err := a.Purge(bg, "S", "request", admin); err != nil {
 		t.Fatal(err)
 	}
-	appendAll(t, b, event("consent.denied", "S"))
 	if err := sa.Update(bg, func(tx store.Tx) error {
 		_, err := a.write(tx, []Event{event("input.summary", "S")}, late)
 		return err
 	}); err != nil {
 		t.Fatal(err)
 	}
+	appendAll(t, b, event("consent.denied", "S"))
 	list := events(t, b, "S")
 	for i, want := range []State{Purged, Purged, None, Present, Present} {
 		if list[i].State != want {
@@ -161,14 +161,14 @@ func TestAPurgedKeyIsNotUsedAgain(t *testing.T) {
 
 func TestWhatIsGoneWithoutAPurgeIsMissing(t *testing.T) {
 	l, st, _ := opened(t)
-	appendAll(t, l, event("session.paired", "S"), event("consent.granted", "S"))
+	appendAll(t, l, event("session.paired", "S"), event("consent.granted", "S"), event("consent.denied", "S"))
 	if err := st.Update(bg, func(tx store.Tx) error {
 		_, err := tx.Exec("delete from audit_personal where idx = 1")
 		return err
 	}); err != nil {
 		t.Fatal(err)
 	}
-	if list := events(t, l, "S"); list[0].State != Present || list[1].State != Missing {
+	if list := events(t, l, "S"); list[0].State != Present || list[1].State != Missing || list[2].State != Present {
 		t.Errorf("%s, %s", list[0].State, list[1].State)
 	}
 	// A purge afterwards does not explain it away in the report before it, and

@@ -172,6 +172,16 @@ func runOutOfRoom(path string, disk func(full bool) error) error {
 			return fmt.Errorf("the wrong error: %w", err)
 		}
 	}
+	// More than fits into the cache, so that writing fails in mid-transaction;
+	// and a function that does not care about errors must not go on outside it.
+	if err := s.Update(bg, func(tx store.Tx) error {
+		for i := range 2000 {
+			_ = add(fmt.Sprint("careless ", i, text), 1)(tx)
+		}
+		return nil
+	}); !errors.Is(err, store.ErrUnavailable) {
+		return fmt.Errorf("careless: %w", err)
+	}
 	check := func() error {
 		return s.View(bg, func(tx store.Tx) error {
 			rows, err := tx.Query("select name from counters where value = 1")

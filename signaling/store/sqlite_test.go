@@ -55,6 +55,12 @@ func TestNobodyElseCanReadTheFiles(t *testing.T) {
 		t.Skip("Windows has no file modes: the folder's ACL decides there")
 	}
 	path := filepath.Join(t.TempDir(), "data", "mf ü?#%.db") // also: a name that would break a careless DSN
+	if err := os.Mkdir(filepath.Dir(path), 0o700); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile(path, nil, 0o644); err != nil { // made by somebody careless
+		t.Fatal(err)
+	}
 	s := open(t, path)
 	if err := s.Update(bg, add("a", 1)); err != nil {
 		t.Fatal(err)
@@ -68,8 +74,12 @@ func TestNobodyElseCanReadTheFiles(t *testing.T) {
 			t.Errorf("%s has mode %o", path+end, m)
 		}
 	}
-	if info, err := os.Stat(filepath.Dir(path)); err != nil || info.Mode().Perm() != 0o700 {
-		t.Errorf("the folder: %v, %v", info.Mode(), err)
+	fresh := filepath.Join(t.TempDir(), "new", "mf.db")
+	open(t, fresh)
+	for path, want := range map[string]os.FileMode{fresh: 0o600, filepath.Dir(fresh): 0o700} {
+		if info, err := os.Stat(path); err != nil || info.Mode().Perm() != want {
+			t.Errorf("%s: %v, %v", path, info.Mode(), err)
+		}
 	}
 }
 

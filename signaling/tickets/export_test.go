@@ -2,9 +2,10 @@ package tickets
 
 import "time"
 
-// Hurry makes an outbox try again in milliseconds, for tests.
-func (o *Outbox) Hurry() {
-	o.pace.poll, o.pace.call, o.pace.lease = 2*time.Millisecond, 5*time.Second, 40*time.Millisecond
+// Hurry makes an outbox try again in milliseconds, for tests. Where several
+// workers run, the lease must still be long.
+func (o *Outbox) Hurry(lease time.Duration) {
+	o.pace.poll, o.pace.call, o.pace.lease = 2*time.Millisecond, 5*time.Second, lease
 	o.pace.first, o.pace.longest = time.Millisecond, 10*time.Millisecond
 }
 

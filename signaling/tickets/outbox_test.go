@@ -46,7 +46,7 @@ func (w *world) use(st store.Store) {
 	}
 	w.st, w.log = st, log
 	w.box = tickets.NewOutbox(st, log, w.desk)
-	w.box.Hurry()
+	w.box.Hurry(40 * time.Millisecond)
 }
 
 func endNote(session string) tickets.Note {
@@ -231,30 +231,34 @@ func TestNothingIsLostAndNothingDoubled(t *testing.T) {
 	}
 }
 
+// slow is a store behind a slow line: what was read may be old when it is used.
+type slow struct{ store.Store }
+
+func (s slow) View(ctx context.Context, fn func(store.Tx) error) error {
+	err := s.Store.View(ctx, fn)
+	time.Sleep(time.Millisecond)
+	return err
+}
+
 func TestTwoWorkersDoNotWriteTheSameNote(t *testing.T) {
 	w := newWorld(t)
-	other := newWorldIn(t, w)
+	o := &world{t: t, dir: w.dir, desk: w.desk}
+	o.use(slow{openStore(t, w.dir)}) // another process
+	w.use(slow{w.st})
+	w.box.Hurry(time.Minute)
+	o.box.Hurry(time.Minute)
 	for i := range 60 {
 		w.enqueue(fmt.Sprintf("S%d", i), "1")
 	}
 	ctx, cancel := context.WithCancel(bg)
 	var wg sync.WaitGroup
-	wg.Go(func() { other.box.Run(ctx, func(err error) { t.Error(err) }) })
+	wg.Go(func() { o.box.Run(ctx, func(err error) { t.Error(err) }) })
 	w.run(func(err error) { t.Error(err) }, func() bool { return w.waiting() == 0 })
 	cancel()
 	wg.Wait()
 	if n := len(w.desk.Notes("1")); n != 60 {
 		t.Errorf("%d notes", n)
 	}
-}
-
-// newWorldIn is another process on the same database and the same desk. Its
-// leases are long, so that only they keep the two apart.
-func newWorldIn(t *testing.T, w *world) *world {
-	t.Helper()
-	o := &world{t: t, dir: w.dir, desk: w.desk}
-	o.use(openStore(t, w.dir))
-	return o
 }
 
 func TestHopelessNotesAreListedAndCanBeRevived(t *testing.T) {
