@@ -7,6 +7,7 @@ import (
 	"html/template"
 	"io"
 	"net/http"
+	"slices"
 	"strconv"
 	"strings"
 )
@@ -52,36 +53,69 @@ func Landing(w io.Writer, d LandingData) error {
 	v := landingView{LandingData: d, OS: os, Phone: os == Android || os == IOS}
 	v.Lang = lang
 	for _, sys := range []string{Windows, MacOS, Linux} {
-		for _, dl := range d.Downloads {
-			if dl.OS != sys {
-				continue
-			}
-			if sys == os {
-				v.Mine = append(v.Mine, dl)
+		for _, o := range offers(sys, d.Downloads) {
+			if sys == os && v.Mine == nil {
+				v.Mine = &o
 			} else {
-				v.Others = append(v.Others, dl)
+				v.Others = append(v.Others, o)
 			}
 		}
 	}
 	return render(w, lang, "landing.html", v)
 }
 
+// offer is a download as the page shows it.
+type offer struct {
+	Download
+	Label string // what tells it from the others
+}
+
+// offers are the downloads for one system. Several differ by their processor,
+// which their files' names tell; the one most computers run comes first.
+func offers(sys string, all []Download) []offer {
+	var out []offer
+	for _, d := range all {
+		if d.OS == sys {
+			out = append(out, offer{d, d.Name})
+		}
+	}
+	if len(out) > 1 {
+		for i := range out {
+			out[i].Label = out[i].File
+		}
+		slices.SortStableFunc(out, func(a, b offer) int {
+			return strings.Compare(a.processor(), b.processor())
+		})
+	}
+	return out
+}
+
+// processor orders downloads: "" for the usual one.
+func (o offer) processor() string {
+	if strings.Contains(o.File, "amd64") || strings.Contains(o.File, "x86_64") {
+		return ""
+	}
+	return o.File
+}
+
 type landingView struct {
 	LandingData
 	OS     string // what the person seems to use, or ""
 	Phone  bool
-	Mine   []Download // for OS
-	Others []Download
+	Mine   *offer // for OS
+	Others []offer
 }
 
 // Systems are those that there is a download for, the person's own first.
 func (v landingView) Systems() []systemView {
 	var out []systemView
-	for _, dl := range append(append([]Download{}, v.Mine...), v.Others...) {
-		if n := len(out); n > 0 && out[n-1].OS == dl.OS {
-			continue
+	if v.Mine != nil {
+		out = append(out, systemView{OS: v.Mine.OS, Name: v.Mine.Name, Mine: true})
+	}
+	for _, o := range v.Others {
+		if !slices.ContainsFunc(out, func(s systemView) bool { return s.OS == o.OS }) {
+			out = append(out, systemView{OS: o.OS, Name: o.Name})
 		}
-		out = append(out, systemView{OS: dl.OS, Name: dl.Name, Mine: dl.OS == v.OS})
 	}
 	return out
 }

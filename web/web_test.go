@@ -129,6 +129,25 @@ func TestLandingOffersTheOwnSystemFirst(t *testing.T) {
 	}
 }
 
+func TestLandingTellsDownloadsForOneSystemApart(t *testing.T) {
+	page := landing(t, LandingData{Lang: "en", UserAgent: "X11; Linux aarch64", Downloads: []Download{
+		{OS: Linux, Name: "Mainforte", Size: 1, File: "host-linux-arm64"},
+		{OS: Linux, Name: "Mainforte", Size: 1, File: "host-linux-amd64"},
+	}})
+	links := regexp.MustCompile(`href="/download/([^"]+)"`).FindAllStringSubmatch(page, -1)
+	if len(links) != 2 || links[0][1] != "host-linux-amd64" || strings.Count(page, "button primary") != 1 {
+		t.Errorf("downloads %v, want one button for the usual processor, then the other", links)
+	}
+	for _, label := range []string{">host-linux-arm64 ·", ">host-linux-amd64 ·"} {
+		if !strings.Contains(page, label) {
+			t.Errorf("the page does not show %q", label)
+		}
+	}
+	if n := strings.Count(page, "<details"); n != 1 {
+		t.Errorf("%d instructions for one system", n)
+	}
+}
+
 func TestLandingSaysWhatToDoWithoutADownload(t *testing.T) {
 	en := catalogues["en"]
 	for _, tt := range []struct {

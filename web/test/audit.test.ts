@@ -55,7 +55,7 @@ describe("an event on the page", () => {
   });
 
   test("says plainly when its personal part is sealed or purged", () => {
-    expect(row({ personal: "sealed" })).toContain("Sealed: your role does not open it.");
+    expect(row({ personal: "sealed" })).toContain("Sealed: it cannot be opened.");
     expect(row({ personal: "purged" })).toContain("Purged: its key was destroyed.");
   });
 

@@ -129,6 +129,23 @@ describe("a session", () => {
     expect(desk.tickets[0]?.ended).toBeNull();
   });
 
+  test("that goes back to its code starts with a clean sheet", async () => {
+    const desk = await newDesk();
+    const key = await started(desk);
+    desk.heard(key, { state: "live", session: "S", reason: null });
+    details.get("1")?.notes.push(note("new"));
+    desk.heard(key, { state: "ended", session: "S", reason: null });
+    await settle();
+    desk.heard(key, { state: "code", session: null, reason: null });
+    desk.go({ kind: "session", key });
+    pauses = [];
+    desk.heard(key, { state: "ended", session: null, reason: "WRONG_CODE" });
+    await settle();
+    expect(desk.active).toEqual({ kind: "session", key });
+    expect(pauses).toEqual([]);
+    expect(desk.sessions[0]?.before).toEqual(["old", "new"]);
+  });
+
   test("is looked after once, however often its end is told", async () => {
     const desk = await newDesk();
     const key = await started(desk);

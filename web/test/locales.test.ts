@@ -43,6 +43,15 @@ describe("the two catalogues", () => {
     });
     expect(unused).toEqual([]);
   });
+
+  test("know every event of the log and every reason of the wire", () => {
+    const root = join(web, "..");
+    const types = [...readFileSync(join(root, "signaling/audit/types.go"), "utf8").matchAll(/^\t"([a-z]+\.[a-z_]+)":/gm)].map((m) => `event.${m[1] ?? ""}`);
+    const reasons = [...readFileSync(join(root, "internal/wire/signaling.proto"), "utf8").matchAll(/^\s*REASON_([A-Z_]+) = /gm)].map((m) => `reason.${m[1] ?? ""}`);
+    expect(types.length).toBeGreaterThan(25);
+    expect(reasons.length).toBeGreaterThan(25);
+    expect([...types, ...reasons].filter((key) => !Object.hasOwn(en, key))).toEqual([]);
+  });
 });
 
 function all(dir: string, name: RegExp): string[] {

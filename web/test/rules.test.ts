@@ -1,5 +1,5 @@
 import { describe, expect, test } from "vitest";
-import { characters, destination, linkToken, mayClaim, mayReadSessions, mayReadTickets, strength } from "../src/lib/rules";
+import { characters, destination, linkToken, mayClaim, mayReadEvents, mayReadSessions, mayReadTickets, strength } from "../src/lib/rules";
 
 describe("a password", () => {
   test.each([
@@ -63,6 +63,7 @@ test("roles see what is theirs", () => {
   const roles = ["technician", "supervisor", "auditor", "admin"] as const;
   expect(roles.filter(mayClaim)).toEqual(["technician", "supervisor"]);
   expect(roles.filter(mayReadTickets)).toEqual(["technician", "supervisor", "admin"]);
+  expect(roles.filter(mayReadEvents)).toEqual(["supervisor", "auditor"]);
   expect(roles.filter(mayReadSessions)).toEqual(["supervisor", "auditor", "admin"]);
 });
 

@@ -224,6 +224,12 @@ export class Desk {
     if (s === undefined) return;
     const wasOver = s.state === "ended";
     s.state = d.state;
+    if (d.state === "code") {
+      // The element took itself back to the start: what ended before is no longer its session.
+      s.session = null;
+      s.before = this.tickets.find((x) => x.id === s.ticket)?.detail.value?.notes.map((n) => n.id) ?? s.before;
+      return;
+    }
     s.session = d.session ?? s.session;
     // Before pairing there is no session to show: the element says itself what was wrong with the code.
     if (d.state === "ended" && !wasOver && s.session !== null) void this.finish(s, d.reason);

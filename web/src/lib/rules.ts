@@ -67,3 +67,4 @@ function safeDecode(s: string): string {
 export const mayClaim = (role: Role): boolean => role === "technician" || role === "supervisor";
 export const mayReadTickets = (role: Role): boolean => role !== "auditor";
 export const mayReadSessions = (role: Role): boolean => role !== "technician";
+export const mayReadEvents = (role: Role): boolean => role === "supervisor" || role === "auditor";
