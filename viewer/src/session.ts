@@ -29,8 +29,8 @@ export interface View {
   readonly control: GrantState;
   /** A notice that stands until it is resumed. */
   readonly held: "question" | "own window" | null;
-  /** The last key could not be typed there. */
-  readonly untyped: boolean;
+  /** What has just happened and is told for a moment. */
+  readonly news: "untyped" | "denied" | "revoked" | null;
   readonly serverAway: boolean;
   readonly hostAway: boolean;
   readonly pathUp: boolean;
@@ -47,7 +47,7 @@ export const firstView: View = {
   view: GrantState.UNSPECIFIED,
   control: GrantState.UNSPECIFIED,
   held: null,
-  untyped: false,
+  news: null,
   serverAway: false,
   hostAway: false,
   pathUp: false,
@@ -76,8 +76,8 @@ const pairTimeout = 30_000;
 /** How long a connection that was lost may take to come back, ms. */
 const returnTimeout = 30_000;
 const retryDelay = 1_000;
-/** How long the notice that a key could not be typed stands, ms. */
-const untypedFor = 4_000;
+/** How long news stand, ms. */
+const newsFor = 6_000;
 /** Bounds of what the server says about its grace time, s. */
 const maxGrace = 600;
 
@@ -96,7 +96,7 @@ export class Session {
   #returnTimer: ReturnType<typeof setTimeout> | undefined;
   #retryTimer: ReturnType<typeof setTimeout> | undefined;
   #pairTimer: ReturnType<typeof setTimeout> | undefined;
-  #untypedTimer: ReturnType<typeof setTimeout> | undefined;
+  #newsTimer: ReturnType<typeof setTimeout> | undefined;
   #claim: { typed: string; ticketId: string } | undefined;
 
   constructor(around: Surroundings) {
@@ -341,7 +341,12 @@ export class Session {
     }
     if (!saw && sees) this.#around.picture.unblank();
     const state = sees ? (this.#painted ? "live" : "connecting") : "asking";
+    const answered = control !== this.#view.control;
     this.#change({ view, control, state });
+    if (answered) {
+      const answer = { [GrantState.DENIED]: "denied", [GrantState.REVOKED]: "revoked" } as const;
+      this.#news(answer[control as keyof typeof answer] ?? null);
+    }
     this.#setHands(this.#mayDrive());
   }
 
@@ -352,6 +357,12 @@ export class Session {
   // Opens or closes the hands. The host enforces the grant; this only spares it what it would refuse.
   #setHands(open: boolean): void {
     if (this.#connection) this.#connection.sender.open = open;
+  }
+
+  #news(news: View["news"]): void {
+    this.#change({ news });
+    clearTimeout(this.#newsTimer);
+    if (news !== null) this.#newsTimer = setTimeout(() => this.#change({ news: null }), newsFor);
   }
 
   #notice(code: NoticeCode): void {
@@ -366,9 +377,7 @@ export class Session {
         this.#change({ held: null });
         break;
       case NoticeCode.KEY_NOT_TYPED:
-        this.#change({ untyped: true });
-        clearTimeout(this.#untypedTimer);
-        this.#untypedTimer = setTimeout(() => this.#change({ untyped: false }), untypedFor);
+        this.#news("untyped");
         break;
       case NoticeCode.SERVER_AWAY:
       case NoticeCode.SERVER_BACK:
@@ -426,7 +435,7 @@ export class Session {
     if (this.#over) return;
     this.#over = true;
     clearTimeout(this.#pairTimer);
-    clearTimeout(this.#untypedTimer);
+    clearTimeout(this.#newsTimer);
     clearTimeout(this.#returnTimer);
     clearTimeout(this.#retryTimer);
     this.#claim = undefined;
@@ -441,7 +450,7 @@ export class Session {
       state,
       reason,
       held: null,
-      untyped: false,
+      news: null,
       serverAway: false,
       hostAway: false,
       pathUp: false,

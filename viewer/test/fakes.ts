@@ -19,6 +19,9 @@ import { hostAD, utf8 } from "../src/wire/codec";
 export type ServerInit = NonNullable<MessageInitShape<typeof ServerToViewerSchema>["body"]>;
 export type SealedInit = NonNullable<MessageInitShape<typeof SealedBodySchema>["body"]>;
 
+type Sent = Exclude<ViewerMessage["body"], { case: undefined }>;
+type Values = { [M in Sent as M["case"]]: M["value"] };
+
 export const publicHost = "help.example.org";
 export const session = "01JD0000000000000000000000";
 export const claimId = new Uint8Array(16).fill(7);
@@ -59,10 +62,10 @@ export class FakeSocket implements Socket {
   cases(): (string | undefined)[] {
     return this.sent.map((message) => message.body.case);
   }
-  last<C extends string>(which: C): Extract<ViewerMessage["body"], { case: C }>["value"] {
+  last<C extends Sent["case"]>(which: C): Values[C] {
     const found = this.sent.map((message) => message.body).findLast((body) => body.case === which);
     if (found?.case !== which) throw new Error(`no ${which} was sent`);
-    return found.value as Extract<ViewerMessage["body"], { case: C }>["value"];
+    return found.value as Values[C];
   }
   greet(graceS = 60): void {
     this.open();

@@ -137,6 +137,15 @@ describe("text", () => {
     expect(log.lines).toEqual(["=🎉", "=ç", "=ö"]);
   });
 
+  test("a tool that sends a key and then its text as well types it once", () => {
+    const { log, keyboard } = setup();
+    keyboard.keydown(event("KeyB", "B"));
+    keyboard.beforeInput("insertText", "B");
+    keyboard.keyup(event("KeyB", "B"));
+    keyboard.beforeInput("insertText", "B");
+    expect(log.lines).toEqual(["+05/B", "-05", "=B"]);
+  });
+
   test.each(["insertFromPaste", "insertFromDrop", "deleteContentBackward"])("%s is not for us", (type) => {
     const { log, keyboard } = setup();
     keyboard.beforeInput(type, "secret");

@@ -437,6 +437,7 @@ describe("grants", () => {
     expect(sender.open).toBe(true);
     events.control(grants(GrantState.ALLOWED, GrantState.REVOKED));
     expect(sender.open).toBe(false);
+    expect(s.session.view.news).toBe("revoked");
     events.control(grants(GrantState.ALLOWED, GrantState.ALLOWED));
     s.session.giveBack();
     expect(sender.open).toBe(false);
@@ -454,9 +455,9 @@ describe("grants", () => {
     expect(s.session.view.held).toBe(null);
     vi.useFakeTimers();
     notice(NoticeCode.KEY_NOT_TYPED);
-    expect(s.session.view.untyped).toBe(true);
-    vi.advanceTimersByTime(4000);
-    expect(s.session.view.untyped).toBe(false);
+    expect(s.session.view.news).toBe("untyped");
+    vi.advanceTimersByTime(6000);
+    expect(s.session.view.news).toBe(null);
     vi.useRealTimers();
   });
 });

@@ -60,7 +60,7 @@ describe("locales", () => {
       .concat("../src/element.ts");
     const code = sources.map((f) => readFileSync(new URL(f, import.meta.url), "utf8")).join("\n");
     const built =
-      /^(?:reason|next|(?:code|pairing|asking|connecting|ended)\.(?:title|lead)|step\.(?:done|now|next))/;
+      /^(?:reason|next|banner\.(?:untyped|denied|revoked)|(?:code|pairing|asking|connecting|ended)\.(?:title|lead)|step\.(?:done|now|next))/;
     for (const key of Object.keys(en))
       if (!built.test(key) && key !== "title") expect(code, key).toContain(`"${key}"`);
   });

@@ -53,6 +53,7 @@ export class Keyboard {
   #control: KeyInput | undefined; // ControlLeft that may be the first half of AltGr
   #controlTimer: ReturnType<typeof setTimeout> | undefined;
   #composing = false;
+  #typed = ""; // by the key that is down: the same as text would be that key once more
 
   constructor(sink: KeySink, system: System) {
     this.#sink = sink;
@@ -61,6 +62,7 @@ export class Keyboard {
 
   /** Takes a keydown and tells whether the browser's own action must be prevented. */
   keydown(event: KeyInput): boolean {
+    this.#typed = "";
     // Windows sends ControlLeft and at once AltRight for AltGr; the Control was never pressed.
     const altGr = this.#control !== undefined && event.code === "AltRight" && event.key === "AltGraph";
     if (altGr) this.#dropControl();
@@ -91,6 +93,7 @@ export class Keyboard {
 
   /** Takes a keyup and tells whether the browser's own action must be prevented. */
   keyup(event: KeyInput): boolean {
+    this.#typed = "";
     this.#flushControl();
     if (event.code === "CapsLock" && this.#system === "mac") {
       const usage = usages.get(event.code);
@@ -121,9 +124,17 @@ export class Keyboard {
     this.text(text);
   }
 
-  /** Takes text that no key made. Pasted and dropped text is not for us: the clipboard has its own grant. */
+  /**
+   * Takes text that no key made. Pasted and dropped text is not for us: the
+   * clipboard has its own grant. Preventing a keydown prevents its text, but
+   * some tools (DevTools, on-screen keyboards) send the text as a thing of its own.
+   */
   beforeInput(type: string, data: string | null): void {
     if (this.#composing || data === null) return;
+    if (data === this.#typed) {
+      this.#typed = "";
+      return;
+    }
     if (type === "insertText" || type === "insertReplacementText") this.text(data);
   }
 
@@ -150,6 +161,7 @@ export class Keyboard {
 
   #press(event: KeyInput, usage: number): void {
     this.#down.set(event.code, usage);
+    if (isCharacter(event.key)) this.#typed = event.key;
     this.#send(event, usage, true, event.key);
   }
 

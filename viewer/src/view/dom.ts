@@ -27,12 +27,10 @@ const icons = {
   pointer: "M5 3.5v12l3.2-2.9 2 4.4 2-.9-2-4.3 4.3-.4L5 3.5Z",
   expand: "M7.5 3.5h-4v4 M12.5 3.5h4v4 M7.5 16.5h-4v-4 M12.5 16.5h4v-4",
   info: "M10 17a7 7 0 1 0 0-14 7 7 0 0 0 0 14Z M10 9.2v4.3 M10 6.4v.2",
-  stop: "M5.5 5.5h9v9h-9Z",
+  stop: "M5 5h10v10H5Z",
   check: "M4 10.5l4 4 8-9",
-  person: "M10 9.5a3 3 0 1 0 0-6 3 3 0 0 0 0 6Z M4 17c.4-3.4 2.7-5 6-5s5.6 1.6 6 5",
-  screen: "M2.5 4h15v10h-15Z M7 17h6 M10 14v3",
   warning: "M10 3.5 18 17H2L10 3.5Z M10 8.5v4 M10 14.6v.2",
-  keys: "M2.5 5.5h15v9h-15Z M5.5 8.5h.1 M8.5 8.5h.1 M11.5 8.5h.1 M14.5 8.5h.1 M6.5 11.5h7",
+  lock: "M5 9h10v8H5Z M7.2 9V6.3a2.8 2.8 0 0 1 5.6 0V9 M10 12.3v1.4",
 } as const;
 
 export type IconName = keyof typeof icons;

@@ -79,12 +79,12 @@ export class Panel {
       this.#hint,
       this.#fault,
       h("div", { class: "actions" }, this.#connect),
-      h("p", { class: "private" }, icon("keys"), this.#private),
+      h("p", { class: "private" }, icon("lock"), this.#private),
     );
     for (const key of ["step.code", "step.person", "step.picture"] as const) {
       const name = h("span");
       const state = h("span", { class: "unseen" });
-      const item = h("li", {}, name, state);
+      const item = h("li", {}, icon("check"), name, state);
       this.#stepTexts.push({ item, name, state, key });
       this.#steps.append(item);
     }

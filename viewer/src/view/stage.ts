@@ -104,17 +104,20 @@ export class Stage {
     this.canvas.style.cursor = this.#hands ? css : "default";
   }
 
-  // Sizes in CSS pixels that are whole device pixels, in the middle when there is room:
-  // a picture that begins between two device pixels would be blurred.
+  // Sizes in CSS pixels that are whole device pixels, in the middle when there is room. The box
+  // itself may begin between two device pixels: a picture that did would be blurred.
   #place(): void {
     const ratio = devicePixelRatio;
     const { style } = this.canvas;
+    const box = this.element.getBoundingClientRect();
+    const gap = (edge: number, room: number, size: number) => {
+      const between = Math.ceil(edge * ratio - 0.01) - edge * ratio;
+      return `${(Math.max(0, Math.floor((room * ratio - size) / 2)) + between) / ratio}px`;
+    };
     style.width = `${this.#width / ratio}px`;
     style.height = `${this.#height / ratio}px`;
-    const gap = (box: number, size: number) =>
-      `${Math.max(0, Math.floor((box * ratio - size) / 2)) / ratio}px`;
-    style.marginLeft = gap(this.element.clientWidth, this.#width);
-    style.marginTop = gap(this.element.clientHeight, this.#height);
+    style.marginLeft = gap(box.left, this.element.clientWidth, this.#width);
+    style.marginTop = gap(box.top, this.element.clientHeight, this.#height);
   }
 
   #watchRatio(): void {

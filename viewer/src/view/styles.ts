@@ -40,6 +40,7 @@ const css = `
 *, *::before, *::after { box-sizing: border-box; }
 h2, h3, p, ol, dl, dd { margin: 0; padding: 0; }
 :focus-visible { outline: 2px solid var(--_accent); outline-offset: 2px; }
+h2:focus, h3:focus { outline: none; } /* focused by us, so that reading goes on there */
 
 #root { display: flex; flex-direction: column; width: 100%; height: 100%; background: var(--_bg); }
 .unseen { position: absolute; width: 1px; height: 1px; margin: -1px; overflow: hidden; clip-path: inset(50%); white-space: nowrap; }
@@ -72,7 +73,7 @@ h2, h3, p, ol, dl, dd { margin: 0; padding: 0; }
 .card h2 { font-size: 1.5rem; line-height: 1.25; font-weight: 650; letter-spacing: -0.012em; text-wrap: balance; }
 .card h2 + p { margin-top: 0.5rem; }
 .lead { color: var(--_muted); font-size: 1rem; }
-.what { font-size: 1.0625rem; }
+.what { margin-top: 0.5rem; font-size: 1.0625rem; }
 .what + .lead { margin-top: 0.5rem; }
 .actions { display: flex; flex-wrap: wrap; gap: 0.75rem; margin-top: 1.5rem; }
 .actions .button { min-height: 2.75rem; padding-inline: 1.1rem; }
@@ -99,13 +100,20 @@ h2, h3, p, ol, dl, dd { margin: 0; padding: 0; }
 .steps { display: flex; gap: 0.5rem; margin: 0 0 1.5rem; list-style: none; }
 .steps li { flex: 1; display: flex; align-items: center; gap: 0.5rem; padding-top: 0.6rem; border-top: 3px solid var(--_border); color: var(--_muted); font-size: 0.875rem; font-weight: 550; }
 .steps li[data-step="done"] { border-color: var(--_accent); color: var(--_text); }
-.steps li[data-step="now"] { border-color: var(--_accent); border-top-style: double; border-top-width: 5px; padding-top: calc(0.6rem - 2px); color: var(--_accent); }
+.steps li[data-step="now"] { border-color: var(--_accent); color: var(--_accent); font-weight: 700; }
+.steps .icon { display: none; color: var(--_accent); }
+.steps li[data-step="done"] .icon { display: block; }
 
 #toolbar {
   flex: none; display: flex; align-items: center; gap: 0.5rem; min-height: 3rem; padding: 0.3125rem 0.75rem;
   border-bottom: 1px solid var(--_border); background: var(--_surface);
 }
 #toolbar .grow { flex: 1; }
+/* Never on the stage itself: it would cover the picture's own pixels. */
+#toolbar[data-hands="yes"] { box-shadow: inset 0 -2px var(--_accent); }
+#live:has(#stage:focus-visible) #toolbar { box-shadow: inset 0 -4px var(--_accent); }
+#stage:focus-visible { outline: none; }
+#toolbar[data-ending] .compact { display: none; }
 .state { display: inline-flex; align-items: center; gap: 0.5rem; padding: 0.25rem 0.75rem; border-radius: 99px; background: var(--_hover); font-weight: 600; white-space: nowrap; }
 .state[data-hands="yes"] { background: var(--_accent); color: var(--_surface); }
 .state[data-hands="asked"] { background: var(--_warm-soft); color: var(--_warm); }
@@ -116,14 +124,15 @@ h2, h3, p, ol, dl, dd { margin: 0; padding: 0; }
 .question { display: inline-flex; align-items: center; gap: 0.5rem; font-weight: 600; }
 #toolbar .button .label { white-space: nowrap; }
 
-#banner { flex: none; border-bottom: 1px solid var(--_border); background: var(--_warm-soft); color: var(--_warm); font-weight: 550; }
+/* Over the picture, not above it: a notice must not move what the technician is about to click. */
+#banner { position: absolute; z-index: 1; top: 0.625rem; left: 50%; translate: -50%; width: max-content; max-width: calc(100% - 1.5rem); pointer-events: none; border: 1px solid var(--_warm); border-radius: var(--_radius); background: var(--_warm-soft); color: var(--_warm); font-weight: 550; box-shadow: 0 2px 6px rgb(16 32 28 / 12%), 0 8px 24px rgb(16 32 28 / 18%); }
 #banner p { display: flex; gap: 0.625rem; padding: 0.5rem 0.9rem; }
-#banner p + p { border-top: 1px solid color-mix(in srgb, var(--_warm) 25%, transparent); }
+#banner p + p { border-top: 1px solid color-mix(in srgb, var(--_warm) 30%, transparent); }
 #banner .icon { margin-top: 0.1em; }
 
 #live { flex: 1; min-height: 0; display: flex; flex-direction: column; }
-#stage { position: relative; flex: 1; min-height: 0; overflow: auto; background: var(--_stage); }
-#stage[data-hands="yes"] { outline: 2px solid var(--_accent); outline-offset: -2px; }
+#view { position: relative; flex: 1; min-height: 0; }
+#stage { width: 100%; height: 100%; overflow: auto; background: var(--_stage); }
 #picture { display: block; image-rendering: pixelated; touch-action: manipulation; }
 #stage[data-hands="yes"] #picture { touch-action: none; }
 #keys { position: fixed; top: 0; left: 0; width: 1px; height: 1px; padding: 0; border: 0; opacity: 0; resize: none; pointer-events: none; font-size: 16px; }

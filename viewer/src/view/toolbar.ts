@@ -46,7 +46,8 @@ export class Toolbar {
     this.#state.append(icon("eye"), this.#stateText);
     this.#endNow.classList.add("filled");
     this.#question.append(this.#questionText, this.#endNow, this.#endNot);
-    for (const compact of [this.#fullscreen, this.#detailsButton]) compact.classList.add("compact");
+    for (const compact of [this.#fullscreen, this.#detailsButton, this.#end])
+      compact.classList.add("compact");
     this.element = h(
       "div",
       { id: "toolbar", part: "toolbar", role: "toolbar" },
@@ -89,6 +90,7 @@ export class Toolbar {
     const hands = handsOf(view);
     this.element.setAttribute("aria-label", t("toolbar.label"));
     this.#state.dataset["hands"] = hands;
+    this.element.dataset["hands"] = hands;
     setText(
       this.#stateText,
       t(hands === "yes" ? "live.control" : hands === "asked" ? "live.asked" : "live.view"),
@@ -113,8 +115,8 @@ export class Toolbar {
     if (!live) {
       this.details.hidden = true;
       this.#question.hidden = true;
-      this.#end.hidden = false;
     }
+    this.element.toggleAttribute("data-ending", !this.#question.hidden);
     this.#notices(live ? noticesOf(view) : [], t);
   }
 
@@ -134,7 +136,7 @@ export class Toolbar {
 
   #ending(open: boolean): void {
     this.#question.hidden = !open;
-    this.#end.hidden = open;
+    this.element.toggleAttribute("data-ending", open);
     (open ? this.#endNot : this.#end).focus();
   }
 
@@ -160,8 +162,6 @@ function noticesOf(view: View): TextKey[] {
   else if (view.hostAway) keys.push("banner.hostAway");
   if (view.held === "question") keys.push("banner.question");
   if (view.held === "own window") keys.push("banner.ownWindow");
-  if (view.untyped) keys.push("banner.untyped");
-  if (view.control === GrantState.DENIED) keys.push("banner.denied");
-  if (view.control === GrantState.REVOKED) keys.push("banner.revoked");
+  if (view.news !== null) keys.push(`banner.${view.news}`);
   return keys;
 }
