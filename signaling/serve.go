@@ -1,0 +1,197 @@
+package main
+
+import (
+	"context"
+	"crypto/tls"
+	"errors"
+	"flag"
+	"fmt"
+	"io"
+	"log/slog"
+	"net"
+	"net/netip"
+	"net/url"
+	"path/filepath"
+	"sync"
+	"time"
+
+	"github.com/mainforte/mainforte/certs"
+	"github.com/mainforte/mainforte/internal/wire"
+	"github.com/mainforte/mainforte/signaling/api"
+)
+
+const serveAbout = `Runs the server. Without flags it keeps its data in ./data and answers on
+http://127.0.0.1:8080. To be reached by others it needs a certificate and the
+name that hosts dial:
+
+  signaling serve --listen :443 --public-host help.example.org \
+      --cert fullchain.pem --key privkey.pem
+
+A changed certificate is taken while the server runs.`
+
+// drainIn is how long the end may take.
+const drainIn = 4 * time.Second
+
+// options of serve.
+type options struct {
+	listen, data, publicHost string
+	cert, key                string
+	organisation, downloads  string
+	verbose                  bool
+}
+
+func serve(ctx context.Context, args []string, out, errs io.Writer) error {
+	var o options
+	err := flags("serve", serveAbout, args, out, func(f *flag.FlagSet) {
+		f.StringVar(&o.listen, "listen", "127.0.0.1:8080", "`ADDRESS` to answer on, host:port")
+		f.StringVar(&o.data, "data", "data", "`DIR` of the database and the keys; made if missing")
+		f.StringVar(&o.publicHost, "public-host", "", "`NAME` by which hosts reach this server, without a port; default: the host of --listen")
+		f.StringVar(&o.cert, "cert", "", "`FILE` with the certificate chain, PEM")
+		f.StringVar(&o.key, "key", "", "`FILE` with its key, PEM")
+		f.StringVar(&o.organisation, "organisation", "", "`NAME` of your organisation, shown to the person")
+		f.StringVar(&o.downloads, "downloads", "", "`DIR` with the host programs; default: downloads beside --data")
+		f.BoolVar(&o.verbose, "verbose", false, "also log every request")
+	})
+	if err != nil {
+		return err
+	}
+	secure, err := o.check()
+	if err != nil {
+		return err
+	}
+	level := slog.LevelInfo
+	if o.verbose {
+		level = slog.LevelDebug
+	}
+	log := slog.New(slog.NewJSONHandler(errs, &slog.HandlerOptions{Level: level}))
+
+	var pair *certs.Pair
+	if secure {
+		if pair, err = certs.Load(o.cert, o.key); err != nil {
+			return err
+		}
+	}
+	ln, err := (&net.ListenConfig{}).Listen(ctx, "tcp", o.listen)
+	if err != nil {
+		return fmt.Errorf("cannot answer on %s: %w", o.listen, err)
+	}
+	base := o.base(secure, ln.Addr())
+	srv, err := api.New(api.Config{
+		Data: o.data, PublicHost: o.publicHost, BaseURL: base, Organisation: o.organisation,
+		Downloads: o.downloads, Version: versionText(), Secure: secure, Logger: log,
+	})
+	if err != nil {
+		return errors.Join(err, ln.Close())
+	}
+	if err := setupLink(ctx, srv, base, errs); err != nil {
+		log.Error("no setup link", "error", err)
+	}
+
+	alive, end := context.WithCancel(context.WithoutCancel(ctx))
+	var loops sync.WaitGroup
+	defer func() { end(); loops.Wait() }()
+	if secure {
+		ln = tls.NewListener(ln, certs.ServerConfig(pair))
+		loops.Go(func() { pair.Watch(alive, 5*time.Second, log) })
+	}
+	web := srv.HTTP()
+	failed := make(chan error, 1)
+	loops.Go(func() { failed <- web.Serve(ln) })
+	fmt.Fprintf(out, "Mainforte is ready: %s\n", base)
+
+	select {
+	case err = <-failed:
+		err = fmt.Errorf("the listener failed: %w", err)
+	case <-ctx.Done():
+		log.Info("stopping")
+		err = nil
+	}
+	drain, cancel := context.WithTimeout(alive, drainIn)
+	defer cancel()
+	// Shutdown leaves WebSockets alone; Close of the server ends those. A request
+	// that takes too long is cut off, as it would be by the end of the process.
+	stop := make(chan struct{})
+	loops.Go(func() {
+		defer close(stop)
+		if err := web.Shutdown(drain); err != nil {
+			web.Close()
+		}
+	})
+	closed := srv.Close(drain)
+	<-stop
+	if closed != nil {
+		log.Warn("not everything ended by itself", "error", closed)
+	}
+	return err
+}
+
+// check fills what was left out and refuses what would be unsafe or could not
+// work, with what to do instead.
+func (o *options) check() (secure bool, err error) {
+	host, _, err := net.SplitHostPort(o.listen)
+	if err != nil {
+		return false, usage(fmt.Sprintf("--listen %q is not host:port, for instance 127.0.0.1:8080 or :443", o.listen))
+	}
+	secure = o.cert != "" || o.key != ""
+	if secure && (o.cert == "" || o.key == "") {
+		return false, usage("--cert and --key belong together")
+	}
+	if !secure && !loopback(host) {
+		return false, usage(fmt.Sprintf(`plain HTTP is only for this computer, and %q can be reached from others.
+Give a certificate:           --cert FILE --key FILE
+or make one to try things:    signaling certs dev --out certs/dev NAME
+or stay on this computer:     --listen 127.0.0.1:8080`, o.listen))
+	}
+	if o.publicHost == "" {
+		if ip, err := netip.ParseAddr(host); host == "" || err == nil && ip.IsUnspecified() {
+			return false, usage("--public-host NAME is needed: the name by which hosts reach this server, for instance help.example.org")
+		}
+		o.publicHost = host
+	}
+	name, err := wire.ServerName(o.publicHost)
+	if err != nil {
+		return false, usage(fmt.Sprintf("--public-host %q is neither a name nor an address", o.publicHost))
+	}
+	o.publicHost = name
+	if o.downloads == "" {
+		o.downloads = filepath.Join(filepath.Dir(filepath.Clean(o.data)), "downloads")
+	}
+	return secure, nil
+}
+
+func loopback(host string) bool {
+	ip, err := netip.ParseAddr(host)
+	return host == "localhost" || err == nil && ip.Unmap().IsLoopback()
+}
+
+// base is the address of the pages: the public name and the port that was got.
+func (o *options) base(secure bool, got net.Addr) string {
+	u := url.URL{Scheme: "http", Host: o.publicHost}
+	if secure {
+		u.Scheme = "https"
+	}
+	_, port, err := net.SplitHostPort(got.String())
+	if err != nil {
+		port = ""
+	}
+	switch {
+	case port == "" || secure && port == "443":
+		if ip, err := netip.ParseAddr(o.publicHost); err == nil && ip.Is6() {
+			u.Host = "[" + o.publicHost + "]"
+		}
+	default:
+		u.Host = net.JoinHostPort(o.publicHost, port)
+	}
+	return u.String()
+}
+
+// setupLink prints, to errs only, the link for the first administrator while
+// there is no user at all.
+func setupLink(ctx context.Context, srv *api.Server, base string, errs io.Writer) error {
+	token, err := srv.Users().SetupLink(ctx)
+	if err != nil || token == "" {
+		return err
+	}
+	_, err = fmt.Fprintf(errs, "There is no user yet. This link makes the first administrator, once, within 15 minutes:\n  %s/signin/%s\n", base, token)
+	return err
+}
