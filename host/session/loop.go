@@ -65,8 +65,8 @@ func (h *Host) spawn(f func()) {
 }
 
 // Run connects, waits, serves one session and returns when it is over: nil after
-// a session or when the person closes the window, an *Ended or an error that
-// wraps ErrServer when there could be none. It may be called once.
+// a session, ErrQuit when the person closed the app or ctx ended, an *Ended or an
+// error that wraps ErrServer when there could be no session. It may be called once.
 func (h *Host) Run(ctx context.Context) error {
 	h.ctx, h.cancel = context.WithCancel(context.WithoutCancel(ctx))
 	defer func() {
@@ -113,6 +113,9 @@ func (h *Host) Run(ctx context.Context) error {
 // finish ends the loop.
 func (h *Host) finish(err error) {
 	h.done, h.err = true, err
+	if h.live != nil && h.live.why == mfpb.Reason_REASON_HOST_QUIT {
+		h.err = ErrQuit
+	}
 }
 
 // shut gives back what the loop still holds when it ends.
@@ -140,7 +143,7 @@ func (h *Host) command(c ui.Command) {
 	case c.Do == "quit" && h.live != nil:
 		h.end(mfpb.Reason_REASON_HOST_QUIT)
 	case c.Do == "quit":
-		h.finish(nil)
+		h.finish(ErrQuit)
 	}
 }
 

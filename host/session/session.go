@@ -29,6 +29,7 @@ import (
 	"net"
 	"net/netip"
 	"net/url"
+	"slices"
 	"strings"
 	"sync"
 	"time"
@@ -69,6 +70,9 @@ var ErrServer = errors.New("session: the server cannot be reached")
 // ErrCertificate is wrapped when the server's TLS certificate is not valid for it.
 var ErrCertificate = errors.New("session: the server's certificate is not valid")
 
+// ErrQuit is Run's error when the person closed the app, before or in a session.
+var ErrQuit = errors.New("session: the app was closed")
+
 // ErrAddress is returned by ParseServer for what is not a server's address.
 var ErrAddress = errors.New("session: not a server's address")
 
@@ -103,6 +107,9 @@ type Config struct {
 	// OpenDesktop opens the screen and the hands. It is called when the person
 	// has allowed view and not before; what it returns is closed when view ends.
 	OpenDesktop func() (capture.Source, input.Injector, input.Guard, error)
+	// Windows are windows of our own that input must never reach; the window may
+	// name more by its commands.
+	Windows []uint64
 	// TLS is used towards the server; nil is the system's roots.
 	TLS *tls.Config
 	// Patience is how long the first contact with the server is tried; 0 is for ever.
@@ -163,6 +170,7 @@ func New(cfg Config) *Host {
 		look:    make(chan struct{}, 1),
 		stopped: make(chan struct{}),
 		alarms:  make(map[string]alarm),
+		windows: slices.Clone(cfg.Windows),
 	}
 	if h.clock == nil {
 		h.clock = systemClock{}

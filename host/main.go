@@ -1,0 +1,273 @@
+// The host is the app that the assisted person runs once: it shows a code, asks
+// before anything is seen or touched, and ends without a trace.
+//
+//	host [--server ADDRESS] [--lang en|fr] [--ca FILE] [--console|--console=json] [--version]
+//
+// Without --server the address is asked for; if the file's own name holds one
+// (mainforte-help.example.org), that is offered, as a hint. No flag and no file
+// allows anything in advance: only the person does, in the window or on the
+// console. See host/session for what happens then.
+//
+// It exits with 0 when the session or the person ended it, 1 when there could
+// be no session, 2 when it was called wrongly.
+package main
+
+import (
+	"context"
+	"crypto/tls"
+	"crypto/x509"
+	"errors"
+	"flag"
+	"fmt"
+	"io"
+	"log/slog"
+	"net/url"
+	"os"
+	"os/signal"
+	"runtime/debug"
+	"strconv"
+	"syscall"
+	"time"
+
+	"github.com/mainforte/mainforte/host/session"
+	"github.com/mainforte/mainforte/host/ui"
+	"github.com/mainforte/mainforte/internal/wire"
+)
+
+// Exit codes.
+const (
+	exitOK    = 0
+	exitError = 1
+	exitUsage = 2
+)
+
+// patience is how long a server is tried that never answered.
+const patience = 20 * time.Second
+
+// console is the --console flag: absent, words, or json.
+type console string
+
+func (c *console) String() string   { return string(*c) }
+func (c *console) IsBoolFlag() bool { return true }
+func (c *console) Set(s string) error {
+	switch s {
+	case "true":
+		*c = "words"
+	case "false":
+		*c = ""
+	case "words", "json":
+		*c = console(s)
+	default:
+		return errors.New("want --console or --console=json")
+	}
+	return nil
+}
+
+type options struct {
+	server  *url.URL
+	lang    string
+	tls     *tls.Config
+	console console
+	verbose bool
+}
+
+func main() {
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	code := run(ctx, os.Args, os.Stdin, os.Stdout, os.Stderr)
+	stop()
+	os.Exit(code)
+}
+
+func run(ctx context.Context, args []string, stdin io.Reader, stdout, stderr io.Writer) int {
+	opt, code, done := parse(args, stdout, stderr)
+	if done {
+		return code
+	}
+	texts := ui.Load(opt.lang)
+	window, isConsole := open(opt, texts, stdin, stdout, stderr)
+	defer window.Close()
+	talk := &conversation{window: window, texts: texts, hint: session.ServerFromFileName(args[0])}
+
+	log := slog.New(slog.DiscardHandler)
+	if opt.verbose {
+		log = slog.New(slog.NewTextHandler(stderr, nil))
+	}
+	server := opt.server
+	for {
+		if server == nil {
+			if server = talk.askServer(ctx); server == nil {
+				return exitOK
+			}
+		}
+		err := session.New(session.Config{
+			Server: server, Lang: texts.Lang, Window: window, OpenDesktop: desktopFor(isConsole),
+			TLS: opt.tls, Patience: patience, Windows: talk.windows, Software: "mainforte-host/" + version(), Log: log,
+		}).Run(ctx)
+		if errors.Is(err, session.ErrQuit) {
+			return exitOK
+		}
+		if err != nil {
+			fmt.Fprintln(stderr, "host:", err)
+		}
+		switch {
+		case err != nil && opt.server == nil && errors.Is(err, session.ErrServer) && ctx.Err() == nil:
+			talk.why = texts.T("error.no_server", "server", server.Host)
+			server = nil // perhaps it was mistyped
+		case !isConsole && talk.again(ctx): // the window stays for the person to read
+		case err != nil:
+			return exitError
+		default:
+			return exitOK
+		}
+	}
+}
+
+// parse reads the command line; done tells that there is nothing more to do.
+func parse(args []string, stdout, stderr io.Writer) (opt options, code int, done bool) {
+	f := flag.NewFlagSet("host", flag.ContinueOnError)
+	f.SetOutput(stderr)
+	f.Usage = func() {
+		fmt.Fprintln(stderr, "usage: host [--server ADDRESS] [--lang en|fr] [--ca FILE] [--console|--console=json] [--version]")
+		f.PrintDefaults()
+	}
+	address := f.String("server", "", "the help desk to call: `help.example.org`")
+	lang := f.String("lang", "", "`en` or fr; otherwise the system's language")
+	ca := f.String("ca", "", "a PEM `file` with the authority that signed the server's certificate, instead of the system's")
+	show := f.Bool("version", false, "print the version and exit")
+	f.BoolVar(&opt.verbose, "verbose", false, "write what happens to standard error, for developers")
+	f.Var(&opt.console, "console", "speak on the terminal instead of a window; =json for one JSON object a line")
+	if err := f.Parse(args[1:]); err != nil {
+		if errors.Is(err, flag.ErrHelp) {
+			return opt, exitOK, true
+		}
+		return opt, exitUsage, true
+	}
+	wrong := func(format string, a ...any) (options, int, bool) {
+		fmt.Fprintf(stderr, "host: "+format+"\n", a...)
+		return opt, exitUsage, true
+	}
+	if *show {
+		fmt.Fprintln(stdout, "mainforte host", version(), wire.Protocol)
+		return opt, exitOK, true
+	}
+	if f.NArg() > 0 {
+		return wrong("unexpected argument %q", f.Arg(0))
+	}
+	switch *lang {
+	case "", "en", "fr":
+		opt.lang = *lang
+	default:
+		return wrong("no texts in %q: en or fr", *lang)
+	}
+	if opt.lang == "" {
+		opt.lang = systemLang(os.Getenv)
+	}
+	if *address != "" {
+		var err error
+		if opt.server, err = session.ParseServer(*address); err != nil {
+			return wrong("%v", err)
+		}
+	}
+	if *ca != "" {
+		pem, err := os.ReadFile(*ca)
+		if err != nil {
+			return wrong("%v", err)
+		}
+		roots := x509.NewCertPool()
+		if !roots.AppendCertsFromPEM(pem) {
+			return wrong("%s holds no certificate", *ca)
+		}
+		opt.tls = &tls.Config{RootCAs: roots}
+	}
+	return opt, 0, false
+}
+
+// systemLang is the language of the system's messages: LC_ALL, then
+// LC_MESSAGES, then LANG.
+func systemLang(getenv func(string) string) string {
+	for _, v := range []string{"LC_ALL", "LC_MESSAGES", "LANG"} {
+		if s := getenv(v); s != "" {
+			return s
+		}
+	}
+	return "en"
+}
+
+// open begins the conversation: in the window if there can be one, else on the
+// console.
+func open(opt options, texts *ui.Texts, stdin io.Reader, stdout, stderr io.Writer) (w ui.Window, isConsole bool) {
+	switch opt.console {
+	case "json":
+		return ui.NewJSON(stdin, stdout), true
+	case "words":
+		return ui.NewConsole(stdin, stdout, texts), true
+	}
+	child, err := ui.OpenWindow(texts.Lang)
+	if err != nil {
+		fmt.Fprintln(stderr, "host:", err)
+		fmt.Fprintln(stdout, texts.T("error.window"))
+		return ui.NewConsole(stdin, stdout, texts), true
+	}
+	return child, false
+}
+
+// conversation is what is said outside a session.
+type conversation struct {
+	window  ui.Window
+	texts   *ui.Texts
+	hint    string
+	why     string   // what was wrong with the last address
+	windows []uint64 // our own, as the window names them
+}
+
+// askServer asks for the address until it is one; nil is the person's leaving.
+func (c *conversation) askServer(ctx context.Context) *url.URL {
+	for {
+		c.window.Show(ui.Event{Name: "server", Lang: c.texts.Lang, Hint: c.hint, Text: c.why})
+		cmd, ok := c.next(ctx, "server")
+		if !ok {
+			return nil
+		}
+		u, err := session.ParseServer(cmd.Server)
+		if err == nil {
+			c.why = ""
+			return u
+		}
+		c.why = c.texts.T("server.bad")
+	}
+}
+
+// again waits at the end of a session: for the wish for another, or for the window to close.
+func (c *conversation) again(ctx context.Context) bool {
+	_, ok := c.next(ctx, "again")
+	return ok
+}
+
+// next waits for one kind of command; ok is false when the person leaves.
+func (c *conversation) next(ctx context.Context, do string) (cmd ui.Command, ok bool) {
+	for {
+		select {
+		case cmd, ok = <-c.window.Commands():
+		case <-ctx.Done():
+			return cmd, false
+		}
+		switch {
+		case !ok || cmd.Do == "quit":
+			return cmd, false
+		case cmd.Do == do:
+			return cmd, true
+		case cmd.Window != "" && len(c.windows) < 64:
+			if id, err := strconv.ParseUint(cmd.Window, 0, 64); err == nil {
+				c.windows = append(c.windows, id)
+			}
+		}
+	}
+}
+
+// version is what the build knows of itself.
+func version() string {
+	if info, ok := debug.ReadBuildInfo(); ok && info.Main.Version != "" && info.Main.Version != "(devel)" {
+		return info.Main.Version
+	}
+	return "devel"
+}

@@ -1,0 +1,151 @@
+package main
+
+import (
+	"bufio"
+	"net/http"
+	"net/http/httptest"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"regexp"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/gorilla/websocket"
+	"github.com/rogpeppe/go-internal/testscript"
+
+	"github.com/mainforte/mainforte/internal/wire"
+	"github.com/mainforte/mainforte/internal/wire/mfpb"
+)
+
+func TestMain(m *testing.M) {
+	testscript.Main(m, map[string]func(){
+		"host": main,
+		// The same app as somebody else may have called it.
+		"mainforte-127.0.0.1":                main,
+		"Mainforte-help.example.org (1).exe": main,
+	})
+}
+
+// TestScripts types at the app and reads what it says.
+func TestScripts(t *testing.T) {
+	testscript.Run(t, testscript.Params{
+		Dir: "testdata/script",
+		Setup: func(env *testscript.Env) error {
+			s := helpDesk(t, "127.0.0.1")
+			env.Defer(s.Close)
+			other := helpDesk(t, "evil.example")
+			env.Defer(other.Close)
+			env.Setenv("SERVER", s.URL)
+			env.Setenv("PORT", s.URL[strings.LastIndex(s.URL, ":")+1:])
+			env.Setenv("OTHER", other.URL)
+			for _, v := range []string{"DISPLAY", "LANG", "LC_ALL", "LC_MESSAGES"} {
+				env.Setenv(v, "")
+			}
+			return nil
+		},
+		Cmds: map[string]func(*testscript.TestScript, bool, []string){"talk": talk},
+	})
+}
+
+// helpDesk is a server that gives nameplates under the name it is told.
+func helpDesk(t *testing.T, name string) *httptest.Server {
+	up := websocket.Upgrader{}
+	return httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		c, err := up.Upgrade(w, r, nil)
+		if err != nil {
+			return
+		}
+		defer c.Close()
+		say := func(m *mfpb.ServerToHost) {
+			b, err := wire.Encode(m, wire.MaxFrame)
+			if err != nil {
+				t.Error(err)
+			}
+			_ = c.WriteMessage(websocket.BinaryMessage, b)
+		}
+		say(&mfpb.ServerToHost{Body: &mfpb.ServerToHost_Hello{Hello: wire.Versions(&mfpb.Hello{Kind: mfpb.Kind_KIND_SERVER})}})
+		say(&mfpb.ServerToHost{Body: &mfpb.ServerToHost_Welcome{Welcome: &mfpb.Welcome{PublicHost: name}}})
+		for {
+			_, b, err := c.ReadMessage()
+			if err != nil {
+				return
+			}
+			m := new(mfpb.HostMessage)
+			if wire.Decode(b, wire.MaxFrame, m) == nil && m.GetPlateRequest() != nil {
+				say(&mfpb.ServerToHost{Body: &mfpb.ServerToHost_Plate{Plate: &mfpb.Plate{Nameplate: "482"}}})
+			}
+		}
+	}))
+}
+
+// talk FILE PROGRAM [ARG...] holds a conversation: a line "? REGEXP" waits for a
+// line that the program says, "! TEXT" types one, "exit N" expects its end.
+func talk(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) < 2 {
+		ts.Fatalf("usage: talk file program [arg...]")
+	}
+	cmd := exec.Command(args[1], args[2:]...)
+	cmd.Dir = ts.Getenv("WORK")
+	cmd.Env = nil
+	for _, v := range []string{"PATH", "HOME", "DISPLAY", "LANG", "LC_ALL"} {
+		cmd.Env = append(cmd.Env, v+"="+ts.Getenv(v))
+	}
+	for dir := range strings.SplitSeq(ts.Getenv("PATH"), string(os.PathListSeparator)) {
+		if p := filepath.Join(dir, args[1]); fileExists(p) {
+			cmd.Path, cmd.Err = p, nil
+			break
+		}
+	}
+	stdin, err := cmd.StdinPipe()
+	ts.Check(err)
+	stdout, err := cmd.StdoutPipe()
+	ts.Check(err)
+	ts.Check(cmd.Start())
+	timer := time.AfterFunc(30*time.Second, func() { _ = cmd.Process.Kill() })
+	defer func() {
+		timer.Stop()
+		_ = cmd.Process.Kill()
+		_ = cmd.Wait()
+	}()
+	lines := make(chan string, 256)
+	go func() {
+		defer close(lines)
+		for sc := bufio.NewScanner(stdout); sc.Scan(); {
+			lines <- sc.Text()
+		}
+	}()
+	var heard []string
+	for _, step := range strings.Split(strings.TrimSpace(ts.ReadFile(args[0])), "\n") {
+		verb, rest, _ := strings.Cut(step, " ")
+		switch verb {
+		case "?":
+			re, err := regexp.Compile(rest)
+			ts.Check(err)
+			found := false
+			for line := range lines {
+				heard = append(heard, line)
+				if found = re.MatchString(line); found {
+					break
+				}
+			}
+			if !found {
+				ts.Fatalf("it never said %q; it said:\n%s", rest, strings.Join(heard, "\n"))
+			}
+		case "!":
+			_, err := stdin.Write([]byte(rest + "\n"))
+			ts.Check(err)
+		case "exit":
+			for line := range lines {
+				heard = append(heard, line)
+			}
+			_ = cmd.Wait()
+			if got := cmd.ProcessState.ExitCode(); rest != string(rune('0'+got)) {
+				ts.Fatalf("exit code %d, want %s; it said:\n%s", got, rest, strings.Join(heard, "\n"))
+			}
+		}
+	}
+}
+
+func fileExists(p string) bool { _, err := os.Stat(p); return err == nil }
