@@ -25,8 +25,8 @@ type Pump struct {
 	streams   []*Stream // replaced, never changed in place
 	suspended bool
 	stale     bool          // the last frame may be old: ask the source first
-	step      chan struct{} // closed when the step under way ends; nil between steps
-	cancel    func()        // ends the capture under way; nil if there is none
+	capture   chan struct{} // closed when the capture under way ends; nil if there is none
+	cancel    func()        // ends it
 	kick      chan struct{} // something may be sent now
 
 	last capture.Frame // Run's; valid while it does not call Next
@@ -42,7 +42,7 @@ func NewPump(src capture.Source) *Pump {
 // ErrTooManyStreams.
 func (p *Pump) Add(sink Sink) (*Stream, error) {
 	s := NewStream(sink)
-	s.wake, s.rest = p.wake, p.settle
+	s.wake, s.interrupt = p.wake, p.interrupt
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	if len(p.streams) >= MaxStreams {
@@ -70,8 +70,7 @@ func (p *Pump) Suspend() {
 		s.pause(true)
 	}
 	p.mu.Unlock()
-	p.wake(true)
-	p.settle()
+	p.interrupt()
 }
 
 // Resume goes on with a new picture for every stream.
@@ -89,7 +88,7 @@ func (p *Pump) Resume() {
 // cannot wait for the next change of the desktop.
 func (p *Pump) wake(due bool) {
 	p.mu.Lock()
-	if due && p.cancel != nil {
+	if due && p.capture != nil {
 		p.cancel()
 	}
 	p.mu.Unlock()
@@ -99,13 +98,17 @@ func (p *Pump) wake(due bool) {
 	}
 }
 
-// settle waits for the end of the step that Run is in.
-func (p *Pump) settle() {
+// interrupt ends the capture under way and waits for its end. It must not wait
+// for a later one, which can last until the desktop changes.
+func (p *Pump) interrupt() {
 	p.mu.Lock()
-	step := p.step
+	capture := p.capture
+	if capture != nil {
+		p.cancel()
+	}
 	p.mu.Unlock()
-	if step != nil {
-		<-step
+	if capture != nil {
+		<-capture
 	}
 }
 
@@ -140,15 +143,15 @@ func (p *Pump) Run(ctx context.Context) error {
 			}
 			continue
 		}
-		err := p.run(capturing, do, streams)
-		p.end()
+		err := p.step(capturing, do, streams)
 		if err != nil && ctx.Err() == nil && !errors.Is(err, context.Canceled) {
 			return err
 		}
 	}
 }
 
-// begin decides what to do. Unless that is to wait, it opens a step.
+// begin decides what to do. If that is to capture, it can be interrupted from
+// here on.
 func (p *Pump) begin(cancel func()) (action, []*Stream) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -170,23 +173,15 @@ func (p *Pump) begin(cancel func()) (action, []*Stream) {
 	case anyDue && p.last.Pix != nil:
 		do = resend
 	}
-	p.step = make(chan struct{})
 	if do != resend {
-		p.cancel = cancel
+		p.capture, p.cancel = make(chan struct{}), cancel
 	}
 	return do, p.streams
 }
 
-// end closes the step.
-func (p *Pump) end() {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	close(p.step)
-	p.step, p.cancel = nil, nil
-}
-
-// run does one step.
-func (p *Pump) run(ctx context.Context, do action, streams []*Stream) error {
+// step captures a frame, unless the last one is to be sent again, and offers it
+// to all streams.
+func (p *Pump) step(ctx context.Context, do action, streams []*Stream) error {
 	f := p.last
 	f.Damage = image.Rectangle{}
 	if do != resend {
@@ -197,7 +192,8 @@ func (p *Pump) run(ctx context.Context, do action, streams []*Stream) error {
 		}
 		newer, err := p.src.Next(ctx)
 		p.mu.Lock()
-		p.cancel = nil // from here on the step is short
+		close(p.capture)
+		p.capture = nil
 		switch {
 		case err == nil:
 			p.last, f, p.stale = newer, newer, false

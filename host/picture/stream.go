@@ -25,9 +25,9 @@ const (
 // goroutine, but Suspend and Close not from within the Sink's Send: they wait
 // for it.
 type Stream struct {
-	sink Sink
-	wake func(due bool) // tells the Pump that something may be sent now
-	rest func()         // waits until the Pump's capture under way has ended
+	sink      Sink
+	wake      func(due bool) // tells the Pump that something may be sent now
+	interrupt func()         // ends what the Pump does for this stream
 
 	mu        sync.Mutex // state; held for moments only
 	hello     bool
@@ -41,6 +41,8 @@ type Stream struct {
 	acked     uint32          // the newest update on the canvas
 	restarts  int             // asked for by the viewer since since
 	since     time.Time
+
+	sending sync.Mutex // held while a message is given to the sink
 
 	encoding   sync.Mutex // held while an update is made and sent
 	enc        *encoder
@@ -61,7 +63,7 @@ func (a *appender) Write(p []byte) (int, error) {
 // NewStream returns a stream that waits for the viewer's hello. A Pump makes
 // its own by [Pump.Add]; a stream of one's own is fed by [Stream.Frame].
 func NewStream(sink Sink) *Stream {
-	return &Stream{sink: sink, wake: func(bool) {}, rest: func() {}, restart: true, msg: make([]byte, 0, wire.MaxTileMessage)}
+	return &Stream{sink: sink, wake: func(bool) {}, interrupt: func() {}, restart: true, msg: make([]byte, 0, wire.MaxTileMessage)}
 }
 
 // Handle takes one message of the viewer on the channel tiles. An error means
@@ -155,7 +157,6 @@ func (s *Stream) Suspend() {
 	s.mu.Lock()
 	s.suspended = true
 	s.mu.Unlock()
-	s.wake(true) // a capture that only this stream wanted ends
 	s.settle()
 }
 
@@ -202,16 +203,16 @@ func (s *Stream) fail(err error) {
 		s.closed, s.err = true, err
 	}
 	s.mu.Unlock()
-	s.wake(true)
 }
 
-// settle waits until what was captured, made or sent when it was called is
-// over.
+// settle ends a capture that may have been for this stream, and waits for a
+// message that is just being sent. It does not wait for the encoder: a whole
+// picture can take it longer than a person should wait for a stop.
 func (s *Stream) settle() {
-	s.rest()
-	s.encoding.Lock()
+	s.interrupt()
+	s.sending.Lock()
 	//lint:ignore SA2001 waiting is all that is wanted
-	s.encoding.Unlock()
+	s.sending.Unlock()
 }
 
 // Frame offers the newest frame. It is sent if the viewer has room; else its
@@ -323,6 +324,8 @@ var errStopped = errors.New("picture: stopped")
 
 // send gives one message to the Sink, unless the stream was stopped meanwhile.
 func (s *Stream) send(msg []byte) error {
+	s.sending.Lock()
+	defer s.sending.Unlock()
 	s.mu.Lock()
 	stopped := s.stopped()
 	s.mu.Unlock()
