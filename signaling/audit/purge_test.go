@@ -134,6 +134,7 @@ func TestAPurgedKeyIsNotUsedAgain(t *testing.T) {
 	b, _ := again(t, dir)
 	appendAll(t, a, event("session.paired", "S"))
 	appendAll(t, b, event("consent.granted", "S"))
+	appendAll(t, a, event("input.summary", "S")) // a has seen its key stand
 	late, err := a.prepare([]Event{event("input.summary", "S")})
 	if err != nil {
 		t.Fatal(err)
@@ -149,7 +150,7 @@ func TestAPurgedKeyIsNotUsedAgain(t *testing.T) {
 	}
 	appendAll(t, b, event("consent.denied", "S"))
 	list := events(t, b, "S")
-	for i, want := range []State{Purged, Purged, None, Present, Present} {
+	for i, want := range []State{Purged, Purged, Purged, None, Present, Present} {
 		if list[i].State != want {
 			t.Errorf("%d (%s) is %s, want %s", i, list[i].Type, list[i].State, want)
 		}
@@ -178,6 +179,35 @@ func TestWhatIsGoneWithoutAPurgeIsMissing(t *testing.T) {
 	}
 	if r := verify(t, l); len(r.Findings) != 1 || r.Findings[0].What != FoundMissing || r.Findings[0].Index != 1 {
 		t.Errorf("%+v", r.Findings)
+	}
+}
+
+// Somebody who has the key file can seal other words, but not under a
+// commitment that stands in the tree.
+func TestTheKeyFileIsNotEnoughToChangeAPersonalPart(t *testing.T) {
+	l, st, _ := opened(t)
+	appendAll(t, l, event("consent.granted", "S"))
+	r := events(t, l, "S")[0]
+	d := l.keys.deks["session:S"]
+	plain := append(make([]byte, 32), `{"name":"Somebody Else"}`...)
+	if err := st.Update(bg, func(tx store.Tx) error {
+		_, err := tx.Exec("update audit_personal set box = ? where idx = 0", d.aead.Seal(nil, nil, plain, personalAAD(r.ID)))
+		return err
+	}); err != nil {
+		t.Fatal(err)
+	}
+	if list := events(t, l, "S"); list[0].State != Missing || list[0].Personal != nil {
+		t.Errorf("%+v", list[0])
+	}
+	if r := verify(t, l); len(r.Findings) != 1 || r.Findings[0].What != FoundPersonal {
+		t.Errorf("%+v", r.Findings)
+	}
+	// A wrapped key opens only as what it was made for.
+	if _, err := l.keys.open(d.id, "session:other", d.wrapped); !errors.Is(err, ErrKey) {
+		t.Errorf("for another session: %v", err)
+	}
+	if _, err := l.keys.open("other", d.scope, d.wrapped); !errors.Is(err, ErrKey) {
+		t.Errorf("under another id: %v", err)
 	}
 }
 

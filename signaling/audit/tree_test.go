@@ -4,10 +4,12 @@ import (
 	"context"
 	"crypto/ed25519"
 	"encoding/base64"
+	"errors"
 	"fmt"
 	"strings"
 	"testing"
 
+	"golang.org/x/mod/sumdb/note"
 	"golang.org/x/mod/sumdb/tlog"
 
 	"github.com/mainforte/mainforte/signaling/store"
@@ -137,6 +139,26 @@ func TestACheckpointIsPlainEd25519(t *testing.T) {
 	}
 	if ed25519.Verify(key[1:], []byte(strings.Replace(text, "\n1\n", "\n2\n", 1)+"\n"), raw[4:]) {
 		t.Error("nor should it verify for another size")
+	}
+}
+
+func TestACheckpointNamesItsLogAndItsTree(t *testing.T) {
+	l, _, _ := opened(t)
+	root := strings.Repeat("A", 43) + "="
+	for what, text := range map[string]string{
+		"another log": "mainforte/log-00000000\n1\n" + root + "\n",
+		"no size":     l.signer.Name() + "\n-\n" + root + "\n",
+		"minus":       l.signer.Name() + "\n-1\n" + root + "\n",
+		"no root":     l.signer.Name() + "\n1\nAAAA\n",
+		"nothing":     l.signer.Name() + "\n",
+	} {
+		signed, err := note.Sign(&note.Note{Text: text}, l.signer)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if _, err := OpenCheckpoint(string(signed), l.VerifierKey()); !errors.Is(err, ErrDamaged) {
+			t.Errorf("%s: %v", what, err)
+		}
 	}
 }
 
