@@ -117,11 +117,18 @@ func serve(ctx context.Context, args []string, out, errs io.Writer) error {
 			web.Close()
 		}
 	})
-	closed := srv.Close(drain)
-	<-stop
-	if closed != nil {
-		log.Warn("not everything ended by itself", "error", closed)
+	closed := make(chan error, 1)
+	go func() { closed <- srv.Close(drain) }()
+	select {
+	case e := <-closed:
+		if e != nil {
+			log.Warn("not everything ended by itself", "error", e)
+		}
+	case <-time.After(drainIn + 900*time.Millisecond):
+		// A disk that hangs. What is not durable was not acknowledged either.
+		err = errors.Join(err, errors.New("the database does not answer; ended without it"))
 	}
+	<-stop
 	return err
 }
 

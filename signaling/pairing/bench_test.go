@@ -227,6 +227,17 @@ type peer struct {
 	in   chan proto.Message
 	err  chan error
 	mu   sync.Mutex
+	deaf atomic.Bool // reads nothing more
+}
+
+// dialWithPings is a host that says nothing but Hello; the channel hears pings.
+func (b *bench) dialWithPings(t *testing.T) <-chan struct{} {
+	t.Helper()
+	h := b.newHost()
+	heard := make(chan struct{}, pingSlots)
+	// Set before the first ping can come: nothing but the wheel sends any.
+	h.ws.SetPingHandler(func(string) error { heard <- struct{}{}; return nil })
+	return heard
 }
 
 func (b *bench) dial(host bool, user string) *peer {
@@ -245,6 +256,9 @@ func (b *bench) dial(host bool, user string) *peer {
 	go func() {
 		defer close(p.in)
 		for {
+			for p.deaf.Load() && b.t.Context().Err() == nil {
+				time.Sleep(5 * time.Millisecond)
+			}
 			_, raw, err := ws.ReadMessage()
 			if err != nil {
 				p.err <- err

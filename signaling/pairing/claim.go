@@ -80,6 +80,16 @@ func (v *viewer) claim(m *mfpb.Claim) {
 		v.refuse(mfpb.Reason_REASON_PROTOCOL)
 		return
 	}
+	// The sign-in was checked when the socket opened, which may be hours ago.
+	switch ok, err := d.cfg.SignIns.Alive(d.stopped, v.in.ID); {
+	case err != nil:
+		d.cfg.Logger.Error("the sign-in of a claim cannot be read", "error", err)
+		v.refuse(mfpb.Reason_REASON_INTERNAL)
+		return
+	case !ok:
+		d.SignedOut([]string{v.in.ID})
+		return
+	}
 	ticket, reason := d.ticket(m.TicketId)
 	if reason != 0 {
 		v.refuse(reason)

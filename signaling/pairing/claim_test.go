@@ -647,6 +647,66 @@ func TestWrongViewerMessages(t *testing.T) {
 	})
 }
 
+func TestC3_AClaimNeedsASignInThatStillStands(t *testing.T) {
+	b := newBench(t)
+	h, v := b.host(), b.viewer("ann")
+	b.over.Store("signin-ann", true) // ran out while the socket was open
+	v.claim(h.plate, b.ticket.ID)
+	wantEnd(t, v.peer, mfpb.Reason_REASON_SIGNED_OUT, false)
+	wantClosed(t, v.peer, websocket.CloseNormalClosure)
+	quiet(t, h.peer)
+}
+
+func TestALineThatIsNotReadIsCut(t *testing.T) {
+	b := newBench(t)
+	h, v := b.host(), b.viewer("ann")
+	b.pair(h, v)
+	h.deaf.Store(true)
+	h.attach(1) // what the server answers next is the last that is read
+	want[*mfpb.Attach](t, v.peer)
+	box := make([]byte, wire.MaxSealed)
+	for i := range 300 { // 14 MB: more than any socket buffer
+		v.sealed(uint64(i), box)
+	}
+	if want[*mfpb.HostState](t, v.peer).Connected {
+		t.Error("told that the host is there")
+	}
+}
+
+func TestWaitingLinesArePinged(t *testing.T) {
+	b := newBench(t)
+	h := b.dialWithPings(t)
+	ping := b.desk.pings()
+	for range pingSlots {
+		ping()
+	}
+	select {
+	case <-h:
+	case <-time.After(soon):
+		t.Error("no ping came")
+	}
+}
+
+func TestConnectionsAreBounded(t *testing.T) {
+	b := newBench(t, func(c *Config) { c.Limits.HostsPerAddress, c.Limits.Hosts, c.Limits.ViewersPerUser = 2, 2, 1 })
+	h := b.host()
+	b.host()
+	if got := status(t, b.url("/ws/host"), nil); got != http.StatusServiceUnavailable {
+		t.Errorf("a third host: %d", got)
+	}
+	b.viewer("ann")
+	b.viewer("bob")
+	if got := status(t, b.url("/ws/viewer?user=ann"), http.Header{"Origin": {b.srv.URL}}); got != http.StatusTooManyRequests {
+		t.Errorf("a second viewer of ann: %d", got)
+	}
+	h.ws.Close()
+	for deadline := time.Now().Add(soon); status(t, b.url("/ws/host"), nil) != http.StatusSwitchingProtocols; time.Sleep(5 * time.Millisecond) {
+		if time.Now().After(deadline) {
+			t.Fatal("a place that became free is not given out")
+		}
+	}
+}
+
 func TestFailedClaimsStandInTheLog(t *testing.T) {
 	b := newBench(t)
 	h, v := b.host(), b.viewer("ann")

@@ -254,10 +254,13 @@ func (s *session) sweep(now time.Time) {
 	}
 }
 
+// maxCount is what a host may count to: numbers in the log stay exact in JSON.
+const maxCount = 1 << 53
+
 // hostEvent takes one line of the host's log.
 func (s *session) hostEvent(m *mfpb.HostEvent) mfpb.Reason {
 	switch {
-	case s.state == opening:
+	case s.state == opening || m.Seq > maxCount:
 		return mfpb.Reason_REASON_PROTOCOL
 	case s.state == over || s.finished:
 		return 0
@@ -398,7 +401,7 @@ func (t *tally) add(e audit.Event) []byte {
 // hostClose is the host's own, signed end.
 func (s *session) hostClose(m *mfpb.HostClose) mfpb.Reason {
 	switch {
-	case s.state == opening:
+	case s.state == opening || m.Events > maxCount || m.DurationMs > maxCount:
 		return mfpb.Reason_REASON_PROTOCOL
 	case s.state == over || s.finished:
 		return 0

@@ -226,6 +226,17 @@ func TestAHostMayNotWriteTheServersLines(t *testing.T) {
 			}
 		})
 	}
+	t.Run("numbers beyond JSON", func(t *testing.T) {
+		h, v := b.host(), b.viewer("ann")
+		b.pair(h, v)
+		h.eventAt(1<<60, "consent.granted", "ok", "{}", "")
+		wantEnd(t, h.peer, mfpb.Reason_REASON_PROTOCOL, true)
+		h, v = b.host(), b.viewer("ann")
+		b.pair(h, v)
+		h.seq = 1 << 60
+		h.close(mfpb.Reason_REASON_PERSON_STOPPED)
+		wantEnd(t, h.peer, mfpb.Reason_REASON_PROTOCOL, true)
+	})
 	t.Run("too large", func(t *testing.T) {
 		h, v := b.host(), b.viewer("ann")
 		b.pair(h, v)
