@@ -55,11 +55,11 @@ func (d *desktop) topLevel(w xproto.Window) xproto.Window {
 
 // session drives the real hands and guard with a technician's messages.
 type session struct {
-	t        *testing.T
-	r        *input.Receiver
-	seq, ack uint32
-	acked    chan uint32
-	notices  chan mfpb.NoticeCode
+	t       *testing.T
+	r       *input.Receiver
+	seq     uint32
+	acked   chan uint32
+	notices chan mfpb.NoticeCode
 }
 
 func (d *desktop) session(g input.Guard) *session {

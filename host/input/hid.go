@@ -1,3 +1,5 @@
+//go:build linux
+
 package input
 
 // evdevOf gives the Linux key code (linux/input-event-codes.h) of a USB HID
@@ -26,18 +28,4 @@ var evdevOf = [256]uint8{
 	0x87: 89, 93, 124, 92, 94, // IntlRo KanaMode IntlYen Convert NonConvert
 	0x90: 122, 123, 90, 91, // Lang1 Lang2 Katakana Hiragana
 	0xE0: 29, 42, 56, 125, 97, 54, 100, 126, // Control Shift Alt Meta, left then right
-}
-
-// Usages with a name.
-const (
-	usageKP1       = 0x59
-	usageKPDecimal = 0x63
-	usageLeftAlt   = 0xE2
-	usageRightAlt  = 0xE6
-)
-
-// navigationOf is what the keys from KP1 to KP. do while NumLock is off. KP5
-// does nothing there.
-var navigationOf = [usageKPDecimal - usageKP1 + 1]uint16{
-	0x4D, 0x51, 0x4E, 0x50, 0, 0x4F, 0x4A, 0x52, 0x4B, 0x49, 0x4C,
 }

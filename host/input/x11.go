@@ -200,8 +200,6 @@ func (x *X11) Button(b Button, down bool) error {
 	return nil
 }
 
-const notch = 120
-
 // Wheel turns whole notches and keeps the rest: X11 clients that learn of the
 // wheel by button events know nothing smaller.
 func (x *X11) Wheel(dx, dy int) error {
@@ -220,18 +218,6 @@ func (x *X11) Wheel(dx, dy int) error {
 	x.notches(ny, 4, 5)
 	x.notches(nx, 6, 7)
 	return nil
-}
-
-// turn adds to what is left of a wheel and takes whole notches out. A turn the
-// other way starts anew.
-func turn(rest *int, by int) int {
-	if by != 0 && *rest != 0 && (by < 0) != (*rest < 0) {
-		*rest = 0
-	}
-	*rest += by
-	n := *rest / notch
-	*rest -= n * notch
-	return n
 }
 
 func (x *X11) notches(n int, less, more byte) {

@@ -12,6 +12,12 @@ import (
 	"github.com/jezek/xgb/xproto"
 )
 
+// Usages with a name.
+const (
+	usageLeftAlt  = 0xE2
+	usageRightAlt = 0xE6
+)
+
 // Key presses the physical key where it types what the technician's keyboard
 // typed, where it types nothing, and in a shortcut; else it types the text. A
 // key typed as text is up again at once, so it does not repeat by itself: it
