@@ -123,7 +123,12 @@ func generous(c *Config) {
 
 func newBench(t *testing.T, change ...func(*Config)) *bench {
 	t.Helper()
-	b := &bench{t: t, dir: t.TempDir(), clock: &clock{}, output: &buffer{}, change: append([]func(*Config){generous}, change...)}
+	return newBenchIn(t, t.TempDir(), change...)
+}
+
+func newBenchIn(t *testing.T, dir string, change ...func(*Config)) *bench {
+	t.Helper()
+	b := &bench{t: t, dir: dir, clock: &clock{}, output: &buffer{}, change: append([]func(*Config){generous}, change...)}
 	t.Cleanup(b.stop)
 	b.start()
 	ticket, err := b.local.Create(t.Context(), tickets.New{Subject: "Imprimante en panne", Requester: "Élodie Caron", Lang: "fr"})
