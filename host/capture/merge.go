@@ -21,11 +21,12 @@ func mergeRow(dst, src []uint32) (from, to int) {
 		to--
 	}
 	d, s := dst[from:to], src[from:to]
-	pairs := len(d) / 2
-	dp := unsafe.Slice((*uint64)(unsafe.Pointer(unsafe.SliceData(d))), pairs)
-	sp := unsafe.Slice((*uint64)(unsafe.Pointer(unsafe.SliceData(s))), pairs)
-	for i, v := range sp {
-		dp[i] = v & (rgb<<32 | rgb)
+	if pairs := len(d) / 2; pairs > 0 {
+		dp := unsafe.Slice((*uint64)(unsafe.Pointer(unsafe.SliceData(d))), pairs)
+		sp := unsafe.Slice((*uint64)(unsafe.Pointer(unsafe.SliceData(s))), pairs)
+		for i, v := range sp {
+			dp[i] = v & (rgb<<32 | rgb)
+		}
 	}
 	if len(d)%2 == 1 {
 		d[len(d)-1] = s[len(d)-1] & rgb

@@ -17,6 +17,9 @@ func equal(a, b []uint32) bool { return bytes.Equal(asBytes(a), asBytes(b)) }
 
 // asWords is the memory of p as pairs of pixels; an odd last pixel is left out.
 func asWords(p []uint32) []uint64 {
+	if len(p) < 2 {
+		return nil
+	}
 	return unsafe.Slice((*uint64)(unsafe.Pointer(unsafe.SliceData(p))), len(p)/2)
 }
 
