@@ -170,6 +170,22 @@ func TestC5_TheBreakerStopsEverybody(t *testing.T) {
 	v.refused(t, mfpb.Reason_REASON_RATE_LIMITED)
 }
 
+func TestC5_ClaimsOfOneAccountAreLimitedOverADay(t *testing.T) {
+	b := newBench(t, func(c *Config) {
+		c.Limits.Account = limit.Every{N: 5, In: 10 * time.Minute}
+		c.Limits.AccountDay = limit.Every{N: 7, In: 24 * time.Hour}
+	})
+	h, v := b.host(), b.viewer("ann")
+	for range 7 { // patient enough for the short limit
+		v.claim("999999999", b.ticket.ID)
+		v.refused(t, mfpb.Reason_REASON_NO_SUCH_CODE)
+		b.advance(2 * time.Minute)
+	}
+	h.want(t)
+	v.claim(h.plate, b.ticket.ID)
+	v.refused(t, mfpb.Reason_REASON_RATE_LIMITED)
+}
+
 func TestC5_OnlyGuessesAreCounted(t *testing.T) {
 	one := limit.Every{N: 1, In: 100 * time.Hour}
 	b := newBench(t, func(c *Config) {
@@ -279,6 +295,30 @@ func TestC7_ANameplateRestsBeforeItIsGivenOutAgain(t *testing.T) {
 	if held() {
 		t.Error("still resting after one lifetime")
 	}
+}
+
+func TestC7_ANameplateThatRanOutRestsToo(t *testing.T) {
+	b := newBench(t)
+	h := b.host() // and it never asks for another
+	held := func() (waiting int, known bool) {
+		b.desk.sweep()
+		waiting, _ = b.desk.Waiting()
+		b.desk.mu.Lock()
+		defer b.desk.mu.Unlock()
+		return waiting, b.desk.plates[h.plate] != nil
+	}
+	if n, known := held(); n != 1 || !known {
+		t.Fatalf("%d hosts wait, nameplate held: %v", n, known)
+	}
+	b.advance(10*time.Minute + time.Second)
+	if n, known := held(); n != 0 || !known {
+		t.Errorf("after its life: %d hosts wait, nameplate held: %v", n, known)
+	}
+	b.advance(10*time.Minute + time.Second)
+	if _, known := held(); known {
+		t.Error("after its rest the number is still not free")
+	}
+	h.want(t)
 }
 
 func TestNameplatesAreShortAndDifferent(t *testing.T) {
