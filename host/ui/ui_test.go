@@ -148,3 +148,16 @@ func TestWithoutADisplayThereIsNoWindow(t *testing.T) {
 		t.Errorf("got %v, want ErrNoWindow", err)
 	}
 }
+
+func TestTheTerminalBehindTheWindowHearsTheCodeAndNoQuestion(t *testing.T) {
+	var out, window bytes.Buffer
+	e := NewEcho(NewJSON(strings.NewReader(""), &window), &out, Load("fr"))
+	e.Show(Event{Name: "code", Code: "482 913 706"})
+	e.Show(Event{Name: "ask", ID: "q1", Text: "Acceptez-vous ?"})
+	if got := out.String(); got != "Lisez ce code à votre technicien : 482 913 706\n" {
+		t.Errorf("%q", got)
+	}
+	if !strings.Contains(window.String(), "Acceptez-vous") {
+		t.Error("the window did not hear the question")
+	}
+}
