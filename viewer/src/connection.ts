@@ -60,6 +60,7 @@ export class Connection implements HostConnection {
   #screen: Screen;
   #control: Control;
   #hostCertificate: Uint8Array | undefined;
+  #offered: Promise<void> = Promise.resolve(); // our newest offer is set
   #candidates: RTCIceCandidateInit[] = [];
   #early: unknown[] = []; // cursor messages that overtook the proof
   #proven = false;
@@ -118,6 +119,15 @@ export class Connection implements HostConnection {
   }
 
   description(description: Description): void {
+    // A quick host answers before this browser has set the offer that it answers.
+    this.#offered.then(
+      () => this.#answer(description),
+      () => undefined, // said where the offer is made
+    );
+  }
+
+  #answer(description: Description): void {
+    if (this.#closed) return;
     if (description.type !== "answer" || this.#pc.signalingState !== "have-local-offer") {
       this.#fail(Reason.PROTOCOL);
       return;
@@ -159,7 +169,8 @@ export class Connection implements HostConnection {
     if (this.#closed || offer.sdp === undefined) return;
     // Sealed before setLocalDescription, so that no candidate goes out ahead of its offer.
     this.#events.seal({ case: "description", value: { type: "offer", sdp: offer.sdp } });
-    await this.#pc.setLocalDescription(offer);
+    this.#offered = this.#pc.setLocalDescription(offer);
+    await this.#offered;
   }
 
   #found(candidate: RTCIceCandidate | null): void {

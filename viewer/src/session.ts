@@ -73,7 +73,7 @@ export interface Surroundings {
 
 /** How long a claim may take to pair, ms. */
 const pairTimeout = 30_000;
-/** How long a connection that was lost may take to come back, ms. */
+/** How long the first connection may take, and one that was lost to come back, ms. */
 const returnTimeout = 30_000;
 const retryDelay = 1_000;
 /** How long news stand, ms. */
@@ -227,6 +227,7 @@ export class Session {
       failed: (reason) => this.#give(reason),
     });
     this.#change({ state: "asking", session: clean(session) });
+    this.#awaitConnection();
     this.#attachment.begin();
     void this.#fingerprint(keys.hostKey);
   }
@@ -293,9 +294,14 @@ export class Session {
       return;
     }
     this.#change({ pathUp: false });
-    this.#returnTimer ??= setTimeout(() => this.#give(Reason.NO_ROUTE), returnTimeout);
+    this.#awaitConnection();
     clearTimeout(this.#retryTimer);
     this.#retryTimer = setTimeout(() => this.#reattach(), retryDelay);
+  }
+
+  // Whatever the server keeps back, nobody waits for a connection for ever.
+  #awaitConnection(): void {
+    this.#returnTimer ??= setTimeout(() => this.#give(Reason.NO_ROUTE), returnTimeout);
   }
 
   #sealedBody(content: SealedContent): void {

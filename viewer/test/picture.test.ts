@@ -90,11 +90,14 @@ class FakeChannel implements TileChannel {
   }
 }
 
-function open() {
+/** A painter that asked for pictures, or did not yet. */
+function open(begun = true) {
   const channel = new FakeChannel();
   const canvas = new FakeCanvas();
   const reports: Report[] = [];
   const painter = new Painter(channel, canvas, (report) => reports.push(report));
+  if (begun) painter.begin();
+  channel.sent = [];
   return { channel, canvas, reports, painter };
 }
 
@@ -145,7 +148,7 @@ describe("golden updates", () => {
 
 describe("the painter", () => {
   test("says hello only when it is told to, once, and when the channel is open", () => {
-    const { channel, painter } = open();
+    const { channel, painter } = open(false);
     expect(channel.sent).toEqual([]);
     channel.readyState = "connecting";
     painter.begin();
@@ -154,6 +157,15 @@ describe("the painter", () => {
     channel.onopen?.({} as Event);
     painter.begin();
     expect(channel.sent).toEqual([[1, 1, 0, 0]]);
+  });
+
+  test("believes nothing before its hello: no proof has passed yet (C25)", () => {
+    const { channel, canvas, reports } = open(false);
+    const before = canvas.hash();
+    for (const message of messages("text.bin")) channel.receive(message);
+    expect(canvas.hash()).toBe(before);
+    expect(channel.sent).toEqual([]);
+    expect(reports).toEqual([{ kind: "failed", why: "protocol" }]);
   });
 
   test("asks for a restart after a bad update, ignores the rest, and goes on with the next start", () => {
@@ -206,7 +218,6 @@ describe("the painter", () => {
     const all = [...messages("photo.bin")];
     for (const message of all) channel.receive(message);
     const shown = canvas.hash();
-    painter.begin();
     channel.sent = [];
     painter.blank();
     expect(canvas.pixels.every((byte, i) => byte === (i % 4 === 3 ? 255 : 0))).toBe(true);

@@ -585,6 +585,14 @@ describe("a line that breaks in a session", () => {
     expect(ended(s)).toEqual({ state: "code", reason: "HOST_GONE" });
   });
 
+  test("an attach that nobody answers does not wait for ever", () => {
+    const s = paired();
+    s.socket().push({ case: "opened", value: { session: id, resumeToken: token, claim: claimId } });
+    expect(s.session.view.state).toBe("asking");
+    vi.advanceTimersByTime(30_000);
+    expect(ended(s)).toEqual({ state: "ended", reason: "NO_ROUTE" });
+  });
+
   test("a server that never says Welcome does not hold us for ever", () => {
     const s = setup();
     s.socket().open();

@@ -95,6 +95,11 @@ export class Painter {
 
   #message(data: unknown): void {
     try {
+      // C25: the host sends nothing before our hello, and that goes out after its proof.
+      if (!this.#said) {
+        this.#fail("protocol");
+        return;
+      }
       if (!(data instanceof ArrayBuffer)) throw new BadStream("a text message");
       const message = parsePicture(data);
       if (this.#blank) this.#missed ||= message?.kind === "start";
