@@ -53,12 +53,8 @@ export class RemoteSession extends HTMLElement {
     super();
     const shadow = this.attachShadow({ mode: "open" });
     shadow.adoptedStyleSheets = [styles()];
-    this.#live.append(
-      this.#toolbar.element,
-      this.#toolbar.banner,
-      this.#stage.element,
-      this.#toolbar.details,
-    );
+    const picture = h("div", { id: "view" }, this.#stage.element, this.#toolbar.banner);
+    this.#live.append(this.#toolbar.element, picture, this.#toolbar.details);
     this.#root.append(this.#status, this.#panel.element, this.#live);
     shadow.append(this.#root);
   }

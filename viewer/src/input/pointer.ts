@@ -15,9 +15,12 @@ const unitsPerLine = 40;
 const unitsPerPage = 1200;
 const maxWheel = 0x7fff;
 
-/** A place in the picture's pixels for a place in CSS pixels of the canvas. */
+/**
+ * A place in the picture's pixels for a place in CSS pixels of the canvas. The
+ * browser gives device pixel 120 at ratio 1.1 as 109.0909, which is 119.99 again.
+ */
 export function toPicture(offset: number, ratio: number, size: number): number {
-  const pixel = Math.floor(offset * ratio);
+  const pixel = Math.floor(offset * ratio + 0.05);
   return Math.min(Math.max(pixel, 0), size - 1);
 }
 

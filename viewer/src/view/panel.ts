@@ -67,7 +67,7 @@ export class Panel {
     this.#connect.type = "submit";
     this.#fault = h(
       "div",
-      { id: "code-error", class: "fault", role: "alert", hidden: true },
+      { id: "code-error", class: "fault", hidden: true },
       icon("warning"),
       h("p", {}, this.#faultWhat, this.#faultNext),
     );

@@ -26,7 +26,7 @@ export class Stage {
   canvas: HTMLCanvasElement;
   #width = 0;
   #height = 0;
-  #hands = false;
+  #hands: Hands | undefined; // those of the present connection
   #detach: (() => void)[] = [];
   #resize: ResizeObserver;
   #ratio: MediaQueryList | undefined;
@@ -76,8 +76,9 @@ export class Stage {
 
   /** The technician has control: keys and pointer go to the host. */
   take(hands: Hands, leave: () => void): void {
-    if (this.#hands) return;
-    this.#hands = true;
+    if (this.#hands === hands) return;
+    this.release();
+    this.#hands = hands;
     const keyboard = new Keyboard(hands, systemOf(navigator.userAgent));
     const surface = () => ({ width: this.#width, height: this.#height, ratio: devicePixelRatio });
     this.#detach = [
@@ -90,7 +91,7 @@ export class Stage {
 
   release(): void {
     if (!this.#hands) return;
-    this.#hands = false;
+    this.#hands = undefined;
     for (const detach of this.#detach.splice(0)) detach();
     this.keys.tabIndex = -1;
     this.cursor("default");
@@ -111,11 +112,13 @@ export class Stage {
     const { style } = this.canvas;
     const box = this.element.getBoundingClientRect();
     const gap = (edge: number, room: number, size: number) => {
-      const between = Math.ceil(edge * ratio - 0.01) - edge * ratio;
-      return `${(Math.max(0, Math.floor((room * ratio - size) / 2)) + between) / ratio}px`;
+      const between = Math.ceil(edge * ratio - 0.02) - edge * ratio;
+      return css(Math.max(0, Math.floor((room * ratio - size) / 2)) + between);
     };
-    style.width = `${this.#width / ratio}px`;
-    style.height = `${this.#height / ratio}px`;
+    // Chromium lays out in 1/64 pixels and cuts what is finer: rounded up, it still paints whole device pixels.
+    const css = (device: number) => `${Math.ceil((device / ratio) * 64 - 0.02) / 64}px`;
+    style.width = css(this.#width);
+    style.height = css(this.#height);
     style.marginLeft = gap(box.left, this.element.clientWidth, this.#width);
     style.marginTop = gap(box.top, this.element.clientHeight, this.#height);
   }

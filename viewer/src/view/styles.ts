@@ -62,7 +62,7 @@ h2:focus, h3:focus { outline: none; } /* focused by us, so that reading goes on 
 .button.danger.filled:hover { background: color-mix(in srgb, var(--_danger) 85%, var(--_text)); }
 .button.quiet { border-color: transparent; background: none; }
 .button.quiet:hover { background: var(--_hover); }
-.button:disabled { border-color: var(--_border); background: none; color: var(--_muted); cursor: default; }
+.button.button.button:disabled { border-color: var(--_border); background: none; color: var(--_muted); cursor: default; }
 
 #panel { flex: 1; min-height: 0; overflow: auto; display: grid; place-items: safe center; padding: clamp(0.75rem, 4vmin, 2.5rem); }
 .card {
