@@ -31,8 +31,6 @@ type clip struct {
 	frames []capture.Frame
 }
 
-const clipWidth, clipHeight = 1920, 1080
-
 func (c *clip) add(d *desktop) {
 	f := d.frame()
 	f.Pix = append([]uint32(nil), f.Pix...)
@@ -48,12 +46,14 @@ func (c clip) close() clip {
 	return c
 }
 
-func clips() []clip {
+// clips plays on a screen of 1920 x 1080 pixels, divided by shrink.
+func clips(shrink int) []clip {
 	page := newPage()
+	part := func(x, y, w, h int) image.Rectangle { return cutout(x/shrink, y/shrink, w/shrink, h/shrink) }
 	newScreen := func() *desktop {
-		d := newDesktop(clipWidth, clipHeight)
+		d := newDesktop(1920/shrink, 1080/shrink)
 		d.photo(d.bounds(), rand.New(rand.NewPCG(1, 1)))
-		d.paint(cutout(200, 100, 1200, 900), page.at)
+		d.paint(part(200, 100, 1200, 900), page.at)
 		return d
 	}
 	typing, scroll, drag, still := clip{name: "typing"}, clip{name: "scroll"}, clip{name: "drag"}, clip{name: "unchanged"}
@@ -61,26 +61,26 @@ func clips() []clip {
 	d := newScreen()
 	typing.add(d)
 	for i := range 16 {
-		d.paint(cutout(400+8*i, 400, 8, 16), page.below(16*i+32))
+		d.paint(part(400, 400, 8*shrink, 16*shrink).Add(image.Pt(8*i, 0)), page.below(16*i+32))
 		typing.add(d)
 	}
 
 	d = newScreen()
 	scroll.add(d)
 	for i := range 12 {
-		d.paint(cutout(200, 140, 1200, 860), page.below(24*(i+1)))
+		d.paint(part(200, 140, 1200, 860), page.below(24*(i+1)))
 		scroll.add(d)
 	}
 
 	d = newScreen()
-	at := cutout(500, 300, 700, 450)
+	at := part(500, 300, 700, 450)
 	behind := d.copyOf(at)
 	d.paint(at, page.below(1600))
 	window := d.copyOf(at)
 	drag.add(d)
 	for range 12 {
 		d.put(at, behind)
-		at = at.Add(image.Pt(11, 7))
+		at = at.Add(image.Pt(16/shrink, 12/shrink))
 		behind = d.copyOf(at)
 		d.put(at, window)
 		drag.add(d)
@@ -98,7 +98,7 @@ func (c clip) play(t testing.TB) (next func(), sink *counter) {
 	sink = &counter{}
 	s := said(t, sink)
 	first := c.frames[0]
-	first.Damage = image.Rect(0, 0, clipWidth, clipHeight)
+	first.Damage = image.Rect(0, 0, first.Width, first.Height)
 	i, ack := 0, make([]byte, 0, 8)
 	frame := func(f capture.Frame) {
 		if err := s.Frame(f); err != nil {
@@ -119,7 +119,7 @@ func (c clip) play(t testing.TB) (next func(), sink *counter) {
 // BenchmarkClips shows the time and the bytes of one update. The first picture
 // of each clip follows its last, so one frame in 13 or 17 is a jump back.
 func BenchmarkClips(b *testing.B) {
-	for _, c := range clips() {
+	for _, c := range clips(1) {
 		b.Run(c.name, func(b *testing.B) {
 			next, sink := c.play(b)
 			for range len(c.frames) {
@@ -137,8 +137,8 @@ func BenchmarkClips(b *testing.B) {
 
 // BenchmarkFirst is a whole picture: the start of a session.
 func BenchmarkFirst(b *testing.B) {
-	f := clips()[0].frames[0]
-	f.Damage = image.Rect(0, 0, clipWidth, clipHeight)
+	f := clips(1)[0].frames[0]
+	f.Damage = image.Rect(0, 0, f.Width, f.Height)
 	sink := &counter{}
 	s := said(b, sink)
 	b.ReportAllocs()
@@ -156,7 +156,7 @@ func BenchmarkFirst(b *testing.B) {
 
 // TestFramesAreFreeOfGarbage: a host runs for hours beside the person's work.
 func TestFramesAreFreeOfGarbage(t *testing.T) {
-	for _, c := range clips() {
+	for _, c := range clips(4) {
 		next, _ := c.play(t)
 		for range 2 * len(c.frames) { // the buffers have grown
 			next()
