@@ -382,6 +382,34 @@ func TestC8_MessagesStayWithinTheirClaim(t *testing.T) {
 	want[*mfpb.Confirm](t, h.peer)
 }
 
+func TestC8_AMessageNamesItsOwnClaim(t *testing.T) {
+	b := newBench(t)
+	h1, v1, h2, v2 := b.host(), b.viewer("ann"), b.host(), b.viewer("bob")
+	open := func(h *hostPeer, v *viewerPeer) []byte {
+		v.claim(h.plate, b.ticket.ID)
+		return want[*mfpb.ClaimStart](t, h.peer).Claim
+	}
+	first, second := open(h1, v1), open(h2, v2)
+	h1.reply(second) // has a claim of its own, and answers another's
+	wantEnd(t, h1.peer, mfpb.Reason_REASON_PROTOCOL, true)
+	v1.refused(t, mfpb.Reason_REASON_HOST_GONE)
+	h2.reply(second)
+	want[*mfpb.PakeReply](t, v2.peer)
+	h3 := b.host()
+	third := open(h3, v1)
+	h3.reply(third)
+	want[*mfpb.PakeReply](t, v1.peer)
+	v1.confirm(second)
+	wantEnd(t, v1.peer, mfpb.Reason_REASON_PROTOCOL, true)
+	if f := want[*mfpb.ClaimFailed](t, h3.peer); string(f.Claim) != string(third) {
+		t.Errorf("the host was told %v", f)
+	}
+	v2.confirm(second) // undisturbed
+	want[*mfpb.Confirm](t, h2.peer)
+	v2.verdict(first, mfpb.Reason_REASON_WRONG_CODE)
+	wantEnd(t, v2.peer, mfpb.Reason_REASON_PROTOCOL, true)
+}
+
 func TestC8_MessagesStayWithinTheirSession(t *testing.T) {
 	b := newBench(t)
 	h1, v1, h2, v2 := b.host(), b.viewer("ann"), b.host(), b.viewer("bob")
