@@ -23,7 +23,10 @@ export default ts.config(
       ],
       "no-restricted-globals": [
         "error",
-        { name: "requestAnimationFrame", message: "No frame loop on the session page: it delays every message after a key." },
+        {
+          name: "requestAnimationFrame",
+          message: "No frame loop on the session page: it delays every message after a key.",
+        },
       ],
     },
   },

@@ -9,7 +9,8 @@ const here = import.meta.dirname;
 
 /** Puts the one text that a page needs without JavaScript into it, in both languages. */
 function noscript(): Plugin {
-  const paragraph = (lang: string, text: string): string => `<p lang="${lang}">${text} <a href="/">mainforte</a></p>`;
+  const paragraph = (lang: string, text: string): string =>
+    `<p lang="${lang}">${text} <a href="/">mainforte</a></p>`;
   return {
     name: "mainforte-noscript",
     transformIndexHtml: (html) =>

@@ -52,7 +52,11 @@ describe("a request", () => {
   test("that gets no answer says so", async () => {
     fetched.mockRejectedValueOnce(new TypeError("Failed to fetch"));
     const p = await problemOf(api.me());
-    expect([p.status, p.code, p.message]).toEqual([0, "NETWORK", "The server cannot be reached. Check your connection, then try again."]);
+    expect([p.status, p.code, p.message]).toEqual([
+      0,
+      "NETWORK",
+      "The server cannot be reached. Check your connection, then try again.",
+    ]);
   });
 });
 
@@ -73,7 +77,17 @@ describe("a refusal", () => {
 });
 
 describe("an answer", () => {
-  const ticket = { id: "1", number: "7", subject: "s", requester: "r", lang: "fr", open: true, created: "c", updated: "u", sessions: 2 };
+  const ticket = {
+    id: "1",
+    number: "7",
+    subject: "s",
+    requester: "r",
+    lang: "fr",
+    open: true,
+    created: "c",
+    updated: "u",
+    sessions: 2,
+  };
 
   test("with an absent list has an empty one", async () => {
     answer(200, { ticket, notes: null, sessions: null });
@@ -95,12 +109,32 @@ describe("an answer", () => {
   });
 
   test("tells a sealed, a purged and an absent personal part apart", async () => {
-    const session = { id: "S", ticket: { id: "1", number: "7", subject: "s" }, technician: "t", started: "a", ended: null, reason: null, events: 1 };
+    const session = {
+      id: "S",
+      ticket: { id: "1", number: "7", subject: "s" },
+      technician: "t",
+      started: "a",
+      ended: null,
+      reason: null,
+      events: 1,
+    };
     const event = (personal: unknown) => ({
-      index: 0, time: "t", type: "x", outcome: "ok", actor: { kind: "person", ref: "", name: null },
-      origin: "host", mono_ms: 5, data: null, personal, leaf: "l",
+      index: 0,
+      time: "t",
+      type: "x",
+      outcome: "ok",
+      actor: { kind: "person", ref: "", name: null },
+      origin: "host",
+      mono_ms: 5,
+      data: null,
+      personal,
+      leaf: "l",
     });
-    answer(200, { session, events: [null, "sealed", "purged", { name: "n" }].map(event), tree: { size: 4, root: "r" } });
+    answer(200, {
+      session,
+      events: [null, "sealed", "purged", { name: "n" }].map(event),
+      tree: { size: 4, root: "r" },
+    });
     const log = await api.sessionLog("S");
     expect(log.events.map((e) => e.personal)).toEqual([null, "sealed", "purged", { name: "n" }]);
     expect(log.events[0]).toMatchObject({ monoMs: 5, data: {} });

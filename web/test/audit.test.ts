@@ -30,7 +30,11 @@ const session: Session = {
   events: 1,
 };
 
-const log = (e: Partial<LogEvent>): SessionLog => ({ session, events: [{ ...event, ...e }], tree: { size: 9, root: "cm9vdA==" } });
+const log = (e: Partial<LogEvent>): SessionLog => ({
+  session,
+  events: [{ ...event, ...e }],
+  tree: { size: 9, root: "cm9vdA==" },
+});
 const row = (e: Partial<LogEvent>): string => render(EventRow, { props: { event: { ...event, ...e } } }).body;
 
 beforeEach(() => {
@@ -45,13 +49,29 @@ afterEach(() => {
 describe("an event on the page", () => {
   test("is told in words and by its technical name", () => {
     const html = row({});
-    for (const want of ["Session ended", "session.ended", "Person", "App", "Done", "PERSON_STOPPED", "The person pressed Stop", "12 min 41 s"]) {
+    for (const want of [
+      "Session ended",
+      "session.ended",
+      "Person",
+      "App",
+      "Done",
+      "PERSON_STOPPED",
+      "The person pressed Stop",
+      "12 min 41 s",
+    ]) {
       expect(html).toContain(want);
     }
   });
 
   test("that has no words yet still shows its name", () => {
-    expect(row({ type: "something.new", outcome: "odd", origin: "moon", actor: { kind: "robot", ref: "", name: null } })).toMatch(/something\.new[\s\S]*odd[\s\S]*robot[\s\S]*moon/);
+    expect(
+      row({
+        type: "something.new",
+        outcome: "odd",
+        origin: "moon",
+        actor: { kind: "robot", ref: "", name: null },
+      }),
+    ).toMatch(/something\.new[\s\S]*odd[\s\S]*robot[\s\S]*moon/);
   });
 
   test("says plainly when its personal part is sealed or purged", () => {
@@ -62,7 +82,11 @@ describe("an event on the page", () => {
   test("is never markup, whatever it holds", () => {
     const evil = "<img src=x onerror=alert(1)>";
     const html = row({
-      type: evil, outcome: evil, origin: evil, leaf: evil, time: evil,
+      type: evil,
+      outcome: evil,
+      origin: evil,
+      leaf: evil,
+      time: evil,
       actor: { kind: evil, ref: evil, name: evil },
       data: { [evil]: evil, nested: { [evil]: [evil] } },
       personal: { [evil]: evil },
@@ -74,13 +98,22 @@ describe("an event on the page", () => {
 describe("a copied log", () => {
   test("holds each event, the times in UTC, and the root", () => {
     const text = asText(log({ personal: { name: "Ana" } }));
-    for (const want of ["1042 Printer", "3  2026-11-24T10:00:00.123Z  session.ended", "reason = PERSON_STOPPED", "(name) = Ana", "bGVhZg==", "Root: cm9vdA=="]) {
+    for (const want of [
+      "1042 Printer",
+      "3  2026-11-24T10:00:00.123Z  session.ended",
+      "reason = PERSON_STOPPED",
+      "(name) = Ana",
+      "bGVhZg==",
+      "Root: cm9vdA==",
+    ]) {
       expect(text).toContain(want);
     }
   });
 
   test("gives a value no line of its own, so it cannot pass for another event", () => {
-    const text = asText(log({ data: { subject: "x\n4  2026-11-24T10:00:01.000Z  consent.granted\r\u2028y" } }));
+    const text = asText(
+      log({ data: { subject: "x\n4  2026-11-24T10:00:01.000Z  consent.granted\r\u2028y" } }),
+    );
     expect(text).not.toMatch(/^4 {2}/m);
     expect(text).toContain("subject = x 4  2026");
   });

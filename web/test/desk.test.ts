@@ -6,11 +6,32 @@ import { Desk, noteWaits } from "../src/console/desk.svelte";
 import { use } from "../src/lib/i18n.svelte";
 import { browser } from "./setup";
 
-const me: Me = { id: "u", name: "Chloé", role: "technician", lang: "en", organisation: "", publicHost: "help.example.org" };
+const me: Me = {
+  id: "u",
+  name: "Chloé",
+  role: "technician",
+  lang: "en",
+  organisation: "",
+  publicHost: "help.example.org",
+};
 const ticket = (id: string, open = true): Ticket => ({
-  id, number: `10${id}`, subject: "s", requester: "r", lang: "en", open, created: "2026-01-01T00:00:00Z", updated: "2026-01-01T00:00:00Z", sessions: 0,
+  id,
+  number: `10${id}`,
+  subject: "s",
+  requester: "r",
+  lang: "en",
+  open,
+  created: "2026-01-01T00:00:00Z",
+  updated: "2026-01-01T00:00:00Z",
+  sessions: 0,
 });
-const note = (id: string, created = "2026-01-01T00:00:00Z"): Note => ({ id, author: "a", text: "t", public: false, created });
+const note = (id: string, created = "2026-01-01T00:00:00Z"): Note => ({
+  id,
+  author: "a",
+  text: "t",
+  public: false,
+  created,
+});
 
 let details: Map<string, TicketDetail>;
 const detail = (id: string): TicketDetail => {
@@ -52,7 +73,9 @@ beforeEach(() => {
   use("en");
   pauses = [];
   during = () => undefined;
-  details = new Map(["1", "2", "3"].map((id) => [id, { ticket: ticket(id), notes: [note("old")], sessions: [] }]));
+  details = new Map(
+    ["1", "2", "3"].map((id) => [id, { ticket: ticket(id), notes: [note("old")], sessions: [] }]),
+  );
   vi.spyOn(api, "tickets").mockResolvedValue([]);
   vi.spyOn(api, "ticket").mockImplementation((id) => Promise.resolve().then(() => detail(id)));
 });
@@ -74,13 +97,16 @@ describe("a session", () => {
     expect(desk.startable(ticket("1", false))).toBe("resume"); // closing the ticket does not hide the way back
   });
 
-  test.each(["pairing", "asking", "connecting", "live"] as const)("that is %s would be cut off by leaving", async (state) => {
-    const desk = await newDesk();
-    const key = await started(desk);
-    expect(desk.live).toBeNull();
-    desk.heard(key, { state, session: "S", reason: null });
-    expect(desk.live?.key).toBe(key);
-  });
+  test.each(["pairing", "asking", "connecting", "live"] as const)(
+    "that is %s would be cut off by leaving",
+    async (state) => {
+      const desk = await newDesk();
+      const key = await started(desk);
+      expect(desk.live).toBeNull();
+      desk.heard(key, { state, session: "S", reason: null });
+      expect(desk.live?.key).toBe(key);
+    },
+  );
 
   test("that ended leads to its note as soon as that stands", async () => {
     const desk = await newDesk();
@@ -189,7 +215,10 @@ describe("a session", () => {
   test("whose element never answers does not hold the page for ever", async () => {
     const desk = await newDesk();
     const key = await started(desk);
-    desk.placed(key, fakeElement(() => undefined));
+    desk.placed(
+      key,
+      fakeElement(() => undefined),
+    );
     desk.heard(key, { state: "live", session: "S", reason: null });
     await desk.closeSessionTab(key);
     expect(desk.sessions).toHaveLength(0);
@@ -212,7 +241,8 @@ describe("a session", () => {
 
 describe("ticket tabs", () => {
   test("make room for new ones, but never those with an unfinished note or a session", async () => {
-    for (let i = 4; i < 20; i++) details.set(String(i), { ticket: ticket(String(i)), notes: [], sessions: [] });
+    for (let i = 4; i < 20; i++)
+      details.set(String(i), { ticket: ticket(String(i)), notes: [], sessions: [] });
     const desk = await newDesk();
     await started(desk);
     await desk.open("2");
@@ -293,8 +323,14 @@ describe("tickets", () => {
 
 describe("what the element tells", () => {
   test("is read when it is as agreed", () => {
-    expect(stateDetail(new CustomEvent("mf-state", { detail: { state: "live", session: "S", reason: null } }))).toEqual({ state: "live", session: "S", reason: null });
-    expect(stateDetail(new CustomEvent("mf-state", { detail: { state: "code" } }))).toEqual({ state: "code", session: null, reason: null });
+    expect(
+      stateDetail(new CustomEvent("mf-state", { detail: { state: "live", session: "S", reason: null } })),
+    ).toEqual({ state: "live", session: "S", reason: null });
+    expect(stateDetail(new CustomEvent("mf-state", { detail: { state: "code" } }))).toEqual({
+      state: "code",
+      session: null,
+      reason: null,
+    });
   });
 
   test.each([null, "live", { state: "dancing" }, {}])("is ignored when it is %j", (d) => {

@@ -29,25 +29,39 @@ describe("the two catalogues", () => {
   });
 
   test("no text is markup", () => {
-    for (const text of [...Object.values(en), ...Object.values(fr)]) expect(text).not.toMatch(/<[a-z/]|&[a-z]+;/i);
+    for (const text of [...Object.values(en), ...Object.values(fr)])
+      expect(text).not.toMatch(/<[a-z/]|&[a-z]+;/i);
   });
 
   test("no key is left over", () => {
     // Keys that are put together from a name.
     const made =
       /^(event|reason|grant|audit\.(actor|origin|outcome|personal)|role|lang|console\.state|session\.(state|ended)|link\.strength|error\.(403|404|other|not_built)|landing\.start\.(windows|macos|linux))\./;
-    const sources = all(web, /\.(svelte|ts|go|html)$/).map((f) => readFileSync(f, "utf8")).join("\n");
+    const sources = all(web, /\.(svelte|ts|go|html)$/)
+      .map((f) => readFileSync(f, "utf8"))
+      .join("\n");
     const unused = Object.keys(en).filter((key) => {
       const base = key.replace(/\.(one|other)$/, "");
-      return !made.test(key) && !sources.includes(`"${key}"`) && !sources.includes(`"${base}"`) && !sources.includes(`en.${key}`);
+      return (
+        !made.test(key) &&
+        !sources.includes(`"${key}"`) &&
+        !sources.includes(`"${base}"`) &&
+        !sources.includes(`en.${key}`)
+      );
     });
     expect(unused).toEqual([]);
   });
 
   test("know every event of the log and every reason of the wire", () => {
     const root = join(web, "..");
-    const types = [...readFileSync(join(root, "signaling/audit/types.go"), "utf8").matchAll(/^\t"([a-z]+\.[a-z_]+)":/gm)].map((m) => `event.${m[1] ?? ""}`);
-    const reasons = [...readFileSync(join(root, "internal/wire/signaling.proto"), "utf8").matchAll(/^\s*REASON_([A-Z_]+) = /gm)].map((m) => `reason.${m[1] ?? ""}`);
+    const types = [
+      ...readFileSync(join(root, "signaling/audit/types.go"), "utf8").matchAll(/^\t"([a-z]+\.[a-z_]+)":/gm),
+    ].map((m) => `event.${m[1] ?? ""}`);
+    const reasons = [
+      ...readFileSync(join(root, "internal/wire/signaling.proto"), "utf8").matchAll(
+        /^\s*REASON_([A-Z_]+) = /gm,
+      ),
+    ].map((m) => `reason.${m[1] ?? ""}`);
     expect(types.length).toBeGreaterThan(25);
     expect(reasons.length).toBeGreaterThan(25);
     expect([...types, ...reasons].filter((key) => !Object.hasOwn(en, key))).toEqual([]);

@@ -22,11 +22,15 @@ test("there is something to read", () => {
 
 describe.each([...sources, ...built])("%s", (name, text) => {
   test("moves nothing by itself: an idle animation delays every key of a session", () => {
-    expect(text).not.toMatch(/requestAnimationFrame|@keyframes|animation\s*:|transition\s*:|<(?:blink|marquee)/);
+    expect(text).not.toMatch(
+      /requestAnimationFrame|@keyframes|animation\s*:|transition\s*:|<(?:blink|marquee)/,
+    );
   });
 
   test("loads nothing from elsewhere", () => {
-    expect(text.replace(/https?:\/\/(?:www\.w3\.org|here\.invalid|svelte\.dev)\S*/g, "")).not.toMatch(/["'(]https?:\/\/|url\(\s*["']?(?:data|https?):/);
+    expect(text.replace(/https?:\/\/(?:www\.w3\.org|here\.invalid|svelte\.dev)\S*/g, "")).not.toMatch(
+      /["'(]https?:\/\/|url\(\s*["']?(?:data|https?):/,
+    );
   });
 
   if (/\.(svelte|html)$/.test(name)) {
@@ -40,7 +44,9 @@ test("the nine properties that <remote-session> inherits are defined", () => {
   const tokens = readFileSync(join(web, "static/tokens.css"), "utf8");
   const defined = new Set([...tokens.matchAll(/--mf-[a-z]+(?=:)/g)].map((m) => m[0]));
   expect([...defined].sort()).toEqual(
-    ["accent", "bg", "border", "danger", "font", "muted", "radius", "surface", "text"].map((n) => `--mf-${n}`),
+    ["accent", "bg", "border", "danger", "font", "muted", "radius", "surface", "text"].map(
+      (n) => `--mf-${n}`,
+    ),
   );
 });
 
@@ -49,10 +55,15 @@ describe("contrast", () => {
   const tokens = readFileSync(join(web, "static/tokens.css"), "utf8");
   const blocks = [...tokens.matchAll(/(@media ([^{]+)\{\s*)?:root \{([^}]*)\}/g)].map((m) => ({
     media: m[2]?.trim() ?? "",
-    colours: Object.fromEntries([...(m[3] ?? "").matchAll(/(--[a-z0-9-]+):\s*(#[0-9a-f]{6})/g)].map((c) => [c[1] ?? "", c[2] ?? ""])),
+    colours: Object.fromEntries(
+      [...(m[3] ?? "").matchAll(/(--[a-z0-9-]+):\s*(#[0-9a-f]{6})/g)].map((c) => [c[1] ?? "", c[2] ?? ""]),
+    ),
   }));
   const of = (...media: string[]): Record<string, string> =>
-    Object.assign({}, ...media.map((m) => blocks.find((b) => b.media === m)?.colours ?? {})) as Record<string, string>;
+    Object.assign({}, ...media.map((m) => blocks.find((b) => b.media === m)?.colours ?? {})) as Record<
+      string,
+      string
+    >;
   const dark = "(prefers-color-scheme: dark)";
   const more = "(prefers-contrast: more)";
   const themes: [string, Record<string, string>][] = [
@@ -63,11 +74,27 @@ describe("contrast", () => {
     ["print", of("", "print")],
   ];
   const pairs: [string, string][] = [
-    ["--mf-text", "--mf-bg"], ["--mf-text", "--mf-surface"], ["--mf-text", "--hover"], ["--mf-text", "--accent-soft"],
-    ["--mf-text", "--danger-soft"], ["--mf-text", "--warm-soft"], ["--mf-muted", "--mf-bg"], ["--mf-muted", "--mf-surface"],
-    ["--mf-muted", "--hover"], ["--mf-muted", "--accent-soft"], ["--mf-accent", "--mf-bg"], ["--mf-accent", "--mf-surface"],
-    ["--mf-accent", "--accent-soft"], ["--mf-danger", "--mf-bg"], ["--mf-danger", "--mf-surface"], ["--mf-danger", "--danger-soft"],
-    ["--warm", "--warm-soft"], ["--warm", "--mf-surface"], ["--ok", "--ok-soft"], ["--ok", "--mf-surface"], ["--mf-surface", "--accent-hover"],
+    ["--mf-text", "--mf-bg"],
+    ["--mf-text", "--mf-surface"],
+    ["--mf-text", "--hover"],
+    ["--mf-text", "--accent-soft"],
+    ["--mf-text", "--danger-soft"],
+    ["--mf-text", "--warm-soft"],
+    ["--mf-muted", "--mf-bg"],
+    ["--mf-muted", "--mf-surface"],
+    ["--mf-muted", "--hover"],
+    ["--mf-muted", "--accent-soft"],
+    ["--mf-accent", "--mf-bg"],
+    ["--mf-accent", "--mf-surface"],
+    ["--mf-accent", "--accent-soft"],
+    ["--mf-danger", "--mf-bg"],
+    ["--mf-danger", "--mf-surface"],
+    ["--mf-danger", "--danger-soft"],
+    ["--warm", "--warm-soft"],
+    ["--warm", "--mf-surface"],
+    ["--ok", "--ok-soft"],
+    ["--ok", "--mf-surface"],
+    ["--mf-surface", "--accent-hover"],
   ];
 
   test.each(themes)("is at least 4.5 for text: %s", (_, colours) => {

@@ -19,7 +19,8 @@ export function asText({ session, events, tree }: SessionLog): string {
     line("audit.col.started", utc(session.started)),
     line("audit.ended", session.ended === null ? t("audit.running") : utc(session.ended)),
   ];
-  if (session.reason !== null) lines.push(line("audit.col.reason", `${reasonText(session.reason)} [${session.reason}]`));
+  if (session.reason !== null)
+    lines.push(line("audit.col.reason", `${reasonText(session.reason)} [${session.reason}]`));
   lines.push("", ...events.flatMap(block));
   lines.push(line("audit.tree.size", String(tree.size)), line("audit.tree.root", tree.root), "");
   return lines.join("\n");
@@ -31,8 +32,10 @@ function block(e: LogEvent): string[] {
   const out = [`${e.index}  ${utc(e.time)}  ${e.type}${words === null ? "" : ` – ${words}`}`];
   out.push(`    ${e.outcome}, ${who}${e.actor.ref === "" ? "" : ` ${e.actor.ref}`}, ${e.origin}`);
   for (const [key, v] of Object.entries(e.data)) out.push(`    ${key} = ${oneLine(plain(v))}`);
-  if (e.personal === "sealed" || e.personal === "purged") out.push(`    ${t(`audit.personal.${e.personal}`)}`);
-  else for (const [key, v] of Object.entries(e.personal ?? {})) out.push(`    (${key}) = ${oneLine(plain(v))}`);
+  if (e.personal === "sealed" || e.personal === "purged")
+    out.push(`    ${t(`audit.personal.${e.personal}`)}`);
+  else
+    for (const [key, v] of Object.entries(e.personal ?? {})) out.push(`    (${key}) = ${oneLine(plain(v))}`);
   if (e.leaf !== "") out.push(`    ${t("audit.event.leaf")} ${e.leaf}`);
   out.push("");
   return out;

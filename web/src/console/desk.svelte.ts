@@ -1,7 +1,16 @@
 // What the console knows and does: one object, one writer. The components show
 // it and call it; nothing here touches the document.
 import { tick } from "svelte";
-import { api, asProblem, type Me, type Note, type Problem, type Ticket, type TicketDetail, type TicketState } from "../lib/api";
+import {
+  api,
+  asProblem,
+  type Me,
+  type Note,
+  type Problem,
+  type Ticket,
+  type TicketDetail,
+  type TicketState,
+} from "../lib/api";
 import { t, type Lang } from "../lib/i18n.svelte";
 import { inProgress, type RemoteSession, type StateDetail } from "../lib/remote-session";
 
@@ -64,7 +73,8 @@ export class Desk {
 
   constructor(
     me: Me,
-    private readonly pause: (ms: number) => Promise<void> = (ms) => new Promise((done) => setTimeout(done, ms)),
+    private readonly pause: (ms: number) => Promise<void> = (ms) =>
+      new Promise((done) => setTimeout(done, ms)),
   ) {
     this.me = me;
   }
@@ -160,7 +170,9 @@ export class Desk {
     const ticket = await api.setOpen(id, open);
     this.toast = {
       text: t(open ? "ticket.opened_toast" : "ticket.closed_toast", { number: ticket.number }),
-      undo: offerUndo ? () => void this.setOpen(id, !open, false).catch((e: unknown) => this.complain(e)) : null,
+      undo: offerUndo
+        ? () => void this.setOpen(id, !open, false).catch((e: unknown) => this.complain(e))
+        : null,
     };
     const detail = this.tickets.find((x) => x.id === id)?.detail;
     if (detail?.value != null) detail.value.ticket = ticket;
@@ -227,7 +239,8 @@ export class Desk {
     if (d.state === "code") {
       // The element took itself back to the start: what ended before is no longer its session.
       s.session = null;
-      s.before = this.tickets.find((x) => x.id === s.ticket)?.detail.value?.notes.map((n) => n.id) ?? s.before;
+      s.before =
+        this.tickets.find((x) => x.id === s.ticket)?.detail.value?.notes.map((n) => n.id) ?? s.before;
       return;
     }
     s.session = d.session ?? s.session;
@@ -238,7 +251,8 @@ export class Desk {
   private async finish(s: SessionTab, reason: string | null): Promise<void> {
     // Somebody who went to another ticket meanwhile is left there.
     const wasThere = this.active.kind === "session" && this.active.key === s.key;
-    if (wasThere || (this.active.kind === "ticket" && this.active.id === s.ticket)) await this.open(s.ticket, s.number);
+    if (wasThere || (this.active.kind === "ticket" && this.active.id === s.ticket))
+      await this.open(s.ticket, s.number);
     const tab = this.tickets.find((x) => x.id === s.ticket);
     if (tab === undefined) return;
     tab.ended = { reason, note: "waiting", id: null };
@@ -287,7 +301,8 @@ export class Desk {
     const s = this.sessions.find((x) => x.key === key);
     if (s === undefined) return;
     s.element?.end();
-    for (let waited = 0; waited < endPatienceMs && inProgress(s.state); waited += endStepMs) await this.pause(endStepMs);
+    for (let waited = 0; waited < endPatienceMs && inProgress(s.state); waited += endStepMs)
+      await this.pause(endStepMs);
     if (inProgress(s.state)) this.heard(key, { state: "ended", session: s.session, reason: null });
   }
 }

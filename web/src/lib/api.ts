@@ -120,7 +120,8 @@ async function call(method: string, path: string, body?: unknown): Promise<unkno
 
 async function refusal(answer: Response): Promise<Problem> {
   let code = `HTTP_${answer.status}`;
-  let message = answer.status === 401 ? t("problem.signed_out") : t("problem.status", { status: answer.status });
+  let message =
+    answer.status === 401 ? t("problem.signed_out") : t("problem.status", { status: answer.status });
   try {
     const error = record(record(await answer.json())["error"]);
     code = string(error, "code");
@@ -159,7 +160,11 @@ export const api = {
   },
   async ticket(ticketID: string): Promise<TicketDetail> {
     const o = record(await call("GET", `/api/v1/tickets/${id(ticketID)}`));
-    return { ticket: ticket(o["ticket"]), notes: list(o, "notes", note), sessions: list(o, "sessions", ticketSession) };
+    return {
+      ticket: ticket(o["ticket"]),
+      notes: list(o, "notes", note),
+      sessions: list(o, "sessions", ticketSession),
+    };
   },
   async createTicket(subject: string, requester: string, lang: Lang): Promise<Ticket> {
     return ticket(await call("POST", "/api/v1/tickets", { subject, requester, lang }));
@@ -223,7 +228,8 @@ function language(o: Record<string, unknown>): Lang {
 
 function role(o: Record<string, unknown>): Role {
   const r = string(o, "role");
-  if (r !== "technician" && r !== "supervisor" && r !== "auditor" && r !== "admin") throw new TypeError("unknown role");
+  if (r !== "technician" && r !== "supervisor" && r !== "auditor" && r !== "admin")
+    throw new TypeError("unknown role");
   return r;
 }
 

@@ -16,7 +16,8 @@ export interface RemoteSession extends HTMLElement {
 }
 
 /** States in which leaving the page would cut somebody off. */
-export const inProgress = (s: State): boolean => s === "pairing" || s === "asking" || s === "connecting" || s === "live";
+export const inProgress = (s: State): boolean =>
+  s === "pairing" || s === "asking" || s === "connecting" || s === "live";
 
 /** Reads an mf-state event; null if it is not one. */
 export function stateDetail(e: Event): StateDetail | null {

@@ -15,7 +15,8 @@ export function characters(s: string): number {
 export type Strength = { kind: "short"; missing: number } | { kind: "long" | "weak" | "fair" | "strong" };
 
 // The words that lead every list of leaked passwords, in both languages.
-const known = /passw|motdepasse|azerty|qwert|123456|abcdef|bonjour|welcome|bienvenue|mainforte|soleil|sunshine|iloveyou|jetaime/;
+const known =
+  /passw|motdepasse|azerty|qwert|123456|abcdef|bonjour|welcome|bienvenue|mainforte|soleil|sunshine|iloveyou|jetaime/;
 
 /**
  * A password in one of five words. Length carries it; what repeats itself or
@@ -44,9 +45,11 @@ function fold(s: string): string {
 /** Where to go after signing in: a path of this site only, else the role's own page. */
 export function destination(next: string | null, role: Role): string {
   const home = role === "auditor" ? "/audit" : "/console";
-  if (next === null || !/^\/(?![/\\])[^\s\\]*$/.test(next)) return home;
-  const url = new URL(next, "https://here.invalid");
-  if (url.host !== "here.invalid" || url.pathname.startsWith("/signin")) return home;
+  const here = "https://here.invalid";
+  if (next === null || !next.startsWith("/") || !URL.canParse(next, here)) return home;
+  const url = new URL(next, here);
+  // "/.//elsewhere" has our host and yet a path that, taken alone, leads to another.
+  if (url.origin !== here || url.pathname.startsWith("//") || url.pathname.startsWith("/signin")) return home;
   return url.pathname + url.search + url.hash;
 }
 

@@ -36,5 +36,7 @@ export function onShortcut(e: KeyboardEvent, act: (key: string) => boolean): voi
 function takesKeys(target: EventTarget): boolean {
   if (!(target instanceof HTMLElement)) return false;
   if (target instanceof HTMLInputElement) return target.type !== "radio" && target.type !== "checkbox";
-  return target.isContentEditable || ["TEXTAREA", "SELECT", "DIALOG", "REMOTE-SESSION"].includes(target.tagName);
+  return (
+    target.isContentEditable || ["TEXTAREA", "SELECT", "DIALOG", "REMOTE-SESSION"].includes(target.tagName)
+  );
 }
