@@ -205,11 +205,17 @@ func (h *Host) confirm(m *mfpb.Confirm) {
 	h.cancelAlarm("claim")
 	h.cancelAlarm("code")
 	key := h.code.signing.Public().(ed25519.PublicKey)
+	h.alarm("open", openTime, func() { h.unopened(mfpb.Reason_REASON_LOG_UNAVAILABLE) })
 	h.send(&mfpb.HostMessage{Body: &mfpb.HostMessage_Paired{Paired: &mfpb.Paired{Claim: h.claim.id, SigningKey: key}}})
-	h.alarm("open", openTime, func() {
-		h.drop()
-		h.rotate(mfpb.Reason_REASON_LOG_UNAVAILABLE)
-	})
+}
+
+// unopened: both sides are paired, but no session came of it. The person is told
+// why, and it begins again with another code.
+func (h *Host) unopened(why mfpb.Reason) {
+	h.show(ui.Event{Name: "error", Server: h.server, Reason: wire.Name(why), Text: h.texts.Reason(why)})
+	h.drop()
+	h.cancelAlarm("open")
+	h.rotate(why)
 }
 
 // who cleans the names that the server vouches for.

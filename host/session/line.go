@@ -382,11 +382,7 @@ func (h *Host) serverEnd(why mfpb.Reason) {
 	case h.live != nil:
 		h.end(why)
 	case h.code != nil && h.code.used:
-		// Paired, but the session did not come to be: say so and begin again.
-		h.show(ui.Event{Name: "error", Server: h.server, Reason: wire.Name(why), Text: h.texts.Reason(why)})
-		h.claim = nil
-		h.cancelAlarm("open")
-		h.rotate(why)
+		h.unopened(why)
 	case why == mfpb.Reason_REASON_RATE_LIMITED || why == mfpb.Reason_REASON_SERVER_STOPPING || why == mfpb.Reason_REASON_LOG_UNAVAILABLE:
 		h.show(ui.Event{Name: "status", Reason: wire.Name(why), Text: h.texts.Reason(why)})
 		h.failures = max(h.failures, 4)

@@ -258,6 +258,20 @@ func TestALogThatCannotBeWrittenOpensNoSession(t *testing.T) {
 	refused(l, r.try(l, 2, secret, nameplate), mfpb.Reason_REASON_NO_SUCH_CODE)
 }
 
+func TestAServerThatNeverOpensTheSessionIsNotWaitedForInSilence(t *testing.T) {
+	r, l, secret := waiting(t, withClock)
+	g := r.try(l, 1, secret, nameplate)
+	l.send(&mfpb.Confirm{Claim: g.id, Tag: g.tag(t, expect[*mfpb.PakeReply](l))})
+	expect[*mfpb.Paired](l)
+	r.clock.Advance(time.Minute)
+	if e := r.window.Wait(t, "error"); e.Reason != "LOG_UNAVAILABLE" || e.Text == "" {
+		t.Errorf("%+v", e)
+	}
+	if m := expect[*mfpb.PlateRequest](l); m.Why != mfpb.Reason_REASON_LOG_UNAVAILABLE {
+		t.Errorf("why: %v", m.Why)
+	}
+}
+
 func TestALostLineMeansAnotherCode(t *testing.T) {
 	r, l, secret := waiting(t)
 	l.conn.Close()
