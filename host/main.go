@@ -208,7 +208,7 @@ func open(opt options, texts *ui.Texts, stdin io.Reader, stdout, stderr io.Write
 		fmt.Fprintln(stdout, texts.T("error.window"))
 		return ui.NewConsole(stdin, stdout, texts), true
 	}
-	return child, false
+	return ui.NewEcho(child, stdout, texts), false
 }
 
 // conversation is what is said outside a session.

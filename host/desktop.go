@@ -1,5 +1,3 @@
-//go:build linux
-
 package main
 
 import (
@@ -10,9 +8,10 @@ import (
 	"github.com/mainforte/mainforte/host/input"
 )
 
-// desktopFor returns what opens this desktop. In a Wayland session, and on an X
-// server without XTEST, it can be seen and not controlled: there are no hands.
-// terminal tells that the host speaks on one: no input may reach it.
+// desktopFor returns what opens this desktop. Where nothing can be injected, as
+// in a Wayland session or on an X server without XTEST, it is seen and not
+// controlled: there are no hands. terminal tells that the host speaks on one:
+// no input may reach it.
 func desktopFor(terminal bool) func() (capture.Source, input.Injector, input.Guard, error) {
 	return func() (capture.Source, input.Injector, input.Guard, error) {
 		src, err := capture.Open("")
@@ -22,20 +21,17 @@ func desktopFor(terminal bool) func() (capture.Source, input.Injector, input.Gua
 		if os.Getenv("XDG_SESSION_TYPE") == "wayland" {
 			return src, nil, nil, nil
 		}
-		hands, err := input.OpenX11("")
+		hands, guard, err := input.Open("")
 		if errors.Is(err, input.ErrUnsupported) {
 			return src, nil, nil, nil
 		}
 		if err != nil {
 			return nil, nil, nil, errors.Join(err, src.Close())
 		}
-		guard, err := input.OpenX11Guard("")
-		if err == nil && terminal {
-			_, err = guard.ProtectTerminal()
-		}
-		if err != nil {
-			// Without a guard there must be no hands either.
-			return nil, nil, nil, errors.Join(err, hands.Close(), src.Close())
+		if terminal {
+			if _, err := guard.ProtectTerminal(); err != nil {
+				return nil, nil, nil, errors.Join(err, guard.Close(), hands.Close(), src.Close())
+			}
 		}
 		return src, hands, guard, nil
 	}
