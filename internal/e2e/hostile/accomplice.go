@@ -31,7 +31,7 @@ type Accomplice struct {
 	Secret string
 	// Certificate names another certificate in the proof than the one in use.
 	Certificate func(own [sha256.Size]byte) [sha256.Size]byte
-	// Early says something when a channel opens, before the proof.
+	// Early says something on each channel, a moment before the proof.
 	Early func(channel uint16, say func([]byte))
 
 	mu       sync.Mutex
@@ -43,6 +43,7 @@ type Accomplice struct {
 	pc       *webrtc.PeerConnection
 	channels [5]*webrtc.DataChannel
 	own      [sha256.Size]byte
+	standing int // channels that are open
 	heard    [5]int
 	err      error
 }
@@ -185,7 +186,7 @@ func (a *Accomplice) open() error {
 			return fmt.Errorf("channel %s: %w", c.Label, err)
 		}
 		a.channels[c.ID] = dc
-		dc.OnOpen(func() { a.opened(c.ID) })
+		dc.OnOpen(a.opened)
 		dc.OnMessage(func(m webrtc.DataChannelMessage) { a.message(c.ID, m.Data) })
 	}
 	a.pc.OnICECandidate(func(c *webrtc.ICECandidate) {
@@ -200,13 +201,27 @@ func (a *Accomplice) open() error {
 	return nil
 }
 
-func (a *Accomplice) opened(channel uint16) {
-	say := func(b []byte) { _ = a.channels[channel].Send(b) } // fails when the viewer goes
-	if a.Early != nil {
-		a.Early(channel, say)
-	}
-	if channel != wire.ChannelControl {
+// head is how long what is said early goes ahead of the proof: both are read by
+// different threads of the browser.
+const head = 150 * time.Millisecond
+
+// opened says what is to be said early once all channels stand, then the proof.
+func (a *Accomplice) opened() {
+	a.mu.Lock()
+	a.standing++
+	all := a.standing == len(a.channels)
+	a.mu.Unlock()
+	if !all {
 		return
+	}
+	say := func(channel uint16) func([]byte) {
+		return func(b []byte) { _ = a.channels[channel].Send(b) } // fails when the viewer goes
+	}
+	if a.Early != nil {
+		for _, c := range wire.Channels() {
+			a.Early(c.ID, say(c.ID))
+		}
+		time.Sleep(head)
 	}
 	own := a.own
 	if a.Certificate != nil {
@@ -214,7 +229,7 @@ func (a *Accomplice) opened(channel uint16) {
 	}
 	viewer := sha256.Sum256(a.pc.SCTP().Transport().GetRemoteCertificate())
 	mac := a.link.ProofOfHashes(pake.RoleHost, viewer, own)
-	say(Control(&mfpb.Control{Body: &mfpb.Control_Proof{Proof: &mfpb.CertificateProof{Mac: mac}}}))
+	say(wire.ChannelControl)(Control(&mfpb.Control{Body: &mfpb.Control_Proof{Proof: &mfpb.CertificateProof{Mac: mac}}}))
 }
 
 // message answers the viewer's hello with ours and a grant that nobody gave.

@@ -44,24 +44,25 @@ func (c *clock) Now() time.Time {
 	return time.Now().Add(c.skipped)
 }
 
-// After may be early: the engine looks at Now again.
-func (c *clock) After(d time.Duration) <-chan time.Time {
+// Until may be early: the engine looks at Now again.
+func (c *clock) Until(at time.Time) <-chan time.Time {
 	c.mu.Lock()
-	jumped := c.jumped
+	jumped, wait := c.jumped, time.Until(at)-c.skipped
 	c.mu.Unlock()
 	out := make(chan time.Time, 1)
 	go func() {
-		t := time.NewTimer(d)
+		t := time.NewTimer(min(wait, patience)) // no longer than the scene
 		defer t.Stop()
 		select {
 		case <-t.C:
 		case <-jumped:
-		case <-time.After(patience): // of a scene that is over
 		}
 		out <- c.Now()
 	}()
 	return out
 }
+
+func (c *clock) After(d time.Duration) <-chan time.Time { return c.Until(c.Now().Add(d)) }
 
 func (c *clock) Skip(d time.Duration) {
 	c.mu.Lock()

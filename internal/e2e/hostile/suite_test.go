@@ -68,6 +68,7 @@ func (a attack) run(s *scene, v victim) {
 	s.hears(a.person)
 	if a.technician != "live" {
 		v.blind()
+		v.silent()
 	}
 	if strings.HasPrefix(a.technician, "code") {
 		v.unconnected()
