@@ -334,9 +334,11 @@ func TestALinkEnds(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	h.now = h.now.Add(LinkLife)
-	if _, _, err := h.UseLink(t.Context(), link, "ann", good, home); !errors.Is(err, ErrNoLink) {
-		t.Errorf("a link of yesterday: %v", err)
+	for _, later := range []time.Duration{LinkLife, time.Hour} {
+		h.now = h.now.Add(later)
+		if _, _, err := h.UseLink(t.Context(), link, "ann", good, home); !errors.Is(err, ErrNoLink) {
+			t.Errorf("a link of yesterday: %v", err)
+		}
 	}
 	if _, _, err := h.UseLink(t.Context(), "nonsense", "ann", good, home); !errors.Is(err, ErrNoLink) {
 		t.Errorf("no link at all: %v", err)
