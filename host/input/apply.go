@@ -211,8 +211,8 @@ func (r *Receiver) letGo() {
 	}
 }
 
-// checkHeld lets go when a held key would repeat where it may not: the desktop
-// repeats it by itself, into whatever window has the focus by then.
+// checkHeld lets go when a held key would reach where it may not: whatever
+// window has the focus by now.
 func (r *Receiver) checkHeld() {
 	if len(r.keys) == 0 {
 		return

@@ -44,6 +44,7 @@ type X11 struct {
 	buttons        [buttonCount]bool
 	wheelX, wheelY int // 1/120 of a notch not yet turned
 	spare          spare
+	repeats        [32]byte // bit code%8 of byte code/8: the X server repeats this key
 }
 
 var quiet sync.Once
@@ -102,6 +103,11 @@ func (x *X11) init() error {
 	if err := x.useXKB(); err != nil {
 		return err
 	}
+	control, err := xproto.GetKeyboardControl(x.c).Reply()
+	if err != nil {
+		return x.gone("ask which keys repeat", err)
+	}
+	copy(x.repeats[:], control.AutoRepeats)
 	if x.robot {
 		robot.KeySleep = 0 // of this package: the root package's is not forwarded
 		robot.Close()      // a connection of an earlier $DISPLAY

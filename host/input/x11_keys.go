@@ -19,9 +19,9 @@ const (
 )
 
 // Key presses the physical key where it types what the technician's keyboard
-// typed, where it types nothing, and in a shortcut; else it types the text. A
-// key typed as text is up again at once, so it does not repeat by itself: it
-// repeats when the technician's does.
+// typed, where it types nothing, and in a shortcut; else it types the text. No
+// key repeats by itself while it is held from afar, because a release that a bad
+// line holds back would then double letters: it repeats when the technician's does.
 func (x *X11) Key(k Key, down bool) error {
 	if err := x.ready("key"); err != nil {
 		return err
@@ -30,7 +30,11 @@ func (x *X11) Key(k Key, down bool) error {
 		return x.keyUp(k.Usage)
 	}
 	if code, ok := x.pressed[k.Usage]; ok && code != 0 {
-		return nil // the desktop repeats it
+		if x.down[code] == 1 && !isModifier(k.Usage) {
+			x.fake(xproto.KeyRelease, code, 0, 0)
+			x.fake(xproto.KeyPress, code, 0, 0)
+		}
+		return nil
 	}
 	st, err := x.state()
 	if err != nil {
@@ -50,9 +54,27 @@ func (x *X11) Key(k Key, down bool) error {
 	x.pressed[k.Usage] = code
 	x.down[code]++
 	if x.down[code] == 1 {
+		x.autoRepeat(code, false)
 		x.fake(xproto.KeyPress, code, 0, 0)
 	}
 	return nil
+}
+
+func isModifier(usage uint16) bool { return usage >= 0xE0 && usage <= 0xE7 }
+
+// autoRepeat stops the X server from repeating one key, or lets it again where
+// it did before. It is done a key at a time: a host that dies leaves the
+// person's keyboard at most one key short.
+func (x *X11) autoRepeat(code byte, on bool) {
+	if x.repeats[code/8]&(1<<(code%8)) == 0 {
+		return // it never repeats
+	}
+	mode := uint32(xproto.AutoRepeatModeOff)
+	if on {
+		mode = xproto.AutoRepeatModeOn
+	}
+	xproto.ChangeKeyboardControl(x.c, xproto.KbKey|xproto.KbAutoRepeatMode, []uint32{uint32(code), mode})
+	x.unflushed = true
 }
 
 func (x *X11) keyUp(usage uint16) error {
@@ -75,6 +97,7 @@ func (x *X11) keyUp(usage uint16) error {
 func (x *X11) raise(code byte) {
 	delete(x.down, code)
 	x.fake(xproto.KeyRelease, code, 0, 0)
+	x.autoRepeat(code, true)
 }
 
 // keycode is the key to press for a usage, or 0.

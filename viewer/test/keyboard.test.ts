@@ -66,12 +66,21 @@ describe("a key", () => {
     ]);
   });
 
-  test("repeats on the remote desktop, not on the wire", () => {
+  test("repeats on the wire when this keyboard does, and a modifier never", () => {
     const { log, keyboard } = setup();
     keyboard.keydown(event("KeyA", "a"));
     expect(keyboard.keydown(event("KeyA", "a", [], { repeat: true }))).toBe(true);
     keyboard.keydown(event("KeyA", "a"));
-    expect(log.lines).toEqual(["+04/a"]);
+    expect(log.lines).toEqual(["+04/a", "+04/a"]);
+    keyboard.keydown(event("ShiftLeft", "Shift"));
+    keyboard.keydown(event("ShiftLeft", "Shift", ["Shift"], { repeat: true }));
+    expect(log.lines.filter((line) => line.toLowerCase().startsWith("+e1"))).toHaveLength(1);
+  });
+
+  test("repeats only if it went down here", () => {
+    const { log, keyboard } = setup();
+    expect(keyboard.keydown(event("KeyA", "a", [], { repeat: true }))).toBe(true);
+    expect(log.lines).toEqual([]);
   });
 
   test("of another HID page is kept from the page and from the wire", () => {

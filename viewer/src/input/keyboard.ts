@@ -74,7 +74,12 @@ export class Keyboard {
       return false;
     const usage = usages.get(event.code);
     if (usage === undefined) return this.#withoutUsage(event);
-    if (event.repeat || this.#down.has(event.code)) return true; // the remote desktop repeats a held key itself
+    if (event.repeat || this.#down.has(event.code)) {
+      // The remote desktop repeats nothing itself: a keyup that a bad line holds back would
+      // double letters there. It repeats when this keyboard does.
+      if (event.repeat && this.#down.has(event.code) && !modifierKeys.has(event.code)) this.#press(event, usage);
+      return true;
+    }
 
     if (event.code === "CapsLock" && this.#system === "mac") {
       this.#press(event, usage); // macOS: keydown when the lock goes on, keyup when it goes off
