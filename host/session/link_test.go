@@ -160,7 +160,7 @@ func TestNothingIsBelievedBeforeTheProof(t *testing.T) { // C25
 		must[uint32](t)(v.Key(0x04, "a", true))
 		ok(t, v.SendRaw(wire.ChannelTiles, wire.AppendHello(nil)))
 		unseen(t, v)
-		if ops := r.hands.Ops(); slices.Contains(ops, "a down") || len(r.hands.Down()) > 0 {
+		if ops := r.hands.Ops(); len(ops) > 0 {
 			t.Errorf("input of a connection that proved nothing: %v", ops)
 		}
 		if n, _ := v.Received(wire.ChannelControl); n != 1 {

@@ -20,8 +20,8 @@ func (h *Host) alarm(name string, in time.Duration, do func()) {
 
 func (h *Host) cancelAlarm(name string) { delete(h.alarms, name) }
 
-// ring runs the alarms that are due and returns the time to the next one.
-func (h *Host) ring() time.Duration {
+// ring runs the alarms that are due and returns the time of the next one.
+func (h *Host) ring() time.Time {
 	for {
 		now := h.clock.Now()
 		first, next := "", alarm{}
@@ -31,10 +31,10 @@ func (h *Host) ring() time.Duration {
 			}
 		}
 		if first == "" {
-			return time.Hour
+			return now.Add(time.Hour)
 		}
 		if next.at.After(now) {
-			return next.at.Sub(now)
+			return next.at
 		}
 		delete(h.alarms, first)
 		next.do()
@@ -86,7 +86,7 @@ func (h *Host) Run(ctx context.Context) error {
 
 	quit, commands := ctx.Done(), h.cfg.Window.Commands()
 	for !h.done {
-		wait := h.ring()
+		next := h.ring()
 		if h.done {
 			break
 		}
@@ -104,7 +104,7 @@ func (h *Host) Run(ctx context.Context) error {
 		case <-quit:
 			quit = nil
 			h.command(ui.Command{Do: "quit"})
-		case <-h.clock.After(wait):
+		case <-h.clock.Until(next):
 		}
 	}
 	return h.err

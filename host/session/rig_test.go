@@ -240,11 +240,15 @@ func (c *clock) Now() time.Time {
 	return c.now
 }
 
-func (c *clock) After(d time.Duration) <-chan time.Time {
+func (c *clock) Until(at time.Time) <-chan time.Time {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	t := timer{c.now.Add(d), make(chan time.Time, 1)}
-	c.timers = append(c.timers, t)
+	t := timer{at, make(chan time.Time, 1)}
+	if at.After(c.now) {
+		c.timers = append(c.timers, t)
+	} else {
+		t.c <- c.now
+	}
 	return t.c
 }
 

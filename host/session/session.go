@@ -85,16 +85,17 @@ func (e *Ended) Error() string { return "session: " + wire.Name(e.Why) }
 // Reason makes an Ended an error of the wire.
 func (e *Ended) Reason() mfpb.Reason { return e.Why }
 
-// Clock is the time; tests have their own.
+// Clock is the time; tests have their own. Until's channel gets a value when
+// the time has come, at once if it has passed.
 type Clock interface {
 	Now() time.Time
-	After(time.Duration) <-chan time.Time
+	Until(time.Time) <-chan time.Time
 }
 
 type systemClock struct{}
 
-func (systemClock) Now() time.Time                         { return time.Now() }
-func (systemClock) After(d time.Duration) <-chan time.Time { return time.After(d) }
+func (systemClock) Now() time.Time                     { return time.Now() }
+func (systemClock) Until(t time.Time) <-chan time.Time { return time.After(time.Until(t)) }
 
 // Config is what a Host needs. Server, Window and OpenDesktop must be set.
 type Config struct {
