@@ -22,8 +22,8 @@ type Pump struct {
 	src capture.Source
 
 	mu        sync.Mutex
-	streams   []*Stream // replaced, never changed in place
-	suspended bool
+	streams   []*Stream     // replaced, never changed in place
+	suspended bool          // and so is every stream
 	stale     bool          // the last frame may be old: ask the source first
 	capture   chan struct{} // closed when the capture under way ends; nil if there is none
 	cancel    func()        // ends it
@@ -155,9 +155,6 @@ func (p *Pump) Run(ctx context.Context) error {
 func (p *Pump) begin(cancel func()) (action, []*Stream) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	if p.suspended {
-		return wait, nil
-	}
 	anyReady, anyDue := false, false
 	for _, s := range p.streams {
 		ready, due := s.state()
