@@ -1,0 +1,377 @@
+// The connection of one attach: what may flow when, over a browser's objects
+// that keep the browser's rules (a data channel is transferred in the task that
+// created it, or not at all).
+import { afterEach, beforeEach, describe, expect, test, vi } from "vitest";
+import { create, toBinary } from "@bufbuild/protobuf";
+import type { SealedInit } from "../src/attach";
+import { Connection } from "../src/connection";
+import { ControlSchema } from "../src/gen/session_pb";
+import { Kind, Reason, type Candidate } from "../src/gen/signaling_pb";
+import { certificateHash, Keys, newNonce, Role, type Link } from "../src/pake/link";
+import type { Screen } from "../src/picture/screen";
+import { decode } from "../src/wire/codec";
+import { settle } from "./fakes";
+
+class FakeChannel {
+  readyState = "connecting";
+  binaryType = "blob";
+  bufferedAmount = 0;
+  onopen: (() => void) | null = null;
+  onmessage: ((event: { data: unknown }) => void) | null = null;
+  sent: Uint8Array[] = [];
+  constructor(
+    readonly label: string,
+    readonly init: RTCDataChannelInit,
+  ) {}
+  send(data: Uint8Array) {
+    this.sent.push(Uint8Array.from(data));
+  }
+  receive(data: Uint8Array | string) {
+    this.onmessage?.({ data: typeof data === "string" ? data : Uint8Array.from(data).buffer });
+  }
+}
+
+const hostDer = Uint8Array.of(1, 2, 3);
+const viewerHash = new Uint8Array(32).fill(0xab);
+const certificate = {
+  getFingerprints: () => [{ algorithm: "sha-256", value: Array(32).fill("AB").join(":") }],
+} as unknown as RTCCertificate;
+
+class FakePeer {
+  static last: FakePeer;
+  connectionState = "new";
+  signalingState = "stable";
+  remoteDescription: unknown = null;
+  channels: FakeChannel[] = [];
+  log: string[] = [];
+  der: Uint8Array<ArrayBuffer> = hostDer;
+  sctp = { transport: { getRemoteCertificates: () => [this.der.buffer] } };
+  ondatachannel: ((event: unknown) => void) | null = null;
+  onicecandidate: ((event: unknown) => void) | null = null;
+  onconnectionstatechange: (() => void) | null = null;
+  constructor(readonly configuration: RTCConfiguration) {
+    FakePeer.last = this;
+  }
+  createDataChannel(label: string, init: RTCDataChannelInit) {
+    const channel = new FakeChannel(label, init);
+    this.channels.push(channel);
+    this.log.push(`channel ${label}`);
+    return channel;
+  }
+  async createOffer(options: { iceRestart?: boolean }) {
+    return { type: "offer", sdp: options.iceRestart ? "again" : "first" };
+  }
+  async setLocalDescription() {
+    await Promise.resolve(); // as in a browser, it takes its time
+    this.signalingState = "have-local-offer";
+    this.log.push("local");
+  }
+  async setRemoteDescription(d: { sdp: string }) {
+    if (d.sdp === "bad") throw new Error("bad sdp");
+    this.remoteDescription = d;
+    this.signalingState = "stable";
+    this.log.push("remote");
+  }
+  async addIceCandidate(c: { candidate: string }) {
+    this.log.push(`add ${c.candidate}`);
+    if (c.candidate === "unusable") throw new Error("unusable");
+  }
+  close() {
+    this.log.push("close");
+  }
+  channel(label: string): FakeChannel {
+    const found = this.channels.find((c) => c.label === label);
+    if (found === undefined) throw new Error(`no channel ${label}`);
+    return found;
+  }
+  become(state: string) {
+    this.connectionState = state;
+    this.onconnectionstatechange?.();
+  }
+}
+
+async function setup() {
+  const isk = new Uint8Array(64).fill(5);
+  const [nv, nh] = [newNonce(), newNonce()];
+  const key = new Uint8Array(32);
+  const link = await new Keys(isk, key).attach(1, nv, nh);
+  const hostLink: Link = await new Keys(isk, key, Role.host).attach(1, nv, nh);
+  const log: string[] = [];
+  const sealed: SealedInit[] = [];
+  let sealable = true;
+  const screen = {
+    take: (channel: FakeChannel) => log.push(`take ${channel.label} after ${FakePeer.last.log.length}`),
+    begin: () => log.push("begin"),
+  } as unknown as Screen;
+  const connection = new Connection(certificate, screen, link, "en", {
+    seal: (body) => sealed.push(body),
+    sealable: () => sealable,
+    proven: () => log.push("proven"),
+    control: (body) => log.push(`control ${body.case}`),
+    cursor: (data) => {
+      if (typeof data === "string") throw new Error("text");
+      log.push(`cursor ${new Uint8Array(data as ArrayBuffer)[0]}`);
+    },
+    path: (up) => log.push(`path ${up}`),
+    lost: () => log.push("lost"),
+    failed: (reason) => log.push(`failed ${Reason[reason]}`),
+  });
+  const peer = FakePeer.last;
+  for (const channel of peer.channels) channel.readyState = "open";
+  const hostHash = await certificateHash(hostDer);
+  const proof = (role: Role, viewer = viewerHash, host = hostHash) => hostLink.proof(role, viewer, host);
+  const say = (body: NonNullable<Parameters<typeof create<typeof ControlSchema>>[1]>["body"]) =>
+    peer.channel("ctl").receive(toBinary(ControlSchema, create(ControlSchema, body ? { body } : {})));
+  const prove = async () => {
+    peer.channel("ctl").onopen?.();
+    say({ case: "proof", value: { mac: await proof(Role.host) } });
+    await settle();
+  };
+  const unsealable = () => (sealable = false);
+  return { connection, peer, log, sealed, hostLink, hostHash, proof, say, prove, unsealable };
+}
+
+const candidate = (value: string) => ({ candidate: value, sdpMid: "0", sdpMlineIndex: 0 }) as Candidate;
+
+beforeEach(() => {
+  vi.stubGlobal("RTCPeerConnection", FakePeer);
+  vi.useFakeTimers({ toFake: ["setTimeout", "clearTimeout", "setInterval", "clearInterval"] });
+});
+afterEach(() => {
+  vi.useRealTimers();
+  vi.unstubAllGlobals();
+});
+
+describe("channels", () => {
+  test("are the five of the protocol, negotiated, and tiles is given away before anything else happens", async () => {
+    const { peer, log } = await setup();
+    expect(
+      peer.channels.map(({ label, init }) => [init.id, label, init.ordered, init.maxRetransmits]),
+    ).toEqual([
+      [4, "tiles", true, undefined],
+      [0, "ctl", true, undefined],
+      [1, "in", true, undefined],
+      [2, "in-fast", false, 0],
+      [3, "cursor", true, undefined],
+    ]);
+    expect(peer.channels.every(({ init }) => init.negotiated === true && init.protocol === "mf/1")).toBe(
+      true,
+    );
+    expect(log).toEqual(["take tiles after 1"]);
+  });
+
+  test("another one is closed at once (C26)", async () => {
+    const { peer, log } = await setup();
+    const close = vi.fn();
+    peer.ondatachannel?.({ channel: { close } });
+    expect(close).toHaveBeenCalledOnce();
+    expect(log).toEqual(["take tiles after 1"]);
+  });
+
+  test("nothing comes back on the channel in", async () => {
+    const { peer, log, prove } = await setup();
+    await prove();
+    peer.channel("in").receive(Uint8Array.of(1));
+    expect(log.at(-1)).toBe("failed PROTOCOL");
+  });
+});
+
+describe("the certificate proof (C25)", () => {
+  test("ours is over both certificates in use, and nothing else is sent before the host's", async () => {
+    const { peer, log, proof, prove, connection } = await setup();
+    peer.channel("ctl").onopen?.();
+    connection.send({ case: "ask", value: { name: "control" } });
+    await settle();
+    const [first, ...rest] = peer.channel("ctl").sent;
+    const message = decode(ControlSchema, first ?? new Uint8Array(0), 1 << 14);
+    expect(message.body.case).toBe("proof");
+    if (message.body.case === "proof") expect(message.body.value.mac).toEqual(await proof(Role.viewer));
+    expect(rest).toEqual([]);
+    for (const label of ["in", "in-fast", "cursor", "tiles"]) expect(peer.channel(label).sent).toEqual([]);
+    expect(log).not.toContain("begin");
+    await prove();
+    expect(log.slice(1)).toEqual(["begin", "proven"]);
+  });
+
+  test.each([
+    ["the viewer's role", Role.viewer, undefined, undefined],
+    ["another viewer's certificate", Role.host, new Uint8Array(32), undefined],
+    ["another host's certificate", Role.host, undefined, new Uint8Array(32)],
+  ])("one for %s ends it before the picture begins", async (_, role, viewer, host) => {
+    const { peer, log, proof, say } = await setup();
+    peer.channel("ctl").onopen?.();
+    say({ case: "proof", value: { mac: await proof(role, viewer, host) } });
+    await settle();
+    expect(log.slice(1)).toEqual(["failed CERTIFICATE_MISMATCH"]);
+    expect(peer.log.at(-1)).toBe("close");
+  });
+
+  test("a host whose DTLS certificate is unknown is not believed", async () => {
+    const { peer, log, prove } = await setup();
+    peer.sctp.transport.getRemoteCertificates = () => [];
+    await prove();
+    expect(log.slice(1)).toEqual(["failed CERTIFICATE_MISMATCH"]);
+  });
+
+  test("cursor messages that overtake it wait, in order and bounded; acknowledgements are not believed", async () => {
+    const { peer, log, prove } = await setup();
+    peer.channel("cursor").receive(Uint8Array.of(1));
+    peer.channel("cursor").receive(Uint8Array.of(2));
+    peer.channel("in-fast").receive(Uint8Array.of(99)); // would end it if it were read
+    expect(log).toHaveLength(1);
+    await prove();
+    expect(log.slice(1)).toEqual(["begin", "proven", "cursor 1", "cursor 2"]);
+    peer.channel("in-fast").receive(Uint8Array.of(99));
+    expect(log.at(-1)).toBe("failed PROTOCOL");
+  });
+
+  test("a flood of cursor messages before it ends it", async () => {
+    const { peer, log } = await setup();
+    for (let i = 0; i < 65; i++) peer.channel("cursor").receive(Uint8Array.of(1));
+    expect(log.at(-1)).toBe("failed PROTOCOL");
+  });
+
+  test("after an interruption the host must still be the same", async () => {
+    const { peer, log, prove } = await setup();
+    await prove();
+    peer.become("disconnected");
+    peer.become("connected");
+    await settle();
+    expect(log.slice(-2)).toEqual(["path false", "path true"]);
+    peer.der = Uint8Array.of(9);
+    peer.become("connected");
+    await settle();
+    expect(log.at(-1)).toBe("failed CERTIFICATE_MISMATCH");
+  });
+});
+
+describe("offer and answer", () => {
+  test("the offer is sealed before any candidate can be found", async () => {
+    const { connection, peer, sealed } = await setup();
+    await connection.start();
+    peer.onicecandidate?.({ candidate: { candidate: "candidate:1", sdpMid: "0", sdpMLineIndex: 0 } });
+    peer.onicecandidate?.({ candidate: null });
+    expect(sealed).toEqual([
+      { case: "description", value: { type: "offer", sdp: "first" } },
+      { case: "candidate", value: { candidate: "candidate:1", sdpMid: "0", sdpMlineIndex: 0 } },
+      { case: "candidate", value: { candidate: "", sdpMid: "", sdpMlineIndex: 0 } },
+    ]);
+    expect(peer.log.at(-1)).toBe("local");
+  });
+
+  test("an answer that is quicker than the browser's own offer waits for it", async () => {
+    const { connection, peer, log, sealed } = await setup();
+    const started = connection.start();
+    while (sealed.length === 0) await Promise.resolve();
+    connection.description({ type: "answer", sdp: "v=0" } as never);
+    await started;
+    await settle();
+    expect(peer.log.slice(-2)).toEqual(["local", "remote"]);
+    expect(log).toHaveLength(1);
+  });
+
+  test("candidates wait for the answer; one that is of no use is no end", async () => {
+    const { connection, peer, log } = await setup();
+    await connection.start();
+    connection.candidate(candidate("early"));
+    connection.description({ type: "answer", sdp: "v=0" } as never);
+    await settle();
+    connection.candidate(candidate("unusable"));
+    connection.candidate(candidate(""));
+    await settle();
+    expect(peer.log.slice(-3)).toEqual(["remote", "add early", "add unusable"]);
+    expect(log).toHaveLength(1);
+  });
+
+  test.each([
+    ["an offer", { type: "offer", sdp: "v=0" }],
+    ["an answer that does not parse", { type: "answer", sdp: "bad" }],
+  ])("%s ends it", async (_, description) => {
+    const { connection, log } = await setup();
+    await connection.start();
+    connection.description(description as never);
+    await settle();
+    expect(log.at(-1)).toBe("failed PROTOCOL");
+  });
+
+  test("a second answer ends it", async () => {
+    const { connection, log } = await setup();
+    await connection.start();
+    connection.description({ type: "answer", sdp: "v=0" } as never);
+    await settle();
+    connection.description({ type: "answer", sdp: "v=0" } as never);
+    await settle();
+    expect(log.at(-1)).toBe("failed PROTOCOL");
+  });
+});
+
+describe("the path", () => {
+  test("that is not found within 20 s, or fails, is lost", async () => {
+    const late = await setup();
+    await late.connection.start();
+    vi.advanceTimersByTime(20_000);
+    expect(late.log.at(-1)).toBe("lost");
+    const failed = await setup();
+    await failed.connection.start();
+    failed.peer.become("failed");
+    expect(failed.log.at(-1)).toBe("lost");
+  });
+
+  test("that is interrupted for 2 s is asked for again by an ICE restart, and lost 6 s later", async () => {
+    const { connection, peer, log, sealed, prove } = await setup();
+    await connection.start();
+    connection.description({ type: "answer", sdp: "v=0" } as never);
+    await prove();
+    peer.become("disconnected");
+    vi.advanceTimersByTime(1999);
+    expect(sealed).toHaveLength(1);
+    vi.advanceTimersByTime(1);
+    await settle();
+    expect(sealed.at(-1)).toEqual({ case: "description", value: { type: "offer", sdp: "again" } });
+    vi.advanceTimersByTime(6000);
+    expect(log.slice(-2)).toEqual(["path false", "lost"]);
+  });
+
+  test("without a way to seal an offer it is lost at once", async () => {
+    const { peer, log, prove, unsealable } = await setup();
+    await prove();
+    unsealable();
+    peer.become("failed");
+    vi.advanceTimersByTime(0);
+    expect(log.slice(-2)).toEqual(["path false", "lost"]);
+  });
+});
+
+describe("the end", () => {
+  test("a last word leaves before the connection closes, and no word without a proof", async () => {
+    const { connection, peer, prove, say } = await setup();
+    await prove();
+    say({ case: "hello", value: { minVersion: 1, maxVersion: 1, kind: Kind.HOST } });
+    await settle();
+    connection.close(Reason.TECHNICIAN_ENDED);
+    const last = decode(ControlSchema, peer.channel("ctl").sent.at(-1) ?? new Uint8Array(0), 1 << 14);
+    expect(last.body).toMatchObject({ case: "bye", value: { reason: Reason.TECHNICIAN_ENDED } });
+    expect(peer.log).not.toContain("close");
+    vi.advanceTimersByTime(250);
+    expect(peer.log.at(-1)).toBe("close");
+
+    const unproven = await setup();
+    unproven.connection.close(Reason.TECHNICIAN_ENDED);
+    expect(unproven.peer.channel("ctl").sent).toEqual([]);
+    expect(unproven.peer.log.at(-1)).toBe("close");
+  });
+
+  test("nothing is heard after it", async () => {
+    const { connection, peer, log, prove } = await setup();
+    await prove();
+    const before = [...log];
+    connection.close();
+    peer.channel("cursor").receive(Uint8Array.of(1));
+    peer.channel("in-fast").receive(Uint8Array.of(99));
+    peer.channel("in").receive(Uint8Array.of(1));
+    peer.become("failed");
+    vi.advanceTimersByTime(60_000);
+    await settle();
+    expect(log).toEqual(before);
+  });
+});
