@@ -65,7 +65,7 @@ func (d *desktop) layout(layout string) {
 }
 
 // start runs a program until the test ends.
-func (d *desktop) start(name string, args ...string) {
+func (d *desktop) start(name string, args ...string) *os.Process {
 	d.t.Helper()
 	cmd := exec.Command(name, args...)
 	cmd.Env = append(os.Environ(), "DISPLAY="+d.server.Display, "LC_ALL=C.UTF-8", "WINDOWID=")
@@ -74,11 +74,13 @@ func (d *desktop) start(name string, args ...string) {
 		d.t.Fatalf("needs %s: %v", name, err)
 	}
 	d.t.Cleanup(func() { _ = cmd.Process.Kill(); _ = cmd.Wait() })
+	return cmd.Process
 }
 
 // terminal is an xterm whose program reads every byte as it comes and shows it.
 type terminal struct {
 	d       *desktop
+	process *os.Process
 	window  xproto.Window // $WINDOWID inside
 	file    string
 	cx, cy  int // its middle, in pixels of the screen
@@ -93,7 +95,7 @@ func (d *desktop) terminal(x, y int) *terminal {
 	term := &terminal{d: d, file: filepath.Join(dir, "typed")}
 	id := filepath.Join(dir, "id")
 	script := fmt.Sprintf("stty raw -echo; echo $WINDOWID > %s.tmp; mv %s.tmp %s; exec tee %s", id, id, id, term.file)
-	d.start("xterm", "-u8", "-geometry", fmt.Sprintf("40x10+%d+%d", x, y), "-e", "sh", "-c", script)
+	term.process = d.start("xterm", "-u8", "-geometry", fmt.Sprintf("40x10+%d+%d", x, y), "-e", "sh", "-c", script)
 	d.until("xterm reads", func() bool {
 		_, err := os.Stat(term.file)
 		return err == nil
@@ -183,6 +185,7 @@ type panel struct {
 	window xproto.Window
 	mu     sync.Mutex
 	events []string
+	xs     []int // where each was
 }
 
 var x11ButtonNames = map[xproto.Button]string{
@@ -219,6 +222,7 @@ func (d *desktop) panel(x, y int16, w, h uint16) *panel {
 			p.mu.Lock()
 			switch ev := ev.(type) {
 			case xproto.ButtonPressEvent:
+				p.xs = append(p.xs, int(ev.RootX))
 				if ev.Detail >= 4 && ev.Detail <= 7 {
 					p.events = append(p.events, x11ButtonNames[ev.Detail])
 				} else {
@@ -226,6 +230,7 @@ func (d *desktop) panel(x, y int16, w, h uint16) *panel {
 				}
 			case xproto.ButtonReleaseEvent:
 				if ev.Detail < 4 || ev.Detail > 7 {
+					p.xs = append(p.xs, int(ev.RootX))
 					p.events = append(p.events, x11ButtonNames[ev.Detail]+" up")
 				}
 			}

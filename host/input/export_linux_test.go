@@ -1,5 +1,10 @@
 package input
 
+import (
+	"maps"
+	"slices"
+)
+
 // ByRobotgo tells whether wheel and pointer go by robotgo.
 func (x *X11) ByRobotgo() bool { return x.robot }
 
@@ -17,3 +22,9 @@ func (x *X11) LockGroup(group uint8) error {
 	_, err := x.state()
 	return err
 }
+
+// Remapped tells whether a new keymap was heard of and not yet read.
+func (x *X11) Remapped() bool { return x.remapped.Load() }
+
+// Borrowed are the spare keycodes in use.
+func (x *X11) Borrowed() []byte { return slices.Sorted(maps.Keys(x.spare.bound)) }

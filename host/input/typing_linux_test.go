@@ -8,7 +8,9 @@ import (
 	"os"
 	"slices"
 	"strings"
+	"syscall"
 	"testing"
+	"time"
 
 	"github.com/jezek/xgb"
 	"github.com/jezek/xgb/xproto"
@@ -79,7 +81,10 @@ var technicians = map[string][]stroke{
 	},
 }
 
-var modifierUsage = map[uint8]uint16{input.ModShift: 0xE1, input.ModControl: 0xE0, input.ModAltGraph: 0xE6}
+var modifierUsage = map[uint8]uint16{
+	input.ModShift: 0xE1, input.ModControl: 0xE0, input.ModAltGraph: 0xE6,
+	input.ModAltGraph | input.ModControl | input.ModAlt: 0xE6,
+}
 
 // do presses a stroke with its modifiers around it, and again repeats it in
 // between, as a fast typist who keeps Shift down.
@@ -214,6 +219,157 @@ func TestAltGrOfTheTechnicianOpensNoMenuOfTheHost(t *testing.T) {
 	}
 }
 
+// isDown tells whether the X server sees a key down.
+func (d *desktop) isDown(code byte) bool {
+	d.t.Helper()
+	m, err := xproto.QueryKeymap(d.c).Reply()
+	if err != nil {
+		d.t.Fatal(err)
+	}
+	return m.Keys[code/8]>>(code%8)&1 == 1
+}
+
+func TestAltGrOfTheTechnicianPressesNoAltOfTheHost(t *testing.T) {
+	const rightAlt = 100 + 8
+	d := newDesktop(t)
+	x := d.hands(false)
+	for layout, want := range map[string]bool{"us": false, "fr": true} {
+		d.layout(layout)
+		d.until("the new layout", func() bool { return x.Text("") == nil && !x.Remapped() })
+		for range 2 {
+			if err := x.Key(input.Key{Usage: 0xE6, Modifiers: input.ModAltGraph}, true); err != nil {
+				t.Fatal(err)
+			}
+			if _, err := x.Locked(); err != nil { // a round trip
+				t.Fatal(err)
+			}
+		}
+		if got := d.isDown(rightAlt); got != want {
+			t.Errorf("%s: the right Alt key is down: %v, want %v", layout, got, want)
+		}
+		if err := x.Key(input.Key{Usage: 0xE6}, false); err != nil {
+			t.Fatal(err)
+		}
+	}
+}
+
+func TestAltGrAsWindowsReportsItTypesText(t *testing.T) {
+	d, term, x := typingDesk(t)
+	d.layout("us")
+	stroke{0x08, "€", input.ModAltGraph | input.ModControl | input.ModAlt}.do(t, x)
+	term.wantTyped("€€")
+}
+
+func TestAHeldAltGrIsHeldAfterText(t *testing.T) {
+	d, term, x := typingDesk(t)
+	d.layout("fr")
+	for _, step := range []error{
+		x.Key(input.Key{Usage: 0xE6, Modifiers: input.ModAltGraph}, true),
+		x.Text("aé"),
+		x.Key(input.Key{Usage: 0x27}, true), // no text: the key itself
+		x.Key(input.Key{Usage: 0x27}, false),
+		x.Key(input.Key{Usage: 0xE6}, false),
+	} {
+		if step != nil {
+			t.Fatal(step)
+		}
+	}
+	term.wantTyped("aé@")
+}
+
+func TestAHeldKeyDoesNotSwallowText(t *testing.T) {
+	_, term, x := typingDesk(t)
+	for _, step := range []error{
+		x.Key(input.Key{Usage: 0x04, Text: "a"}, true),
+		x.Text("a"),
+		x.Key(input.Key{Usage: 0x04}, false),
+	} {
+		if step != nil {
+			t.Fatal(step)
+		}
+	}
+	term.wantTyped("aa")
+}
+
+func TestAShortcutIsThePhysicalKeyWhateverItsLetter(t *testing.T) {
+	d, term, x := typingDesk(t)
+	d.layout("us")
+	stroke{0x14, "a", input.ModControl}.do(t, x) // the key A of a French keyboard, Q here
+	term.wantTyped("\x11\x11")
+}
+
+func TestAKeyWhoseKeycodeIsBorrowedTypesNothingElse(t *testing.T) {
+	d, term, x := typingDesk(t)
+	d.layout("us")
+	greek := "αβγδεζηθικλμνξοπρστυφχψω" + "абвгдежзийкл" // every keycode
+	if err := x.Text(greek); err != nil {
+		t.Fatal(err)
+	}
+	for _, usage := range []uint16{0x87, 0x89} { // keys of a Japanese keyboard
+		if err := x.Key(input.Key{Usage: usage}, true); !errors.Is(err, input.ErrCannotType) {
+			t.Errorf("usage %#x: %v", usage, err)
+		}
+		if err := x.Key(input.Key{Usage: usage}, false); err != nil {
+			t.Error(err)
+		}
+	}
+	term.wantTyped(greek)
+}
+
+// A program that is busy looks its keys up late. What it was typed must mean the
+// same then.
+func TestABusyProgramLosesNothing(t *testing.T) {
+	d, term, x := typingDesk(t)
+	d.layout("us")
+	for name, then := range map[string]func() error{
+		"Restore": x.Restore,
+		"a text that needs every keycode": func() error {
+			return x.Text("αβγδεζηθικλμνξοπρστυφχψω" + "абвгдежзийкл")
+		},
+	} {
+		if err := errors.Join(x.Restore(), x.Text("é")); err != nil {
+			t.Fatal(err)
+		}
+		term.wantTyped("é")
+		if err := term.process.Signal(syscall.SIGSTOP); err != nil {
+			t.Fatal(err)
+		}
+		goOn := time.AfterFunc(300*time.Millisecond, func() { _ = term.process.Signal(syscall.SIGCONT) })
+		if err := errors.Join(x.Text("éœ"), then()); err != nil {
+			t.Fatal(err)
+		}
+		goOn.Stop()
+		_ = term.process.Signal(syscall.SIGCONT)
+		want := "éœ"
+		if name != "Restore" {
+			want += "αβγδεζηθικλμνξοπρστυφχψω" + "абвгдежзийкл"
+		}
+		term.wantTyped(want)
+	}
+}
+
+func TestWhatAnotherProgramBoundMeanwhileStays(t *testing.T) {
+	d := newDesktop(t)
+	x := d.hands(false)
+	if err := x.Prepare(); err != nil {
+		t.Fatal(err)
+	}
+	const f30 = 0xffdb
+	code := x.Borrowed()[0]
+	err := xproto.ChangeKeyboardMappingChecked(d.c, 1, xproto.Keycode(code), 1, []xproto.Keysym{f30}).Check()
+	if err != nil {
+		t.Fatal(err)
+	}
+	d.until("the hands hear of it", x.Remapped)
+	if err := x.Restore(); err != nil {
+		t.Fatal(err)
+	}
+	m, err := xproto.GetKeyboardMapping(d.c, xproto.Keycode(code), 1).Reply()
+	if err != nil || m.Keysyms[0] != f30 {
+		t.Errorf("keycode %d types %v, %v; want %#x", code, m.Keysyms, err, f30)
+	}
+}
+
 func TestMoreCharactersThanKeycodesAllArrive(t *testing.T) {
 	d, term, x := typingDesk(t)
 	d.layout("us")
@@ -337,6 +493,13 @@ func TestRobotgoMovesAndScrolls(t *testing.T) {
 	if len(seen) != 402 || seen[400] != "wheel up" || seen[401] != "wheel up" {
 		t.Errorf("%d events, ending %v", len(seen), seen[max(0, len(seen)-3):])
 	}
+	board.mu.Lock()
+	for i, x := range board.xs[:min(400, len(board.xs))] {
+		if x != 10+i/2 {
+			t.Errorf("button event %d happened at %d, want %d", i, x, 10+i/2)
+		}
+	}
+	board.mu.Unlock()
 	t.Run("not on another display", func(t *testing.T) {
 		other := newDesktop(t)
 		t.Setenv("DISPLAY", d.server.Display)

@@ -17,7 +17,7 @@ import (
 // stays until Restore, and only what is bound anew costs a moment.
 const (
 	bindSettle = 20 * time.Millisecond  // for programs to hear of new bindings
-	typeSettle = 150 * time.Millisecond // for programs to look up what was typed, before its keycode changes
+	typeSettle = 500 * time.Millisecond // for programs to look up what was typed, before its keycode changes
 )
 
 // common are characters of English and French text that many keyboards lack, in
@@ -105,7 +105,8 @@ func (x *X11) bind(chars []rune, keep []uint32) (int, error) {
 	}
 	slices.Sort(open)
 	if room < len(chars) {
-		old := x.oldest((len(chars)-room+levels-1)/levels, keep)
+		// A few more than needed: the wait is the same, and comes less often.
+		old := x.oldest((len(chars)-room+levels-1)/levels+len(x.spare.bound)/4, keep)
 		if len(old) > 0 {
 			x.flush()
 			time.Sleep(typeSettle)
