@@ -267,7 +267,7 @@ func TestStopIsAtOnce(t *testing.T) { // P5
 	r := start(t)
 	v, s := r.live()
 	r.control(v)
-	must[uint32](t)(v.Key(0x04, "a", true))
+	ok(t, v.WaitAck(ctx(t), must[uint32](t)(v.Key(0x04, "a", true))))
 	stop := make(chan struct{})
 	painting := make(chan struct{})
 	go func() {
@@ -301,8 +301,8 @@ func TestStopIsAtOnce(t *testing.T) { // P5
 	if n := r.screen.Frames(); n != frames {
 		t.Errorf("%d frames were captured after the end", n-frames)
 	}
-	if down := r.hands.Down(); len(down) > 0 {
-		t.Errorf("still down: %v", down)
+	if ops := r.hands.Ops(); !slices.Contains(ops, "key 04 up") || !slices.Contains(ops, "restore") {
+		t.Errorf("not let go and put back: %v", ops)
 	}
 }
 
