@@ -124,8 +124,8 @@ h2:focus, h3:focus { outline: none; } /* focused by us, so that reading goes on 
 .question { display: inline-flex; align-items: center; gap: 0.5rem; font-weight: 600; }
 #toolbar .button .label { white-space: nowrap; }
 
-/* Over the picture, not above it: a notice must not move what the technician is about to click. */
-#banner { position: absolute; z-index: 1; top: 0.625rem; left: 50%; translate: -50%; width: max-content; max-width: calc(100% - 1.5rem); pointer-events: none; border: 1px solid var(--_warm); border-radius: var(--_radius); background: var(--_warm-soft); color: var(--_warm); font-weight: 550; box-shadow: 0 2px 6px rgb(16 32 28 / 12%), 0 8px 24px rgb(16 32 28 / 18%); }
+/* Over the picture, not above it: a notice must not move what the technician is about to click. No shadow: it would tint pixels. */
+#banner { position: absolute; z-index: 1; top: 0.625rem; left: 50%; translate: -50%; width: max-content; max-width: calc(100% - 1.5rem); pointer-events: none; border: 1px solid var(--_warm); border-radius: var(--_radius); background: var(--_warm-soft); color: var(--_warm); font-weight: 550; }
 #banner p { display: flex; gap: 0.625rem; padding: 0.5rem 0.9rem; }
 #banner p + p { border-top: 1px solid color-mix(in srgb, var(--_warm) 30%, transparent); }
 #banner .icon { margin-top: 0.1em; }
