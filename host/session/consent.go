@@ -203,17 +203,17 @@ func (h *Host) settle(g *grant, to mfpb.GrantState, by string) {
 		kind, outcome = "consent.given_back", "ok"
 	}
 	s.note(kind, outcome, map[string]any{"grant": g.name, "by": by}, nil)
-	s.set(g, to)
-	if to == mfpb.GrantState_GRANT_STATE_ALLOWED {
-		switch g.name {
-		case grantControl:
-			if err := s.hands.prepare(); err != nil {
-				h.log.Warn("the keyboard could not be made ready", "error", err)
-			}
-			s.gate.control.Store(true)
-		case grantView:
-			h.startPicture()
+	allowed := to == mfpb.GrantState_GRANT_STATE_ALLOWED
+	if allowed && g.name == grantControl {
+		// Before the viewer is told: its first key must find the hands ready.
+		if err := s.hands.prepare(); err != nil {
+			h.log.Warn("the keyboard could not be made ready", "error", err)
 		}
+		s.gate.control.Store(true)
+	}
+	s.set(g, to)
+	if allowed && g.name == grantView {
+		h.startPicture()
 	}
 }
 
