@@ -248,7 +248,7 @@ func (w *world) eventsInLog(ended ui.Event) {
 	all := strings.Join(types, " ")
 	w.t.Logf("events: %s", all)
 	at := 0
-	for _, want := range []string{"session.paired", "consent.shown", "consent.granted", "consent.shown", "consent.granted", "control.granted", "consent.revoked", "input.summary", "host.closed", "session.ended"} {
+	for _, want := range []string{"session.paired", "consent.shown", "consent.granted", "consent.shown", "consent.granted", "consent.revoked", "input.summary", "host.closed", "session.ended"} {
 		i := strings.Index(all[at:], want)
 		if i < 0 {
 			w.t.Errorf("no %s after %q", want, all[:at])

@@ -12,6 +12,7 @@ import (
 	"gioui.org/font/gofont"
 	"gioui.org/io/key"
 	"gioui.org/layout"
+	"gioui.org/op"
 	"gioui.org/op/clip"
 	"gioui.org/op/paint"
 	"gioui.org/text"
@@ -40,16 +41,17 @@ type view struct {
 	texts *ui.Texts
 	th    *material.Theme
 
-	screen   string // server, status, code, session, ended
-	status   string
-	server   ui.Event
-	code     ui.Event
-	ask      *ui.Event // the open question covers everything else
-	askFocus bool      // give Deny the focus in the next frame
-	grants   []ui.Grant
-	tech     string
-	ended    ui.Event
-	resize   bool
+	screen string // server, status, code, session, ended
+	status string
+	server ui.Event
+	code   ui.Event
+	ask    *ui.Event // the open question covers everything else
+	grants []ui.Grant
+	tech   string
+	ended  ui.Event
+	resize bool
+	focus  *widget.Clickable // the button to be given the focus, if any
+	tries  int               // frames in which it is still asked for
 
 	allow, deny, stop, revoke, again, quit, connect widget.Clickable
 	address                                         widget.Editor
@@ -65,6 +67,9 @@ func newView(say func(ui.Command)) *view {
 	v.list.Axis = layout.Vertical
 	return v
 }
+
+// focusFrames is for how many frames a new question asks for the focus.
+const focusFrames = 30
 
 // width and height of the window for what it shows now.
 func (v *view) width() unit.Dp {
@@ -106,7 +111,8 @@ func (v *view) show(e ui.Event) {
 	case "code":
 		v.screen, v.code, v.status = "code", e, v.texts.T("status.waiting")
 	case "ask":
-		v.ask, v.askFocus = &e, true
+		v.ask = &e
+		v.wantFocus(&v.deny)
 		if e.Technician != nil {
 			v.tech = e.Technician.Name
 		}
@@ -118,6 +124,7 @@ func (v *view) show(e ui.Event) {
 		v.screen, v.grants = "session", e.Grants
 	case "ended":
 		v.screen, v.ended, v.ask, v.grants = "ended", e, nil, nil
+		v.wantFocus(&v.quit)
 	case "error":
 		v.status = e.Text
 		if v.screen != "session" && v.screen != "server" {
@@ -129,8 +136,25 @@ func (v *view) show(e ui.Event) {
 	}
 }
 
+func (v *view) wantFocus(b *widget.Clickable) { v.focus, v.tries = b, focusFrames }
+
+// giveFocus asks until the wanted button has the focus: it can take it only once
+// a frame has shown it, and a window that is being resized may lose it again.
+func (v *view) giveFocus(gtx layout.Context) {
+	if v.focus == nil {
+		return
+	}
+	if v.tries--; v.tries < 0 || gtx.Focused(v.focus) {
+		v.focus = nil
+		return
+	}
+	gtx.Execute(key.FocusCmd{Tag: v.focus})
+	gtx.Execute(op.InvalidateCmd{})
+}
+
 func (v *view) layout(gtx layout.Context) layout.Dimensions {
 	v.answer(gtx)
+	defer v.giveFocus(gtx)
 	paint.Fill(gtx.Ops, paper)
 	pad := unit.Dp(28)
 	if v.ask == nil && v.screen == "session" {
@@ -250,19 +274,8 @@ func (v *view) layoutAsk(gtx layout.Context) layout.Dimensions {
 		rows = append(rows, gap(6), v.body(t.T("ask.ticket")+" "+e.Ticket.Number+"  "+e.Ticket.Subject))
 	}
 	rows = append(rows, gap(14), v.card(warn, v.body(t.T("ask.scam"))), gap(14), v.strong(e.Text), gap(16),
-		func(gtx layout.Context) layout.Dimensions {
-			return layout.Flex{Spacing: layout.SpaceBetween}.Layout(gtx,
-				layout.Flexed(0.48, v.button(&v.deny, t.T("ask.deny"), paper, danger, true)),
-				layout.Rigid(layout.Spacer{Width: 16}.Layout),
-				layout.Flexed(0.48, v.button(&v.allow, t.T("ask.allow"), accent, paper, false)),
-			)
-		}, gap(10), v.small(t.T("ask.default")))
-	d := v.column(gtx, rows...)
-	if v.askFocus {
-		v.askFocus = false
-		gtx.Execute(key.FocusCmd{Tag: &v.deny})
-	}
-	return d
+		v.pair(v.button(&v.deny, t.T("ask.deny"), paper, danger, true), v.button(&v.allow, t.T("ask.allow"), accent, paper, false)), gap(10), v.small(t.T("ask.default")))
+	return v.column(gtx, rows...)
 }
 
 func (v *view) layoutSession(gtx layout.Context) layout.Dimensions {
@@ -294,7 +307,7 @@ func (v *view) layoutEnded(gtx layout.Context) layout.Dimensions {
 	if e.Session != "" {
 		rows = append(rows, v.small(t.T("ended.session", "session", e.Session)))
 	}
-	rows = append(rows, gap(16), v.button(&v.quit, t.T("ended.close"), accent, paper, false))
+	rows = append(rows, gap(16), v.pair(v.button(&v.again, t.T("ended.again"), paper, ink, true), v.button(&v.quit, t.T("ended.close"), accent, paper, false)))
 	return v.column(gtx, rows...)
 }
 
@@ -302,6 +315,14 @@ func (v *view) column(gtx layout.Context, rows ...layout.Widget) layout.Dimensio
 	return material.List(v.th, &v.list).Layout(gtx, len(rows), func(gtx layout.Context, i int) layout.Dimensions {
 		return rows[i](gtx)
 	})
+}
+
+// pair stands two buttons side by side.
+func (v *view) pair(left, right layout.Widget) layout.Widget {
+	return func(gtx layout.Context) layout.Dimensions {
+		return layout.Flex{Spacing: layout.SpaceBetween}.Layout(gtx,
+			layout.Flexed(0.48, left), layout.Rigid(layout.Spacer{Width: 16}.Layout), layout.Flexed(0.48, right))
+	}
 }
 
 func gap(h unit.Dp) layout.Widget { return layout.Spacer{Height: h}.Layout }
