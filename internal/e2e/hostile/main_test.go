@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"os"
+	"strings"
 	"testing"
 
 	"github.com/mainforte/mainforte/internal/e2e/stage"
@@ -29,5 +30,13 @@ func run(m *testing.M) int {
 		return 1
 	}
 	defer chromium.Close()
-	return m.Run()
+	code := m.Run()
+	for _, line := range chromium.Console() {
+		// Whatever a server did, nothing was about to run in the page (P8).
+		if strings.Contains(line, "Content Security Policy") || strings.Contains(line, "TrustedScript") || strings.HasPrefix(line, "exception") {
+			fmt.Fprintln(os.Stderr, "hostile: a page complains:", line)
+			code = 1
+		}
+	}
+	return code
 }

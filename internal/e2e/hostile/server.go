@@ -72,13 +72,12 @@ func Serve(a Attack) *Server {
 
 // Close cuts every line and waits until nothing of the server runs.
 func (s *Server) Close() {
-	s.turn.Lock()
-	lines := s.lines
-	s.turn.Unlock()
-	for _, l := range lines {
-		l.Cut()
-	}
-	s.http.Close()
+	s.take(func() {
+		for _, l := range s.lines {
+			l.Cut()
+		}
+	})
+	s.http.Close() // no line begins after this
 	s.reads.Wait()
 }
 
@@ -117,25 +116,29 @@ func (s *Server) accept(w http.ResponseWriter, r *http.Request, side Side) {
 		return // Upgrade has answered
 	}
 	l := &Line{Side: side, server: s, conn: conn}
-	s.turn.Lock()
-	s.lines = append(s.lines, l)
 	s.reads.Add(1)
-	s.turn.Unlock()
 	defer s.reads.Done()
 	defer l.Cut()
+	s.take(func() { s.lines = append(s.lines, l) })
 	for {
 		_, b, err := conn.ReadMessage()
 		if err != nil {
-			s.turn.Lock()
-			s.record.add(Entry{Line: l, Closed: err})
-			s.gone(l)
-			s.turn.Unlock()
+			s.take(func() {
+				s.record.add(Entry{Line: l, Closed: err})
+				s.gone(l)
+			})
 			return
 		}
-		s.turn.Lock()
-		s.heard(l, b)
-		s.turn.Unlock()
+		s.take(func() { s.heard(l, b) })
 	}
+}
+
+// take does something while nothing else is done. An attack that panics is
+// reported by net/http and ends its line, not the test.
+func (s *Server) take(do func()) {
+	s.turn.Lock()
+	defer s.turn.Unlock()
+	do()
 }
 
 // heard is one frame of a side.
