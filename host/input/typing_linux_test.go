@@ -158,20 +158,22 @@ func TestCapsLockOnEitherSideTypesWhatTheTechnicianSees(t *testing.T) {
 	term.wantTyped("\nA")
 }
 
-func TestAHeldCapsLockKeyIsNotTurnedOverByText(t *testing.T) {
+func TestAHeldLockKeyIsNotTurnedOverByText(t *testing.T) {
 	_, _, x := typingDesk(t)
-	if err := x.Key(input.Key{Usage: 0x39}, true); err != nil {
-		t.Fatal(err)
-	}
-	before, err := x.Locked()
-	if err != nil {
-		t.Fatal(err)
-	}
-	if err := errors.Join(x.Text("a"), x.Key(input.Key{Usage: 0x39}, false)); err != nil {
-		t.Fatal(err)
-	}
-	if after, err := x.Locked(); err != nil || after != before {
-		t.Errorf("locks were %#x, are %#x, %v", before, after, err)
+	for name, usage := range map[string]uint16{"CapsLock": 0x39, "NumLock": 0x53} {
+		if err := x.Key(input.Key{Usage: usage}, true); err != nil {
+			t.Fatal(err)
+		}
+		before, err := x.Locked()
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := errors.Join(x.Text("a"), x.Key(input.Key{Usage: usage}, false)); err != nil {
+			t.Fatal(err)
+		}
+		if after, err := x.Locked(); err != nil || after != before {
+			t.Errorf("%s: locks were %#x, are %#x, %v", name, before, after, err)
+		}
 	}
 }
 
