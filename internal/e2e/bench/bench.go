@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"math"
+	"net"
 	"net/url"
 	"os"
 	"path/filepath"
@@ -165,11 +166,11 @@ func (b *bench) open() (err error) {
 // the time of its last key and click.
 const recordConnections = `(() => { window.__pcs = []; const o = RTCPeerConnection;
  const n = function (...a) { const pc = new o(...a); window.__pcs.push(pc); return pc }; n.prototype = o.prototype; n.generateCertificate = o.generateCertificate.bind(o); window.RTCPeerConnection = n;
- for (const t of ['keydown', 'mousedown']) addEventListener(t, e => { window.__at = performance.timeOrigin + e.timeStamp }, true); return true })()`
+ for (const t of ['keydown', 'pointerdown']) addEventListener(t, e => { window.__at = performance.timeOrigin + e.timeStamp }, true); return true })()`
 
 // bytesReceived counts what came over the connection, in bytes.
 func (b *bench) bytesReceived() (float64, error) {
-	return stage.Eval[float64](b.browser, `(async () => { let n = 0; for (const pc of window.__pcs) for (const s of (await pc.getStats()).values()) if (s.type === 'candidate-pair' && s.nominated) n += s.bytesReceived; return n })()`)
+	return stage.Eval[float64](b.browser, `(async () => { let n = 0; for (const pc of window.__pcs) for (const s of (await pc.getStats()).values()) if (s.type === 'transport') n += s.bytesReceived; return n })()`)
 }
 
 // start: host start to code, and its memory.
@@ -414,7 +415,10 @@ func (b *bench) idleHosts() ([]Row, error) {
 	}()
 	u := url.URL{Scheme: "ws", Host: b.server.Addr, Path: "/ws/host"}
 	dialer := websocket.Dialer{ReadBufferSize: 512, WriteBufferSize: 512}
-	for range n {
+	for i := range n {
+		// The server bounds the sockets of one address: each few hosts have their own.
+		from := net.Dialer{LocalAddr: &net.TCPAddr{IP: net.IPv4(127, 0, byte(1+i/100), 1)}}
+		dialer.NetDialContext = from.DialContext
 		c, _, err := dialer.DialContext(b.ctx, u.String(), nil)
 		if err != nil {
 			return nil, fmt.Errorf("host %d: %w", len(conns), err)

@@ -14,12 +14,15 @@ import (
 	"encoding/json"
 	"flag"
 	"fmt"
+	"io"
 	"os"
 	"os/signal"
 	"slices"
 	"strings"
 	"text/tabwriter"
 	"time"
+
+	"github.com/jezek/xgb"
 )
 
 // Row is one figure.
@@ -54,6 +57,7 @@ func main() {
 	keys := flag.Int("keys", 80, "keys and clicks to time")
 	only := flag.String("only", "", "names of parts, with commas: latency,moving,quiet,start,server")
 	flag.Parse()
+	xgb.Logger.SetOutput(io.Discard) // it says on each connection that there is no authority file
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
 	defer stop()
 	if err := run(ctx, *out, *keys, *only); err != nil {

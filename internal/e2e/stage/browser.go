@@ -157,16 +157,17 @@ func Element(selector string) string { return find + "(" + quote(selector) + ")"
 // Wait waits until a JavaScript expression is true.
 func (b *Browser) Wait(d time.Duration, expr string) error {
 	for deadline := time.Now().Add(d); ; time.Sleep(30 * time.Millisecond) {
+		// A page that is just being left answers with an error: ask the next one.
 		ok, err := Eval[bool](b, "Boolean("+expr+")")
-		if err != nil {
-			return err
-		}
 		if ok {
 			return nil
 		}
+		if b.ctx.Err() != nil {
+			return err
+		}
 		if time.Now().After(deadline) {
 			text, _ := Eval[string](b, "document.body.innerText")
-			return fmt.Errorf("stage: not true in %v: %s\nthe page says:\n%s\nthe console: %q", d, expr, text, b.Console())
+			return fmt.Errorf("stage: not true in %v: %s (%v)\nthe page says:\n%s\nthe console: %q", d, expr, err, text, b.Console())
 		}
 	}
 }
