@@ -11,13 +11,15 @@
 //
 // For each patch, in a copy of the tree: the tests pass without it, the patch
 // applies, the result still compiles, and the tests then fail. Anything else is
-// an error, and so is a numbered check without a patch.
+// an error, and so is a numbered check without a patch. Tests that do not end
+// are no proof: they are an error too.
 //
-// Usage: mutate [NAME ...]
+// Usage: mutate [NAME ...], where a name is that of a patch or of a check
 package main
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -57,14 +59,12 @@ func run(ctx context.Context, only []string) error {
 	if err != nil {
 		return err
 	}
-	if err := complete(root, all); err != nil {
+	if len(only) == 0 {
+		if err := complete(root, all); err != nil {
+			return err
+		}
+	} else if all, err = choose(all, only); err != nil {
 		return err
-	}
-	if len(only) > 0 {
-		all = slices.DeleteFunc(all, func(m mutation) bool { return !slices.Contains(only, m.name) && !slices.Contains(only, m.check) })
-	}
-	if len(all) == 0 {
-		return errors.New("no mutation of that name")
 	}
 	tree, err := os.MkdirTemp("", "mainforte-mutate-")
 	if err != nil {
@@ -73,6 +73,11 @@ func run(ctx context.Context, only []string) error {
 	defer os.RemoveAll(tree)
 	if err := copyTree(ctx, root, tree); err != nil {
 		return err
+	}
+	if slices.ContainsFunc(all, func(m mutation) bool { return m.touches(".ts") }) {
+		if out, err := command(ctx, tree, "sh", "-c", typeCheck); err != nil {
+			return fmt.Errorf("the viewer does not compile without a patch: %w\n%s", err, out)
+		}
 	}
 	sound := map[string]bool{} // tests that pass without any patch
 	var survivors []string
@@ -88,7 +93,7 @@ func run(ctx context.Context, only []string) error {
 		if err != nil {
 			return fmt.Errorf("%s: %w", m.name, err)
 		}
-		fmt.Printf("%2d/%d  %-16s %-9s %5.1f s  %s\n", i+1, len(all), m.name, verdict, time.Since(start).Seconds(), m.why)
+		fmt.Printf("%3d/%d  %-22s %-9s %5.1f s  %s\n", i+1, len(all), m.name, verdict, time.Since(start).Seconds(), m.why)
 		if verdict != "found" {
 			survivors = append(survivors, m.name)
 		}
@@ -111,23 +116,58 @@ func try(ctx context.Context, tree string, m mutation) (string, error) {
 			os.Exit(1)
 		}
 	}()
-	goCode := slices.ContainsFunc(m.files, func(f string) bool { return strings.HasSuffix(f, ".go") })
-	if goCode {
-		if out, err := command(ctx, tree, "go", "build", "./..."); err != nil {
+	build := []string{"go", "build"}
+	for _, f := range m.files {
+		if strings.HasSuffix(f, ".go") {
+			build = append(build, "./"+filepath.ToSlash(filepath.Dir(f)))
+		}
+	}
+	if len(build) > 2 {
+		if out, err := command(ctx, tree, build[0], build[1:]...); err != nil {
+			return "", fmt.Errorf("does not compile: %w\n%s", err, out)
+		}
+	}
+	if m.touches(".ts") {
+		if out, err := command(ctx, tree, "sh", "-c", typeCheck); err != nil {
 			return "", fmt.Errorf("does not compile: %w\n%s", err, out)
 		}
 	}
 	out, err := sh(ctx, tree, m.test)
-	if ctx.Err() != nil {
-		return "", ctx.Err()
-	}
 	if err == nil {
 		return "SURVIVED", nil
+	}
+	if _, exited := errors.AsType[*exec.ExitError](err); !exited || ctx.Err() != nil {
+		return "", fmt.Errorf("its test did not end by itself: %w\n%s", err, out)
 	}
 	if bytes.Contains(out, []byte("[build failed]")) || bytes.Contains(out, []byte("[setup failed]")) {
 		return "", fmt.Errorf("its test does not compile:\n%s", out)
 	}
 	return "found", nil
+}
+
+// typeCheck is what compiles the viewer; the tests' own compiler reads no types.
+// The file outside the sources makes the next check quick.
+const typeCheck = "web/node_modules/.bin/tsc --noEmit --incremental --tsBuildInfoFile viewer/dist/mutate.tsbuildinfo -p viewer/tsconfig.json"
+
+func (m mutation) touches(ext string) bool {
+	return slices.ContainsFunc(m.files, func(f string) bool { return strings.HasSuffix(f, ext) })
+}
+
+// choose keeps the mutations whose name or check is wanted.
+func choose(all []mutation, wanted []string) ([]mutation, error) {
+	var chosen []mutation
+	for _, name := range wanted {
+		before := len(chosen)
+		for _, m := range all {
+			if m.name == name || m.check == name {
+				chosen = append(chosen, m)
+			}
+		}
+		if len(chosen) == before {
+			return nil, fmt.Errorf("no mutation is called %s", name)
+		}
+	}
+	return chosen, nil
 }
 
 var header = regexp.MustCompile(`(?m)^(Check|Why|Test): (.+)$`)
@@ -164,7 +204,7 @@ func load(dir string) ([]mutation, error) {
 		all = append(all, m)
 	}
 	slices.SortFunc(all, func(a, b mutation) int {
-		return strings.Compare(fmt.Sprintf("%4s", a.check), fmt.Sprintf("%4s", b.check))
+		return cmp.Or(strings.Compare(fmt.Sprintf("%4s", a.check), fmt.Sprintf("%4s", b.check)), strings.Compare(a.name, b.name))
 	})
 	return all, nil
 }
@@ -243,10 +283,15 @@ func command(ctx context.Context, dir, name string, args ...string) ([]byte, err
 	ctx, cancel := context.WithTimeout(ctx, 5*time.Minute)
 	defer cancel()
 	cmd := exec.CommandContext(ctx, name, args...)
+	cmd.WaitDelay = 5 * time.Second // for what the command started and left behind
 	cmd.Dir = dir
 	cmd.Env = append(os.Environ(), "GIT_DIR=/nonexistent", "GIT_CEILING_DIRECTORIES="+filepath.Dir(dir))
 	if name == "git" {
 		cmd.Env = append(os.Environ(), "GIT_CEILING_DIRECTORIES="+filepath.Dir(dir))
 	}
-	return cmd.CombinedOutput()
+	out, err := cmd.CombinedOutput()
+	if ctx.Err() != nil {
+		err = ctx.Err() // not the signal that ended it
+	}
+	return out, err
 }
