@@ -4,11 +4,14 @@ import (
 	"crypto/sha256"
 	"encoding/hex"
 	"encoding/json"
+	"image"
 	"slices"
 	"testing"
 	"time"
 
 	"github.com/mainforte/mainforte/host/capture"
+	"github.com/mainforte/mainforte/host/input"
+	inputfake "github.com/mainforte/mainforte/host/input/fake"
 	"github.com/mainforte/mainforte/host/session"
 	"github.com/mainforte/mainforte/host/ui"
 	"github.com/mainforte/mainforte/internal/e2e/gopeer"
@@ -302,5 +305,36 @@ func TestNobodySpeaksInThePersonsName(t *testing.T) {
 				t.Errorf("%v is believed", why)
 			}
 		}
+	}
+}
+
+func TestInputNeverReachesTheHostsOwnWindow(t *testing.T) { // C30
+	guard := new(inputfake.Guard)
+	r := start(t, func(r *rig, cfg *session.Config) {
+		cfg.OpenDesktop = func() (capture.Source, input.Injector, input.Guard, error) {
+			return r.screen, r.hands, guard, nil
+		}
+	})
+	r.window.Say(ui.Command{Window: "0x2a"}) // long before there is a desktop
+	v, _ := r.live()
+	r.control(v)
+	if got := guard.Protected(); !slices.Equal(got, []uint64{0x2a}) {
+		t.Errorf("protected: %x", got)
+	}
+	r.window.Say(ui.Command{Window: "43"}) // a dialog, in mid-session
+	guard.Own(image.Rect(0, 0, 10, 10))
+	if ops := r.click(v); slices.Contains(ops, "left down") {
+		t.Errorf("a click on the host's own window: %v", ops)
+	}
+	ok(t, v.WaitNotice(ctx(t), mfpb.NoticeCode_NOTICE_CODE_INPUT_HELD_OWN_WINDOW))
+	if got := guard.Protected(); !slices.Equal(got, []uint64{0x2a, 43}) {
+		t.Errorf("protected: %x", got)
+	}
+	guard.SetFocus(true)
+	r.hands.Take()
+	seq := must[uint32](t)(v.Key(0x04, "a", true))
+	ok(t, v.WaitAck(ctx(t), seq))
+	if ops := r.hands.Take(); len(ops) > 0 {
+		t.Errorf("a key for the host's own window: %v", ops)
 	}
 }
