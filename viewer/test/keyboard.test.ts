@@ -1,6 +1,13 @@
 // Keys and text, with the oddities of systems and input methods.
 import { afterEach, beforeEach, describe, expect, test, vi } from "vitest";
-import { isLeaveKey, Keyboard, systemOf, type KeyInput, type System } from "../src/input/keyboard";
+import {
+  attachKeyboard,
+  isLeaveKey,
+  Keyboard,
+  systemOf,
+  type KeyInput,
+  type System,
+} from "../src/input/keyboard";
 
 type Held = "Shift" | "Control" | "Alt" | "Meta" | "AltGraph" | "CapsLock" | "NumLock" | "ScrollLock";
 
@@ -184,6 +191,33 @@ describe("everything goes up", () => {
     keyboard.keydown(event("AltRight", "AltGraph", ["AltGraph"]));
     keyboard.keydown(event("KeyE", "€", ["AltGraph"]));
     expect(log.lines).toEqual(["+e6", "+08/€"]);
+  });
+});
+
+// C34: the browser's half, on what a page can know of it.
+describe("what is held goes up", () => {
+  type Page = EventTarget & { hidden: boolean };
+  test.each<[string, (area: EventTarget, page: Page, stop: () => void) => void]>([
+    ["when something else takes the focus", (area) => area.dispatchEvent(new Event("blur"))],
+    [
+      "when the page is hidden",
+      (_, page) => {
+        page.hidden = true;
+        page.dispatchEvent(new Event("visibilitychange"));
+      },
+    ],
+    ["when the hands are taken away", (_, __, stop) => stop()],
+  ])("%s", (_, happens) => {
+    const { log, keyboard } = setup();
+    const page: Page = Object.assign(new EventTarget(), { hidden: false });
+    const area = Object.assign(new EventTarget(), { value: "", ownerDocument: page });
+    const stop = attachKeyboard(area as unknown as HTMLTextAreaElement, keyboard, () => undefined);
+    keyboard.keydown(event("KeyA", "a"));
+    page.dispatchEvent(new Event("visibilitychange")); // it is visible: nothing is lost
+    expect(log.lines).toEqual(["+04/a"]);
+    happens(area, page, stop);
+    expect(log.lines).toEqual(["+04/a", "release"]);
+    stop();
   });
 });
 
