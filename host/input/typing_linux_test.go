@@ -255,6 +255,24 @@ func TestAltGrOfTheTechnicianPressesNoAltOfTheHost(t *testing.T) {
 	}
 }
 
+func TestCloseLeavesNoKeyDown(t *testing.T) {
+	d := newDesktop(t)
+	x := d.hands(false)
+	for _, usage := range []uint16{0xE1, 0x04} {
+		if err := x.Key(input.Key{Usage: usage}, true); err != nil {
+			t.Fatal(err)
+		}
+	}
+	const shift, a = 42 + 8, 30 + 8
+	d.until("both keys are down", func() bool { return d.isDown(shift) && d.isDown(a) })
+	if err := x.Close(); err != nil {
+		t.Fatal(err)
+	}
+	if d.isDown(shift) || d.isDown(a) {
+		t.Error("a key stays down")
+	}
+}
+
 func TestAltGrAsWindowsReportsItTypesText(t *testing.T) {
 	d, term, x := typingDesk(t)
 	d.layout("us")
