@@ -1,8 +1,10 @@
 import { svelte } from "@sveltejs/vite-plugin-svelte";
+import { resolve } from "node:path";
 import { defineConfig } from "vitest/config";
 
 export default defineConfig({
   plugins: [svelte()],
+  cacheDir: resolve(import.meta.dirname, "node_modules/.vite"),
   test: {
     root: "..",
     include: ["viewer/test/**/*.test.ts", "web/test/**/*.test.ts"],
