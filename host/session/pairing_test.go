@@ -139,6 +139,19 @@ func TestAWrongTagIsAFailedTry(t *testing.T) { // C19
 	}
 }
 
+func TestNoSessionOpensBeforeTheViewersTag(t *testing.T) { // C19
+	r, l, secret := waiting(t)
+	g := r.try(l, 1, wrong(secret), nameplate)
+	expect[*mfpb.PakeReply](l)
+	l.send(&mfpb.Opened{Session: sessionID, ResumeToken: make([]byte, wire.ResumeSize), Claim: g.id})
+	l.quiet() // of a session it would write down that the person was asked
+	for _, e := range r.window.Events() {
+		if e.Name == "session" || e.Name == "ask" {
+			t.Errorf("the person was shown %+v", e)
+		}
+	}
+}
+
 func TestAnOldCodeIsRefused(t *testing.T) { // C13
 	r, l, secret := waiting(t, withClock)
 	r.clock.Advance(session.CodeLife)
