@@ -442,6 +442,31 @@ func TestC8_NothingIsRelayedBeforeOpened(t *testing.T) {
 	}
 }
 
+func TestC8_NothingIsRelayedWhileTheSessionIsWrittenDown(t *testing.T) {
+	for _, early := range []string{"host", "viewer"} {
+		t.Run(early, func(t *testing.T) {
+			b := newBench(t)
+			h, v := b.host(), b.viewer("ann")
+			claim := b.confirmed(h, v)
+			gate := make(chan struct{})
+			b.store.gate.Store(&gate)
+			defer close(gate)
+			defer b.store.gate.Store(nil)
+			h.paired(claim)
+			quiet(t, h.peer)
+			if early == "host" {
+				h.sealed(0, []byte("early"))
+				wantEnd(t, h.peer, mfpb.Reason_REASON_PROTOCOL, true)
+				quiet(t, v.peer)
+			} else {
+				v.sealed(0, []byte("early"))
+				wantEnd(t, v.peer, mfpb.Reason_REASON_PROTOCOL, true)
+				quiet(t, h.peer)
+			}
+		})
+	}
+}
+
 func TestC9_OpenedComesAfterTheLogHoldsTheSession(t *testing.T) {
 	b := newBench(t)
 	h, v := b.host(), b.viewer("ann")
