@@ -258,7 +258,7 @@ func (w *world) eventsInLog(ended ui.Event) {
 	}
 }
 
-// serverSawNothing is P1: neither the secret nor any SDP, fingerprint or
+// serverSawNothing is P1 and P12: neither the secret nor any SDP, fingerprint or
 // candidate is in any byte at the server's sockets, in its output, in its
 // database or the write-ahead log; and the scanner does find what is there.
 func (w *world) serverSawNothing(code string) {
@@ -269,6 +269,8 @@ func (w *world) serverSawNothing(code string) {
 	if len(needles) < 8 {
 		w.t.Fatalf("only %d needles from %d descriptions: the test would prove nothing", len(needles), len(sdps))
 	}
+	// P12: what was typed is nowhere, whole or in part.
+	needles = append(needles, scan.Needle{Name: "what was typed", Value: []byte("Bonjour, ça va ?")}, scan.Needle{Name: "a word that was typed", Value: []byte("Bonjour")})
 	canary := []scan.Needle{{Name: "canary", Value: []byte("imprimante du 3e ne r")}}
 	streams, err := w.tap.Plaintext()
 	w.must(err)

@@ -7,6 +7,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"regexp"
 	"slices"
 	"strings"
 	"testing"
@@ -162,4 +163,35 @@ func root(t *testing.T) string {
 		t.Fatal(err)
 	}
 	return strings.TrimSpace(string(out))
+}
+
+// TestSecurityNamesRealTests: a promise whose test does not exist is no promise.
+func TestSecurityNamesRealTests(t *testing.T) {
+	root := root(t)
+	page, err := os.ReadFile(filepath.Join(root, "SECURITY.md"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	out, err := exec.Command("git", "-C", root, "grep", "-hoE", `^func Test[A-Za-z0-9_]+`, "--", "*_test.go").Output()
+	if err != nil {
+		t.Fatal(err)
+	}
+	have := map[string]bool{}
+	for line := range strings.Lines(string(out)) {
+		have[strings.TrimPrefix(strings.TrimSpace(line), "func ")] = true
+	}
+	named := regexp.MustCompile("`(Test[A-Za-z0-9_]+)`").FindAllStringSubmatch(string(page), -1)
+	if len(named) < 20 {
+		t.Fatalf("SECURITY.md names only %d tests", len(named))
+	}
+	for _, n := range named {
+		if !have[n[1]] {
+			t.Errorf("SECURITY.md names %s, which does not exist", n[1])
+		}
+	}
+	for _, file := range regexp.MustCompile("`((?:host|internal|viewer)/[a-z/]+(?:\\.[a-z]+)?)`").FindAllStringSubmatch(string(page), -1) {
+		if _, err := os.Stat(filepath.Join(root, file[1])); err != nil {
+			t.Errorf("SECURITY.md names %s, which does not exist", file[1])
+		}
+	}
 }
