@@ -95,7 +95,7 @@ func blueTile(t *testing.T) [][]byte {
 	t.Helper()
 	const pixels = 16 * 16
 	r, g, b := byte(colour>>16&0xff), byte(colour>>8&0xff), byte(colour&0xff)
-	update := []byte{0 /* copies */, 0 /* skip */, 1<<2 | 0 /* one plain tile */, 0, 0 /* the end */}
+	update := []byte{0 /* copies */, 0 /* skip */, 1 << 2 /* one plain tile: mode 0 */, 0, 0 /* the end */}
 	for _, plane := range []byte{g, b - g, r - g} {
 		update = append(update, bytes.Repeat([]byte{plane}, pixels)...)
 	}

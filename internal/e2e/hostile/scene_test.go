@@ -62,8 +62,6 @@ func (c *clock) Until(at time.Time) <-chan time.Time {
 	return out
 }
 
-func (c *clock) After(d time.Duration) <-chan time.Time { return c.Until(c.Now().Add(d)) }
-
 func (c *clock) Skip(d time.Duration) {
 	c.mu.Lock()
 	defer c.mu.Unlock()

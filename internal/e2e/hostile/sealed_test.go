@@ -140,6 +140,16 @@ func TestNobodyChangesWhatIsSealed(t *testing.T) {
 			person: "ended OLD_EPOCH", technician: "ended OLD_EPOCH", browser: true,
 		},
 		{
+			name:   "counts the offer otherwise",
+			does:   hostHears(sealed(0, func(_ *hostile.Line, m *mfpb.Sealed) bool { m.Counter++; return true })), // C23
+			person: "ended TAMPERED", technician: "ended TAMPERED",
+		},
+		{
+			name:   "counts the answer otherwise",
+			does:   viewerHears(sealed(0, func(_ *hostile.Line, m *mfpb.Sealed) bool { m.Counter++; return true })), // C23
+			person: "ended TAMPERED", technician: "ended TAMPERED",
+		},
+		{
 			name:   "keeps the offer, lets both attach again, and then delivers it",
 			does:   attachesAgain(pake.RoleViewer), // C22
 			person: "ended OLD_EPOCH", technician: "ended OLD_EPOCH", browser: true,
