@@ -238,6 +238,8 @@ func TestNoInputWhileAQuestionIsOpen(t *testing.T) { // C29
 	r.control(v)
 	r.host.AddGrant("later")
 	must[uint32](t)(v.Key(0x04, "a", true))
+	seq := must[uint32](t)(v.Button(2, 5, 6, true)) // a drag: no timer of the receiver's looks at it
+	ok(t, v.WaitAck(ctx(t), seq))
 	ok(t, v.Ask("later"))
 	ask := r.window.Wait(t, "ask")
 	if down := r.hands.Down(); len(down) > 0 {
