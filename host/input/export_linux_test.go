@@ -10,12 +10,16 @@ func (x *X11) ByRobotgo() bool { return x.robot }
 
 // Locked are the modifiers locked at the keyboard.
 func (x *X11) Locked() (uint8, error) {
+	x.mu.Lock()
+	defer x.mu.Unlock()
 	st, err := x.state()
 	return st.locked, err
 }
 
 // LockGroup switches the desktop to another of its layouts.
 func (x *X11) LockGroup(group uint8) error {
+	x.mu.Lock()
+	defer x.mu.Unlock()
 	request := x.xkbRequest(xkbLatchLockState, 16)
 	request[8], request[9] = 1, group
 	x.c.NewRequest(request, x.c.NewCookie(false, false))

@@ -70,7 +70,8 @@ type Injector interface {
 	// after typing all that can be typed.
 	Text(s string) error
 	// Prepare makes the desktop ready when control is granted (spare keycodes);
-	// Restore undoes it. Both may be called more than once.
+	// Restore undoes it, at once or a moment later, and at the latest in Close.
+	// Both may be called more than once.
 	Prepare() error
 	Restore() error
 	Close() error

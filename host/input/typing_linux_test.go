@@ -416,6 +416,19 @@ func TestMoreCharactersThanKeycodesAllArrive(t *testing.T) {
 	term.wantTyped(s)
 }
 
+func TestATextThatTakesItsOwnKeycodesAwayArrives(t *testing.T) {
+	_, term, x := typingDesk(t)
+	const greek, cyrillic, hebrew = "αβγδεζηθικλμνξοπρστυφχψω", "абвгдежзийкл", "אבגדה"
+	if err := x.Text(greek + cyrillic); err != nil { // every keycode
+		t.Fatal(err)
+	}
+	s := cyrillic + greek + hebrew + cyrillic + greek
+	if err := x.Text(s); err != nil {
+		t.Error(err)
+	}
+	term.wantTyped(greek + cyrillic + s)
+}
+
 func TestOneCharacterAfterTheOtherAllArrive(t *testing.T) {
 	// The trap: a keycode that is bound anew for each character loses some.
 	_, term, x := typingDesk(t)
@@ -466,11 +479,42 @@ func TestTheKeyboardIsGivenBackAsItWas(t *testing.T) {
 			if err := end(x); err != nil {
 				t.Fatal(err)
 			}
+			if name == "Restore" { // a moment later; Close does it now
+				d.until("the keymap is as it was", func() bool { return d.keymapOf() == before })
+			}
 			if after := d.keymapOf(); after != before {
 				t.Errorf("the keymap was\n%s\nand is\n%s", before, after)
 			}
 		})
 	}
+}
+
+func TestRestoreKeepsNobodyWaiting(t *testing.T) {
+	d := newDesktop(t)
+	x := d.hands(false)
+	before := d.keymapOf()
+	if err := errors.Join(x.Prepare(), x.Text("é")); err != nil {
+		t.Fatal(err)
+	}
+	start := time.Now()
+	if err := errors.Join(x.Restore(), x.Restore()); err != nil {
+		t.Fatal(err)
+	}
+	if took := time.Since(start); took > 250*time.Millisecond {
+		t.Errorf("Restore took %v: the person's Stop waits behind it", took)
+	}
+	// Control granted again: the keycodes stay.
+	if err := errors.Join(x.Prepare(), x.Text("é")); err != nil {
+		t.Fatal(err)
+	}
+	time.Sleep(700 * time.Millisecond)
+	if d.keymapOf() == before {
+		t.Error("a Restore from before Prepare took the keycodes away")
+	}
+	if err := x.Restore(); err != nil {
+		t.Fatal(err)
+	}
+	d.until("the keymap is as it was", func() bool { return d.keymapOf() == before })
 }
 
 func TestTheSecondLayoutOfTheHostCounts(t *testing.T) {

@@ -11,6 +11,7 @@ import (
 	"strings"
 	"sync"
 	"sync/atomic"
+	"time"
 
 	robot "github.com/go-vgo/robotgo/x11"
 	"github.com/jezek/xgb"
@@ -31,9 +32,11 @@ type X11 struct {
 	watch *xgb.Conn
 	robot bool // robotgo's display is this one
 
-	lost      atomic.Bool
-	remapped  atomic.Bool // the keymap changed since it was read
-	wg        sync.WaitGroup
+	lost     atomic.Bool
+	remapped atomic.Bool // the keymap changed since it was read
+	wg       sync.WaitGroup
+
+	mu        sync.Mutex // what follows; a late Restore runs beside the caller
 	closed    bool
 	unflushed bool // c has requests that the server may not have seen
 
@@ -172,6 +175,8 @@ func (x *X11) flush() {
 
 // Move puts the pointer on a pixel; the server keeps it on the screen.
 func (x *X11) Move(px, py int) error {
+	x.mu.Lock()
+	defer x.mu.Unlock()
 	if x.lost.Load() {
 		return x.gone("move", nil)
 	}
@@ -191,6 +196,8 @@ var x11Buttons = [buttonCount]byte{Left: 1, Middle: 2, Right: 3, Back: 8, Forwar
 
 // Button presses or releases where the pointer is.
 func (x *X11) Button(b Button, down bool) error {
+	x.mu.Lock()
+	defer x.mu.Unlock()
 	if x.lost.Load() {
 		return x.gone("button", nil)
 	}
@@ -209,6 +216,8 @@ func (x *X11) Button(b Button, down bool) error {
 // Wheel turns whole notches and keeps the rest: X11 clients that learn of the
 // wheel by button events know nothing smaller.
 func (x *X11) Wheel(dx, dy int) error {
+	x.mu.Lock()
+	defer x.mu.Unlock()
 	if x.lost.Load() {
 		return x.gone("wheel", nil)
 	}
@@ -239,19 +248,31 @@ func (x *X11) notches(n int, less, more byte) {
 
 // Close releases what is down, gives the spare keycodes back and disconnects.
 func (x *X11) Close() error {
+	err := x.end()
+	x.wg.Wait() // without the lock: a late Restore may wait for it
+	return err
+}
+
+func (x *X11) end() error {
+	x.mu.Lock()
+	defer x.mu.Unlock()
 	if x.closed {
 		return nil
 	}
 	x.closed = true
 	for b, down := range x.buttons {
 		if down {
-			_ = x.Button(Button(b), false) // lost: then nothing is down any more
+			x.fake(xproto.ButtonRelease, x11Buttons[b], 0, 0)
 		}
 	}
 	for usage := range x.pressed {
 		_ = x.keyUp(usage)
 	}
-	err := x.Restore()
+	if x.spare.later != nil && x.spare.later.Stop() {
+		x.wg.Done()
+	}
+	time.Sleep(x.untilSettled())
+	err := x.unbind()
 	if errors.Is(err, ErrLost) {
 		err = nil // nothing to give back to
 	}
@@ -262,6 +283,5 @@ func (x *X11) Close() error {
 	x.lost.Store(true) // every later call says so
 	x.c.Close()
 	x.watch.Close()
-	x.wg.Wait()
 	return err
 }

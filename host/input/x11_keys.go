@@ -23,6 +23,8 @@ const (
 // key repeats by itself while it is held from afar, because a release that a bad
 // line holds back would then double letters: it repeats when the technician's does.
 func (x *X11) Key(k Key, down bool) error {
+	x.mu.Lock()
+	defer x.mu.Unlock()
 	if err := x.ready("key"); err != nil {
 		return err
 	}
@@ -149,6 +151,8 @@ func (x *X11) physical(k Key, code byte, st keyState) bool {
 
 // Text types UTF-8 text, whatever is held or locked meanwhile.
 func (x *X11) Text(s string) error {
+	x.mu.Lock()
+	defer x.mu.Unlock()
 	if err := x.ready("text"); err != nil {
 		return err
 	}
@@ -209,13 +213,13 @@ func (x *X11) bindFor(chars []rune, have uint8, group int) (int, error) {
 	}
 	bound, err := x.bind(missing, keep)
 	if err == nil && bound == 0 {
-		// The text itself holds every keycode: the first ones go first.
-		bound, err = x.bind(missing, keep[:1])
+		// The text itself holds every keycode: its first characters go first.
+		_, err = x.bind(missing, keep[:1])
 	}
-	if err != nil || bound == len(missing) {
-		return len(chars), err
+	if err != nil {
+		return 0, err
 	}
-	for i, r := range chars {
+	for i, r := range chars { // what lost its keycode just now is missing, too
 		if _, ok := x.keymap.find(r, have, group); !ok && typable(r) {
 			return i, nil
 		}

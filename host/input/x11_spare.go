@@ -28,6 +28,7 @@ const common = "éèàçùâêîôûëïüœÉÈÀÇÊŒæÆ€’«»…–—�
 // type now. Xvfb's keymap leaves 18, so each takes two characters.
 type spare struct {
 	bound map[byte]*binding
+	later *time.Timer // a Restore that waits; nil if there is none
 }
 
 // perKey is how many characters a keycode takes: plain and with Shift. The core
@@ -185,6 +186,12 @@ func (x *X11) setKey(code byte, b *binding) {
 // Prepare binds characters that people type often and this keyboard lacks, so
 // that later typing has nothing to wait for.
 func (x *X11) Prepare() error {
+	x.mu.Lock()
+	defer x.mu.Unlock()
+	if x.spare.later != nil && x.spare.later.Stop() {
+		x.spare.later = nil
+		x.wg.Done()
+	}
 	if err := x.ready("prepare the keyboard"); err != nil {
 		return err
 	}
@@ -198,23 +205,58 @@ func (x *X11) Prepare() error {
 	return err
 }
 
-// Restore gives every spare keycode back. What somebody else has bound to one of
-// them since stays.
+// Restore gives every spare keycode back, as soon as programs have had the time
+// to look up what was typed last; it does not wait for that. What somebody else
+// has bound to one of them since stays.
 func (x *X11) Restore() error {
-	if len(x.spare.bound) == 0 {
-		return nil
+	x.mu.Lock()
+	defer x.mu.Unlock()
+	if x.untilSettled() <= 0 {
+		return x.unbind()
 	}
-	if err := x.ready("restore the keyboard"); err != nil {
-		return err
+	if x.spare.later == nil {
+		x.wg.Add(1)
+		x.spare.later = time.AfterFunc(x.untilSettled(), x.restoreLate)
 	}
+	return nil
+}
+
+// restoreLate is the waiting Restore's turn.
+func (x *X11) restoreLate() {
+	defer x.wg.Done()
+	x.mu.Lock()
+	defer x.mu.Unlock()
+	x.spare.later = nil
+	if x.closed {
+		return // Close has done it
+	}
+	if wait := x.untilSettled(); wait > 0 { // something was typed meanwhile
+		x.wg.Add(1)
+		x.spare.later = time.AfterFunc(wait, x.restoreLate)
+		return
+	}
+	_ = x.unbind() // it fails only with the display
+}
+
+// untilSettled is how long spare keycodes must still mean what they mean.
+func (x *X11) untilSettled() time.Duration {
 	var last time.Time
 	for _, b := range x.spare.bound {
 		if b.used.After(last) {
 			last = b.used
 		}
 	}
-	x.flush()
-	time.Sleep(typeSettle - min(time.Since(last), typeSettle))
+	return typeSettle - time.Since(last)
+}
+
+// unbind gives every spare keycode back now.
+func (x *X11) unbind() error {
+	if len(x.spare.bound) == 0 {
+		return nil
+	}
+	if err := x.ready("restore the keyboard"); err != nil {
+		return err
+	}
 	for code := range x.spare.bound {
 		x.setKey(code, nil)
 		delete(x.spare.bound, code)
