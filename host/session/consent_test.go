@@ -198,6 +198,22 @@ func TestRevokedViewShowsNothingMoreUntilAllowedAgain(t *testing.T) { // C27
 	r.ends(v, s, mfpb.Reason_REASON_PERSON_STOPPED)
 }
 
+func TestNoDisplaysAreToldWithoutView(t *testing.T) { // C27
+	r := start(t)
+	v, s := r.live()
+	must[uint32](t)(v.WaitUpdate(ctx(t), 0))
+	r.window.Say(ui.Command{Do: "revoke", Grant: "view"})
+	ok(t, v.WaitGrant(ctx(t), "view", gopeer.Revoked))
+	s.event("consent.revoked")
+	before, _ := v.Received(wire.ChannelControl)
+	r.screen.Resize(80, 60)
+	r.host.Look()
+	time.Sleep(moment)
+	if n, _ := v.Received(wire.ChannelControl); n != before {
+		t.Errorf("%d messages on ctl after view was revoked", n-before)
+	}
+}
+
 // moved sends a click and returns what the hands did once it was answered.
 func (r *rig) click(v *gopeer.Viewer) []string {
 	r.t.Helper()

@@ -21,6 +21,10 @@ func (h *Host) Note(n int) {
 	})
 }
 
+// Look makes the host look at screen and link again, as the pump's word does. It
+// may have been said before the person took something back.
+func (h *Host) Look() { h.look <- struct{}{} }
+
 // MaxKept is the bound of unacknowledged events.
 const MaxKept = maxKept
 

@@ -11,6 +11,7 @@ import (
 	"github.com/pion/webrtc/v4"
 	"google.golang.org/protobuf/proto"
 
+	"github.com/mainforte/mainforte/host/capture"
 	"github.com/mainforte/mainforte/host/input"
 	"github.com/mainforte/mainforte/host/session"
 	"github.com/mainforte/mainforte/host/ui"
@@ -174,6 +175,23 @@ func TestNothingIsBelievedBeforeTheProof(t *testing.T) { // C25
 		ok(t, v.GiveBack("control"))
 		r.ends(v, s, mfpb.Reason_REASON_CERTIFICATE_MISMATCH)
 	})
+}
+
+func TestNothingLeavesBeforeTheProof(t *testing.T) { // C25
+	r := start(t)
+	l := r.server.accept()
+	l.welcome()
+	l.plate(nameplate)
+	v, s := r.pair(l, func(o *gopeer.Options) { o.Proof = func([]byte) []byte { return nil } })
+	ok(t, v.Connect(ctx(t)))
+	ok(t, v.WaitChannels(ctx(t)))
+	r.window.Answer(t, "view", "allow")
+	s.event("consent.granted")
+	r.screen.SetCursor(capture.Cursor{Width: 1, Height: 1, RGBA: []byte{9, 9, 9, 255}})
+	unseen(t, v)
+	if n, _ := v.Received(wire.ChannelControl); n != 1 {
+		t.Errorf("%d messages on ctl, want the host's proof alone", n)
+	}
 }
 
 func TestAnotherChannelIsClosedAtOnce(t *testing.T) { // C26
