@@ -185,6 +185,11 @@ func TestNothingLeavesBeforeTheProof(t *testing.T) { // C25
 	v, s := r.pair(l, func(o *gopeer.Options) { o.Proof = func([]byte) []byte { return nil } })
 	ok(t, v.Connect(ctx(t)))
 	ok(t, v.WaitChannels(ctx(t)))
+	limit := ctx(t)
+	for n := 0; n == 0; n, _ = v.Received(wire.ChannelControl) { // the host's proof: it could speak now
+		ok(t, limit.Err())
+		time.Sleep(time.Millisecond)
+	}
 	r.window.Answer(t, "view", "allow")
 	s.event("consent.granted")
 	r.screen.SetCursor(capture.Cursor{Width: 1, Height: 1, RGBA: []byte{9, 9, 9, 255}})
