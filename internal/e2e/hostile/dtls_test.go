@@ -8,6 +8,7 @@ import (
 	"github.com/klauspost/compress/zstd"
 
 	"github.com/mainforte/mainforte/internal/e2e/hostile"
+	"github.com/mainforte/mainforte/internal/e2e/stage"
 	"github.com/mainforte/mainforte/internal/wire"
 )
 
@@ -115,4 +116,22 @@ func blueTile(t *testing.T) [][]byte {
 		t.Fatal(err)
 	}
 	return [][]byte{wire.AppendStart(nil, wire.Start{Generation: 1, Width: 16, Height: 16, WindowLog: 18}), piece}
+}
+
+// A host that is quicker than the browser is no breach of the protocol: its answer
+// may come before the browser has set the offer that it answers.
+func TestAQuickAnswerIsNoBreach(t *testing.T) {
+	s := newScene(t, nil)
+	p := openPage(t, s)
+	_, err := stage.Eval[bool](p.b, `(set => {
+  RTCPeerConnection.prototype.setLocalDescription = async function (d) {
+    await new Promise(done => setTimeout(done, 500));
+    return set.call(this, d);
+  };
+  return true;
+})(RTCPeerConnection.prototype.setLocalDescription)`)
+	p.must(err)
+	p.claim(s.code())
+	p.hears("live")
+	s.hears("ask view")
 }
