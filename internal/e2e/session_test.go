@@ -169,7 +169,13 @@ func (w *world) pointer() [2]int {
 // until waits until something holds.
 func (w *world) until(what string, holds func() bool, detail ...func() string) {
 	w.t.Helper()
-	for deadline := time.Now().Add(8 * time.Second); !holds(); time.Sleep(30 * time.Millisecond) {
+	w.within(8*time.Second, what, holds, detail...)
+}
+
+// within waits so long until something holds.
+func (w *world) within(d time.Duration, what string, holds func() bool, detail ...func() string) {
+	w.t.Helper()
+	for deadline := time.Now().Add(d); !holds(); time.Sleep(30 * time.Millisecond) {
 		if time.Now().After(deadline) {
 			more := ""
 			for _, d := range detail {

@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"github.com/chromedp/cdproto/input"
+	"github.com/chromedp/cdproto/page"
 	"github.com/chromedp/chromedp"
 )
 
@@ -80,6 +81,16 @@ func StartBrowser(ctx context.Context, o BrowserOptions) (*Browser, error) {
 	tab, cancelTab := chromedp.NewContext(alloc)
 	b.ctx, b.cancel = tab, []context.CancelFunc{cancelTab, cancelAlloc}
 	messages := chromedp.Console(tab)
+	if err := chromedp.Listen(tab, func(ev any) {
+		if _, is := ev.(*page.EventJavascriptDialogOpening); is { // "leave this page?": yes
+			go func() {
+				_, _ = chromedp.Call(tab, page.HandleJavaScriptDialog, page.HandleJavaScriptDialogParams{Accept: true})
+			}()
+		}
+	}); err != nil {
+		b.Close()
+		return nil, fmt.Errorf("stage: browser dialogs: %w", err)
+	}
 	if err := chromedp.Do(tab, chromedp.Navigate("about:blank")); err != nil {
 		b.Close()
 		return nil, fmt.Errorf("stage: start Chromium: %w", err)
