@@ -186,7 +186,11 @@ func (w *world) shot(step string) image.Image {
 func (w *world) keep(step string, png []byte) {
 	w.t.Helper()
 	w.shots++
-	name := fmt.Sprintf("%s-%s-%02d-%s.png", strings.ToLower(strings.TrimPrefix(strings.ReplaceAll(w.t.Name(), "/", "-"), "Test")), w.lang, w.shots, step)
+	test := strings.ToLower(strings.TrimPrefix(strings.ReplaceAll(w.t.Name(), "/", "-"), "Test"))
+	if !strings.HasSuffix(test, "-"+w.lang) {
+		test += "-" + w.lang
+	}
+	name := fmt.Sprintf("%s-%02d-%s.png", test, w.shots, step)
 	if err := os.WriteFile(filepath.Join(artefacts, name), png, 0o644); err != nil {
 		w.t.Error(err)
 	}
