@@ -86,7 +86,7 @@ func run(ctx context.Context, listen, data, lang string) error {
 		fmt.Printf("  No display here: the host runs on a private one (%s), and you answer for the person in this terminal.\n\n", display)
 		args = append(args, "--console")
 	}
-	for ctx.Err() == nil {
+	for enough := false; !enough && ctx.Err() == nil; {
 		cmd := exec.CommandContext(ctx, filepath.Join(bin, "mainforte-host"), args...)
 		cmd.Env = append(os.Environ(), "DISPLAY="+display)
 		cmd.Stdin, cmd.Stdout, cmd.Stderr = os.Stdin, os.Stdout, os.Stderr
@@ -95,8 +95,11 @@ func run(ctx context.Context, listen, data, lang string) error {
 		if err := cmd.Run(); err != nil && ctx.Err() == nil {
 			return fmt.Errorf("the host: %w", err)
 		}
-		if ctx.Err() == nil && !again(ctx) {
-			break
+		// Ctrl-C reaches the host and us at the same moment; whoever is first.
+		select {
+		case <-ctx.Done():
+		case <-time.After(300 * time.Millisecond):
+			enough = !again(ctx)
 		}
 	}
 	fmt.Println("\nStopped; nothing is left running.")
