@@ -332,7 +332,7 @@ func (*Control_Notice) isControl_Body() {}
 
 func (*Control_Bye) isControl_Body() {}
 
-// CertificateProof is the HMAC over both DTLS certificates, PROTOCOL.md 3.6.
+// CertificateProof is the HMAC over both DTLS certificates, PROTOCOL.md §1.6.
 type CertificateProof struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
 	Mac           []byte                 `protobuf:"bytes,1,opt,name=mac,proto3" json:"mac,omitempty"` // HMAC-SHA-256, 32 bytes

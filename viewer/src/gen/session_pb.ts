@@ -110,7 +110,7 @@ export const ControlSchema: GenMessage<Control> = /*@__PURE__*/
   messageDesc(file_session, 0);
 
 /**
- * CertificateProof is the HMAC over both DTLS certificates, PROTOCOL.md 3.6.
+ * CertificateProof is the HMAC over both DTLS certificates, PROTOCOL.md §1.6.
  *
  * @generated from message mf.v1.CertificateProof
  */
