@@ -394,7 +394,17 @@ func (b *bench) moving() ([]Row, error) {
 // idleHosts: memory of the server for each waiting host.
 func (b *bench) idleHosts() ([]Row, error) {
 	const n = 2000
-	pid := b.server.Cmd.Process.Pid
+	// A server of its own: another one's memory still holds what sign-in needed.
+	addr, err := stage.FreeAddr()
+	if err != nil {
+		return nil, err
+	}
+	server, err := stage.StartServer(b.ctx, b.files.Signaling, addr, filepath.Join(b.dir, "idle"))
+	if err != nil {
+		return nil, err
+	}
+	defer func() { _ = server.Stop() }()
+	pid := server.Cmd.Process.Pid
 	before, err := rssMB(pid)
 	if err != nil {
 		return nil, err
@@ -413,7 +423,7 @@ func (b *bench) idleHosts() ([]Row, error) {
 			c.Close()
 		}
 	}()
-	u := url.URL{Scheme: "ws", Host: b.server.Addr, Path: "/ws/host"}
+	u := url.URL{Scheme: "ws", Host: server.Addr, Path: "/ws/host"}
 	dialer := websocket.Dialer{ReadBufferSize: 512, WriteBufferSize: 512}
 	for i := range n {
 		// The server bounds the sockets of one address: each few hosts have their own.
