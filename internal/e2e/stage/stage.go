@@ -374,7 +374,8 @@ func StartDesktop(ctx context.Context, width, height int) (*Desktop, error) {
 // Run starts a program on the desktop; it ends with the desktop.
 func (d *Desktop) Run(ctx context.Context, name string, args ...string) (*Process, error) {
 	cmd := exec.CommandContext(ctx, name, args...)
-	cmd.Env = append(os.Environ(), "DISPLAY="+d.Display)
+	// A desktop speaks UTF-8, also where the machine's own language is not set.
+	cmd.Env = append(os.Environ(), "DISPLAY="+d.Display, "LC_ALL=C.UTF-8")
 	p, err := start(name, cmd, nil)
 	if err != nil {
 		return nil, err
