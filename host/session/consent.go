@@ -221,7 +221,9 @@ func (h *Host) settle(g *grant, to mfpb.GrantState, by string) {
 func (l *live) set(g *grant, to mfpb.GrantState) {
 	g.state, g.since = to, l.h.clock.Now()
 	l.sendGrants()
-	l.h.show(ui.Event{Name: "grants", Grants: l.shown(), Technician: l.technician, Session: l.id})
+	l.h.show(ui.Event{Name: "participants", Session: l.id, Participants: []ui.Participant{
+		{ID: "1", Technician: *l.technician, Kind: "lead", Connected: true, Grants: l.shown()},
+	}})
 }
 
 // sendGrants tells the viewer the whole list, and what was just denied.

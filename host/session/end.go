@@ -38,7 +38,7 @@ func (h *Host) end(why mfpb.Reason) {
 	s.summary()
 	h.show(ui.Event{
 		Name: "ended", Server: h.server, Session: s.id, Technician: s.technician, Ticket: s.ticket,
-		Grants: s.shown(), Reason: wire.Name(why), Text: h.texts.Reason(why),
+		Reason: wire.Name(why), Text: h.texts.Reason(why),
 		Duration: h.endedAt.Sub(s.since).Round(time.Second / 10).Seconds(),
 	})
 	s.flow()

@@ -379,7 +379,7 @@ func TestAViewerThatFindsNoWayEndsTheSession(t *testing.T) {
 	l.plate(nameplate)
 	v, s := r.pair(l)
 	r.window.Answer(t, "view", "allow")
-	r.window.Wait(t, "grants")
+	r.window.Wait(t, "participants")
 	s.event("consent.granted")
 	r.clock.Advance(31 * time.Second)
 	r.ends(v, s, mfpb.Reason_REASON_NO_ROUTE)

@@ -134,8 +134,10 @@ func (c *Console) Show(e Event) {
 	case "withdrawn":
 		c.asking = ""
 		line("")
-	case "grants":
-		line(t.T(Standing(e.Grants), "name", c.tech))
+	case "participants":
+		for _, p := range e.Participants {
+			line(t.T(Standing(p.Grants), "name", p.Technician.Name))
+		}
 		line(t.T("session.console"))
 	case "ended":
 		c.asking = ""

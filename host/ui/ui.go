@@ -13,21 +13,35 @@ import "time"
 
 // Event is what the person is shown. Name says which fields hold.
 type Event struct {
-	Name       string      `json:"event"` // hello, server, status, code, ask, withdrawn, session, grants, ended, error
+	// Name is one of hello, server, status, code, ask, withdrawn, session,
+	// participants, invite, ended, error.
+	Name       string      `json:"event"`
 	Lang       string      `json:"lang,omitempty"`
 	Server     string      `json:"server,omitempty"` // the DNS name the host dialled
 	Hint       string      `json:"hint,omitempty"`   // server name taken from the file's name
-	Code       string      `json:"code,omitempty"`   // "482 913 706"
+	Code       string      `json:"code,omitempty"`   // "482 913 706"; invite: empty once it is worth nothing
 	Expires    *time.Time  `json:"expires,omitempty"`
 	ID         string      `json:"id,omitempty"` // random id of a question
 	Grant      string      `json:"grant,omitempty"`
-	Technician *Technician `json:"technician,omitempty"`
+	Technician *Technician `json:"technician,omitempty"` // who asks or invites
 	Ticket     *Ticket     `json:"ticket,omitempty"`
-	Grants     []Grant     `json:"grants,omitempty"`
-	Session    string      `json:"session,omitempty"`
-	Reason     string      `json:"reason,omitempty"`   // wire.Reason name without REASON_
-	Text       string      `json:"text,omitempty"`     // the same in the person's language
-	Duration   float64     `json:"duration,omitempty"` // seconds
+	// Participants is everyone in the session, at each change: the whole list.
+	Participants []Participant `json:"participants,omitempty"`
+	Participant  string        `json:"participant,omitempty"` // ask: the id of who asks
+	Kind         string        `json:"kind,omitempty"`        // ask, invite: lead, expert, observer
+	Session      string        `json:"session,omitempty"`
+	Reason       string        `json:"reason,omitempty"`   // wire.Reason name without REASON_
+	Text         string        `json:"text,omitempty"`     // the same in the person's language
+	Duration     float64       `json:"duration,omitempty"` // seconds
+}
+
+// Participant is one of those who help.
+type Participant struct {
+	ID         string     `json:"id"` // "1", "2", ...
+	Technician Technician `json:"technician"`
+	Kind       string     `json:"kind"`      // lead, expert, observer
+	Connected  bool       `json:"connected"` // its line stands
+	Grants     []Grant    `json:"grants"`
 }
 
 // Technician asks; the names come from the server and are hostile text.
@@ -47,17 +61,18 @@ type Ticket struct {
 // Grant as it stands.
 type Grant struct {
 	Name  string `json:"name"`
-	State string `json:"state"` // asked, allowed, denied, revoked, given_back
+	State string `json:"state"` // asked, allowed, denied, revoked, given_back, handed_over
 }
 
 // Command is what the person said.
 type Command struct {
-	ID     string `json:"id,omitempty"`     // the question answered
-	Answer string `json:"answer,omitempty"` // allow, deny
-	Do     string `json:"do,omitempty"`     // stop, revoke, quit, server
-	Grant  string `json:"grant,omitempty"`  // with revoke
-	Server string `json:"server,omitempty"` // with server: the address typed
-	Window string `json:"window,omitempty"` // "0x1c00004": a window of our own, for input.Guard
+	ID          string `json:"id,omitempty"`          // the question answered
+	Answer      string `json:"answer,omitempty"`      // allow, deny
+	Do          string `json:"do,omitempty"`          // stop, revoke, cancel_invite, quit, again, server
+	Grant       string `json:"grant,omitempty"`       // with revoke
+	Participant string `json:"participant,omitempty"` // with stop, revoke: this one only; else everybody
+	Server      string `json:"server,omitempty"`      // with server: the address typed
+	Window      string `json:"window,omitempty"`      // "0x1c00004": a window of our own, for input.Guard
 }
 
 // Window shows events and returns commands.

@@ -43,6 +43,10 @@ func samples() []proto.Message {
 	bye := &mfpb.Bye{Reason: mfpb.Reason_REASON_TECHNICIAN_ENDED}
 	signature := ed25519.Sign(key, wire.CloseMessage(opened.Session, mfpb.Reason_REASON_PERSON_STOPPED, 42, 61_234))
 
+	gone := &mfpb.ParticipantGone{Participant: "2", Reason: mfpb.Reason_REASON_LEFT}
+	relay := &mfpb.Relay{Expires: 1764000600123, Servers: []*mfpb.IceServer{{Username: "1764000600:01JD9Z7P3V8W6M4Q2K0H5T1R9A:1",
+		Urls: []string{"turn:aide.exemple.ca:3478?transport=udp", "turns:aide.exemple.ca:443?transport=tcp"}, Credential: "bXo="}}}
+
 	return []proto.Message{
 		&mfpb.HostMessage{Body: &mfpb.HostMessage_Hello{Hello: hello(mfpb.Kind_KIND_HOST)}},
 		&mfpb.HostMessage{Body: &mfpb.HostMessage_PlateRequest{PlateRequest: &mfpb.PlateRequest{Why: mfpb.Reason_REASON_TOO_MANY_TRIES}}},
@@ -55,6 +59,8 @@ func samples() []proto.Message {
 			MonoMs: 61_234, Type: "consent.granted", Outcome: "ok", Data: []byte(`{"grant":"view"}`), Personal: []byte(`{"name":"Zoé"}`)}}},
 		&mfpb.HostMessage{Body: &mfpb.HostMessage_Close{Close: &mfpb.HostClose{Reason: mfpb.Reason_REASON_PERSON_STOPPED, Events: 42, DurationMs: 61_234, Signature: signature}}},
 		&mfpb.HostMessage{Body: &mfpb.HostMessage_Resume{Resume: &mfpb.HostResume{Session: opened.Session, Token: opened.ResumeToken}}},
+		&mfpb.HostMessage{Body: &mfpb.HostMessage_PlateReturn{PlateReturn: &mfpb.PlateReturn{Why: mfpb.Reason_REASON_CODE_EXPIRED}}},
+		&mfpb.HostMessage{Body: &mfpb.HostMessage_Gone{Gone: gone}},
 
 		&mfpb.ServerToHost{Body: &mfpb.ServerToHost_Hello{Hello: hello(mfpb.Kind_KIND_SERVER)}},
 		&mfpb.ServerToHost{Body: &mfpb.ServerToHost_Welcome{Welcome: welcome}},
@@ -70,6 +76,8 @@ func samples() []proto.Message {
 		&mfpb.ServerToHost{Body: &mfpb.ServerToHost_EventAck{EventAck: &mfpb.EventAck{Seq: 42}}},
 		&mfpb.ServerToHost{Body: &mfpb.ServerToHost_End{End: end}},
 		&mfpb.ServerToHost{Body: &mfpb.ServerToHost_Viewer{Viewer: &mfpb.ViewerState{Connected: true}}},
+		&mfpb.ServerToHost{Body: &mfpb.ServerToHost_Relay{Relay: relay}},
+		&mfpb.ServerToHost{Body: &mfpb.ServerToHost_Gone{Gone: gone}},
 
 		&mfpb.ViewerMessage{Body: &mfpb.ViewerMessage_Hello{Hello: hello(mfpb.Kind_KIND_VIEWER)}},
 		&mfpb.ViewerMessage{Body: &mfpb.ViewerMessage_Claim{Claim: &mfpb.Claim{Nameplate: "482", TicketId: "12", Sid: run(0x30, 16), Share: run(0x04, 32), Ad: wire.ViewerAD()}}},
@@ -89,10 +97,12 @@ func samples() []proto.Message {
 		&mfpb.ServerToViewer{Body: &mfpb.ServerToViewer_Sealed{Sealed: sealed}},
 		&mfpb.ServerToViewer{Body: &mfpb.ServerToViewer_End{End: end}},
 		&mfpb.ServerToViewer{Optional: true, Body: &mfpb.ServerToViewer_Host{Host: &mfpb.HostState{}}},
+		&mfpb.ServerToViewer{Body: &mfpb.ServerToViewer_Relay{Relay: relay}},
 
 		&mfpb.SealedBody{Body: &mfpb.SealedBody_Description{Description: &mfpb.Description{Type: "offer", Sdp: "v=0\r\no=- 1 2 IN IP4 127.0.0.1\r\ns=-\r\n"}}},
 		&mfpb.SealedBody{Body: &mfpb.SealedBody_Candidate{Candidate: &mfpb.Candidate{Candidate: "candidate:1 1 udp 2130706431 192.0.2.1 50000 typ host", SdpMid: "0", SdpMlineIndex: 1}}},
 		&mfpb.SealedBody{Body: &mfpb.SealedBody_Bye{Bye: bye}},
+		&mfpb.SealedBody{Optional: true, Body: &mfpb.SealedBody_RouteChanged{RouteChanged: &mfpb.RouteChanged{}}},
 
 		&mfpb.Control{Body: &mfpb.Control_Proof{Proof: &mfpb.CertificateProof{Mac: run(0x60, 32)}}},
 		&mfpb.Control{Body: &mfpb.Control_Hello{Hello: hello(mfpb.Kind_KIND_VIEWER)}},
@@ -105,6 +115,15 @@ func samples() []proto.Message {
 			{Id: 1, X: -1920, Y: math.MinInt32, Width: 1920, Height: 1080, Name: "DP-1"}}}}},
 		&mfpb.Control{Optional: true, Body: &mfpb.Control_Notice{Notice: &mfpb.Notice{Code: mfpb.NoticeCode_NOTICE_CODE_KEY_NOT_TYPED}}},
 		&mfpb.Control{Body: &mfpb.Control_Bye{Bye: bye}},
+		&mfpb.Control{Body: &mfpb.Control_AskInvite{AskInvite: &mfpb.AskInvite{Kind: mfpb.ParticipantKind_PARTICIPANT_KIND_EXPERT}}},
+		&mfpb.Control{Body: &mfpb.Control_CancelInvite{CancelInvite: &mfpb.CancelInvite{}}},
+		&mfpb.Control{Body: &mfpb.Control_Invite{Invite: &mfpb.Invite{Kind: mfpb.ParticipantKind_PARTICIPANT_KIND_OBSERVER,
+			Code: "482 913 706", Expires: 1764000600123, Reason: mfpb.Reason_REASON_CODE_EXPIRED}}},
+		&mfpb.Control{Body: &mfpb.Control_Participants{Participants: &mfpb.Participants{Participants: []*mfpb.Participant{
+			{Id: "1", Name: "Aïcha N’Diaye", Kind: mfpb.ParticipantKind_PARTICIPANT_KIND_LEAD, You: true, Connected: true,
+				Grants: []*mfpb.Grant{{Name: "control", State: mfpb.GrantState_GRANT_STATE_HANDED_OVER, Since: 1764000002000}}},
+			{Id: "2", Name: "<b>Paul</b>", Kind: mfpb.ParticipantKind_PARTICIPANT_KIND_EXPERT}}}}},
+		&mfpb.Control{Body: &mfpb.Control_HandOver{HandOver: &mfpb.HandOver{Participant: "2"}}},
 
 		&mfpb.CursorUpdate{Body: &mfpb.CursorUpdate_Shape{Shape: &mfpb.CursorShape{Id: 3, Width: 2, Height: 2, HotX: 1, HotY: 1, Rgba: run(0xF0, 16)}}},
 		&mfpb.CursorUpdate{Body: &mfpb.CursorUpdate_Use{Use: &mfpb.CursorUse{Id: 3}}},

@@ -446,7 +446,7 @@ describe("grants", () => {
   test("notices stand until they are resumed; an untyped key is told for a moment", async () => {
     const s = await live();
     const notice = (code: NoticeCode) =>
-      s.connection().events.control({ case: "notice", value: { $typeName: "mf.v1.Notice", code } });
+      s.connection().events.control({ case: "notice", value: { $typeName: "mf.v1.Notice", code, value: 0 } });
     notice(NoticeCode.INPUT_HELD_QUESTION);
     expect(s.session.view.held).toBe("question");
     notice(NoticeCode.INPUT_HELD_OWN_WINDOW);

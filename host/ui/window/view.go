@@ -120,8 +120,11 @@ func (v *view) show(e ui.Event) {
 		v.ask = nil
 	case "session":
 		v.screen, v.status = "session", ""
-	case "grants":
-		v.screen, v.grants = "session", e.Grants
+	case "participants":
+		v.screen, v.grants = "session", nil
+		for _, p := range e.Participants {
+			v.grants = append(v.grants, p.Grants...)
+		}
 	case "ended":
 		v.screen, v.ended, v.ask, v.grants = "ended", e, nil, nil
 		v.wantFocus(&v.quit)

@@ -35,6 +35,7 @@ const (
 	GrantState_GRANT_STATE_DENIED      GrantState = 3
 	GrantState_GRANT_STATE_REVOKED     GrantState = 4 // taken back by the person
 	GrantState_GRANT_STATE_GIVEN_BACK  GrantState = 5 // given back by the participant
+	GrantState_GRANT_STATE_HANDED_OVER GrantState = 6 // control: another participant has it now
 )
 
 // Enum value maps for GrantState.
@@ -46,6 +47,7 @@ var (
 		3: "GRANT_STATE_DENIED",
 		4: "GRANT_STATE_REVOKED",
 		5: "GRANT_STATE_GIVEN_BACK",
+		6: "GRANT_STATE_HANDED_OVER",
 	}
 	GrantState_value = map[string]int32{
 		"GRANT_STATE_UNSPECIFIED": 0,
@@ -54,6 +56,7 @@ var (
 		"GRANT_STATE_DENIED":      3,
 		"GRANT_STATE_REVOKED":     4,
 		"GRANT_STATE_GIVEN_BACK":  5,
+		"GRANT_STATE_HANDED_OVER": 6,
 	}
 )
 
@@ -94,18 +97,32 @@ const (
 	NoticeCode_NOTICE_CODE_KEY_NOT_TYPED         NoticeCode = 4 // a character this keyboard cannot type
 	NoticeCode_NOTICE_CODE_SERVER_AWAY           NoticeCode = 5 // the host lost the server; the session goes on for the grace time
 	NoticeCode_NOTICE_CODE_SERVER_BACK           NoticeCode = 6
+	NoticeCode_NOTICE_CODE_SCREEN_LOCKED         NoticeCode = 7  // the person's computer is locked
+	NoticeCode_NOTICE_CODE_SECURE_DESKTOP        NoticeCode = 8  // a question of the system that only the person sees and answers
+	NoticeCode_NOTICE_CODE_SCREEN_BACK           NoticeCode = 9  // the desktop is seen again
+	NoticeCode_NOTICE_CODE_LINE_SLOW             NoticeCode = 10 // value: kbit/s that the line carries
+	NoticeCode_NOTICE_CODE_LINE_GOOD             NoticeCode = 11
+	NoticeCode_NOTICE_CODE_BROWSER_SLOW          NoticeCode = 12 // viewer -> host, passed on to nobody; value: ms a picture waits to be painted
+	NoticeCode_NOTICE_CODE_BROWSER_GOOD          NoticeCode = 13 // viewer -> host
 )
 
 // Enum value maps for NoticeCode.
 var (
 	NoticeCode_name = map[int32]string{
-		0: "NOTICE_CODE_UNSPECIFIED",
-		1: "NOTICE_CODE_INPUT_HELD_QUESTION",
-		2: "NOTICE_CODE_INPUT_HELD_OWN_WINDOW",
-		3: "NOTICE_CODE_INPUT_RESUMED",
-		4: "NOTICE_CODE_KEY_NOT_TYPED",
-		5: "NOTICE_CODE_SERVER_AWAY",
-		6: "NOTICE_CODE_SERVER_BACK",
+		0:  "NOTICE_CODE_UNSPECIFIED",
+		1:  "NOTICE_CODE_INPUT_HELD_QUESTION",
+		2:  "NOTICE_CODE_INPUT_HELD_OWN_WINDOW",
+		3:  "NOTICE_CODE_INPUT_RESUMED",
+		4:  "NOTICE_CODE_KEY_NOT_TYPED",
+		5:  "NOTICE_CODE_SERVER_AWAY",
+		6:  "NOTICE_CODE_SERVER_BACK",
+		7:  "NOTICE_CODE_SCREEN_LOCKED",
+		8:  "NOTICE_CODE_SECURE_DESKTOP",
+		9:  "NOTICE_CODE_SCREEN_BACK",
+		10: "NOTICE_CODE_LINE_SLOW",
+		11: "NOTICE_CODE_LINE_GOOD",
+		12: "NOTICE_CODE_BROWSER_SLOW",
+		13: "NOTICE_CODE_BROWSER_GOOD",
 	}
 	NoticeCode_value = map[string]int32{
 		"NOTICE_CODE_UNSPECIFIED":           0,
@@ -115,6 +132,13 @@ var (
 		"NOTICE_CODE_KEY_NOT_TYPED":         4,
 		"NOTICE_CODE_SERVER_AWAY":           5,
 		"NOTICE_CODE_SERVER_BACK":           6,
+		"NOTICE_CODE_SCREEN_LOCKED":         7,
+		"NOTICE_CODE_SECURE_DESKTOP":        8,
+		"NOTICE_CODE_SCREEN_BACK":           9,
+		"NOTICE_CODE_LINE_SLOW":             10,
+		"NOTICE_CODE_LINE_GOOD":             11,
+		"NOTICE_CODE_BROWSER_SLOW":          12,
+		"NOTICE_CODE_BROWSER_GOOD":          13,
 	}
 )
 
@@ -159,6 +183,11 @@ type Control struct {
 	//	*Control_Displays
 	//	*Control_Notice
 	//	*Control_Bye
+	//	*Control_AskInvite
+	//	*Control_CancelInvite
+	//	*Control_Invite
+	//	*Control_Participants
+	//	*Control_HandOver
 	Body          isControl_Body `protobuf_oneof:"body"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -280,6 +309,51 @@ func (x *Control) GetBye() *Bye {
 	return nil
 }
 
+func (x *Control) GetAskInvite() *AskInvite {
+	if x != nil {
+		if x, ok := x.Body.(*Control_AskInvite); ok {
+			return x.AskInvite
+		}
+	}
+	return nil
+}
+
+func (x *Control) GetCancelInvite() *CancelInvite {
+	if x != nil {
+		if x, ok := x.Body.(*Control_CancelInvite); ok {
+			return x.CancelInvite
+		}
+	}
+	return nil
+}
+
+func (x *Control) GetInvite() *Invite {
+	if x != nil {
+		if x, ok := x.Body.(*Control_Invite); ok {
+			return x.Invite
+		}
+	}
+	return nil
+}
+
+func (x *Control) GetParticipants() *Participants {
+	if x != nil {
+		if x, ok := x.Body.(*Control_Participants); ok {
+			return x.Participants
+		}
+	}
+	return nil
+}
+
+func (x *Control) GetHandOver() *HandOver {
+	if x != nil {
+		if x, ok := x.Body.(*Control_HandOver); ok {
+			return x.HandOver
+		}
+	}
+	return nil
+}
+
 type isControl_Body interface {
 	isControl_Body()
 }
@@ -316,6 +390,26 @@ type Control_Bye struct {
 	Bye *Bye `protobuf:"bytes,9,opt,name=bye,proto3,oneof"` // both
 }
 
+type Control_AskInvite struct {
+	AskInvite *AskInvite `protobuf:"bytes,10,opt,name=ask_invite,json=askInvite,proto3,oneof"` // viewer -> host
+}
+
+type Control_CancelInvite struct {
+	CancelInvite *CancelInvite `protobuf:"bytes,11,opt,name=cancel_invite,json=cancelInvite,proto3,oneof"` // viewer -> host
+}
+
+type Control_Invite struct {
+	Invite *Invite `protobuf:"bytes,12,opt,name=invite,proto3,oneof"` // host -> viewer
+}
+
+type Control_Participants struct {
+	Participants *Participants `protobuf:"bytes,13,opt,name=participants,proto3,oneof"` // host -> viewer: the whole list, at each change
+}
+
+type Control_HandOver struct {
+	HandOver *HandOver `protobuf:"bytes,14,opt,name=hand_over,json=handOver,proto3,oneof"` // viewer -> host
+}
+
 func (*Control_Proof) isControl_Body() {}
 
 func (*Control_Hello) isControl_Body() {}
@@ -331,6 +425,16 @@ func (*Control_Displays) isControl_Body() {}
 func (*Control_Notice) isControl_Body() {}
 
 func (*Control_Bye) isControl_Body() {}
+
+func (*Control_AskInvite) isControl_Body() {}
+
+func (*Control_CancelInvite) isControl_Body() {}
+
+func (*Control_Invite) isControl_Body() {}
+
+func (*Control_Participants) isControl_Body() {}
+
+func (*Control_HandOver) isControl_Body() {}
 
 // CertificateProof is the HMAC over both DTLS certificates, PROTOCOL.md §1.6.
 type CertificateProof struct {
@@ -699,9 +803,11 @@ func (x *Displays) GetDisplays() []*Display {
 	return nil
 }
 
+// Notice is something short. From the viewer only the two about its browser.
 type Notice struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
 	Code          NoticeCode             `protobuf:"varint,1,opt,name=code,proto3,enum=mf.v1.NoticeCode" json:"code,omitempty"`
+	Value         uint32                 `protobuf:"varint,2,opt,name=value,proto3" json:"value,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -743,6 +849,339 @@ func (x *Notice) GetCode() NoticeCode {
 	return NoticeCode_NOTICE_CODE_UNSPECIFIED
 }
 
+func (x *Notice) GetValue() uint32 {
+	if x != nil {
+		return x.Value
+	}
+	return 0
+}
+
+// AskInvite wants an invite code, to be passed on outside the server.
+type AskInvite struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Kind          ParticipantKind        `protobuf:"varint,1,opt,name=kind,proto3,enum=mf.v1.ParticipantKind" json:"kind,omitempty"` // EXPERT or OBSERVER
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *AskInvite) Reset() {
+	*x = AskInvite{}
+	mi := &file_session_proto_msgTypes[9]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *AskInvite) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*AskInvite) ProtoMessage() {}
+
+func (x *AskInvite) ProtoReflect() protoreflect.Message {
+	mi := &file_session_proto_msgTypes[9]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use AskInvite.ProtoReflect.Descriptor instead.
+func (*AskInvite) Descriptor() ([]byte, []int) {
+	return file_session_proto_rawDescGZIP(), []int{9}
+}
+
+func (x *AskInvite) GetKind() ParticipantKind {
+	if x != nil {
+		return x.Kind
+	}
+	return ParticipantKind_PARTICIPANT_KIND_UNSPECIFIED
+}
+
+// CancelInvite makes the open invite code worthless.
+type CancelInvite struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *CancelInvite) Reset() {
+	*x = CancelInvite{}
+	mi := &file_session_proto_msgTypes[10]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *CancelInvite) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*CancelInvite) ProtoMessage() {}
+
+func (x *CancelInvite) ProtoReflect() protoreflect.Message {
+	mi := &file_session_proto_msgTypes[10]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use CancelInvite.ProtoReflect.Descriptor instead.
+func (*CancelInvite) Descriptor() ([]byte, []int) {
+	return file_session_proto_rawDescGZIP(), []int{10}
+}
+
+// Invite answers AskInvite, and says what became of the code. It goes to the
+// participant that asked.
+type Invite struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Kind          ParticipantKind        `protobuf:"varint,1,opt,name=kind,proto3,enum=mf.v1.ParticipantKind" json:"kind,omitempty"`
+	Code          string                 `protobuf:"bytes,2,opt,name=code,proto3" json:"code,omitempty"`                        // "482 913 706"; empty once it is worth nothing
+	Expires       int64                  `protobuf:"varint,3,opt,name=expires,proto3" json:"expires,omitempty"`                 // Unix milliseconds by the host's clock
+	Reason        Reason                 `protobuf:"varint,4,opt,name=reason,proto3,enum=mf.v1.Reason" json:"reason,omitempty"` // with an empty code: why; unspecified: it was used
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Invite) Reset() {
+	*x = Invite{}
+	mi := &file_session_proto_msgTypes[11]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Invite) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Invite) ProtoMessage() {}
+
+func (x *Invite) ProtoReflect() protoreflect.Message {
+	mi := &file_session_proto_msgTypes[11]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Invite.ProtoReflect.Descriptor instead.
+func (*Invite) Descriptor() ([]byte, []int) {
+	return file_session_proto_rawDescGZIP(), []int{11}
+}
+
+func (x *Invite) GetKind() ParticipantKind {
+	if x != nil {
+		return x.Kind
+	}
+	return ParticipantKind_PARTICIPANT_KIND_UNSPECIFIED
+}
+
+func (x *Invite) GetCode() string {
+	if x != nil {
+		return x.Code
+	}
+	return ""
+}
+
+func (x *Invite) GetExpires() int64 {
+	if x != nil {
+		return x.Expires
+	}
+	return 0
+}
+
+func (x *Invite) GetReason() Reason {
+	if x != nil {
+		return x.Reason
+	}
+	return Reason_REASON_UNSPECIFIED
+}
+
+// Participant as the host knows it.
+type Participant struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Id            string                 `protobuf:"bytes,1,opt,name=id,proto3" json:"id,omitempty"`     // "1", "2", ...
+	Name          string                 `protobuf:"bytes,2,opt,name=name,proto3" json:"name,omitempty"` // hostile text, as the server vouches for it
+	Kind          ParticipantKind        `protobuf:"varint,3,opt,name=kind,proto3,enum=mf.v1.ParticipantKind" json:"kind,omitempty"`
+	You           bool                   `protobuf:"varint,4,opt,name=you,proto3" json:"you,omitempty"`
+	Connected     bool                   `protobuf:"varint,5,opt,name=connected,proto3" json:"connected,omitempty"`
+	Grants        []*Grant               `protobuf:"bytes,6,rep,name=grants,proto3" json:"grants,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Participant) Reset() {
+	*x = Participant{}
+	mi := &file_session_proto_msgTypes[12]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Participant) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Participant) ProtoMessage() {}
+
+func (x *Participant) ProtoReflect() protoreflect.Message {
+	mi := &file_session_proto_msgTypes[12]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Participant.ProtoReflect.Descriptor instead.
+func (*Participant) Descriptor() ([]byte, []int) {
+	return file_session_proto_rawDescGZIP(), []int{12}
+}
+
+func (x *Participant) GetId() string {
+	if x != nil {
+		return x.Id
+	}
+	return ""
+}
+
+func (x *Participant) GetName() string {
+	if x != nil {
+		return x.Name
+	}
+	return ""
+}
+
+func (x *Participant) GetKind() ParticipantKind {
+	if x != nil {
+		return x.Kind
+	}
+	return ParticipantKind_PARTICIPANT_KIND_UNSPECIFIED
+}
+
+func (x *Participant) GetYou() bool {
+	if x != nil {
+		return x.You
+	}
+	return false
+}
+
+func (x *Participant) GetConnected() bool {
+	if x != nil {
+		return x.Connected
+	}
+	return false
+}
+
+func (x *Participant) GetGrants() []*Grant {
+	if x != nil {
+		return x.Grants
+	}
+	return nil
+}
+
+type Participants struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Participants  []*Participant         `protobuf:"bytes,1,rep,name=participants,proto3" json:"participants,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Participants) Reset() {
+	*x = Participants{}
+	mi := &file_session_proto_msgTypes[13]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Participants) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Participants) ProtoMessage() {}
+
+func (x *Participants) ProtoReflect() protoreflect.Message {
+	mi := &file_session_proto_msgTypes[13]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Participants.ProtoReflect.Descriptor instead.
+func (*Participants) Descriptor() ([]byte, []int) {
+	return file_session_proto_rawDescGZIP(), []int{13}
+}
+
+func (x *Participants) GetParticipants() []*Participant {
+	if x != nil {
+		return x.Participants
+	}
+	return nil
+}
+
+// HandOver gives control, which the sender holds, to another participant.
+type HandOver struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Participant   string                 `protobuf:"bytes,1,opt,name=participant,proto3" json:"participant,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *HandOver) Reset() {
+	*x = HandOver{}
+	mi := &file_session_proto_msgTypes[14]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *HandOver) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*HandOver) ProtoMessage() {}
+
+func (x *HandOver) ProtoReflect() protoreflect.Message {
+	mi := &file_session_proto_msgTypes[14]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use HandOver.ProtoReflect.Descriptor instead.
+func (*HandOver) Descriptor() ([]byte, []int) {
+	return file_session_proto_rawDescGZIP(), []int{14}
+}
+
+func (x *HandOver) GetParticipant() string {
+	if x != nil {
+		return x.Participant
+	}
+	return ""
+}
+
 // CursorUpdate is one message on channel cursor, host -> viewer.
 type CursorUpdate struct {
 	state    protoimpl.MessageState `protogen:"open.v1"`
@@ -759,7 +1198,7 @@ type CursorUpdate struct {
 
 func (x *CursorUpdate) Reset() {
 	*x = CursorUpdate{}
-	mi := &file_session_proto_msgTypes[9]
+	mi := &file_session_proto_msgTypes[15]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -771,7 +1210,7 @@ func (x *CursorUpdate) String() string {
 func (*CursorUpdate) ProtoMessage() {}
 
 func (x *CursorUpdate) ProtoReflect() protoreflect.Message {
-	mi := &file_session_proto_msgTypes[9]
+	mi := &file_session_proto_msgTypes[15]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -784,7 +1223,7 @@ func (x *CursorUpdate) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use CursorUpdate.ProtoReflect.Descriptor instead.
 func (*CursorUpdate) Descriptor() ([]byte, []int) {
-	return file_session_proto_rawDescGZIP(), []int{9}
+	return file_session_proto_rawDescGZIP(), []int{15}
 }
 
 func (x *CursorUpdate) GetOptional() bool {
@@ -866,7 +1305,7 @@ type CursorShape struct {
 
 func (x *CursorShape) Reset() {
 	*x = CursorShape{}
-	mi := &file_session_proto_msgTypes[10]
+	mi := &file_session_proto_msgTypes[16]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -878,7 +1317,7 @@ func (x *CursorShape) String() string {
 func (*CursorShape) ProtoMessage() {}
 
 func (x *CursorShape) ProtoReflect() protoreflect.Message {
-	mi := &file_session_proto_msgTypes[10]
+	mi := &file_session_proto_msgTypes[16]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -891,7 +1330,7 @@ func (x *CursorShape) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use CursorShape.ProtoReflect.Descriptor instead.
 func (*CursorShape) Descriptor() ([]byte, []int) {
-	return file_session_proto_rawDescGZIP(), []int{10}
+	return file_session_proto_rawDescGZIP(), []int{16}
 }
 
 func (x *CursorShape) GetId() uint32 {
@@ -945,7 +1384,7 @@ type CursorUse struct {
 
 func (x *CursorUse) Reset() {
 	*x = CursorUse{}
-	mi := &file_session_proto_msgTypes[11]
+	mi := &file_session_proto_msgTypes[17]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -957,7 +1396,7 @@ func (x *CursorUse) String() string {
 func (*CursorUse) ProtoMessage() {}
 
 func (x *CursorUse) ProtoReflect() protoreflect.Message {
-	mi := &file_session_proto_msgTypes[11]
+	mi := &file_session_proto_msgTypes[17]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -970,7 +1409,7 @@ func (x *CursorUse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use CursorUse.ProtoReflect.Descriptor instead.
 func (*CursorUse) Descriptor() ([]byte, []int) {
-	return file_session_proto_rawDescGZIP(), []int{11}
+	return file_session_proto_rawDescGZIP(), []int{17}
 }
 
 func (x *CursorUse) GetId() uint32 {
@@ -988,7 +1427,7 @@ type CursorHidden struct {
 
 func (x *CursorHidden) Reset() {
 	*x = CursorHidden{}
-	mi := &file_session_proto_msgTypes[12]
+	mi := &file_session_proto_msgTypes[18]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1000,7 +1439,7 @@ func (x *CursorHidden) String() string {
 func (*CursorHidden) ProtoMessage() {}
 
 func (x *CursorHidden) ProtoReflect() protoreflect.Message {
-	mi := &file_session_proto_msgTypes[12]
+	mi := &file_session_proto_msgTypes[18]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1013,14 +1452,14 @@ func (x *CursorHidden) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use CursorHidden.ProtoReflect.Descriptor instead.
 func (*CursorHidden) Descriptor() ([]byte, []int) {
-	return file_session_proto_rawDescGZIP(), []int{12}
+	return file_session_proto_rawDescGZIP(), []int{18}
 }
 
 var File_session_proto protoreflect.FileDescriptor
 
 const file_session_proto_rawDesc = "" +
 	"\n" +
-	"\rsession.proto\x12\x05mf.v1\x1a\x0fsignaling.proto\"\xfa\x02\n" +
+	"\rsession.proto\x12\x05mf.v1\x1a\x0fsignaling.proto\"\xfd\x04\n" +
 	"\aControl\x12\x1a\n" +
 	"\boptional\x18\x01 \x01(\bR\boptional\x12/\n" +
 	"\x05proof\x18\x02 \x01(\v2\x17.mf.v1.CertificateProofH\x00R\x05proof\x12$\n" +
@@ -1031,7 +1470,14 @@ const file_session_proto_rawDesc = "" +
 	"\bdisplays\x18\a \x01(\v2\x0f.mf.v1.DisplaysH\x00R\bdisplays\x12'\n" +
 	"\x06notice\x18\b \x01(\v2\r.mf.v1.NoticeH\x00R\x06notice\x12\x1e\n" +
 	"\x03bye\x18\t \x01(\v2\n" +
-	".mf.v1.ByeH\x00R\x03byeB\x06\n" +
+	".mf.v1.ByeH\x00R\x03bye\x121\n" +
+	"\n" +
+	"ask_invite\x18\n" +
+	" \x01(\v2\x10.mf.v1.AskInviteH\x00R\taskInvite\x12:\n" +
+	"\rcancel_invite\x18\v \x01(\v2\x13.mf.v1.CancelInviteH\x00R\fcancelInvite\x12'\n" +
+	"\x06invite\x18\f \x01(\v2\r.mf.v1.InviteH\x00R\x06invite\x129\n" +
+	"\fparticipants\x18\r \x01(\v2\x13.mf.v1.ParticipantsH\x00R\fparticipants\x12.\n" +
+	"\thand_over\x18\x0e \x01(\v2\x0f.mf.v1.HandOverH\x00R\bhandOverB\x06\n" +
 	"\x04body\"$\n" +
 	"\x10CertificateProof\x12\x10\n" +
 	"\x03mac\x18\x01 \x01(\fR\x03mac\"Z\n" +
@@ -1053,9 +1499,29 @@ const file_session_proto_rawDesc = "" +
 	"\x06height\x18\x05 \x01(\rR\x06height\x12\x12\n" +
 	"\x04name\x18\x06 \x01(\tR\x04name\"6\n" +
 	"\bDisplays\x12*\n" +
-	"\bdisplays\x18\x01 \x03(\v2\x0e.mf.v1.DisplayR\bdisplays\"/\n" +
+	"\bdisplays\x18\x01 \x03(\v2\x0e.mf.v1.DisplayR\bdisplays\"E\n" +
 	"\x06Notice\x12%\n" +
-	"\x04code\x18\x01 \x01(\x0e2\x11.mf.v1.NoticeCodeR\x04code\"\xb3\x01\n" +
+	"\x04code\x18\x01 \x01(\x0e2\x11.mf.v1.NoticeCodeR\x04code\x12\x14\n" +
+	"\x05value\x18\x02 \x01(\rR\x05value\"7\n" +
+	"\tAskInvite\x12*\n" +
+	"\x04kind\x18\x01 \x01(\x0e2\x16.mf.v1.ParticipantKindR\x04kind\"\x0e\n" +
+	"\fCancelInvite\"\x89\x01\n" +
+	"\x06Invite\x12*\n" +
+	"\x04kind\x18\x01 \x01(\x0e2\x16.mf.v1.ParticipantKindR\x04kind\x12\x12\n" +
+	"\x04code\x18\x02 \x01(\tR\x04code\x12\x18\n" +
+	"\aexpires\x18\x03 \x01(\x03R\aexpires\x12%\n" +
+	"\x06reason\x18\x04 \x01(\x0e2\r.mf.v1.ReasonR\x06reason\"\xb3\x01\n" +
+	"\vParticipant\x12\x0e\n" +
+	"\x02id\x18\x01 \x01(\tR\x02id\x12\x12\n" +
+	"\x04name\x18\x02 \x01(\tR\x04name\x12*\n" +
+	"\x04kind\x18\x03 \x01(\x0e2\x16.mf.v1.ParticipantKindR\x04kind\x12\x10\n" +
+	"\x03you\x18\x04 \x01(\bR\x03you\x12\x1c\n" +
+	"\tconnected\x18\x05 \x01(\bR\tconnected\x12$\n" +
+	"\x06grants\x18\x06 \x03(\v2\f.mf.v1.GrantR\x06grants\"F\n" +
+	"\fParticipants\x126\n" +
+	"\fparticipants\x18\x01 \x03(\v2\x12.mf.v1.ParticipantR\fparticipants\",\n" +
+	"\bHandOver\x12 \n" +
+	"\vparticipant\x18\x01 \x01(\tR\vparticipant\"\xb3\x01\n" +
 	"\fCursorUpdate\x12\x1a\n" +
 	"\boptional\x18\x01 \x01(\bR\boptional\x12*\n" +
 	"\x05shape\x18\x02 \x01(\v2\x12.mf.v1.CursorShapeH\x00R\x05shape\x12$\n" +
@@ -1071,7 +1537,7 @@ const file_session_proto_rawDesc = "" +
 	"\x04rgba\x18\x06 \x01(\fR\x04rgba\"\x1b\n" +
 	"\tCursorUse\x12\x0e\n" +
 	"\x02id\x18\x01 \x01(\rR\x02id\"\x0e\n" +
-	"\fCursorHidden*\xa6\x01\n" +
+	"\fCursorHidden*\xc3\x01\n" +
 	"\n" +
 	"GrantState\x12\x1b\n" +
 	"\x17GRANT_STATE_UNSPECIFIED\x10\x00\x12\x15\n" +
@@ -1079,7 +1545,8 @@ const file_session_proto_rawDesc = "" +
 	"\x13GRANT_STATE_ALLOWED\x10\x02\x12\x16\n" +
 	"\x12GRANT_STATE_DENIED\x10\x03\x12\x17\n" +
 	"\x13GRANT_STATE_REVOKED\x10\x04\x12\x1a\n" +
-	"\x16GRANT_STATE_GIVEN_BACK\x10\x05*\xed\x01\n" +
+	"\x16GRANT_STATE_GIVEN_BACK\x10\x05\x12\x1b\n" +
+	"\x17GRANT_STATE_HANDED_OVER\x10\x06*\xbb\x03\n" +
 	"\n" +
 	"NoticeCode\x12\x1b\n" +
 	"\x17NOTICE_CODE_UNSPECIFIED\x10\x00\x12#\n" +
@@ -1088,7 +1555,15 @@ const file_session_proto_rawDesc = "" +
 	"\x19NOTICE_CODE_INPUT_RESUMED\x10\x03\x12\x1d\n" +
 	"\x19NOTICE_CODE_KEY_NOT_TYPED\x10\x04\x12\x1b\n" +
 	"\x17NOTICE_CODE_SERVER_AWAY\x10\x05\x12\x1b\n" +
-	"\x17NOTICE_CODE_SERVER_BACK\x10\x06B3Z1github.com/mainforte/mainforte/internal/wire/mfpbb\x06proto3"
+	"\x17NOTICE_CODE_SERVER_BACK\x10\x06\x12\x1d\n" +
+	"\x19NOTICE_CODE_SCREEN_LOCKED\x10\a\x12\x1e\n" +
+	"\x1aNOTICE_CODE_SECURE_DESKTOP\x10\b\x12\x1b\n" +
+	"\x17NOTICE_CODE_SCREEN_BACK\x10\t\x12\x19\n" +
+	"\x15NOTICE_CODE_LINE_SLOW\x10\n" +
+	"\x12\x19\n" +
+	"\x15NOTICE_CODE_LINE_GOOD\x10\v\x12\x1c\n" +
+	"\x18NOTICE_CODE_BROWSER_SLOW\x10\f\x12\x1c\n" +
+	"\x18NOTICE_CODE_BROWSER_GOOD\x10\rB3Z1github.com/mainforte/mainforte/internal/wire/mfpbb\x06proto3"
 
 var (
 	file_session_proto_rawDescOnce sync.Once
@@ -1103,7 +1578,7 @@ func file_session_proto_rawDescGZIP() []byte {
 }
 
 var file_session_proto_enumTypes = make([]protoimpl.EnumInfo, 2)
-var file_session_proto_msgTypes = make([]protoimpl.MessageInfo, 13)
+var file_session_proto_msgTypes = make([]protoimpl.MessageInfo, 19)
 var file_session_proto_goTypes = []any{
 	(GrantState)(0),          // 0: mf.v1.GrantState
 	(NoticeCode)(0),          // 1: mf.v1.NoticeCode
@@ -1116,34 +1591,53 @@ var file_session_proto_goTypes = []any{
 	(*Display)(nil),          // 8: mf.v1.Display
 	(*Displays)(nil),         // 9: mf.v1.Displays
 	(*Notice)(nil),           // 10: mf.v1.Notice
-	(*CursorUpdate)(nil),     // 11: mf.v1.CursorUpdate
-	(*CursorShape)(nil),      // 12: mf.v1.CursorShape
-	(*CursorUse)(nil),        // 13: mf.v1.CursorUse
-	(*CursorHidden)(nil),     // 14: mf.v1.CursorHidden
-	(*Hello)(nil),            // 15: mf.v1.Hello
-	(*Bye)(nil),              // 16: mf.v1.Bye
+	(*AskInvite)(nil),        // 11: mf.v1.AskInvite
+	(*CancelInvite)(nil),     // 12: mf.v1.CancelInvite
+	(*Invite)(nil),           // 13: mf.v1.Invite
+	(*Participant)(nil),      // 14: mf.v1.Participant
+	(*Participants)(nil),     // 15: mf.v1.Participants
+	(*HandOver)(nil),         // 16: mf.v1.HandOver
+	(*CursorUpdate)(nil),     // 17: mf.v1.CursorUpdate
+	(*CursorShape)(nil),      // 18: mf.v1.CursorShape
+	(*CursorUse)(nil),        // 19: mf.v1.CursorUse
+	(*CursorHidden)(nil),     // 20: mf.v1.CursorHidden
+	(*Hello)(nil),            // 21: mf.v1.Hello
+	(*Bye)(nil),              // 22: mf.v1.Bye
+	(ParticipantKind)(0),     // 23: mf.v1.ParticipantKind
+	(Reason)(0),              // 24: mf.v1.Reason
 }
 var file_session_proto_depIdxs = []int32{
 	3,  // 0: mf.v1.Control.proof:type_name -> mf.v1.CertificateProof
-	15, // 1: mf.v1.Control.hello:type_name -> mf.v1.Hello
+	21, // 1: mf.v1.Control.hello:type_name -> mf.v1.Hello
 	5,  // 2: mf.v1.Control.grants:type_name -> mf.v1.Grants
 	6,  // 3: mf.v1.Control.ask:type_name -> mf.v1.AskGrant
 	7,  // 4: mf.v1.Control.give_back:type_name -> mf.v1.GiveBack
 	9,  // 5: mf.v1.Control.displays:type_name -> mf.v1.Displays
 	10, // 6: mf.v1.Control.notice:type_name -> mf.v1.Notice
-	16, // 7: mf.v1.Control.bye:type_name -> mf.v1.Bye
-	0,  // 8: mf.v1.Grant.state:type_name -> mf.v1.GrantState
-	4,  // 9: mf.v1.Grants.grants:type_name -> mf.v1.Grant
-	8,  // 10: mf.v1.Displays.displays:type_name -> mf.v1.Display
-	1,  // 11: mf.v1.Notice.code:type_name -> mf.v1.NoticeCode
-	12, // 12: mf.v1.CursorUpdate.shape:type_name -> mf.v1.CursorShape
-	13, // 13: mf.v1.CursorUpdate.use:type_name -> mf.v1.CursorUse
-	14, // 14: mf.v1.CursorUpdate.hidden:type_name -> mf.v1.CursorHidden
-	15, // [15:15] is the sub-list for method output_type
-	15, // [15:15] is the sub-list for method input_type
-	15, // [15:15] is the sub-list for extension type_name
-	15, // [15:15] is the sub-list for extension extendee
-	0,  // [0:15] is the sub-list for field type_name
+	22, // 7: mf.v1.Control.bye:type_name -> mf.v1.Bye
+	11, // 8: mf.v1.Control.ask_invite:type_name -> mf.v1.AskInvite
+	12, // 9: mf.v1.Control.cancel_invite:type_name -> mf.v1.CancelInvite
+	13, // 10: mf.v1.Control.invite:type_name -> mf.v1.Invite
+	15, // 11: mf.v1.Control.participants:type_name -> mf.v1.Participants
+	16, // 12: mf.v1.Control.hand_over:type_name -> mf.v1.HandOver
+	0,  // 13: mf.v1.Grant.state:type_name -> mf.v1.GrantState
+	4,  // 14: mf.v1.Grants.grants:type_name -> mf.v1.Grant
+	8,  // 15: mf.v1.Displays.displays:type_name -> mf.v1.Display
+	1,  // 16: mf.v1.Notice.code:type_name -> mf.v1.NoticeCode
+	23, // 17: mf.v1.AskInvite.kind:type_name -> mf.v1.ParticipantKind
+	23, // 18: mf.v1.Invite.kind:type_name -> mf.v1.ParticipantKind
+	24, // 19: mf.v1.Invite.reason:type_name -> mf.v1.Reason
+	23, // 20: mf.v1.Participant.kind:type_name -> mf.v1.ParticipantKind
+	4,  // 21: mf.v1.Participant.grants:type_name -> mf.v1.Grant
+	14, // 22: mf.v1.Participants.participants:type_name -> mf.v1.Participant
+	18, // 23: mf.v1.CursorUpdate.shape:type_name -> mf.v1.CursorShape
+	19, // 24: mf.v1.CursorUpdate.use:type_name -> mf.v1.CursorUse
+	20, // 25: mf.v1.CursorUpdate.hidden:type_name -> mf.v1.CursorHidden
+	26, // [26:26] is the sub-list for method output_type
+	26, // [26:26] is the sub-list for method input_type
+	26, // [26:26] is the sub-list for extension type_name
+	26, // [26:26] is the sub-list for extension extendee
+	0,  // [0:26] is the sub-list for field type_name
 }
 
 func init() { file_session_proto_init() }
@@ -1161,8 +1655,13 @@ func file_session_proto_init() {
 		(*Control_Displays)(nil),
 		(*Control_Notice)(nil),
 		(*Control_Bye)(nil),
+		(*Control_AskInvite)(nil),
+		(*Control_CancelInvite)(nil),
+		(*Control_Invite)(nil),
+		(*Control_Participants)(nil),
+		(*Control_HandOver)(nil),
 	}
-	file_session_proto_msgTypes[9].OneofWrappers = []any{
+	file_session_proto_msgTypes[15].OneofWrappers = []any{
 		(*CursorUpdate_Shape)(nil),
 		(*CursorUpdate_Use)(nil),
 		(*CursorUpdate_Hidden)(nil),
@@ -1173,7 +1672,7 @@ func file_session_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_session_proto_rawDesc), len(file_session_proto_rawDesc)),
 			NumEnums:      2,
-			NumMessages:   13,
+			NumMessages:   19,
 			NumExtensions: 0,
 			NumServices:   0,
 		},

@@ -79,6 +79,60 @@ func (Kind) EnumDescriptor() ([]byte, []int) {
 	return file_signaling_proto_rawDescGZIP(), []int{0}
 }
 
+// ParticipantKind is what a participant of a session may be. The host alone
+// decides it: by the code that the participant paired with.
+type ParticipantKind int32
+
+const (
+	ParticipantKind_PARTICIPANT_KIND_UNSPECIFIED ParticipantKind = 0
+	ParticipantKind_PARTICIPANT_KIND_LEAD        ParticipantKind = 1 // the first technician, or who took over from them: may end the session
+	ParticipantKind_PARTICIPANT_KIND_EXPERT      ParticipantKind = 2 // invited; may ask for control
+	ParticipantKind_PARTICIPANT_KIND_OBSERVER    ParticipantKind = 3 // invited; sees only
+)
+
+// Enum value maps for ParticipantKind.
+var (
+	ParticipantKind_name = map[int32]string{
+		0: "PARTICIPANT_KIND_UNSPECIFIED",
+		1: "PARTICIPANT_KIND_LEAD",
+		2: "PARTICIPANT_KIND_EXPERT",
+		3: "PARTICIPANT_KIND_OBSERVER",
+	}
+	ParticipantKind_value = map[string]int32{
+		"PARTICIPANT_KIND_UNSPECIFIED": 0,
+		"PARTICIPANT_KIND_LEAD":        1,
+		"PARTICIPANT_KIND_EXPERT":      2,
+		"PARTICIPANT_KIND_OBSERVER":    3,
+	}
+)
+
+func (x ParticipantKind) Enum() *ParticipantKind {
+	p := new(ParticipantKind)
+	*p = x
+	return p
+}
+
+func (x ParticipantKind) String() string {
+	return protoimpl.X.EnumStringOf(x.Descriptor(), protoreflect.EnumNumber(x))
+}
+
+func (ParticipantKind) Descriptor() protoreflect.EnumDescriptor {
+	return file_signaling_proto_enumTypes[1].Descriptor()
+}
+
+func (ParticipantKind) Type() protoreflect.EnumType {
+	return &file_signaling_proto_enumTypes[1]
+}
+
+func (x ParticipantKind) Number() protoreflect.EnumNumber {
+	return protoreflect.EnumNumber(x)
+}
+
+// Deprecated: Use ParticipantKind.Descriptor instead.
+func (ParticipantKind) EnumDescriptor() ([]byte, []int) {
+	return file_signaling_proto_rawDescGZIP(), []int{1}
+}
+
 // Reason says why something was refused or ended. It travels as a number,
 // stands in the log by its name, and has one sentence a language in every
 // locale file that shows it.
@@ -87,17 +141,19 @@ type Reason int32
 const (
 	Reason_REASON_UNSPECIFIED Reason = 0
 	// Pairing.
-	Reason_REASON_NO_SUCH_CODE   Reason = 1  // no host waits under this nameplate
-	Reason_REASON_WRONG_CODE     Reason = 2  // the secret is wrong, or somebody in the middle
-	Reason_REASON_CODE_EXPIRED   Reason = 3  // older than its life
-	Reason_REASON_TOO_MANY_TRIES Reason = 4  // the host counted its last try
-	Reason_REASON_TWO_CLAIMS     Reason = 5  // two claims at once: both dropped
-	Reason_REASON_RATE_LIMITED   Reason = 6  // the server's own limit for account, address or all
-	Reason_REASON_HOST_GONE      Reason = 7  // the host's connection was lost
-	Reason_REASON_VIEWER_GONE    Reason = 8  // the viewer's connection was lost or its tab closed
-	Reason_REASON_TICKET_CLOSED  Reason = 9  // the ticket does not exist or is not open
-	Reason_REASON_NOT_ALLOWED    Reason = 10 // signed in, but the role may not do this
-	Reason_REASON_MALFORMED_CODE Reason = 11 // what was typed is not a code
+	Reason_REASON_NO_SUCH_CODE          Reason = 1  // no host waits under this nameplate
+	Reason_REASON_WRONG_CODE            Reason = 2  // the secret is wrong, or somebody in the middle
+	Reason_REASON_CODE_EXPIRED          Reason = 3  // older than its life
+	Reason_REASON_TOO_MANY_TRIES        Reason = 4  // the host counted its last try
+	Reason_REASON_TWO_CLAIMS            Reason = 5  // two claims at once: both dropped
+	Reason_REASON_RATE_LIMITED          Reason = 6  // the server's own limit for account, address or all
+	Reason_REASON_HOST_GONE             Reason = 7  // the host's connection was lost
+	Reason_REASON_VIEWER_GONE           Reason = 8  // the viewer's connection was lost or its tab closed
+	Reason_REASON_TICKET_CLOSED         Reason = 9  // the ticket does not exist or is not open
+	Reason_REASON_NOT_ALLOWED           Reason = 10 // signed in, but the role may not do this
+	Reason_REASON_MALFORMED_CODE        Reason = 11 // what was typed is not a code
+	Reason_REASON_OTHER_TICKET          Reason = 12 // an invite code of a session that belongs to another ticket
+	Reason_REASON_TOO_MANY_PARTICIPANTS Reason = 13 // the session has as many as it may have
 	// Session.
 	Reason_REASON_PERSON_STOPPED       Reason = 20 // the person ended the session
 	Reason_REASON_PERSON_DENIED        Reason = 21 // the person said no to the first question
@@ -110,6 +166,8 @@ const (
 	Reason_REASON_SERVER_GONE          Reason = 28 // the server was away longer than the grace time
 	Reason_REASON_LOG_UNAVAILABLE      Reason = 29 // the session log cannot be written
 	Reason_REASON_HOST_QUIT            Reason = 30 // the host app was closed
+	Reason_REASON_LEFT                 Reason = 31 // the participant left; the session goes on without
+	Reason_REASON_RELAY_REFUSED        Reason = 32 // no direct path, and the relay would not carry it
 	// Protocol.
 	Reason_REASON_PROTOCOL        Reason = 40 // out of order, malformed, forbidden for this sender
 	Reason_REASON_VERSION         Reason = 41 // no version in common
@@ -138,6 +196,8 @@ var (
 		9:  "REASON_TICKET_CLOSED",
 		10: "REASON_NOT_ALLOWED",
 		11: "REASON_MALFORMED_CODE",
+		12: "REASON_OTHER_TICKET",
+		13: "REASON_TOO_MANY_PARTICIPANTS",
 		20: "REASON_PERSON_STOPPED",
 		21: "REASON_PERSON_DENIED",
 		22: "REASON_TECHNICIAN_ENDED",
@@ -149,6 +209,8 @@ var (
 		28: "REASON_SERVER_GONE",
 		29: "REASON_LOG_UNAVAILABLE",
 		30: "REASON_HOST_QUIT",
+		31: "REASON_LEFT",
+		32: "REASON_RELAY_REFUSED",
 		40: "REASON_PROTOCOL",
 		41: "REASON_VERSION",
 		42: "REASON_TOO_LARGE",
@@ -161,39 +223,43 @@ var (
 		49: "REASON_INTERNAL",
 	}
 	Reason_value = map[string]int32{
-		"REASON_UNSPECIFIED":          0,
-		"REASON_NO_SUCH_CODE":         1,
-		"REASON_WRONG_CODE":           2,
-		"REASON_CODE_EXPIRED":         3,
-		"REASON_TOO_MANY_TRIES":       4,
-		"REASON_TWO_CLAIMS":           5,
-		"REASON_RATE_LIMITED":         6,
-		"REASON_HOST_GONE":            7,
-		"REASON_VIEWER_GONE":          8,
-		"REASON_TICKET_CLOSED":        9,
-		"REASON_NOT_ALLOWED":          10,
-		"REASON_MALFORMED_CODE":       11,
-		"REASON_PERSON_STOPPED":       20,
-		"REASON_PERSON_DENIED":        21,
-		"REASON_TECHNICIAN_ENDED":     22,
-		"REASON_SUPERVISOR_ENDED":     23,
-		"REASON_NO_ANSWER":            24,
-		"REASON_NO_ROUTE":             25,
-		"REASON_CERTIFICATE_MISMATCH": 26,
-		"REASON_CAPTURE_LOST":         27,
-		"REASON_SERVER_GONE":          28,
-		"REASON_LOG_UNAVAILABLE":      29,
-		"REASON_HOST_QUIT":            30,
-		"REASON_PROTOCOL":             40,
-		"REASON_VERSION":              41,
-		"REASON_TOO_LARGE":            42,
-		"REASON_UNKNOWN_MESSAGE":      43,
-		"REASON_TAMPERED":             44,
-		"REASON_OLD_EPOCH":            45,
-		"REASON_SERVER_NAME":          46,
-		"REASON_SIGNED_OUT":           47,
-		"REASON_SERVER_STOPPING":      48,
-		"REASON_INTERNAL":             49,
+		"REASON_UNSPECIFIED":           0,
+		"REASON_NO_SUCH_CODE":          1,
+		"REASON_WRONG_CODE":            2,
+		"REASON_CODE_EXPIRED":          3,
+		"REASON_TOO_MANY_TRIES":        4,
+		"REASON_TWO_CLAIMS":            5,
+		"REASON_RATE_LIMITED":          6,
+		"REASON_HOST_GONE":             7,
+		"REASON_VIEWER_GONE":           8,
+		"REASON_TICKET_CLOSED":         9,
+		"REASON_NOT_ALLOWED":           10,
+		"REASON_MALFORMED_CODE":        11,
+		"REASON_OTHER_TICKET":          12,
+		"REASON_TOO_MANY_PARTICIPANTS": 13,
+		"REASON_PERSON_STOPPED":        20,
+		"REASON_PERSON_DENIED":         21,
+		"REASON_TECHNICIAN_ENDED":      22,
+		"REASON_SUPERVISOR_ENDED":      23,
+		"REASON_NO_ANSWER":             24,
+		"REASON_NO_ROUTE":              25,
+		"REASON_CERTIFICATE_MISMATCH":  26,
+		"REASON_CAPTURE_LOST":          27,
+		"REASON_SERVER_GONE":           28,
+		"REASON_LOG_UNAVAILABLE":       29,
+		"REASON_HOST_QUIT":             30,
+		"REASON_LEFT":                  31,
+		"REASON_RELAY_REFUSED":         32,
+		"REASON_PROTOCOL":              40,
+		"REASON_VERSION":               41,
+		"REASON_TOO_LARGE":             42,
+		"REASON_UNKNOWN_MESSAGE":       43,
+		"REASON_TAMPERED":              44,
+		"REASON_OLD_EPOCH":             45,
+		"REASON_SERVER_NAME":           46,
+		"REASON_SIGNED_OUT":            47,
+		"REASON_SERVER_STOPPING":       48,
+		"REASON_INTERNAL":              49,
 	}
 )
 
@@ -208,11 +274,11 @@ func (x Reason) String() string {
 }
 
 func (Reason) Descriptor() protoreflect.EnumDescriptor {
-	return file_signaling_proto_enumTypes[1].Descriptor()
+	return file_signaling_proto_enumTypes[2].Descriptor()
 }
 
 func (Reason) Type() protoreflect.EnumType {
-	return &file_signaling_proto_enumTypes[1]
+	return &file_signaling_proto_enumTypes[2]
 }
 
 func (x Reason) Number() protoreflect.EnumNumber {
@@ -221,7 +287,7 @@ func (x Reason) Number() protoreflect.EnumNumber {
 
 // Deprecated: Use Reason.Descriptor instead.
 func (Reason) EnumDescriptor() ([]byte, []int) {
-	return file_signaling_proto_rawDescGZIP(), []int{1}
+	return file_signaling_proto_rawDescGZIP(), []int{2}
 }
 
 // Hello is the first message of every party on every plane.
@@ -461,6 +527,8 @@ type HostMessage struct {
 	//	*HostMessage_Event
 	//	*HostMessage_Close
 	//	*HostMessage_Resume
+	//	*HostMessage_PlateReturn
+	//	*HostMessage_Gone
 	Body          isHostMessage_Body `protobuf_oneof:"body"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -600,6 +668,24 @@ func (x *HostMessage) GetResume() *HostResume {
 	return nil
 }
 
+func (x *HostMessage) GetPlateReturn() *PlateReturn {
+	if x != nil {
+		if x, ok := x.Body.(*HostMessage_PlateReturn); ok {
+			return x.PlateReturn
+		}
+	}
+	return nil
+}
+
+func (x *HostMessage) GetGone() *ParticipantGone {
+	if x != nil {
+		if x, ok := x.Body.(*HostMessage_Gone); ok {
+			return x.Gone
+		}
+	}
+	return nil
+}
+
 type isHostMessage_Body interface {
 	isHostMessage_Body()
 }
@@ -644,6 +730,14 @@ type HostMessage_Resume struct {
 	Resume *HostResume `protobuf:"bytes,11,opt,name=resume,proto3,oneof"`
 }
 
+type HostMessage_PlateReturn struct {
+	PlateReturn *PlateReturn `protobuf:"bytes,12,opt,name=plate_return,json=plateReturn,proto3,oneof"`
+}
+
+type HostMessage_Gone struct {
+	Gone *ParticipantGone `protobuf:"bytes,13,opt,name=gone,proto3,oneof"`
+}
+
 func (*HostMessage_Hello) isHostMessage_Body() {}
 
 func (*HostMessage_PlateRequest) isHostMessage_Body() {}
@@ -664,10 +758,16 @@ func (*HostMessage_Close) isHostMessage_Body() {}
 
 func (*HostMessage_Resume) isHostMessage_Body() {}
 
+func (*HostMessage_PlateReturn) isHostMessage_Body() {}
+
+func (*HostMessage_Gone) isHostMessage_Body() {}
+
 // PlateRequest gives the present nameplate back, if any, and asks for another.
+// In a session it asks for one under which a participant may join it.
 type PlateRequest struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
-	Why           Reason                 `protobuf:"varint,1,opt,name=why,proto3,enum=mf.v1.Reason" json:"why,omitempty"` // unspecified the first time
+	Why           Reason                 `protobuf:"varint,1,opt,name=why,proto3,enum=mf.v1.Reason" json:"why,omitempty"`                // unspecified the first time
+	Invite        ParticipantKind        `protobuf:"varint,2,opt,name=invite,proto3,enum=mf.v1.ParticipantKind" json:"invite,omitempty"` // in a session: what its claimer will be; else unspecified
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -709,6 +809,114 @@ func (x *PlateRequest) GetWhy() Reason {
 	return Reason_REASON_UNSPECIFIED
 }
 
+func (x *PlateRequest) GetInvite() ParticipantKind {
+	if x != nil {
+		return x.Invite
+	}
+	return ParticipantKind_PARTICIPANT_KIND_UNSPECIFIED
+}
+
+// PlateReturn gives the present nameplate back and asks for no other.
+type PlateReturn struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Why           Reason                 `protobuf:"varint,1,opt,name=why,proto3,enum=mf.v1.Reason" json:"why,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *PlateReturn) Reset() {
+	*x = PlateReturn{}
+	mi := &file_signaling_proto_msgTypes[5]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *PlateReturn) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*PlateReturn) ProtoMessage() {}
+
+func (x *PlateReturn) ProtoReflect() protoreflect.Message {
+	mi := &file_signaling_proto_msgTypes[5]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use PlateReturn.ProtoReflect.Descriptor instead.
+func (*PlateReturn) Descriptor() ([]byte, []int) {
+	return file_signaling_proto_rawDescGZIP(), []int{5}
+}
+
+func (x *PlateReturn) GetWhy() Reason {
+	if x != nil {
+		return x.Why
+	}
+	return Reason_REASON_UNSPECIFIED
+}
+
+// ParticipantGone says that a participant is no longer in the session, which goes
+// on. From the host: it was stopped, refused or lost; its viewer is told by End and
+// its token is worth nothing any more. From the server: its viewer ended, or its
+// sign-in did.
+type ParticipantGone struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Participant   string                 `protobuf:"bytes,1,opt,name=participant,proto3" json:"participant,omitempty"`
+	Reason        Reason                 `protobuf:"varint,2,opt,name=reason,proto3,enum=mf.v1.Reason" json:"reason,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *ParticipantGone) Reset() {
+	*x = ParticipantGone{}
+	mi := &file_signaling_proto_msgTypes[6]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *ParticipantGone) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*ParticipantGone) ProtoMessage() {}
+
+func (x *ParticipantGone) ProtoReflect() protoreflect.Message {
+	mi := &file_signaling_proto_msgTypes[6]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use ParticipantGone.ProtoReflect.Descriptor instead.
+func (*ParticipantGone) Descriptor() ([]byte, []int) {
+	return file_signaling_proto_rawDescGZIP(), []int{6}
+}
+
+func (x *ParticipantGone) GetParticipant() string {
+	if x != nil {
+		return x.Participant
+	}
+	return ""
+}
+
+func (x *ParticipantGone) GetReason() Reason {
+	if x != nil {
+		return x.Reason
+	}
+	return Reason_REASON_UNSPECIFIED
+}
+
 // PakeReply is the host's half of CPace and its tag. The try was counted before.
 type PakeReply struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
@@ -722,7 +930,7 @@ type PakeReply struct {
 
 func (x *PakeReply) Reset() {
 	*x = PakeReply{}
-	mi := &file_signaling_proto_msgTypes[5]
+	mi := &file_signaling_proto_msgTypes[7]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -734,7 +942,7 @@ func (x *PakeReply) String() string {
 func (*PakeReply) ProtoMessage() {}
 
 func (x *PakeReply) ProtoReflect() protoreflect.Message {
-	mi := &file_signaling_proto_msgTypes[5]
+	mi := &file_signaling_proto_msgTypes[7]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -747,7 +955,7 @@ func (x *PakeReply) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use PakeReply.ProtoReflect.Descriptor instead.
 func (*PakeReply) Descriptor() ([]byte, []int) {
-	return file_signaling_proto_rawDescGZIP(), []int{5}
+	return file_signaling_proto_rawDescGZIP(), []int{7}
 }
 
 func (x *PakeReply) GetClaim() []byte {
@@ -788,7 +996,7 @@ type ClaimRefused struct {
 
 func (x *ClaimRefused) Reset() {
 	*x = ClaimRefused{}
-	mi := &file_signaling_proto_msgTypes[6]
+	mi := &file_signaling_proto_msgTypes[8]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -800,7 +1008,7 @@ func (x *ClaimRefused) String() string {
 func (*ClaimRefused) ProtoMessage() {}
 
 func (x *ClaimRefused) ProtoReflect() protoreflect.Message {
-	mi := &file_signaling_proto_msgTypes[6]
+	mi := &file_signaling_proto_msgTypes[8]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -813,7 +1021,7 @@ func (x *ClaimRefused) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ClaimRefused.ProtoReflect.Descriptor instead.
 func (*ClaimRefused) Descriptor() ([]byte, []int) {
-	return file_signaling_proto_rawDescGZIP(), []int{6}
+	return file_signaling_proto_rawDescGZIP(), []int{8}
 }
 
 func (x *ClaimRefused) GetClaim() []byte {
@@ -841,7 +1049,7 @@ type Paired struct {
 
 func (x *Paired) Reset() {
 	*x = Paired{}
-	mi := &file_signaling_proto_msgTypes[7]
+	mi := &file_signaling_proto_msgTypes[9]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -853,7 +1061,7 @@ func (x *Paired) String() string {
 func (*Paired) ProtoMessage() {}
 
 func (x *Paired) ProtoReflect() protoreflect.Message {
-	mi := &file_signaling_proto_msgTypes[7]
+	mi := &file_signaling_proto_msgTypes[9]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -866,7 +1074,7 @@ func (x *Paired) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Paired.ProtoReflect.Descriptor instead.
 func (*Paired) Descriptor() ([]byte, []int) {
-	return file_signaling_proto_rawDescGZIP(), []int{7}
+	return file_signaling_proto_rawDescGZIP(), []int{9}
 }
 
 func (x *Paired) GetClaim() []byte {
@@ -899,7 +1107,7 @@ type HostEvent struct {
 
 func (x *HostEvent) Reset() {
 	*x = HostEvent{}
-	mi := &file_signaling_proto_msgTypes[8]
+	mi := &file_signaling_proto_msgTypes[10]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -911,7 +1119,7 @@ func (x *HostEvent) String() string {
 func (*HostEvent) ProtoMessage() {}
 
 func (x *HostEvent) ProtoReflect() protoreflect.Message {
-	mi := &file_signaling_proto_msgTypes[8]
+	mi := &file_signaling_proto_msgTypes[10]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -924,7 +1132,7 @@ func (x *HostEvent) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use HostEvent.ProtoReflect.Descriptor instead.
 func (*HostEvent) Descriptor() ([]byte, []int) {
-	return file_signaling_proto_rawDescGZIP(), []int{8}
+	return file_signaling_proto_rawDescGZIP(), []int{10}
 }
 
 func (x *HostEvent) GetSeq() uint64 {
@@ -989,7 +1197,7 @@ type HostClose struct {
 
 func (x *HostClose) Reset() {
 	*x = HostClose{}
-	mi := &file_signaling_proto_msgTypes[9]
+	mi := &file_signaling_proto_msgTypes[11]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1001,7 +1209,7 @@ func (x *HostClose) String() string {
 func (*HostClose) ProtoMessage() {}
 
 func (x *HostClose) ProtoReflect() protoreflect.Message {
-	mi := &file_signaling_proto_msgTypes[9]
+	mi := &file_signaling_proto_msgTypes[11]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1014,7 +1222,7 @@ func (x *HostClose) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use HostClose.ProtoReflect.Descriptor instead.
 func (*HostClose) Descriptor() ([]byte, []int) {
-	return file_signaling_proto_rawDescGZIP(), []int{9}
+	return file_signaling_proto_rawDescGZIP(), []int{11}
 }
 
 func (x *HostClose) GetReason() Reason {
@@ -1056,7 +1264,7 @@ type HostResume struct {
 
 func (x *HostResume) Reset() {
 	*x = HostResume{}
-	mi := &file_signaling_proto_msgTypes[10]
+	mi := &file_signaling_proto_msgTypes[12]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1068,7 +1276,7 @@ func (x *HostResume) String() string {
 func (*HostResume) ProtoMessage() {}
 
 func (x *HostResume) ProtoReflect() protoreflect.Message {
-	mi := &file_signaling_proto_msgTypes[10]
+	mi := &file_signaling_proto_msgTypes[12]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1081,7 +1289,7 @@ func (x *HostResume) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use HostResume.ProtoReflect.Descriptor instead.
 func (*HostResume) Descriptor() ([]byte, []int) {
-	return file_signaling_proto_rawDescGZIP(), []int{10}
+	return file_signaling_proto_rawDescGZIP(), []int{12}
 }
 
 func (x *HostResume) GetSession() string {
@@ -1115,6 +1323,8 @@ type ServerToHost struct {
 	//	*ServerToHost_EventAck
 	//	*ServerToHost_End
 	//	*ServerToHost_Viewer
+	//	*ServerToHost_Relay
+	//	*ServerToHost_Gone
 	Body          isServerToHost_Body `protobuf_oneof:"body"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -1122,7 +1332,7 @@ type ServerToHost struct {
 
 func (x *ServerToHost) Reset() {
 	*x = ServerToHost{}
-	mi := &file_signaling_proto_msgTypes[11]
+	mi := &file_signaling_proto_msgTypes[13]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1134,7 +1344,7 @@ func (x *ServerToHost) String() string {
 func (*ServerToHost) ProtoMessage() {}
 
 func (x *ServerToHost) ProtoReflect() protoreflect.Message {
-	mi := &file_signaling_proto_msgTypes[11]
+	mi := &file_signaling_proto_msgTypes[13]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1147,7 +1357,7 @@ func (x *ServerToHost) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ServerToHost.ProtoReflect.Descriptor instead.
 func (*ServerToHost) Descriptor() ([]byte, []int) {
-	return file_signaling_proto_rawDescGZIP(), []int{11}
+	return file_signaling_proto_rawDescGZIP(), []int{13}
 }
 
 func (x *ServerToHost) GetOptional() bool {
@@ -1272,6 +1482,24 @@ func (x *ServerToHost) GetViewer() *ViewerState {
 	return nil
 }
 
+func (x *ServerToHost) GetRelay() *Relay {
+	if x != nil {
+		if x, ok := x.Body.(*ServerToHost_Relay); ok {
+			return x.Relay
+		}
+	}
+	return nil
+}
+
+func (x *ServerToHost) GetGone() *ParticipantGone {
+	if x != nil {
+		if x, ok := x.Body.(*ServerToHost_Gone); ok {
+			return x.Gone
+		}
+	}
+	return nil
+}
+
 type isServerToHost_Body interface {
 	isServerToHost_Body()
 }
@@ -1324,6 +1552,14 @@ type ServerToHost_Viewer struct {
 	Viewer *ViewerState `protobuf:"bytes,13,opt,name=viewer,proto3,oneof"`
 }
 
+type ServerToHost_Relay struct {
+	Relay *Relay `protobuf:"bytes,14,opt,name=relay,proto3,oneof"`
+}
+
+type ServerToHost_Gone struct {
+	Gone *ParticipantGone `protobuf:"bytes,15,opt,name=gone,proto3,oneof"`
+}
+
 func (*ServerToHost_Hello) isServerToHost_Body() {}
 
 func (*ServerToHost_Welcome) isServerToHost_Body() {}
@@ -1348,6 +1584,10 @@ func (*ServerToHost_End) isServerToHost_Body() {}
 
 func (*ServerToHost_Viewer) isServerToHost_Body() {}
 
+func (*ServerToHost_Relay) isServerToHost_Body() {}
+
+func (*ServerToHost_Gone) isServerToHost_Body() {}
+
 type Welcome struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
 	PublicHost    string                 `protobuf:"bytes,1,opt,name=public_host,json=publicHost,proto3" json:"public_host,omitempty"` // lower-case A-label, no port, no trailing dot
@@ -1360,7 +1600,7 @@ type Welcome struct {
 
 func (x *Welcome) Reset() {
 	*x = Welcome{}
-	mi := &file_signaling_proto_msgTypes[12]
+	mi := &file_signaling_proto_msgTypes[14]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1372,7 +1612,7 @@ func (x *Welcome) String() string {
 func (*Welcome) ProtoMessage() {}
 
 func (x *Welcome) ProtoReflect() protoreflect.Message {
-	mi := &file_signaling_proto_msgTypes[12]
+	mi := &file_signaling_proto_msgTypes[14]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1385,7 +1625,7 @@ func (x *Welcome) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Welcome.ProtoReflect.Descriptor instead.
 func (*Welcome) Descriptor() ([]byte, []int) {
-	return file_signaling_proto_rawDescGZIP(), []int{12}
+	return file_signaling_proto_rawDescGZIP(), []int{14}
 }
 
 func (x *Welcome) GetPublicHost() string {
@@ -1418,15 +1658,16 @@ func (x *Welcome) GetGraceS() uint32 {
 
 type Plate struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
-	Nameplate     string                 `protobuf:"bytes,1,opt,name=nameplate,proto3" json:"nameplate,omitempty"` // 3 or more digits
-	Expires       int64                  `protobuf:"varint,2,opt,name=expires,proto3" json:"expires,omitempty"`    // Unix milliseconds
+	Nameplate     string                 `protobuf:"bytes,1,opt,name=nameplate,proto3" json:"nameplate,omitempty"`                       // 3 or more digits
+	Expires       int64                  `protobuf:"varint,2,opt,name=expires,proto3" json:"expires,omitempty"`                          // Unix milliseconds
+	Invite        ParticipantKind        `protobuf:"varint,3,opt,name=invite,proto3,enum=mf.v1.ParticipantKind" json:"invite,omitempty"` // as in the request
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
 
 func (x *Plate) Reset() {
 	*x = Plate{}
-	mi := &file_signaling_proto_msgTypes[13]
+	mi := &file_signaling_proto_msgTypes[15]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1438,7 +1679,7 @@ func (x *Plate) String() string {
 func (*Plate) ProtoMessage() {}
 
 func (x *Plate) ProtoReflect() protoreflect.Message {
-	mi := &file_signaling_proto_msgTypes[13]
+	mi := &file_signaling_proto_msgTypes[15]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1451,7 +1692,7 @@ func (x *Plate) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Plate.ProtoReflect.Descriptor instead.
 func (*Plate) Descriptor() ([]byte, []int) {
-	return file_signaling_proto_rawDescGZIP(), []int{13}
+	return file_signaling_proto_rawDescGZIP(), []int{15}
 }
 
 func (x *Plate) GetNameplate() string {
@@ -1466,6 +1707,13 @@ func (x *Plate) GetExpires() int64 {
 		return x.Expires
 	}
 	return 0
+}
+
+func (x *Plate) GetInvite() ParticipantKind {
+	if x != nil {
+		return x.Invite
+	}
+	return ParticipantKind_PARTICIPANT_KIND_UNSPECIFIED
 }
 
 // ClaimStart brings a technician's try to the host.
@@ -1483,7 +1731,7 @@ type ClaimStart struct {
 
 func (x *ClaimStart) Reset() {
 	*x = ClaimStart{}
-	mi := &file_signaling_proto_msgTypes[14]
+	mi := &file_signaling_proto_msgTypes[16]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1495,7 +1743,7 @@ func (x *ClaimStart) String() string {
 func (*ClaimStart) ProtoMessage() {}
 
 func (x *ClaimStart) ProtoReflect() protoreflect.Message {
-	mi := &file_signaling_proto_msgTypes[14]
+	mi := &file_signaling_proto_msgTypes[16]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1508,7 +1756,7 @@ func (x *ClaimStart) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ClaimStart.ProtoReflect.Descriptor instead.
 func (*ClaimStart) Descriptor() ([]byte, []int) {
-	return file_signaling_proto_rawDescGZIP(), []int{14}
+	return file_signaling_proto_rawDescGZIP(), []int{16}
 }
 
 func (x *ClaimStart) GetClaim() []byte {
@@ -1564,7 +1812,7 @@ type ClaimFailed struct {
 
 func (x *ClaimFailed) Reset() {
 	*x = ClaimFailed{}
-	mi := &file_signaling_proto_msgTypes[15]
+	mi := &file_signaling_proto_msgTypes[17]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1576,7 +1824,7 @@ func (x *ClaimFailed) String() string {
 func (*ClaimFailed) ProtoMessage() {}
 
 func (x *ClaimFailed) ProtoReflect() protoreflect.Message {
-	mi := &file_signaling_proto_msgTypes[15]
+	mi := &file_signaling_proto_msgTypes[17]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1589,7 +1837,7 @@ func (x *ClaimFailed) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ClaimFailed.ProtoReflect.Descriptor instead.
 func (*ClaimFailed) Descriptor() ([]byte, []int) {
-	return file_signaling_proto_rawDescGZIP(), []int{15}
+	return file_signaling_proto_rawDescGZIP(), []int{17}
 }
 
 func (x *ClaimFailed) GetClaim() []byte {
@@ -1612,13 +1860,16 @@ type Opened struct {
 	Session       string                 `protobuf:"bytes,1,opt,name=session,proto3" json:"session,omitempty"`                            // ULID
 	ResumeToken   []byte                 `protobuf:"bytes,2,opt,name=resume_token,json=resumeToken,proto3" json:"resume_token,omitempty"` // 32 bytes; each side has its own
 	Claim         []byte                 `protobuf:"bytes,3,opt,name=claim,proto3" json:"claim,omitempty"`
+	Participant   string                 `protobuf:"bytes,4,opt,name=participant,proto3" json:"participant,omitempty"`               // the id of the participant that this claim became: "1", "2", ...
+	Kind          ParticipantKind        `protobuf:"varint,5,opt,name=kind,proto3,enum=mf.v1.ParticipantKind" json:"kind,omitempty"` // as the plate said
+	Ticket        *Ticket                `protobuf:"bytes,6,opt,name=ticket,proto3" json:"ticket,omitempty"`                         // to the viewer: the session's ticket
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
 
 func (x *Opened) Reset() {
 	*x = Opened{}
-	mi := &file_signaling_proto_msgTypes[16]
+	mi := &file_signaling_proto_msgTypes[18]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1630,7 +1881,7 @@ func (x *Opened) String() string {
 func (*Opened) ProtoMessage() {}
 
 func (x *Opened) ProtoReflect() protoreflect.Message {
-	mi := &file_signaling_proto_msgTypes[16]
+	mi := &file_signaling_proto_msgTypes[18]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1643,7 +1894,7 @@ func (x *Opened) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Opened.ProtoReflect.Descriptor instead.
 func (*Opened) Descriptor() ([]byte, []int) {
-	return file_signaling_proto_rawDescGZIP(), []int{16}
+	return file_signaling_proto_rawDescGZIP(), []int{18}
 }
 
 func (x *Opened) GetSession() string {
@@ -1667,6 +1918,143 @@ func (x *Opened) GetClaim() []byte {
 	return nil
 }
 
+func (x *Opened) GetParticipant() string {
+	if x != nil {
+		return x.Participant
+	}
+	return ""
+}
+
+func (x *Opened) GetKind() ParticipantKind {
+	if x != nil {
+		return x.Kind
+	}
+	return ParticipantKind_PARTICIPANT_KIND_UNSPECIFIED
+}
+
+func (x *Opened) GetTicket() *Ticket {
+	if x != nil {
+		return x.Ticket
+	}
+	return nil
+}
+
+// Relay names the relays that this side may use, and its credentials. It comes
+// right after Opened, after a resume that stands, and again before it expires;
+// the newest counts. It is not sent where no relay is configured.
+type Relay struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Servers       []*IceServer           `protobuf:"bytes,1,rep,name=servers,proto3" json:"servers,omitempty"`
+	Expires       int64                  `protobuf:"varint,2,opt,name=expires,proto3" json:"expires,omitempty"` // Unix milliseconds
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Relay) Reset() {
+	*x = Relay{}
+	mi := &file_signaling_proto_msgTypes[19]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Relay) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Relay) ProtoMessage() {}
+
+func (x *Relay) ProtoReflect() protoreflect.Message {
+	mi := &file_signaling_proto_msgTypes[19]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Relay.ProtoReflect.Descriptor instead.
+func (*Relay) Descriptor() ([]byte, []int) {
+	return file_signaling_proto_rawDescGZIP(), []int{19}
+}
+
+func (x *Relay) GetServers() []*IceServer {
+	if x != nil {
+		return x.Servers
+	}
+	return nil
+}
+
+func (x *Relay) GetExpires() int64 {
+	if x != nil {
+		return x.Expires
+	}
+	return 0
+}
+
+// IceServer is one entry of RTCConfiguration.iceServers.
+type IceServer struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Urls          []string               `protobuf:"bytes,1,rep,name=urls,proto3" json:"urls,omitempty"` // RFC 7065: "turn:help.example.org:3478?transport=udp"
+	Username      string                 `protobuf:"bytes,2,opt,name=username,proto3" json:"username,omitempty"`
+	Credential    string                 `protobuf:"bytes,3,opt,name=credential,proto3" json:"credential,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *IceServer) Reset() {
+	*x = IceServer{}
+	mi := &file_signaling_proto_msgTypes[20]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *IceServer) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*IceServer) ProtoMessage() {}
+
+func (x *IceServer) ProtoReflect() protoreflect.Message {
+	mi := &file_signaling_proto_msgTypes[20]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use IceServer.ProtoReflect.Descriptor instead.
+func (*IceServer) Descriptor() ([]byte, []int) {
+	return file_signaling_proto_rawDescGZIP(), []int{20}
+}
+
+func (x *IceServer) GetUrls() []string {
+	if x != nil {
+		return x.Urls
+	}
+	return nil
+}
+
+func (x *IceServer) GetUsername() string {
+	if x != nil {
+		return x.Username
+	}
+	return ""
+}
+
+func (x *IceServer) GetCredential() string {
+	if x != nil {
+		return x.Credential
+	}
+	return ""
+}
+
 type EventAck struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
 	Seq           uint64                 `protobuf:"varint,1,opt,name=seq,proto3" json:"seq,omitempty"` // every HostEvent up to this one is durable
@@ -1676,7 +2064,7 @@ type EventAck struct {
 
 func (x *EventAck) Reset() {
 	*x = EventAck{}
-	mi := &file_signaling_proto_msgTypes[17]
+	mi := &file_signaling_proto_msgTypes[21]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1688,7 +2076,7 @@ func (x *EventAck) String() string {
 func (*EventAck) ProtoMessage() {}
 
 func (x *EventAck) ProtoReflect() protoreflect.Message {
-	mi := &file_signaling_proto_msgTypes[17]
+	mi := &file_signaling_proto_msgTypes[21]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1701,7 +2089,7 @@ func (x *EventAck) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use EventAck.ProtoReflect.Descriptor instead.
 func (*EventAck) Descriptor() ([]byte, []int) {
-	return file_signaling_proto_rawDescGZIP(), []int{17}
+	return file_signaling_proto_rawDescGZIP(), []int{21}
 }
 
 func (x *EventAck) GetSeq() uint64 {
@@ -1721,7 +2109,7 @@ type End struct {
 
 func (x *End) Reset() {
 	*x = End{}
-	mi := &file_signaling_proto_msgTypes[18]
+	mi := &file_signaling_proto_msgTypes[22]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1733,7 +2121,7 @@ func (x *End) String() string {
 func (*End) ProtoMessage() {}
 
 func (x *End) ProtoReflect() protoreflect.Message {
-	mi := &file_signaling_proto_msgTypes[18]
+	mi := &file_signaling_proto_msgTypes[22]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1746,7 +2134,7 @@ func (x *End) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use End.ProtoReflect.Descriptor instead.
 func (*End) Descriptor() ([]byte, []int) {
-	return file_signaling_proto_rawDescGZIP(), []int{18}
+	return file_signaling_proto_rawDescGZIP(), []int{22}
 }
 
 func (x *End) GetReason() Reason {
@@ -1760,13 +2148,14 @@ func (x *End) GetReason() Reason {
 type ViewerState struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
 	Connected     bool                   `protobuf:"varint,1,opt,name=connected,proto3" json:"connected,omitempty"`
+	Participant   string                 `protobuf:"bytes,2,opt,name=participant,proto3" json:"participant,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
 
 func (x *ViewerState) Reset() {
 	*x = ViewerState{}
-	mi := &file_signaling_proto_msgTypes[19]
+	mi := &file_signaling_proto_msgTypes[23]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1778,7 +2167,7 @@ func (x *ViewerState) String() string {
 func (*ViewerState) ProtoMessage() {}
 
 func (x *ViewerState) ProtoReflect() protoreflect.Message {
-	mi := &file_signaling_proto_msgTypes[19]
+	mi := &file_signaling_proto_msgTypes[23]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1791,7 +2180,7 @@ func (x *ViewerState) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ViewerState.ProtoReflect.Descriptor instead.
 func (*ViewerState) Descriptor() ([]byte, []int) {
-	return file_signaling_proto_rawDescGZIP(), []int{19}
+	return file_signaling_proto_rawDescGZIP(), []int{23}
 }
 
 func (x *ViewerState) GetConnected() bool {
@@ -1799,6 +2188,13 @@ func (x *ViewerState) GetConnected() bool {
 		return x.Connected
 	}
 	return false
+}
+
+func (x *ViewerState) GetParticipant() string {
+	if x != nil {
+		return x.Participant
+	}
+	return ""
 }
 
 type ViewerMessage struct {
@@ -1821,7 +2217,7 @@ type ViewerMessage struct {
 
 func (x *ViewerMessage) Reset() {
 	*x = ViewerMessage{}
-	mi := &file_signaling_proto_msgTypes[20]
+	mi := &file_signaling_proto_msgTypes[24]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1833,7 +2229,7 @@ func (x *ViewerMessage) String() string {
 func (*ViewerMessage) ProtoMessage() {}
 
 func (x *ViewerMessage) ProtoReflect() protoreflect.Message {
-	mi := &file_signaling_proto_msgTypes[20]
+	mi := &file_signaling_proto_msgTypes[24]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1846,7 +2242,7 @@ func (x *ViewerMessage) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ViewerMessage.ProtoReflect.Descriptor instead.
 func (*ViewerMessage) Descriptor() ([]byte, []int) {
-	return file_signaling_proto_rawDescGZIP(), []int{20}
+	return file_signaling_proto_rawDescGZIP(), []int{24}
 }
 
 func (x *ViewerMessage) GetOptional() bool {
@@ -1990,17 +2386,17 @@ func (*ViewerMessage_Resume) isViewerMessage_Body() {}
 type Claim struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
 	Nameplate     string                 `protobuf:"bytes,1,opt,name=nameplate,proto3" json:"nameplate,omitempty"`
-	TicketId      string                 `protobuf:"bytes,2,opt,name=ticket_id,json=ticketId,proto3" json:"ticket_id,omitempty"`
-	Sid           []byte                 `protobuf:"bytes,3,opt,name=sid,proto3" json:"sid,omitempty"`     // 16 random bytes
-	Share         []byte                 `protobuf:"bytes,4,opt,name=share,proto3" json:"share,omitempty"` // Ya, 32 bytes
-	Ad            []byte                 `protobuf:"bytes,5,opt,name=ad,proto3" json:"ad,omitempty"`       // ADa
+	TicketId      string                 `protobuf:"bytes,2,opt,name=ticket_id,json=ticketId,proto3" json:"ticket_id,omitempty"` // may be empty with an invite code: the session has its ticket
+	Sid           []byte                 `protobuf:"bytes,3,opt,name=sid,proto3" json:"sid,omitempty"`                           // 16 random bytes
+	Share         []byte                 `protobuf:"bytes,4,opt,name=share,proto3" json:"share,omitempty"`                       // Ya, 32 bytes
+	Ad            []byte                 `protobuf:"bytes,5,opt,name=ad,proto3" json:"ad,omitempty"`                             // ADa
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
 
 func (x *Claim) Reset() {
 	*x = Claim{}
-	mi := &file_signaling_proto_msgTypes[21]
+	mi := &file_signaling_proto_msgTypes[25]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2012,7 +2408,7 @@ func (x *Claim) String() string {
 func (*Claim) ProtoMessage() {}
 
 func (x *Claim) ProtoReflect() protoreflect.Message {
-	mi := &file_signaling_proto_msgTypes[21]
+	mi := &file_signaling_proto_msgTypes[25]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2025,7 +2421,7 @@ func (x *Claim) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Claim.ProtoReflect.Descriptor instead.
 func (*Claim) Descriptor() ([]byte, []int) {
-	return file_signaling_proto_rawDescGZIP(), []int{21}
+	return file_signaling_proto_rawDescGZIP(), []int{25}
 }
 
 func (x *Claim) GetNameplate() string {
@@ -2074,7 +2470,7 @@ type ClaimVerdict struct {
 
 func (x *ClaimVerdict) Reset() {
 	*x = ClaimVerdict{}
-	mi := &file_signaling_proto_msgTypes[22]
+	mi := &file_signaling_proto_msgTypes[26]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2086,7 +2482,7 @@ func (x *ClaimVerdict) String() string {
 func (*ClaimVerdict) ProtoMessage() {}
 
 func (x *ClaimVerdict) ProtoReflect() protoreflect.Message {
-	mi := &file_signaling_proto_msgTypes[22]
+	mi := &file_signaling_proto_msgTypes[26]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2099,7 +2495,7 @@ func (x *ClaimVerdict) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ClaimVerdict.ProtoReflect.Descriptor instead.
 func (*ClaimVerdict) Descriptor() ([]byte, []int) {
-	return file_signaling_proto_rawDescGZIP(), []int{22}
+	return file_signaling_proto_rawDescGZIP(), []int{26}
 }
 
 func (x *ClaimVerdict) GetClaim() []byte {
@@ -2127,7 +2523,7 @@ type Confirm struct {
 
 func (x *Confirm) Reset() {
 	*x = Confirm{}
-	mi := &file_signaling_proto_msgTypes[23]
+	mi := &file_signaling_proto_msgTypes[27]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2139,7 +2535,7 @@ func (x *Confirm) String() string {
 func (*Confirm) ProtoMessage() {}
 
 func (x *Confirm) ProtoReflect() protoreflect.Message {
-	mi := &file_signaling_proto_msgTypes[23]
+	mi := &file_signaling_proto_msgTypes[27]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2152,7 +2548,7 @@ func (x *Confirm) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Confirm.ProtoReflect.Descriptor instead.
 func (*Confirm) Descriptor() ([]byte, []int) {
-	return file_signaling_proto_rawDescGZIP(), []int{23}
+	return file_signaling_proto_rawDescGZIP(), []int{27}
 }
 
 func (x *Confirm) GetClaim() []byte {
@@ -2179,7 +2575,7 @@ type ViewerResume struct {
 
 func (x *ViewerResume) Reset() {
 	*x = ViewerResume{}
-	mi := &file_signaling_proto_msgTypes[24]
+	mi := &file_signaling_proto_msgTypes[28]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2191,7 +2587,7 @@ func (x *ViewerResume) String() string {
 func (*ViewerResume) ProtoMessage() {}
 
 func (x *ViewerResume) ProtoReflect() protoreflect.Message {
-	mi := &file_signaling_proto_msgTypes[24]
+	mi := &file_signaling_proto_msgTypes[28]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2204,7 +2600,7 @@ func (x *ViewerResume) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ViewerResume.ProtoReflect.Descriptor instead.
 func (*ViewerResume) Descriptor() ([]byte, []int) {
-	return file_signaling_proto_rawDescGZIP(), []int{24}
+	return file_signaling_proto_rawDescGZIP(), []int{28}
 }
 
 func (x *ViewerResume) GetSession() string {
@@ -2235,6 +2631,7 @@ type ServerToViewer struct {
 	//	*ServerToViewer_Sealed
 	//	*ServerToViewer_End
 	//	*ServerToViewer_Host
+	//	*ServerToViewer_Relay
 	Body          isServerToViewer_Body `protobuf_oneof:"body"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -2242,7 +2639,7 @@ type ServerToViewer struct {
 
 func (x *ServerToViewer) Reset() {
 	*x = ServerToViewer{}
-	mi := &file_signaling_proto_msgTypes[25]
+	mi := &file_signaling_proto_msgTypes[29]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2254,7 +2651,7 @@ func (x *ServerToViewer) String() string {
 func (*ServerToViewer) ProtoMessage() {}
 
 func (x *ServerToViewer) ProtoReflect() protoreflect.Message {
-	mi := &file_signaling_proto_msgTypes[25]
+	mi := &file_signaling_proto_msgTypes[29]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2267,7 +2664,7 @@ func (x *ServerToViewer) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ServerToViewer.ProtoReflect.Descriptor instead.
 func (*ServerToViewer) Descriptor() ([]byte, []int) {
-	return file_signaling_proto_rawDescGZIP(), []int{25}
+	return file_signaling_proto_rawDescGZIP(), []int{29}
 }
 
 func (x *ServerToViewer) GetOptional() bool {
@@ -2365,6 +2762,15 @@ func (x *ServerToViewer) GetHost() *HostState {
 	return nil
 }
 
+func (x *ServerToViewer) GetRelay() *Relay {
+	if x != nil {
+		if x, ok := x.Body.(*ServerToViewer_Relay); ok {
+			return x.Relay
+		}
+	}
+	return nil
+}
+
 type isServerToViewer_Body interface {
 	isServerToViewer_Body()
 }
@@ -2405,6 +2811,10 @@ type ServerToViewer_Host struct {
 	Host *HostState `protobuf:"bytes,10,opt,name=host,proto3,oneof"`
 }
 
+type ServerToViewer_Relay struct {
+	Relay *Relay `protobuf:"bytes,11,opt,name=relay,proto3,oneof"`
+}
+
 func (*ServerToViewer_Hello) isServerToViewer_Body() {}
 
 func (*ServerToViewer_Welcome) isServerToViewer_Body() {}
@@ -2423,6 +2833,8 @@ func (*ServerToViewer_End) isServerToViewer_Body() {}
 
 func (*ServerToViewer_Host) isServerToViewer_Body() {}
 
+func (*ServerToViewer_Relay) isServerToViewer_Body() {}
+
 // ClaimResult refuses a claim. A claim that goes on is answered by PakeReply.
 type ClaimResult struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
@@ -2433,7 +2845,7 @@ type ClaimResult struct {
 
 func (x *ClaimResult) Reset() {
 	*x = ClaimResult{}
-	mi := &file_signaling_proto_msgTypes[26]
+	mi := &file_signaling_proto_msgTypes[30]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2445,7 +2857,7 @@ func (x *ClaimResult) String() string {
 func (*ClaimResult) ProtoMessage() {}
 
 func (x *ClaimResult) ProtoReflect() protoreflect.Message {
-	mi := &file_signaling_proto_msgTypes[26]
+	mi := &file_signaling_proto_msgTypes[30]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2458,7 +2870,7 @@ func (x *ClaimResult) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ClaimResult.ProtoReflect.Descriptor instead.
 func (*ClaimResult) Descriptor() ([]byte, []int) {
-	return file_signaling_proto_rawDescGZIP(), []int{26}
+	return file_signaling_proto_rawDescGZIP(), []int{30}
 }
 
 func (x *ClaimResult) GetReason() Reason {
@@ -2477,7 +2889,7 @@ type HostState struct {
 
 func (x *HostState) Reset() {
 	*x = HostState{}
-	mi := &file_signaling_proto_msgTypes[27]
+	mi := &file_signaling_proto_msgTypes[31]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2489,7 +2901,7 @@ func (x *HostState) String() string {
 func (*HostState) ProtoMessage() {}
 
 func (x *HostState) ProtoReflect() protoreflect.Message {
-	mi := &file_signaling_proto_msgTypes[27]
+	mi := &file_signaling_proto_msgTypes[31]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2502,7 +2914,7 @@ func (x *HostState) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use HostState.ProtoReflect.Descriptor instead.
 func (*HostState) Descriptor() ([]byte, []int) {
-	return file_signaling_proto_rawDescGZIP(), []int{27}
+	return file_signaling_proto_rawDescGZIP(), []int{31}
 }
 
 func (x *HostState) GetConnected() bool {
@@ -2513,17 +2925,21 @@ func (x *HostState) GetConnected() bool {
 }
 
 // Attach starts an epoch: both sides send one, then derive fresh keys.
+// Between host and server it names the participant; the server sets the name by
+// the socket, and a viewer leaves it empty.
 type Attach struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
 	Epoch         uint32                 `protobuf:"varint,1,opt,name=epoch,proto3" json:"epoch,omitempty"` // from 1; each attach is one higher
 	Nonce         []byte                 `protobuf:"bytes,2,opt,name=nonce,proto3" json:"nonce,omitempty"`  // 16 random bytes
+	Participant   string                 `protobuf:"bytes,3,opt,name=participant,proto3" json:"participant,omitempty"`
+	Keep          bool                   `protobuf:"varint,4,opt,name=keep,proto3" json:"keep,omitempty"` // viewer: my connection stands, keep yours; host: mine stands as well
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
 
 func (x *Attach) Reset() {
 	*x = Attach{}
-	mi := &file_signaling_proto_msgTypes[28]
+	mi := &file_signaling_proto_msgTypes[32]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2535,7 +2951,7 @@ func (x *Attach) String() string {
 func (*Attach) ProtoMessage() {}
 
 func (x *Attach) ProtoReflect() protoreflect.Message {
-	mi := &file_signaling_proto_msgTypes[28]
+	mi := &file_signaling_proto_msgTypes[32]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2548,7 +2964,7 @@ func (x *Attach) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Attach.ProtoReflect.Descriptor instead.
 func (*Attach) Descriptor() ([]byte, []int) {
-	return file_signaling_proto_rawDescGZIP(), []int{28}
+	return file_signaling_proto_rawDescGZIP(), []int{32}
 }
 
 func (x *Attach) GetEpoch() uint32 {
@@ -2565,19 +2981,34 @@ func (x *Attach) GetNonce() []byte {
 	return nil
 }
 
+func (x *Attach) GetParticipant() string {
+	if x != nil {
+		return x.Participant
+	}
+	return ""
+}
+
+func (x *Attach) GetKeep() bool {
+	if x != nil {
+		return x.Keep
+	}
+	return false
+}
+
 // Sealed is one SealedBody under the epoch's keys.
 type Sealed struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
 	Epoch         uint32                 `protobuf:"varint,1,opt,name=epoch,proto3" json:"epoch,omitempty"`
-	Counter       uint64                 `protobuf:"varint,2,opt,name=counter,proto3" json:"counter,omitempty"` // from 0 in each direction, no gap
-	Box           []byte                 `protobuf:"bytes,3,opt,name=box,proto3" json:"box,omitempty"`          // AES-256-GCM ciphertext and tag
+	Counter       uint64                 `protobuf:"varint,2,opt,name=counter,proto3" json:"counter,omitempty"`        // from 0 in each direction, no gap
+	Box           []byte                 `protobuf:"bytes,3,opt,name=box,proto3" json:"box,omitempty"`                 // AES-256-GCM ciphertext and tag
+	Participant   string                 `protobuf:"bytes,4,opt,name=participant,proto3" json:"participant,omitempty"` // as in Attach
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
 
 func (x *Sealed) Reset() {
 	*x = Sealed{}
-	mi := &file_signaling_proto_msgTypes[29]
+	mi := &file_signaling_proto_msgTypes[33]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2589,7 +3020,7 @@ func (x *Sealed) String() string {
 func (*Sealed) ProtoMessage() {}
 
 func (x *Sealed) ProtoReflect() protoreflect.Message {
-	mi := &file_signaling_proto_msgTypes[29]
+	mi := &file_signaling_proto_msgTypes[33]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2602,7 +3033,7 @@ func (x *Sealed) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Sealed.ProtoReflect.Descriptor instead.
 func (*Sealed) Descriptor() ([]byte, []int) {
-	return file_signaling_proto_rawDescGZIP(), []int{29}
+	return file_signaling_proto_rawDescGZIP(), []int{33}
 }
 
 func (x *Sealed) GetEpoch() uint32 {
@@ -2626,6 +3057,13 @@ func (x *Sealed) GetBox() []byte {
 	return nil
 }
 
+func (x *Sealed) GetParticipant() string {
+	if x != nil {
+		return x.Participant
+	}
+	return ""
+}
+
 // SealedBody is what Sealed.box holds.
 type SealedBody struct {
 	state    protoimpl.MessageState `protogen:"open.v1"`
@@ -2635,6 +3073,7 @@ type SealedBody struct {
 	//	*SealedBody_Description
 	//	*SealedBody_Candidate
 	//	*SealedBody_Bye
+	//	*SealedBody_RouteChanged
 	Body          isSealedBody_Body `protobuf_oneof:"body"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -2642,7 +3081,7 @@ type SealedBody struct {
 
 func (x *SealedBody) Reset() {
 	*x = SealedBody{}
-	mi := &file_signaling_proto_msgTypes[30]
+	mi := &file_signaling_proto_msgTypes[34]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2654,7 +3093,7 @@ func (x *SealedBody) String() string {
 func (*SealedBody) ProtoMessage() {}
 
 func (x *SealedBody) ProtoReflect() protoreflect.Message {
-	mi := &file_signaling_proto_msgTypes[30]
+	mi := &file_signaling_proto_msgTypes[34]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2667,7 +3106,7 @@ func (x *SealedBody) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use SealedBody.ProtoReflect.Descriptor instead.
 func (*SealedBody) Descriptor() ([]byte, []int) {
-	return file_signaling_proto_rawDescGZIP(), []int{30}
+	return file_signaling_proto_rawDescGZIP(), []int{34}
 }
 
 func (x *SealedBody) GetOptional() bool {
@@ -2711,6 +3150,15 @@ func (x *SealedBody) GetBye() *Bye {
 	return nil
 }
 
+func (x *SealedBody) GetRouteChanged() *RouteChanged {
+	if x != nil {
+		if x, ok := x.Body.(*SealedBody_RouteChanged); ok {
+			return x.RouteChanged
+		}
+	}
+	return nil
+}
+
 type isSealedBody_Body interface {
 	isSealedBody_Body()
 }
@@ -2727,11 +3175,54 @@ type SealedBody_Bye struct {
 	Bye *Bye `protobuf:"bytes,4,opt,name=bye,proto3,oneof"`
 }
 
+type SealedBody_RouteChanged struct {
+	RouteChanged *RouteChanged `protobuf:"bytes,5,opt,name=route_changed,json=routeChanged,proto3,oneof"`
+}
+
 func (*SealedBody_Description) isSealedBody_Body() {}
 
 func (*SealedBody_Candidate) isSealedBody_Body() {}
 
 func (*SealedBody_Bye) isSealedBody_Body() {}
+
+func (*SealedBody_RouteChanged) isSealedBody_Body() {}
+
+// RouteChanged, from the host: its addresses changed. The viewer restarts ICE.
+type RouteChanged struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *RouteChanged) Reset() {
+	*x = RouteChanged{}
+	mi := &file_signaling_proto_msgTypes[35]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *RouteChanged) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*RouteChanged) ProtoMessage() {}
+
+func (x *RouteChanged) ProtoReflect() protoreflect.Message {
+	mi := &file_signaling_proto_msgTypes[35]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use RouteChanged.ProtoReflect.Descriptor instead.
+func (*RouteChanged) Descriptor() ([]byte, []int) {
+	return file_signaling_proto_rawDescGZIP(), []int{35}
+}
 
 // Description is an SDP offer (viewer) or answer (host), RFC 8829.
 type Description struct {
@@ -2744,7 +3235,7 @@ type Description struct {
 
 func (x *Description) Reset() {
 	*x = Description{}
-	mi := &file_signaling_proto_msgTypes[31]
+	mi := &file_signaling_proto_msgTypes[36]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2756,7 +3247,7 @@ func (x *Description) String() string {
 func (*Description) ProtoMessage() {}
 
 func (x *Description) ProtoReflect() protoreflect.Message {
-	mi := &file_signaling_proto_msgTypes[31]
+	mi := &file_signaling_proto_msgTypes[36]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2769,7 +3260,7 @@ func (x *Description) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Description.ProtoReflect.Descriptor instead.
 func (*Description) Descriptor() ([]byte, []int) {
-	return file_signaling_proto_rawDescGZIP(), []int{31}
+	return file_signaling_proto_rawDescGZIP(), []int{36}
 }
 
 func (x *Description) GetType() string {
@@ -2798,7 +3289,7 @@ type Candidate struct {
 
 func (x *Candidate) Reset() {
 	*x = Candidate{}
-	mi := &file_signaling_proto_msgTypes[32]
+	mi := &file_signaling_proto_msgTypes[37]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2810,7 +3301,7 @@ func (x *Candidate) String() string {
 func (*Candidate) ProtoMessage() {}
 
 func (x *Candidate) ProtoReflect() protoreflect.Message {
-	mi := &file_signaling_proto_msgTypes[32]
+	mi := &file_signaling_proto_msgTypes[37]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2823,7 +3314,7 @@ func (x *Candidate) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Candidate.ProtoReflect.Descriptor instead.
 func (*Candidate) Descriptor() ([]byte, []int) {
-	return file_signaling_proto_rawDescGZIP(), []int{32}
+	return file_signaling_proto_rawDescGZIP(), []int{37}
 }
 
 func (x *Candidate) GetCandidate() string {
@@ -2857,7 +3348,7 @@ type Bye struct {
 
 func (x *Bye) Reset() {
 	*x = Bye{}
-	mi := &file_signaling_proto_msgTypes[33]
+	mi := &file_signaling_proto_msgTypes[38]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2869,7 +3360,7 @@ func (x *Bye) String() string {
 func (*Bye) ProtoMessage() {}
 
 func (x *Bye) ProtoReflect() protoreflect.Message {
-	mi := &file_signaling_proto_msgTypes[33]
+	mi := &file_signaling_proto_msgTypes[38]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2882,7 +3373,7 @@ func (x *Bye) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Bye.ProtoReflect.Descriptor instead.
 func (*Bye) Descriptor() ([]byte, []int) {
-	return file_signaling_proto_rawDescGZIP(), []int{33}
+	return file_signaling_proto_rawDescGZIP(), []int{38}
 }
 
 func (x *Bye) GetReason() Reason {
@@ -2917,7 +3408,7 @@ const file_signaling_proto_rawDesc = "" +
 	"\x06Ticket\x12\x0e\n" +
 	"\x02id\x18\x01 \x01(\tR\x02id\x12\x16\n" +
 	"\x06number\x18\x02 \x01(\tR\x06number\x12\x18\n" +
-	"\asubject\x18\x03 \x01(\tR\asubject\"\xfe\x03\n" +
+	"\asubject\x18\x03 \x01(\tR\asubject\"\xe5\x04\n" +
 	"\vHostMessage\x12\x1a\n" +
 	"\boptional\x18\x01 \x01(\bR\boptional\x12$\n" +
 	"\x05hello\x18\x02 \x01(\v2\f.mf.v1.HelloH\x00R\x05hello\x12:\n" +
@@ -2931,10 +3422,18 @@ const file_signaling_proto_rawDesc = "" +
 	"\x05event\x18\t \x01(\v2\x10.mf.v1.HostEventH\x00R\x05event\x12(\n" +
 	"\x05close\x18\n" +
 	" \x01(\v2\x10.mf.v1.HostCloseH\x00R\x05close\x12+\n" +
-	"\x06resume\x18\v \x01(\v2\x11.mf.v1.HostResumeH\x00R\x06resumeB\x06\n" +
-	"\x04body\"/\n" +
+	"\x06resume\x18\v \x01(\v2\x11.mf.v1.HostResumeH\x00R\x06resume\x127\n" +
+	"\fplate_return\x18\f \x01(\v2\x12.mf.v1.PlateReturnH\x00R\vplateReturn\x12,\n" +
+	"\x04gone\x18\r \x01(\v2\x16.mf.v1.ParticipantGoneH\x00R\x04goneB\x06\n" +
+	"\x04body\"_\n" +
 	"\fPlateRequest\x12\x1f\n" +
-	"\x03why\x18\x01 \x01(\x0e2\r.mf.v1.ReasonR\x03why\"Y\n" +
+	"\x03why\x18\x01 \x01(\x0e2\r.mf.v1.ReasonR\x03why\x12.\n" +
+	"\x06invite\x18\x02 \x01(\x0e2\x16.mf.v1.ParticipantKindR\x06invite\".\n" +
+	"\vPlateReturn\x12\x1f\n" +
+	"\x03why\x18\x01 \x01(\x0e2\r.mf.v1.ReasonR\x03why\"Z\n" +
+	"\x0fParticipantGone\x12 \n" +
+	"\vparticipant\x18\x01 \x01(\tR\vparticipant\x12%\n" +
+	"\x06reason\x18\x02 \x01(\x0e2\r.mf.v1.ReasonR\x06reason\"Y\n" +
 	"\tPakeReply\x12\x14\n" +
 	"\x05claim\x18\x01 \x01(\fR\x05claim\x12\x14\n" +
 	"\x05share\x18\x02 \x01(\fR\x05share\x12\x0e\n" +
@@ -2964,7 +3463,7 @@ const file_signaling_proto_rawDesc = "" +
 	"\n" +
 	"HostResume\x12\x18\n" +
 	"\asession\x18\x01 \x01(\tR\asession\x12\x14\n" +
-	"\x05token\x18\x02 \x01(\fR\x05token\"\xb3\x04\n" +
+	"\x05token\x18\x02 \x01(\fR\x05token\"\x87\x05\n" +
 	"\fServerToHost\x12\x1a\n" +
 	"\boptional\x18\x01 \x01(\bR\boptional\x12$\n" +
 	"\x05hello\x18\x02 \x01(\v2\f.mf.v1.HelloH\x00R\x05hello\x12*\n" +
@@ -2980,17 +3479,20 @@ const file_signaling_proto_rawDesc = "" +
 	"\tevent_ack\x18\v \x01(\v2\x0f.mf.v1.EventAckH\x00R\beventAck\x12\x1e\n" +
 	"\x03end\x18\f \x01(\v2\n" +
 	".mf.v1.EndH\x00R\x03end\x12,\n" +
-	"\x06viewer\x18\r \x01(\v2\x12.mf.v1.ViewerStateH\x00R\x06viewerB\x06\n" +
+	"\x06viewer\x18\r \x01(\v2\x12.mf.v1.ViewerStateH\x00R\x06viewer\x12$\n" +
+	"\x05relay\x18\x0e \x01(\v2\f.mf.v1.RelayH\x00R\x05relay\x12,\n" +
+	"\x04gone\x18\x0f \x01(\v2\x16.mf.v1.ParticipantGoneH\x00R\x04goneB\x06\n" +
 	"\x04body\"y\n" +
 	"\aWelcome\x12\x1f\n" +
 	"\vpublic_host\x18\x01 \x01(\tR\n" +
 	"publicHost\x12\"\n" +
 	"\forganisation\x18\x02 \x01(\tR\forganisation\x12\x10\n" +
 	"\x03now\x18\x03 \x01(\x03R\x03now\x12\x17\n" +
-	"\agrace_s\x18\x04 \x01(\rR\x06graceS\"?\n" +
+	"\agrace_s\x18\x04 \x01(\rR\x06graceS\"o\n" +
 	"\x05Plate\x12\x1c\n" +
 	"\tnameplate\x18\x01 \x01(\tR\tnameplate\x12\x18\n" +
-	"\aexpires\x18\x02 \x01(\x03R\aexpires\"\xb4\x01\n" +
+	"\aexpires\x18\x02 \x01(\x03R\aexpires\x12.\n" +
+	"\x06invite\x18\x03 \x01(\x0e2\x16.mf.v1.ParticipantKindR\x06invite\"\xb4\x01\n" +
 	"\n" +
 	"ClaimStart\x12\x14\n" +
 	"\x05claim\x18\x01 \x01(\fR\x05claim\x12\x10\n" +
@@ -3003,17 +3505,30 @@ const file_signaling_proto_rawDesc = "" +
 	"\x06ticket\x18\x06 \x01(\v2\r.mf.v1.TicketR\x06ticket\"J\n" +
 	"\vClaimFailed\x12\x14\n" +
 	"\x05claim\x18\x01 \x01(\fR\x05claim\x12%\n" +
-	"\x06reason\x18\x02 \x01(\x0e2\r.mf.v1.ReasonR\x06reason\"[\n" +
+	"\x06reason\x18\x02 \x01(\x0e2\r.mf.v1.ReasonR\x06reason\"\xd0\x01\n" +
 	"\x06Opened\x12\x18\n" +
 	"\asession\x18\x01 \x01(\tR\asession\x12!\n" +
 	"\fresume_token\x18\x02 \x01(\fR\vresumeToken\x12\x14\n" +
-	"\x05claim\x18\x03 \x01(\fR\x05claim\"\x1c\n" +
+	"\x05claim\x18\x03 \x01(\fR\x05claim\x12 \n" +
+	"\vparticipant\x18\x04 \x01(\tR\vparticipant\x12*\n" +
+	"\x04kind\x18\x05 \x01(\x0e2\x16.mf.v1.ParticipantKindR\x04kind\x12%\n" +
+	"\x06ticket\x18\x06 \x01(\v2\r.mf.v1.TicketR\x06ticket\"M\n" +
+	"\x05Relay\x12*\n" +
+	"\aservers\x18\x01 \x03(\v2\x10.mf.v1.IceServerR\aservers\x12\x18\n" +
+	"\aexpires\x18\x02 \x01(\x03R\aexpires\"[\n" +
+	"\tIceServer\x12\x12\n" +
+	"\x04urls\x18\x01 \x03(\tR\x04urls\x12\x1a\n" +
+	"\busername\x18\x02 \x01(\tR\busername\x12\x1e\n" +
+	"\n" +
+	"credential\x18\x03 \x01(\tR\n" +
+	"credential\"\x1c\n" +
 	"\bEventAck\x12\x10\n" +
 	"\x03seq\x18\x01 \x01(\x04R\x03seq\",\n" +
 	"\x03End\x12%\n" +
-	"\x06reason\x18\x01 \x01(\x0e2\r.mf.v1.ReasonR\x06reason\"+\n" +
+	"\x06reason\x18\x01 \x01(\x0e2\r.mf.v1.ReasonR\x06reason\"M\n" +
 	"\vViewerState\x12\x1c\n" +
-	"\tconnected\x18\x01 \x01(\bR\tconnected\"\xfd\x02\n" +
+	"\tconnected\x18\x01 \x01(\bR\tconnected\x12 \n" +
+	"\vparticipant\x18\x02 \x01(\tR\vparticipant\"\xfd\x02\n" +
 	"\rViewerMessage\x12\x1a\n" +
 	"\boptional\x18\x01 \x01(\bR\boptional\x12$\n" +
 	"\x05hello\x18\x02 \x01(\v2\f.mf.v1.HelloH\x00R\x05hello\x12$\n" +
@@ -3040,7 +3555,7 @@ const file_signaling_proto_rawDesc = "" +
 	"\x03tag\x18\x02 \x01(\fR\x03tag\">\n" +
 	"\fViewerResume\x12\x18\n" +
 	"\asession\x18\x01 \x01(\tR\asession\x12\x14\n" +
-	"\x05token\x18\x02 \x01(\fR\x05token\"\xb5\x03\n" +
+	"\x05token\x18\x02 \x01(\fR\x05token\"\xdb\x03\n" +
 	"\x0eServerToViewer\x12\x1a\n" +
 	"\boptional\x18\x01 \x01(\bR\boptional\x12$\n" +
 	"\x05hello\x18\x02 \x01(\v2\f.mf.v1.HelloH\x00R\x05hello\x12*\n" +
@@ -3054,27 +3569,33 @@ const file_signaling_proto_rawDesc = "" +
 	"\x03end\x18\t \x01(\v2\n" +
 	".mf.v1.EndH\x00R\x03end\x12&\n" +
 	"\x04host\x18\n" +
-	" \x01(\v2\x10.mf.v1.HostStateH\x00R\x04hostB\x06\n" +
+	" \x01(\v2\x10.mf.v1.HostStateH\x00R\x04host\x12$\n" +
+	"\x05relay\x18\v \x01(\v2\f.mf.v1.RelayH\x00R\x05relayB\x06\n" +
 	"\x04body\"4\n" +
 	"\vClaimResult\x12%\n" +
 	"\x06reason\x18\x01 \x01(\x0e2\r.mf.v1.ReasonR\x06reason\")\n" +
 	"\tHostState\x12\x1c\n" +
-	"\tconnected\x18\x01 \x01(\bR\tconnected\"4\n" +
+	"\tconnected\x18\x01 \x01(\bR\tconnected\"j\n" +
 	"\x06Attach\x12\x14\n" +
 	"\x05epoch\x18\x01 \x01(\rR\x05epoch\x12\x14\n" +
-	"\x05nonce\x18\x02 \x01(\fR\x05nonce\"J\n" +
+	"\x05nonce\x18\x02 \x01(\fR\x05nonce\x12 \n" +
+	"\vparticipant\x18\x03 \x01(\tR\vparticipant\x12\x12\n" +
+	"\x04keep\x18\x04 \x01(\bR\x04keep\"l\n" +
 	"\x06Sealed\x12\x14\n" +
 	"\x05epoch\x18\x01 \x01(\rR\x05epoch\x12\x18\n" +
 	"\acounter\x18\x02 \x01(\x04R\acounter\x12\x10\n" +
-	"\x03box\x18\x03 \x01(\fR\x03box\"\xba\x01\n" +
+	"\x03box\x18\x03 \x01(\fR\x03box\x12 \n" +
+	"\vparticipant\x18\x04 \x01(\tR\vparticipant\"\xf6\x01\n" +
 	"\n" +
 	"SealedBody\x12\x1a\n" +
 	"\boptional\x18\x01 \x01(\bR\boptional\x126\n" +
 	"\vdescription\x18\x02 \x01(\v2\x12.mf.v1.DescriptionH\x00R\vdescription\x120\n" +
 	"\tcandidate\x18\x03 \x01(\v2\x10.mf.v1.CandidateH\x00R\tcandidate\x12\x1e\n" +
 	"\x03bye\x18\x04 \x01(\v2\n" +
-	".mf.v1.ByeH\x00R\x03byeB\x06\n" +
-	"\x04body\"3\n" +
+	".mf.v1.ByeH\x00R\x03bye\x12:\n" +
+	"\rroute_changed\x18\x05 \x01(\v2\x13.mf.v1.RouteChangedH\x00R\frouteChangedB\x06\n" +
+	"\x04body\"\x0e\n" +
+	"\fRouteChanged\"3\n" +
 	"\vDescription\x12\x12\n" +
 	"\x04type\x18\x01 \x01(\tR\x04type\x12\x10\n" +
 	"\x03sdp\x18\x02 \x01(\tR\x03sdp\"j\n" +
@@ -3088,7 +3609,12 @@ const file_signaling_proto_rawDesc = "" +
 	"\x10KIND_UNSPECIFIED\x10\x00\x12\r\n" +
 	"\tKIND_HOST\x10\x01\x12\x0f\n" +
 	"\vKIND_VIEWER\x10\x02\x12\x0f\n" +
-	"\vKIND_SERVER\x10\x03*\xb3\x06\n" +
+	"\vKIND_SERVER\x10\x03*\x8a\x01\n" +
+	"\x0fParticipantKind\x12 \n" +
+	"\x1cPARTICIPANT_KIND_UNSPECIFIED\x10\x00\x12\x19\n" +
+	"\x15PARTICIPANT_KIND_LEAD\x10\x01\x12\x1b\n" +
+	"\x17PARTICIPANT_KIND_EXPERT\x10\x02\x12\x1d\n" +
+	"\x19PARTICIPANT_KIND_OBSERVER\x10\x03*\x99\a\n" +
 	"\x06Reason\x12\x16\n" +
 	"\x12REASON_UNSPECIFIED\x10\x00\x12\x17\n" +
 	"\x13REASON_NO_SUCH_CODE\x10\x01\x12\x15\n" +
@@ -3102,7 +3628,9 @@ const file_signaling_proto_rawDesc = "" +
 	"\x14REASON_TICKET_CLOSED\x10\t\x12\x16\n" +
 	"\x12REASON_NOT_ALLOWED\x10\n" +
 	"\x12\x19\n" +
-	"\x15REASON_MALFORMED_CODE\x10\v\x12\x19\n" +
+	"\x15REASON_MALFORMED_CODE\x10\v\x12\x17\n" +
+	"\x13REASON_OTHER_TICKET\x10\f\x12 \n" +
+	"\x1cREASON_TOO_MANY_PARTICIPANTS\x10\r\x12\x19\n" +
 	"\x15REASON_PERSON_STOPPED\x10\x14\x12\x18\n" +
 	"\x14REASON_PERSON_DENIED\x10\x15\x12\x1b\n" +
 	"\x17REASON_TECHNICIAN_ENDED\x10\x16\x12\x1b\n" +
@@ -3113,7 +3641,9 @@ const file_signaling_proto_rawDesc = "" +
 	"\x13REASON_CAPTURE_LOST\x10\x1b\x12\x16\n" +
 	"\x12REASON_SERVER_GONE\x10\x1c\x12\x1a\n" +
 	"\x16REASON_LOG_UNAVAILABLE\x10\x1d\x12\x14\n" +
-	"\x10REASON_HOST_QUIT\x10\x1e\x12\x13\n" +
+	"\x10REASON_HOST_QUIT\x10\x1e\x12\x0f\n" +
+	"\vREASON_LEFT\x10\x1f\x12\x18\n" +
+	"\x14REASON_RELAY_REFUSED\x10 \x12\x13\n" +
 	"\x0fREASON_PROTOCOL\x10(\x12\x12\n" +
 	"\x0eREASON_VERSION\x10)\x12\x14\n" +
 	"\x10REASON_TOO_LARGE\x10*\x12\x1a\n" +
@@ -3137,105 +3667,124 @@ func file_signaling_proto_rawDescGZIP() []byte {
 	return file_signaling_proto_rawDescData
 }
 
-var file_signaling_proto_enumTypes = make([]protoimpl.EnumInfo, 2)
-var file_signaling_proto_msgTypes = make([]protoimpl.MessageInfo, 34)
+var file_signaling_proto_enumTypes = make([]protoimpl.EnumInfo, 3)
+var file_signaling_proto_msgTypes = make([]protoimpl.MessageInfo, 39)
 var file_signaling_proto_goTypes = []any{
-	(Kind)(0),              // 0: mf.v1.Kind
-	(Reason)(0),            // 1: mf.v1.Reason
-	(*Hello)(nil),          // 2: mf.v1.Hello
-	(*Technician)(nil),     // 3: mf.v1.Technician
-	(*Ticket)(nil),         // 4: mf.v1.Ticket
-	(*HostMessage)(nil),    // 5: mf.v1.HostMessage
-	(*PlateRequest)(nil),   // 6: mf.v1.PlateRequest
-	(*PakeReply)(nil),      // 7: mf.v1.PakeReply
-	(*ClaimRefused)(nil),   // 8: mf.v1.ClaimRefused
-	(*Paired)(nil),         // 9: mf.v1.Paired
-	(*HostEvent)(nil),      // 10: mf.v1.HostEvent
-	(*HostClose)(nil),      // 11: mf.v1.HostClose
-	(*HostResume)(nil),     // 12: mf.v1.HostResume
-	(*ServerToHost)(nil),   // 13: mf.v1.ServerToHost
-	(*Welcome)(nil),        // 14: mf.v1.Welcome
-	(*Plate)(nil),          // 15: mf.v1.Plate
-	(*ClaimStart)(nil),     // 16: mf.v1.ClaimStart
-	(*ClaimFailed)(nil),    // 17: mf.v1.ClaimFailed
-	(*Opened)(nil),         // 18: mf.v1.Opened
-	(*EventAck)(nil),       // 19: mf.v1.EventAck
-	(*End)(nil),            // 20: mf.v1.End
-	(*ViewerState)(nil),    // 21: mf.v1.ViewerState
-	(*ViewerMessage)(nil),  // 22: mf.v1.ViewerMessage
-	(*Claim)(nil),          // 23: mf.v1.Claim
-	(*ClaimVerdict)(nil),   // 24: mf.v1.ClaimVerdict
-	(*Confirm)(nil),        // 25: mf.v1.Confirm
-	(*ViewerResume)(nil),   // 26: mf.v1.ViewerResume
-	(*ServerToViewer)(nil), // 27: mf.v1.ServerToViewer
-	(*ClaimResult)(nil),    // 28: mf.v1.ClaimResult
-	(*HostState)(nil),      // 29: mf.v1.HostState
-	(*Attach)(nil),         // 30: mf.v1.Attach
-	(*Sealed)(nil),         // 31: mf.v1.Sealed
-	(*SealedBody)(nil),     // 32: mf.v1.SealedBody
-	(*Description)(nil),    // 33: mf.v1.Description
-	(*Candidate)(nil),      // 34: mf.v1.Candidate
-	(*Bye)(nil),            // 35: mf.v1.Bye
+	(Kind)(0),               // 0: mf.v1.Kind
+	(ParticipantKind)(0),    // 1: mf.v1.ParticipantKind
+	(Reason)(0),             // 2: mf.v1.Reason
+	(*Hello)(nil),           // 3: mf.v1.Hello
+	(*Technician)(nil),      // 4: mf.v1.Technician
+	(*Ticket)(nil),          // 5: mf.v1.Ticket
+	(*HostMessage)(nil),     // 6: mf.v1.HostMessage
+	(*PlateRequest)(nil),    // 7: mf.v1.PlateRequest
+	(*PlateReturn)(nil),     // 8: mf.v1.PlateReturn
+	(*ParticipantGone)(nil), // 9: mf.v1.ParticipantGone
+	(*PakeReply)(nil),       // 10: mf.v1.PakeReply
+	(*ClaimRefused)(nil),    // 11: mf.v1.ClaimRefused
+	(*Paired)(nil),          // 12: mf.v1.Paired
+	(*HostEvent)(nil),       // 13: mf.v1.HostEvent
+	(*HostClose)(nil),       // 14: mf.v1.HostClose
+	(*HostResume)(nil),      // 15: mf.v1.HostResume
+	(*ServerToHost)(nil),    // 16: mf.v1.ServerToHost
+	(*Welcome)(nil),         // 17: mf.v1.Welcome
+	(*Plate)(nil),           // 18: mf.v1.Plate
+	(*ClaimStart)(nil),      // 19: mf.v1.ClaimStart
+	(*ClaimFailed)(nil),     // 20: mf.v1.ClaimFailed
+	(*Opened)(nil),          // 21: mf.v1.Opened
+	(*Relay)(nil),           // 22: mf.v1.Relay
+	(*IceServer)(nil),       // 23: mf.v1.IceServer
+	(*EventAck)(nil),        // 24: mf.v1.EventAck
+	(*End)(nil),             // 25: mf.v1.End
+	(*ViewerState)(nil),     // 26: mf.v1.ViewerState
+	(*ViewerMessage)(nil),   // 27: mf.v1.ViewerMessage
+	(*Claim)(nil),           // 28: mf.v1.Claim
+	(*ClaimVerdict)(nil),    // 29: mf.v1.ClaimVerdict
+	(*Confirm)(nil),         // 30: mf.v1.Confirm
+	(*ViewerResume)(nil),    // 31: mf.v1.ViewerResume
+	(*ServerToViewer)(nil),  // 32: mf.v1.ServerToViewer
+	(*ClaimResult)(nil),     // 33: mf.v1.ClaimResult
+	(*HostState)(nil),       // 34: mf.v1.HostState
+	(*Attach)(nil),          // 35: mf.v1.Attach
+	(*Sealed)(nil),          // 36: mf.v1.Sealed
+	(*SealedBody)(nil),      // 37: mf.v1.SealedBody
+	(*RouteChanged)(nil),    // 38: mf.v1.RouteChanged
+	(*Description)(nil),     // 39: mf.v1.Description
+	(*Candidate)(nil),       // 40: mf.v1.Candidate
+	(*Bye)(nil),             // 41: mf.v1.Bye
 }
 var file_signaling_proto_depIdxs = []int32{
 	0,  // 0: mf.v1.Hello.kind:type_name -> mf.v1.Kind
-	2,  // 1: mf.v1.HostMessage.hello:type_name -> mf.v1.Hello
-	6,  // 2: mf.v1.HostMessage.plate_request:type_name -> mf.v1.PlateRequest
-	7,  // 3: mf.v1.HostMessage.pake_reply:type_name -> mf.v1.PakeReply
-	8,  // 4: mf.v1.HostMessage.claim_refused:type_name -> mf.v1.ClaimRefused
-	9,  // 5: mf.v1.HostMessage.paired:type_name -> mf.v1.Paired
-	30, // 6: mf.v1.HostMessage.attach:type_name -> mf.v1.Attach
-	31, // 7: mf.v1.HostMessage.sealed:type_name -> mf.v1.Sealed
-	10, // 8: mf.v1.HostMessage.event:type_name -> mf.v1.HostEvent
-	11, // 9: mf.v1.HostMessage.close:type_name -> mf.v1.HostClose
-	12, // 10: mf.v1.HostMessage.resume:type_name -> mf.v1.HostResume
-	1,  // 11: mf.v1.PlateRequest.why:type_name -> mf.v1.Reason
-	1,  // 12: mf.v1.ClaimRefused.reason:type_name -> mf.v1.Reason
-	1,  // 13: mf.v1.HostClose.reason:type_name -> mf.v1.Reason
-	2,  // 14: mf.v1.ServerToHost.hello:type_name -> mf.v1.Hello
-	14, // 15: mf.v1.ServerToHost.welcome:type_name -> mf.v1.Welcome
-	15, // 16: mf.v1.ServerToHost.plate:type_name -> mf.v1.Plate
-	16, // 17: mf.v1.ServerToHost.claim:type_name -> mf.v1.ClaimStart
-	17, // 18: mf.v1.ServerToHost.claim_failed:type_name -> mf.v1.ClaimFailed
-	25, // 19: mf.v1.ServerToHost.confirm:type_name -> mf.v1.Confirm
-	18, // 20: mf.v1.ServerToHost.opened:type_name -> mf.v1.Opened
-	30, // 21: mf.v1.ServerToHost.attach:type_name -> mf.v1.Attach
-	31, // 22: mf.v1.ServerToHost.sealed:type_name -> mf.v1.Sealed
-	19, // 23: mf.v1.ServerToHost.event_ack:type_name -> mf.v1.EventAck
-	20, // 24: mf.v1.ServerToHost.end:type_name -> mf.v1.End
-	21, // 25: mf.v1.ServerToHost.viewer:type_name -> mf.v1.ViewerState
-	3,  // 26: mf.v1.ClaimStart.technician:type_name -> mf.v1.Technician
-	4,  // 27: mf.v1.ClaimStart.ticket:type_name -> mf.v1.Ticket
-	1,  // 28: mf.v1.ClaimFailed.reason:type_name -> mf.v1.Reason
-	1,  // 29: mf.v1.End.reason:type_name -> mf.v1.Reason
-	2,  // 30: mf.v1.ViewerMessage.hello:type_name -> mf.v1.Hello
-	23, // 31: mf.v1.ViewerMessage.claim:type_name -> mf.v1.Claim
-	24, // 32: mf.v1.ViewerMessage.verdict:type_name -> mf.v1.ClaimVerdict
-	25, // 33: mf.v1.ViewerMessage.confirm:type_name -> mf.v1.Confirm
-	30, // 34: mf.v1.ViewerMessage.attach:type_name -> mf.v1.Attach
-	31, // 35: mf.v1.ViewerMessage.sealed:type_name -> mf.v1.Sealed
-	20, // 36: mf.v1.ViewerMessage.end:type_name -> mf.v1.End
-	26, // 37: mf.v1.ViewerMessage.resume:type_name -> mf.v1.ViewerResume
-	1,  // 38: mf.v1.ClaimVerdict.reason:type_name -> mf.v1.Reason
-	2,  // 39: mf.v1.ServerToViewer.hello:type_name -> mf.v1.Hello
-	14, // 40: mf.v1.ServerToViewer.welcome:type_name -> mf.v1.Welcome
-	28, // 41: mf.v1.ServerToViewer.claim_result:type_name -> mf.v1.ClaimResult
-	7,  // 42: mf.v1.ServerToViewer.pake_reply:type_name -> mf.v1.PakeReply
-	18, // 43: mf.v1.ServerToViewer.opened:type_name -> mf.v1.Opened
-	30, // 44: mf.v1.ServerToViewer.attach:type_name -> mf.v1.Attach
-	31, // 45: mf.v1.ServerToViewer.sealed:type_name -> mf.v1.Sealed
-	20, // 46: mf.v1.ServerToViewer.end:type_name -> mf.v1.End
-	29, // 47: mf.v1.ServerToViewer.host:type_name -> mf.v1.HostState
-	1,  // 48: mf.v1.ClaimResult.reason:type_name -> mf.v1.Reason
-	33, // 49: mf.v1.SealedBody.description:type_name -> mf.v1.Description
-	34, // 50: mf.v1.SealedBody.candidate:type_name -> mf.v1.Candidate
-	35, // 51: mf.v1.SealedBody.bye:type_name -> mf.v1.Bye
-	1,  // 52: mf.v1.Bye.reason:type_name -> mf.v1.Reason
-	53, // [53:53] is the sub-list for method output_type
-	53, // [53:53] is the sub-list for method input_type
-	53, // [53:53] is the sub-list for extension type_name
-	53, // [53:53] is the sub-list for extension extendee
-	0,  // [0:53] is the sub-list for field type_name
+	3,  // 1: mf.v1.HostMessage.hello:type_name -> mf.v1.Hello
+	7,  // 2: mf.v1.HostMessage.plate_request:type_name -> mf.v1.PlateRequest
+	10, // 3: mf.v1.HostMessage.pake_reply:type_name -> mf.v1.PakeReply
+	11, // 4: mf.v1.HostMessage.claim_refused:type_name -> mf.v1.ClaimRefused
+	12, // 5: mf.v1.HostMessage.paired:type_name -> mf.v1.Paired
+	35, // 6: mf.v1.HostMessage.attach:type_name -> mf.v1.Attach
+	36, // 7: mf.v1.HostMessage.sealed:type_name -> mf.v1.Sealed
+	13, // 8: mf.v1.HostMessage.event:type_name -> mf.v1.HostEvent
+	14, // 9: mf.v1.HostMessage.close:type_name -> mf.v1.HostClose
+	15, // 10: mf.v1.HostMessage.resume:type_name -> mf.v1.HostResume
+	8,  // 11: mf.v1.HostMessage.plate_return:type_name -> mf.v1.PlateReturn
+	9,  // 12: mf.v1.HostMessage.gone:type_name -> mf.v1.ParticipantGone
+	2,  // 13: mf.v1.PlateRequest.why:type_name -> mf.v1.Reason
+	1,  // 14: mf.v1.PlateRequest.invite:type_name -> mf.v1.ParticipantKind
+	2,  // 15: mf.v1.PlateReturn.why:type_name -> mf.v1.Reason
+	2,  // 16: mf.v1.ParticipantGone.reason:type_name -> mf.v1.Reason
+	2,  // 17: mf.v1.ClaimRefused.reason:type_name -> mf.v1.Reason
+	2,  // 18: mf.v1.HostClose.reason:type_name -> mf.v1.Reason
+	3,  // 19: mf.v1.ServerToHost.hello:type_name -> mf.v1.Hello
+	17, // 20: mf.v1.ServerToHost.welcome:type_name -> mf.v1.Welcome
+	18, // 21: mf.v1.ServerToHost.plate:type_name -> mf.v1.Plate
+	19, // 22: mf.v1.ServerToHost.claim:type_name -> mf.v1.ClaimStart
+	20, // 23: mf.v1.ServerToHost.claim_failed:type_name -> mf.v1.ClaimFailed
+	30, // 24: mf.v1.ServerToHost.confirm:type_name -> mf.v1.Confirm
+	21, // 25: mf.v1.ServerToHost.opened:type_name -> mf.v1.Opened
+	35, // 26: mf.v1.ServerToHost.attach:type_name -> mf.v1.Attach
+	36, // 27: mf.v1.ServerToHost.sealed:type_name -> mf.v1.Sealed
+	24, // 28: mf.v1.ServerToHost.event_ack:type_name -> mf.v1.EventAck
+	25, // 29: mf.v1.ServerToHost.end:type_name -> mf.v1.End
+	26, // 30: mf.v1.ServerToHost.viewer:type_name -> mf.v1.ViewerState
+	22, // 31: mf.v1.ServerToHost.relay:type_name -> mf.v1.Relay
+	9,  // 32: mf.v1.ServerToHost.gone:type_name -> mf.v1.ParticipantGone
+	1,  // 33: mf.v1.Plate.invite:type_name -> mf.v1.ParticipantKind
+	4,  // 34: mf.v1.ClaimStart.technician:type_name -> mf.v1.Technician
+	5,  // 35: mf.v1.ClaimStart.ticket:type_name -> mf.v1.Ticket
+	2,  // 36: mf.v1.ClaimFailed.reason:type_name -> mf.v1.Reason
+	1,  // 37: mf.v1.Opened.kind:type_name -> mf.v1.ParticipantKind
+	5,  // 38: mf.v1.Opened.ticket:type_name -> mf.v1.Ticket
+	23, // 39: mf.v1.Relay.servers:type_name -> mf.v1.IceServer
+	2,  // 40: mf.v1.End.reason:type_name -> mf.v1.Reason
+	3,  // 41: mf.v1.ViewerMessage.hello:type_name -> mf.v1.Hello
+	28, // 42: mf.v1.ViewerMessage.claim:type_name -> mf.v1.Claim
+	29, // 43: mf.v1.ViewerMessage.verdict:type_name -> mf.v1.ClaimVerdict
+	30, // 44: mf.v1.ViewerMessage.confirm:type_name -> mf.v1.Confirm
+	35, // 45: mf.v1.ViewerMessage.attach:type_name -> mf.v1.Attach
+	36, // 46: mf.v1.ViewerMessage.sealed:type_name -> mf.v1.Sealed
+	25, // 47: mf.v1.ViewerMessage.end:type_name -> mf.v1.End
+	31, // 48: mf.v1.ViewerMessage.resume:type_name -> mf.v1.ViewerResume
+	2,  // 49: mf.v1.ClaimVerdict.reason:type_name -> mf.v1.Reason
+	3,  // 50: mf.v1.ServerToViewer.hello:type_name -> mf.v1.Hello
+	17, // 51: mf.v1.ServerToViewer.welcome:type_name -> mf.v1.Welcome
+	33, // 52: mf.v1.ServerToViewer.claim_result:type_name -> mf.v1.ClaimResult
+	10, // 53: mf.v1.ServerToViewer.pake_reply:type_name -> mf.v1.PakeReply
+	21, // 54: mf.v1.ServerToViewer.opened:type_name -> mf.v1.Opened
+	35, // 55: mf.v1.ServerToViewer.attach:type_name -> mf.v1.Attach
+	36, // 56: mf.v1.ServerToViewer.sealed:type_name -> mf.v1.Sealed
+	25, // 57: mf.v1.ServerToViewer.end:type_name -> mf.v1.End
+	34, // 58: mf.v1.ServerToViewer.host:type_name -> mf.v1.HostState
+	22, // 59: mf.v1.ServerToViewer.relay:type_name -> mf.v1.Relay
+	2,  // 60: mf.v1.ClaimResult.reason:type_name -> mf.v1.Reason
+	39, // 61: mf.v1.SealedBody.description:type_name -> mf.v1.Description
+	40, // 62: mf.v1.SealedBody.candidate:type_name -> mf.v1.Candidate
+	41, // 63: mf.v1.SealedBody.bye:type_name -> mf.v1.Bye
+	38, // 64: mf.v1.SealedBody.route_changed:type_name -> mf.v1.RouteChanged
+	2,  // 65: mf.v1.Bye.reason:type_name -> mf.v1.Reason
+	66, // [66:66] is the sub-list for method output_type
+	66, // [66:66] is the sub-list for method input_type
+	66, // [66:66] is the sub-list for extension type_name
+	66, // [66:66] is the sub-list for extension extendee
+	0,  // [0:66] is the sub-list for field type_name
 }
 
 func init() { file_signaling_proto_init() }
@@ -3254,8 +3803,10 @@ func file_signaling_proto_init() {
 		(*HostMessage_Event)(nil),
 		(*HostMessage_Close)(nil),
 		(*HostMessage_Resume)(nil),
+		(*HostMessage_PlateReturn)(nil),
+		(*HostMessage_Gone)(nil),
 	}
-	file_signaling_proto_msgTypes[11].OneofWrappers = []any{
+	file_signaling_proto_msgTypes[13].OneofWrappers = []any{
 		(*ServerToHost_Hello)(nil),
 		(*ServerToHost_Welcome)(nil),
 		(*ServerToHost_Plate)(nil),
@@ -3268,8 +3819,10 @@ func file_signaling_proto_init() {
 		(*ServerToHost_EventAck)(nil),
 		(*ServerToHost_End)(nil),
 		(*ServerToHost_Viewer)(nil),
+		(*ServerToHost_Relay)(nil),
+		(*ServerToHost_Gone)(nil),
 	}
-	file_signaling_proto_msgTypes[20].OneofWrappers = []any{
+	file_signaling_proto_msgTypes[24].OneofWrappers = []any{
 		(*ViewerMessage_Hello)(nil),
 		(*ViewerMessage_Claim)(nil),
 		(*ViewerMessage_Verdict)(nil),
@@ -3279,7 +3832,7 @@ func file_signaling_proto_init() {
 		(*ViewerMessage_End)(nil),
 		(*ViewerMessage_Resume)(nil),
 	}
-	file_signaling_proto_msgTypes[25].OneofWrappers = []any{
+	file_signaling_proto_msgTypes[29].OneofWrappers = []any{
 		(*ServerToViewer_Hello)(nil),
 		(*ServerToViewer_Welcome)(nil),
 		(*ServerToViewer_ClaimResult)(nil),
@@ -3289,19 +3842,21 @@ func file_signaling_proto_init() {
 		(*ServerToViewer_Sealed)(nil),
 		(*ServerToViewer_End)(nil),
 		(*ServerToViewer_Host)(nil),
+		(*ServerToViewer_Relay)(nil),
 	}
-	file_signaling_proto_msgTypes[30].OneofWrappers = []any{
+	file_signaling_proto_msgTypes[34].OneofWrappers = []any{
 		(*SealedBody_Description)(nil),
 		(*SealedBody_Candidate)(nil),
 		(*SealedBody_Bye)(nil),
+		(*SealedBody_RouteChanged)(nil),
 	}
 	type x struct{}
 	out := protoimpl.TypeBuilder{
 		File: protoimpl.DescBuilder{
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_signaling_proto_rawDesc), len(file_signaling_proto_rawDesc)),
-			NumEnums:      2,
-			NumMessages:   34,
+			NumEnums:      3,
+			NumMessages:   39,
 			NumExtensions: 0,
 			NumServices:   0,
 		},

@@ -9,7 +9,7 @@
 
 import type { GenEnum, GenFile, GenMessage } from "@bufbuild/protobuf/codegenv2";
 import { enumDesc, fileDesc, messageDesc } from "@bufbuild/protobuf/codegenv2";
-import type { Bye, Hello } from "./signaling_pb";
+import type { Bye, Hello, ParticipantKind, Reason } from "./signaling_pb";
 import { file_signaling } from "./signaling_pb";
 import type { Message } from "@bufbuild/protobuf";
 
@@ -17,7 +17,7 @@ import type { Message } from "@bufbuild/protobuf";
  * Describes the file session.proto.
  */
 export const file_session: GenFile = /*@__PURE__*/
-  fileDesc("Cg1zZXNzaW9uLnByb3RvEgVtZi52MSK0AgoHQ29udHJvbBIQCghvcHRpb25hbBgBIAEoCBIoCgVwcm9vZhgCIAEoCzIXLm1mLnYxLkNlcnRpZmljYXRlUHJvb2ZIABIdCgVoZWxsbxgDIAEoCzIMLm1mLnYxLkhlbGxvSAASHwoGZ3JhbnRzGAQgASgLMg0ubWYudjEuR3JhbnRzSAASHgoDYXNrGAUgASgLMg8ubWYudjEuQXNrR3JhbnRIABIkCglnaXZlX2JhY2sYBiABKAsyDy5tZi52MS5HaXZlQmFja0gAEiMKCGRpc3BsYXlzGAcgASgLMg8ubWYudjEuRGlzcGxheXNIABIfCgZub3RpY2UYCCABKAsyDS5tZi52MS5Ob3RpY2VIABIZCgNieWUYCSABKAsyCi5tZi52MS5CeWVIAEIGCgRib2R5Ih8KEENlcnRpZmljYXRlUHJvb2YSCwoDbWFjGAEgASgMIkYKBUdyYW50EgwKBG5hbWUYASABKAkSIAoFc3RhdGUYAiABKA4yES5tZi52MS5HcmFudFN0YXRlEg0KBXNpbmNlGAMgASgDIiYKBkdyYW50cxIcCgZncmFudHMYASADKAsyDC5tZi52MS5HcmFudCIYCghBc2tHcmFudBIMCgRuYW1lGAEgASgJIhgKCEdpdmVCYWNrEgwKBG5hbWUYASABKAkiWAoHRGlzcGxheRIKCgJpZBgBIAEoDRIJCgF4GAIgASgREgkKAXkYAyABKBESDQoFd2lkdGgYBCABKA0SDgoGaGVpZ2h0GAUgASgNEgwKBG5hbWUYBiABKAkiLAoIRGlzcGxheXMSIAoIZGlzcGxheXMYASADKAsyDi5tZi52MS5EaXNwbGF5IikKBk5vdGljZRIfCgRjb2RlGAEgASgOMhEubWYudjEuTm90aWNlQ29kZSKVAQoMQ3Vyc29yVXBkYXRlEhAKCG9wdGlvbmFsGAEgASgIEiMKBXNoYXBlGAIgASgLMhIubWYudjEuQ3Vyc29yU2hhcGVIABIfCgN1c2UYAyABKAsyEC5tZi52MS5DdXJzb3JVc2VIABIlCgZoaWRkZW4YBCABKAsyEy5tZi52MS5DdXJzb3JIaWRkZW5IAEIGCgRib2R5ImQKC0N1cnNvclNoYXBlEgoKAmlkGAEgASgNEg0KBXdpZHRoGAIgASgNEg4KBmhlaWdodBgDIAEoDRINCgVob3RfeBgEIAEoDRINCgVob3RfeRgFIAEoDRIMCgRyZ2JhGAYgASgMIhcKCUN1cnNvclVzZRIKCgJpZBgBIAEoDSIOCgxDdXJzb3JIaWRkZW4qpgEKCkdyYW50U3RhdGUSGwoXR1JBTlRfU1RBVEVfVU5TUEVDSUZJRUQQABIVChFHUkFOVF9TVEFURV9BU0tFRBABEhcKE0dSQU5UX1NUQVRFX0FMTE9XRUQQAhIWChJHUkFOVF9TVEFURV9ERU5JRUQQAxIXChNHUkFOVF9TVEFURV9SRVZPS0VEEAQSGgoWR1JBTlRfU1RBVEVfR0lWRU5fQkFDSxAFKu0BCgpOb3RpY2VDb2RlEhsKF05PVElDRV9DT0RFX1VOU1BFQ0lGSUVEEAASIwofTk9USUNFX0NPREVfSU5QVVRfSEVMRF9RVUVTVElPThABEiUKIU5PVElDRV9DT0RFX0lOUFVUX0hFTERfT1dOX1dJTkRPVxACEh0KGU5PVElDRV9DT0RFX0lOUFVUX1JFU1VNRUQQAxIdChlOT1RJQ0VfQ09ERV9LRVlfTk9UX1RZUEVEEAQSGwoXTk9USUNFX0NPREVfU0VSVkVSX0FXQVkQBRIbChdOT1RJQ0VfQ09ERV9TRVJWRVJfQkFDSxAGQjNaMWdpdGh1Yi5jb20vbWFpbmZvcnRlL21haW5mb3J0ZS9pbnRlcm5hbC93aXJlL21mcGJiBnByb3RvMw", [file_signaling]);
+  fileDesc("Cg1zZXNzaW9uLnByb3RvEgVtZi52MSL+AwoHQ29udHJvbBIQCghvcHRpb25hbBgBIAEoCBIoCgVwcm9vZhgCIAEoCzIXLm1mLnYxLkNlcnRpZmljYXRlUHJvb2ZIABIdCgVoZWxsbxgDIAEoCzIMLm1mLnYxLkhlbGxvSAASHwoGZ3JhbnRzGAQgASgLMg0ubWYudjEuR3JhbnRzSAASHgoDYXNrGAUgASgLMg8ubWYudjEuQXNrR3JhbnRIABIkCglnaXZlX2JhY2sYBiABKAsyDy5tZi52MS5HaXZlQmFja0gAEiMKCGRpc3BsYXlzGAcgASgLMg8ubWYudjEuRGlzcGxheXNIABIfCgZub3RpY2UYCCABKAsyDS5tZi52MS5Ob3RpY2VIABIZCgNieWUYCSABKAsyCi5tZi52MS5CeWVIABImCgphc2tfaW52aXRlGAogASgLMhAubWYudjEuQXNrSW52aXRlSAASLAoNY2FuY2VsX2ludml0ZRgLIAEoCzITLm1mLnYxLkNhbmNlbEludml0ZUgAEh8KBmludml0ZRgMIAEoCzINLm1mLnYxLkludml0ZUgAEisKDHBhcnRpY2lwYW50cxgNIAEoCzITLm1mLnYxLlBhcnRpY2lwYW50c0gAEiQKCWhhbmRfb3ZlchgOIAEoCzIPLm1mLnYxLkhhbmRPdmVySABCBgoEYm9keSIfChBDZXJ0aWZpY2F0ZVByb29mEgsKA21hYxgBIAEoDCJGCgVHcmFudBIMCgRuYW1lGAEgASgJEiAKBXN0YXRlGAIgASgOMhEubWYudjEuR3JhbnRTdGF0ZRINCgVzaW5jZRgDIAEoAyImCgZHcmFudHMSHAoGZ3JhbnRzGAEgAygLMgwubWYudjEuR3JhbnQiGAoIQXNrR3JhbnQSDAoEbmFtZRgBIAEoCSIYCghHaXZlQmFjaxIMCgRuYW1lGAEgASgJIlgKB0Rpc3BsYXkSCgoCaWQYASABKA0SCQoBeBgCIAEoERIJCgF5GAMgASgREg0KBXdpZHRoGAQgASgNEg4KBmhlaWdodBgFIAEoDRIMCgRuYW1lGAYgASgJIiwKCERpc3BsYXlzEiAKCGRpc3BsYXlzGAEgAygLMg4ubWYudjEuRGlzcGxheSI4CgZOb3RpY2USHwoEY29kZRgBIAEoDjIRLm1mLnYxLk5vdGljZUNvZGUSDQoFdmFsdWUYAiABKA0iMQoJQXNrSW52aXRlEiQKBGtpbmQYASABKA4yFi5tZi52MS5QYXJ0aWNpcGFudEtpbmQiDgoMQ2FuY2VsSW52aXRlImwKBkludml0ZRIkCgRraW5kGAEgASgOMhYubWYudjEuUGFydGljaXBhbnRLaW5kEgwKBGNvZGUYAiABKAkSDwoHZXhwaXJlcxgDIAEoAxIdCgZyZWFzb24YBCABKA4yDS5tZi52MS5SZWFzb24iiwEKC1BhcnRpY2lwYW50EgoKAmlkGAEgASgJEgwKBG5hbWUYAiABKAkSJAoEa2luZBgDIAEoDjIWLm1mLnYxLlBhcnRpY2lwYW50S2luZBILCgN5b3UYBCABKAgSEQoJY29ubmVjdGVkGAUgASgIEhwKBmdyYW50cxgGIAMoCzIMLm1mLnYxLkdyYW50IjgKDFBhcnRpY2lwYW50cxIoCgxwYXJ0aWNpcGFudHMYASADKAsyEi5tZi52MS5QYXJ0aWNpcGFudCIfCghIYW5kT3ZlchITCgtwYXJ0aWNpcGFudBgBIAEoCSKVAQoMQ3Vyc29yVXBkYXRlEhAKCG9wdGlvbmFsGAEgASgIEiMKBXNoYXBlGAIgASgLMhIubWYudjEuQ3Vyc29yU2hhcGVIABIfCgN1c2UYAyABKAsyEC5tZi52MS5DdXJzb3JVc2VIABIlCgZoaWRkZW4YBCABKAsyEy5tZi52MS5DdXJzb3JIaWRkZW5IAEIGCgRib2R5ImQKC0N1cnNvclNoYXBlEgoKAmlkGAEgASgNEg0KBXdpZHRoGAIgASgNEg4KBmhlaWdodBgDIAEoDRINCgVob3RfeBgEIAEoDRINCgVob3RfeRgFIAEoDRIMCgRyZ2JhGAYgASgMIhcKCUN1cnNvclVzZRIKCgJpZBgBIAEoDSIOCgxDdXJzb3JIaWRkZW4qwwEKCkdyYW50U3RhdGUSGwoXR1JBTlRfU1RBVEVfVU5TUEVDSUZJRUQQABIVChFHUkFOVF9TVEFURV9BU0tFRBABEhcKE0dSQU5UX1NUQVRFX0FMTE9XRUQQAhIWChJHUkFOVF9TVEFURV9ERU5JRUQQAxIXChNHUkFOVF9TVEFURV9SRVZPS0VEEAQSGgoWR1JBTlRfU1RBVEVfR0lWRU5fQkFDSxAFEhsKF0dSQU5UX1NUQVRFX0hBTkRFRF9PVkVSEAYquwMKCk5vdGljZUNvZGUSGwoXTk9USUNFX0NPREVfVU5TUEVDSUZJRUQQABIjCh9OT1RJQ0VfQ09ERV9JTlBVVF9IRUxEX1FVRVNUSU9OEAESJQohTk9USUNFX0NPREVfSU5QVVRfSEVMRF9PV05fV0lORE9XEAISHQoZTk9USUNFX0NPREVfSU5QVVRfUkVTVU1FRBADEh0KGU5PVElDRV9DT0RFX0tFWV9OT1RfVFlQRUQQBBIbChdOT1RJQ0VfQ09ERV9TRVJWRVJfQVdBWRAFEhsKF05PVElDRV9DT0RFX1NFUlZFUl9CQUNLEAYSHQoZTk9USUNFX0NPREVfU0NSRUVOX0xPQ0tFRBAHEh4KGk5PVElDRV9DT0RFX1NFQ1VSRV9ERVNLVE9QEAgSGwoXTk9USUNFX0NPREVfU0NSRUVOX0JBQ0sQCRIZChVOT1RJQ0VfQ09ERV9MSU5FX1NMT1cQChIZChVOT1RJQ0VfQ09ERV9MSU5FX0dPT0QQCxIcChhOT1RJQ0VfQ09ERV9CUk9XU0VSX1NMT1cQDBIcChhOT1RJQ0VfQ09ERV9CUk9XU0VSX0dPT0QQDUIzWjFnaXRodWIuY29tL21haW5mb3J0ZS9tYWluZm9ydGUvaW50ZXJuYWwvd2lyZS9tZnBiYgZwcm90bzM", [file_signaling]);
 
 /**
  * Control is one message on channel ctl.
@@ -99,6 +99,46 @@ export type Control = Message<"mf.v1.Control"> & {
      */
     value: Bye;
     case: "bye";
+  } | {
+    /**
+     * viewer -> host
+     *
+     * @generated from field: mf.v1.AskInvite ask_invite = 10;
+     */
+    value: AskInvite;
+    case: "askInvite";
+  } | {
+    /**
+     * viewer -> host
+     *
+     * @generated from field: mf.v1.CancelInvite cancel_invite = 11;
+     */
+    value: CancelInvite;
+    case: "cancelInvite";
+  } | {
+    /**
+     * host -> viewer
+     *
+     * @generated from field: mf.v1.Invite invite = 12;
+     */
+    value: Invite;
+    case: "invite";
+  } | {
+    /**
+     * host -> viewer: the whole list, at each change
+     *
+     * @generated from field: mf.v1.Participants participants = 13;
+     */
+    value: Participants;
+    case: "participants";
+  } | {
+    /**
+     * viewer -> host
+     *
+     * @generated from field: mf.v1.HandOver hand_over = 14;
+     */
+    value: HandOver;
+    case: "handOver";
   } | { case: undefined; value?: undefined };
 };
 
@@ -278,6 +318,8 @@ export const DisplaysSchema: GenMessage<Displays> = /*@__PURE__*/
   messageDesc(file_session, 7);
 
 /**
+ * Notice is something short. From the viewer only the two about its browser.
+ *
  * @generated from message mf.v1.Notice
  */
 export type Notice = Message<"mf.v1.Notice"> & {
@@ -285,6 +327,11 @@ export type Notice = Message<"mf.v1.Notice"> & {
    * @generated from field: mf.v1.NoticeCode code = 1;
    */
   code: NoticeCode;
+
+  /**
+   * @generated from field: uint32 value = 2;
+   */
+  value: number;
 };
 
 /**
@@ -293,6 +340,167 @@ export type Notice = Message<"mf.v1.Notice"> & {
  */
 export const NoticeSchema: GenMessage<Notice> = /*@__PURE__*/
   messageDesc(file_session, 8);
+
+/**
+ * AskInvite wants an invite code, to be passed on outside the server.
+ *
+ * @generated from message mf.v1.AskInvite
+ */
+export type AskInvite = Message<"mf.v1.AskInvite"> & {
+  /**
+   * EXPERT or OBSERVER
+   *
+   * @generated from field: mf.v1.ParticipantKind kind = 1;
+   */
+  kind: ParticipantKind;
+};
+
+/**
+ * Describes the message mf.v1.AskInvite.
+ * Use `create(AskInviteSchema)` to create a new message.
+ */
+export const AskInviteSchema: GenMessage<AskInvite> = /*@__PURE__*/
+  messageDesc(file_session, 9);
+
+/**
+ * CancelInvite makes the open invite code worthless.
+ *
+ * @generated from message mf.v1.CancelInvite
+ */
+export type CancelInvite = Message<"mf.v1.CancelInvite"> & {
+};
+
+/**
+ * Describes the message mf.v1.CancelInvite.
+ * Use `create(CancelInviteSchema)` to create a new message.
+ */
+export const CancelInviteSchema: GenMessage<CancelInvite> = /*@__PURE__*/
+  messageDesc(file_session, 10);
+
+/**
+ * Invite answers AskInvite, and says what became of the code. It goes to the
+ * participant that asked.
+ *
+ * @generated from message mf.v1.Invite
+ */
+export type Invite = Message<"mf.v1.Invite"> & {
+  /**
+   * @generated from field: mf.v1.ParticipantKind kind = 1;
+   */
+  kind: ParticipantKind;
+
+  /**
+   * "482 913 706"; empty once it is worth nothing
+   *
+   * @generated from field: string code = 2;
+   */
+  code: string;
+
+  /**
+   * Unix milliseconds by the host's clock
+   *
+   * @generated from field: int64 expires = 3;
+   */
+  expires: bigint;
+
+  /**
+   * with an empty code: why; unspecified: it was used
+   *
+   * @generated from field: mf.v1.Reason reason = 4;
+   */
+  reason: Reason;
+};
+
+/**
+ * Describes the message mf.v1.Invite.
+ * Use `create(InviteSchema)` to create a new message.
+ */
+export const InviteSchema: GenMessage<Invite> = /*@__PURE__*/
+  messageDesc(file_session, 11);
+
+/**
+ * Participant as the host knows it.
+ *
+ * @generated from message mf.v1.Participant
+ */
+export type Participant = Message<"mf.v1.Participant"> & {
+  /**
+   * "1", "2", ...
+   *
+   * @generated from field: string id = 1;
+   */
+  id: string;
+
+  /**
+   * hostile text, as the server vouches for it
+   *
+   * @generated from field: string name = 2;
+   */
+  name: string;
+
+  /**
+   * @generated from field: mf.v1.ParticipantKind kind = 3;
+   */
+  kind: ParticipantKind;
+
+  /**
+   * @generated from field: bool you = 4;
+   */
+  you: boolean;
+
+  /**
+   * @generated from field: bool connected = 5;
+   */
+  connected: boolean;
+
+  /**
+   * @generated from field: repeated mf.v1.Grant grants = 6;
+   */
+  grants: Grant[];
+};
+
+/**
+ * Describes the message mf.v1.Participant.
+ * Use `create(ParticipantSchema)` to create a new message.
+ */
+export const ParticipantSchema: GenMessage<Participant> = /*@__PURE__*/
+  messageDesc(file_session, 12);
+
+/**
+ * @generated from message mf.v1.Participants
+ */
+export type Participants = Message<"mf.v1.Participants"> & {
+  /**
+   * @generated from field: repeated mf.v1.Participant participants = 1;
+   */
+  participants: Participant[];
+};
+
+/**
+ * Describes the message mf.v1.Participants.
+ * Use `create(ParticipantsSchema)` to create a new message.
+ */
+export const ParticipantsSchema: GenMessage<Participants> = /*@__PURE__*/
+  messageDesc(file_session, 13);
+
+/**
+ * HandOver gives control, which the sender holds, to another participant.
+ *
+ * @generated from message mf.v1.HandOver
+ */
+export type HandOver = Message<"mf.v1.HandOver"> & {
+  /**
+   * @generated from field: string participant = 1;
+   */
+  participant: string;
+};
+
+/**
+ * Describes the message mf.v1.HandOver.
+ * Use `create(HandOverSchema)` to create a new message.
+ */
+export const HandOverSchema: GenMessage<HandOver> = /*@__PURE__*/
+  messageDesc(file_session, 14);
 
 /**
  * CursorUpdate is one message on channel cursor, host -> viewer.
@@ -338,7 +546,7 @@ export type CursorUpdate = Message<"mf.v1.CursorUpdate"> & {
  * Use `create(CursorUpdateSchema)` to create a new message.
  */
 export const CursorUpdateSchema: GenMessage<CursorUpdate> = /*@__PURE__*/
-  messageDesc(file_session, 9);
+  messageDesc(file_session, 15);
 
 /**
  * CursorShape is at most 96 x 96 pixels; rgba is straight (not premultiplied)
@@ -383,7 +591,7 @@ export type CursorShape = Message<"mf.v1.CursorShape"> & {
  * Use `create(CursorShapeSchema)` to create a new message.
  */
 export const CursorShapeSchema: GenMessage<CursorShape> = /*@__PURE__*/
-  messageDesc(file_session, 10);
+  messageDesc(file_session, 16);
 
 /**
  * @generated from message mf.v1.CursorUse
@@ -400,7 +608,7 @@ export type CursorUse = Message<"mf.v1.CursorUse"> & {
  * Use `create(CursorUseSchema)` to create a new message.
  */
 export const CursorUseSchema: GenMessage<CursorUse> = /*@__PURE__*/
-  messageDesc(file_session, 11);
+  messageDesc(file_session, 17);
 
 /**
  * @generated from message mf.v1.CursorHidden
@@ -413,7 +621,7 @@ export type CursorHidden = Message<"mf.v1.CursorHidden"> & {
  * Use `create(CursorHiddenSchema)` to create a new message.
  */
 export const CursorHiddenSchema: GenMessage<CursorHidden> = /*@__PURE__*/
-  messageDesc(file_session, 12);
+  messageDesc(file_session, 18);
 
 /**
  * @generated from enum mf.v1.GrantState
@@ -456,6 +664,13 @@ export enum GrantState {
    * @generated from enum value: GRANT_STATE_GIVEN_BACK = 5;
    */
   GIVEN_BACK = 5,
+
+  /**
+   * control: another participant has it now
+   *
+   * @generated from enum value: GRANT_STATE_HANDED_OVER = 6;
+   */
+  HANDED_OVER = 6,
 }
 
 /**
@@ -510,6 +725,53 @@ export enum NoticeCode {
    * @generated from enum value: NOTICE_CODE_SERVER_BACK = 6;
    */
   SERVER_BACK = 6,
+
+  /**
+   * the person's computer is locked
+   *
+   * @generated from enum value: NOTICE_CODE_SCREEN_LOCKED = 7;
+   */
+  SCREEN_LOCKED = 7,
+
+  /**
+   * a question of the system that only the person sees and answers
+   *
+   * @generated from enum value: NOTICE_CODE_SECURE_DESKTOP = 8;
+   */
+  SECURE_DESKTOP = 8,
+
+  /**
+   * the desktop is seen again
+   *
+   * @generated from enum value: NOTICE_CODE_SCREEN_BACK = 9;
+   */
+  SCREEN_BACK = 9,
+
+  /**
+   * value: kbit/s that the line carries
+   *
+   * @generated from enum value: NOTICE_CODE_LINE_SLOW = 10;
+   */
+  LINE_SLOW = 10,
+
+  /**
+   * @generated from enum value: NOTICE_CODE_LINE_GOOD = 11;
+   */
+  LINE_GOOD = 11,
+
+  /**
+   * viewer -> host, passed on to nobody; value: ms a picture waits to be painted
+   *
+   * @generated from enum value: NOTICE_CODE_BROWSER_SLOW = 12;
+   */
+  BROWSER_SLOW = 12,
+
+  /**
+   * viewer -> host
+   *
+   * @generated from enum value: NOTICE_CODE_BROWSER_GOOD = 13;
+   */
+  BROWSER_GOOD = 13,
 }
 
 /**

@@ -15,7 +15,7 @@ import type { Message } from "@bufbuild/protobuf";
  * Describes the file signaling.proto.
  */
 export const file_signaling: GenFile = /*@__PURE__*/
-  fileDesc("Cg9zaWduYWxpbmcucHJvdG8SBW1mLnYxIpcBCgVIZWxsbxITCgttaW5fdmVyc2lvbhgBIAEoDRITCgttYXhfdmVyc2lvbhgCIAEoDRIZCgRraW5kGAMgASgOMgsubWYudjEuS2luZBITCgtwYXJ0aWNpcGFudBgEIAEoCRIUCgxjYXBhYmlsaXRpZXMYBSADKAkSDAoEbGFuZxgGIAEoCRIQCghzb2Z0d2FyZRgHIAEoCSJPCgpUZWNobmljaWFuEgoKAmlkGAEgASgJEgwKBG5hbWUYAiABKAkSEQoJc2lnbmVkX2luGAMgASgJEhQKDHNpZ25lZF9pbl9hdBgEIAEoAyI1CgZUaWNrZXQSCgoCaWQYASABKAkSDgoGbnVtYmVyGAIgASgJEg8KB3N1YmplY3QYAyABKAkimAMKC0hvc3RNZXNzYWdlEhAKCG9wdGlvbmFsGAEgASgIEh0KBWhlbGxvGAIgASgLMgwubWYudjEuSGVsbG9IABIsCg1wbGF0ZV9yZXF1ZXN0GAMgASgLMhMubWYudjEuUGxhdGVSZXF1ZXN0SAASJgoKcGFrZV9yZXBseRgEIAEoCzIQLm1mLnYxLlBha2VSZXBseUgAEiwKDWNsYWltX3JlZnVzZWQYBSABKAsyEy5tZi52MS5DbGFpbVJlZnVzZWRIABIfCgZwYWlyZWQYBiABKAsyDS5tZi52MS5QYWlyZWRIABIfCgZhdHRhY2gYByABKAsyDS5tZi52MS5BdHRhY2hIABIfCgZzZWFsZWQYCCABKAsyDS5tZi52MS5TZWFsZWRIABIhCgVldmVudBgJIAEoCzIQLm1mLnYxLkhvc3RFdmVudEgAEiEKBWNsb3NlGAogASgLMhAubWYudjEuSG9zdENsb3NlSAASIwoGcmVzdW1lGAsgASgLMhEubWYudjEuSG9zdFJlc3VtZUgAQgYKBGJvZHkiKgoMUGxhdGVSZXF1ZXN0EhoKA3doeRgBIAEoDjINLm1mLnYxLlJlYXNvbiJCCglQYWtlUmVwbHkSDQoFY2xhaW0YASABKAwSDQoFc2hhcmUYAiABKAwSCgoCYWQYAyABKAwSCwoDdGFnGAQgASgMIjwKDENsYWltUmVmdXNlZBINCgVjbGFpbRgBIAEoDBIdCgZyZWFzb24YAiABKA4yDS5tZi52MS5SZWFzb24iLAoGUGFpcmVkEg0KBWNsYWltGAEgASgMEhMKC3NpZ25pbmdfa2V5GAIgASgMInYKCUhvc3RFdmVudBILCgNzZXEYASABKAQSDAoEdGltZRgCIAEoAxIPCgdtb25vX21zGAMgASgDEgwKBHR5cGUYBCABKAkSDwoHb3V0Y29tZRgFIAEoCRIMCgRkYXRhGAYgASgMEhAKCHBlcnNvbmFsGAcgASgMImIKCUhvc3RDbG9zZRIdCgZyZWFzb24YASABKA4yDS5tZi52MS5SZWFzb24SDgoGZXZlbnRzGAIgASgEEhMKC2R1cmF0aW9uX21zGAMgASgDEhEKCXNpZ25hdHVyZRgEIAEoDCIsCgpIb3N0UmVzdW1lEg8KB3Nlc3Npb24YASABKAkSDQoFdG9rZW4YAiABKAwixgMKDFNlcnZlclRvSG9zdBIQCghvcHRpb25hbBgBIAEoCBIdCgVoZWxsbxgCIAEoCzIMLm1mLnYxLkhlbGxvSAASIQoHd2VsY29tZRgDIAEoCzIOLm1mLnYxLldlbGNvbWVIABIdCgVwbGF0ZRgEIAEoCzIMLm1mLnYxLlBsYXRlSAASIgoFY2xhaW0YBSABKAsyES5tZi52MS5DbGFpbVN0YXJ0SAASKgoMY2xhaW1fZmFpbGVkGAYgASgLMhIubWYudjEuQ2xhaW1GYWlsZWRIABIhCgdjb25maXJtGAcgASgLMg4ubWYudjEuQ29uZmlybUgAEh8KBm9wZW5lZBgIIAEoCzINLm1mLnYxLk9wZW5lZEgAEh8KBmF0dGFjaBgJIAEoCzINLm1mLnYxLkF0dGFjaEgAEh8KBnNlYWxlZBgKIAEoCzINLm1mLnYxLlNlYWxlZEgAEiQKCWV2ZW50X2FjaxgLIAEoCzIPLm1mLnYxLkV2ZW50QWNrSAASGQoDZW5kGAwgASgLMgoubWYudjEuRW5kSAASJAoGdmlld2VyGA0gASgLMhIubWYudjEuVmlld2VyU3RhdGVIAEIGCgRib2R5IlIKB1dlbGNvbWUSEwoLcHVibGljX2hvc3QYASABKAkSFAoMb3JnYW5pc2F0aW9uGAIgASgJEgsKA25vdxgDIAEoAxIPCgdncmFjZV9zGAQgASgNIisKBVBsYXRlEhEKCW5hbWVwbGF0ZRgBIAEoCRIPCgdleHBpcmVzGAIgASgDIokBCgpDbGFpbVN0YXJ0Eg0KBWNsYWltGAEgASgMEgsKA3NpZBgCIAEoDBINCgVzaGFyZRgDIAEoDBIKCgJhZBgEIAEoDBIlCgp0ZWNobmljaWFuGAUgASgLMhEubWYudjEuVGVjaG5pY2lhbhIdCgZ0aWNrZXQYBiABKAsyDS5tZi52MS5UaWNrZXQiOwoLQ2xhaW1GYWlsZWQSDQoFY2xhaW0YASABKAwSHQoGcmVhc29uGAIgASgOMg0ubWYudjEuUmVhc29uIj4KBk9wZW5lZBIPCgdzZXNzaW9uGAEgASgJEhQKDHJlc3VtZV90b2tlbhgCIAEoDBINCgVjbGFpbRgDIAEoDCIXCghFdmVudEFjaxILCgNzZXEYASABKAQiJAoDRW5kEh0KBnJlYXNvbhgBIAEoDjINLm1mLnYxLlJlYXNvbiIgCgtWaWV3ZXJTdGF0ZRIRCgljb25uZWN0ZWQYASABKAgitgIKDVZpZXdlck1lc3NhZ2USEAoIb3B0aW9uYWwYASABKAgSHQoFaGVsbG8YAiABKAsyDC5tZi52MS5IZWxsb0gAEh0KBWNsYWltGAMgASgLMgwubWYudjEuQ2xhaW1IABImCgd2ZXJkaWN0GAQgASgLMhMubWYudjEuQ2xhaW1WZXJkaWN0SAASIQoHY29uZmlybRgFIAEoCzIOLm1mLnYxLkNvbmZpcm1IABIfCgZhdHRhY2gYBiABKAsyDS5tZi52MS5BdHRhY2hIABIfCgZzZWFsZWQYByABKAsyDS5tZi52MS5TZWFsZWRIABIZCgNlbmQYCCABKAsyCi5tZi52MS5FbmRIABIlCgZyZXN1bWUYCSABKAsyEy5tZi52MS5WaWV3ZXJSZXN1bWVIAEIGCgRib2R5IlUKBUNsYWltEhEKCW5hbWVwbGF0ZRgBIAEoCRIRCgl0aWNrZXRfaWQYAiABKAkSCwoDc2lkGAMgASgMEg0KBXNoYXJlGAQgASgMEgoKAmFkGAUgASgMIjwKDENsYWltVmVyZGljdBINCgVjbGFpbRgBIAEoDBIdCgZyZWFzb24YAiABKA4yDS5tZi52MS5SZWFzb24iJQoHQ29uZmlybRINCgVjbGFpbRgBIAEoDBILCgN0YWcYAiABKAwiLgoMVmlld2VyUmVzdW1lEg8KB3Nlc3Npb24YASABKAkSDQoFdG9rZW4YAiABKAwi4AIKDlNlcnZlclRvVmlld2VyEhAKCG9wdGlvbmFsGAEgASgIEh0KBWhlbGxvGAIgASgLMgwubWYudjEuSGVsbG9IABIhCgd3ZWxjb21lGAMgASgLMg4ubWYudjEuV2VsY29tZUgAEioKDGNsYWltX3Jlc3VsdBgEIAEoCzISLm1mLnYxLkNsYWltUmVzdWx0SAASJgoKcGFrZV9yZXBseRgFIAEoCzIQLm1mLnYxLlBha2VSZXBseUgAEh8KBm9wZW5lZBgGIAEoCzINLm1mLnYxLk9wZW5lZEgAEh8KBmF0dGFjaBgHIAEoCzINLm1mLnYxLkF0dGFjaEgAEh8KBnNlYWxlZBgIIAEoCzINLm1mLnYxLlNlYWxlZEgAEhkKA2VuZBgJIAEoCzIKLm1mLnYxLkVuZEgAEiAKBGhvc3QYCiABKAsyEC5tZi52MS5Ib3N0U3RhdGVIAEIGCgRib2R5IiwKC0NsYWltUmVzdWx0Eh0KBnJlYXNvbhgBIAEoDjINLm1mLnYxLlJlYXNvbiIeCglIb3N0U3RhdGUSEQoJY29ubmVjdGVkGAEgASgIIiYKBkF0dGFjaBINCgVlcG9jaBgBIAEoDRINCgVub25jZRgCIAEoDCI1CgZTZWFsZWQSDQoFZXBvY2gYASABKA0SDwoHY291bnRlchgCIAEoBBILCgNib3gYAyABKAwikwEKClNlYWxlZEJvZHkSEAoIb3B0aW9uYWwYASABKAgSKQoLZGVzY3JpcHRpb24YAiABKAsyEi5tZi52MS5EZXNjcmlwdGlvbkgAEiUKCWNhbmRpZGF0ZRgDIAEoCzIQLm1mLnYxLkNhbmRpZGF0ZUgAEhkKA2J5ZRgEIAEoCzIKLm1mLnYxLkJ5ZUgAQgYKBGJvZHkiKAoLRGVzY3JpcHRpb24SDAoEdHlwZRgBIAEoCRILCgNzZHAYAiABKAkiSAoJQ2FuZGlkYXRlEhEKCWNhbmRpZGF0ZRgBIAEoCRIPCgdzZHBfbWlkGAIgASgJEhcKD3NkcF9tbGluZV9pbmRleBgDIAEoDSIkCgNCeWUSHQoGcmVhc29uGAEgASgOMg0ubWYudjEuUmVhc29uKk0KBEtpbmQSFAoQS0lORF9VTlNQRUNJRklFRBAAEg0KCUtJTkRfSE9TVBABEg8KC0tJTkRfVklFV0VSEAISDwoLS0lORF9TRVJWRVIQAyqzBgoGUmVhc29uEhYKElJFQVNPTl9VTlNQRUNJRklFRBAAEhcKE1JFQVNPTl9OT19TVUNIX0NPREUQARIVChFSRUFTT05fV1JPTkdfQ09ERRACEhcKE1JFQVNPTl9DT0RFX0VYUElSRUQQAxIZChVSRUFTT05fVE9PX01BTllfVFJJRVMQBBIVChFSRUFTT05fVFdPX0NMQUlNUxAFEhcKE1JFQVNPTl9SQVRFX0xJTUlURUQQBhIUChBSRUFTT05fSE9TVF9HT05FEAcSFgoSUkVBU09OX1ZJRVdFUl9HT05FEAgSGAoUUkVBU09OX1RJQ0tFVF9DTE9TRUQQCRIWChJSRUFTT05fTk9UX0FMTE9XRUQQChIZChVSRUFTT05fTUFMRk9STUVEX0NPREUQCxIZChVSRUFTT05fUEVSU09OX1NUT1BQRUQQFBIYChRSRUFTT05fUEVSU09OX0RFTklFRBAVEhsKF1JFQVNPTl9URUNITklDSUFOX0VOREVEEBYSGwoXUkVBU09OX1NVUEVSVklTT1JfRU5ERUQQFxIUChBSRUFTT05fTk9fQU5TV0VSEBgSEwoPUkVBU09OX05PX1JPVVRFEBkSHwobUkVBU09OX0NFUlRJRklDQVRFX01JU01BVENIEBoSFwoTUkVBU09OX0NBUFRVUkVfTE9TVBAbEhYKElJFQVNPTl9TRVJWRVJfR09ORRAcEhoKFlJFQVNPTl9MT0dfVU5BVkFJTEFCTEUQHRIUChBSRUFTT05fSE9TVF9RVUlUEB4SEwoPUkVBU09OX1BST1RPQ09MECgSEgoOUkVBU09OX1ZFUlNJT04QKRIUChBSRUFTT05fVE9PX0xBUkdFECoSGgoWUkVBU09OX1VOS05PV05fTUVTU0FHRRArEhMKD1JFQVNPTl9UQU1QRVJFRBAsEhQKEFJFQVNPTl9PTERfRVBPQ0gQLRIWChJSRUFTT05fU0VSVkVSX05BTUUQLhIVChFSRUFTT05fU0lHTkVEX09VVBAvEhoKFlJFQVNPTl9TRVJWRVJfU1RPUFBJTkcQMBITCg9SRUFTT05fSU5URVJOQUwQMUIzWjFnaXRodWIuY29tL21haW5mb3J0ZS9tYWluZm9ydGUvaW50ZXJuYWwvd2lyZS9tZnBiYgZwcm90bzM");
+  fileDesc("Cg9zaWduYWxpbmcucHJvdG8SBW1mLnYxIpcBCgVIZWxsbxITCgttaW5fdmVyc2lvbhgBIAEoDRITCgttYXhfdmVyc2lvbhgCIAEoDRIZCgRraW5kGAMgASgOMgsubWYudjEuS2luZBITCgtwYXJ0aWNpcGFudBgEIAEoCRIUCgxjYXBhYmlsaXRpZXMYBSADKAkSDAoEbGFuZxgGIAEoCRIQCghzb2Z0d2FyZRgHIAEoCSJPCgpUZWNobmljaWFuEgoKAmlkGAEgASgJEgwKBG5hbWUYAiABKAkSEQoJc2lnbmVkX2luGAMgASgJEhQKDHNpZ25lZF9pbl9hdBgEIAEoAyI1CgZUaWNrZXQSCgoCaWQYASABKAkSDgoGbnVtYmVyGAIgASgJEg8KB3N1YmplY3QYAyABKAki7AMKC0hvc3RNZXNzYWdlEhAKCG9wdGlvbmFsGAEgASgIEh0KBWhlbGxvGAIgASgLMgwubWYudjEuSGVsbG9IABIsCg1wbGF0ZV9yZXF1ZXN0GAMgASgLMhMubWYudjEuUGxhdGVSZXF1ZXN0SAASJgoKcGFrZV9yZXBseRgEIAEoCzIQLm1mLnYxLlBha2VSZXBseUgAEiwKDWNsYWltX3JlZnVzZWQYBSABKAsyEy5tZi52MS5DbGFpbVJlZnVzZWRIABIfCgZwYWlyZWQYBiABKAsyDS5tZi52MS5QYWlyZWRIABIfCgZhdHRhY2gYByABKAsyDS5tZi52MS5BdHRhY2hIABIfCgZzZWFsZWQYCCABKAsyDS5tZi52MS5TZWFsZWRIABIhCgVldmVudBgJIAEoCzIQLm1mLnYxLkhvc3RFdmVudEgAEiEKBWNsb3NlGAogASgLMhAubWYudjEuSG9zdENsb3NlSAASIwoGcmVzdW1lGAsgASgLMhEubWYudjEuSG9zdFJlc3VtZUgAEioKDHBsYXRlX3JldHVybhgMIAEoCzISLm1mLnYxLlBsYXRlUmV0dXJuSAASJgoEZ29uZRgNIAEoCzIWLm1mLnYxLlBhcnRpY2lwYW50R29uZUgAQgYKBGJvZHkiUgoMUGxhdGVSZXF1ZXN0EhoKA3doeRgBIAEoDjINLm1mLnYxLlJlYXNvbhImCgZpbnZpdGUYAiABKA4yFi5tZi52MS5QYXJ0aWNpcGFudEtpbmQiKQoLUGxhdGVSZXR1cm4SGgoDd2h5GAEgASgOMg0ubWYudjEuUmVhc29uIkUKD1BhcnRpY2lwYW50R29uZRITCgtwYXJ0aWNpcGFudBgBIAEoCRIdCgZyZWFzb24YAiABKA4yDS5tZi52MS5SZWFzb24iQgoJUGFrZVJlcGx5Eg0KBWNsYWltGAEgASgMEg0KBXNoYXJlGAIgASgMEgoKAmFkGAMgASgMEgsKA3RhZxgEIAEoDCI8CgxDbGFpbVJlZnVzZWQSDQoFY2xhaW0YASABKAwSHQoGcmVhc29uGAIgASgOMg0ubWYudjEuUmVhc29uIiwKBlBhaXJlZBINCgVjbGFpbRgBIAEoDBITCgtzaWduaW5nX2tleRgCIAEoDCJ2CglIb3N0RXZlbnQSCwoDc2VxGAEgASgEEgwKBHRpbWUYAiABKAMSDwoHbW9ub19tcxgDIAEoAxIMCgR0eXBlGAQgASgJEg8KB291dGNvbWUYBSABKAkSDAoEZGF0YRgGIAEoDBIQCghwZXJzb25hbBgHIAEoDCJiCglIb3N0Q2xvc2USHQoGcmVhc29uGAEgASgOMg0ubWYudjEuUmVhc29uEg4KBmV2ZW50cxgCIAEoBBITCgtkdXJhdGlvbl9tcxgDIAEoAxIRCglzaWduYXR1cmUYBCABKAwiLAoKSG9zdFJlc3VtZRIPCgdzZXNzaW9uGAEgASgJEg0KBXRva2VuGAIgASgMIo0ECgxTZXJ2ZXJUb0hvc3QSEAoIb3B0aW9uYWwYASABKAgSHQoFaGVsbG8YAiABKAsyDC5tZi52MS5IZWxsb0gAEiEKB3dlbGNvbWUYAyABKAsyDi5tZi52MS5XZWxjb21lSAASHQoFcGxhdGUYBCABKAsyDC5tZi52MS5QbGF0ZUgAEiIKBWNsYWltGAUgASgLMhEubWYudjEuQ2xhaW1TdGFydEgAEioKDGNsYWltX2ZhaWxlZBgGIAEoCzISLm1mLnYxLkNsYWltRmFpbGVkSAASIQoHY29uZmlybRgHIAEoCzIOLm1mLnYxLkNvbmZpcm1IABIfCgZvcGVuZWQYCCABKAsyDS5tZi52MS5PcGVuZWRIABIfCgZhdHRhY2gYCSABKAsyDS5tZi52MS5BdHRhY2hIABIfCgZzZWFsZWQYCiABKAsyDS5tZi52MS5TZWFsZWRIABIkCglldmVudF9hY2sYCyABKAsyDy5tZi52MS5FdmVudEFja0gAEhkKA2VuZBgMIAEoCzIKLm1mLnYxLkVuZEgAEiQKBnZpZXdlchgNIAEoCzISLm1mLnYxLlZpZXdlclN0YXRlSAASHQoFcmVsYXkYDiABKAsyDC5tZi52MS5SZWxheUgAEiYKBGdvbmUYDyABKAsyFi5tZi52MS5QYXJ0aWNpcGFudEdvbmVIAEIGCgRib2R5IlIKB1dlbGNvbWUSEwoLcHVibGljX2hvc3QYASABKAkSFAoMb3JnYW5pc2F0aW9uGAIgASgJEgsKA25vdxgDIAEoAxIPCgdncmFjZV9zGAQgASgNIlMKBVBsYXRlEhEKCW5hbWVwbGF0ZRgBIAEoCRIPCgdleHBpcmVzGAIgASgDEiYKBmludml0ZRgDIAEoDjIWLm1mLnYxLlBhcnRpY2lwYW50S2luZCKJAQoKQ2xhaW1TdGFydBINCgVjbGFpbRgBIAEoDBILCgNzaWQYAiABKAwSDQoFc2hhcmUYAyABKAwSCgoCYWQYBCABKAwSJQoKdGVjaG5pY2lhbhgFIAEoCzIRLm1mLnYxLlRlY2huaWNpYW4SHQoGdGlja2V0GAYgASgLMg0ubWYudjEuVGlja2V0IjsKC0NsYWltRmFpbGVkEg0KBWNsYWltGAEgASgMEh0KBnJlYXNvbhgCIAEoDjINLm1mLnYxLlJlYXNvbiKYAQoGT3BlbmVkEg8KB3Nlc3Npb24YASABKAkSFAoMcmVzdW1lX3Rva2VuGAIgASgMEg0KBWNsYWltGAMgASgMEhMKC3BhcnRpY2lwYW50GAQgASgJEiQKBGtpbmQYBSABKA4yFi5tZi52MS5QYXJ0aWNpcGFudEtpbmQSHQoGdGlja2V0GAYgASgLMg0ubWYudjEuVGlja2V0IjsKBVJlbGF5EiEKB3NlcnZlcnMYASADKAsyEC5tZi52MS5JY2VTZXJ2ZXISDwoHZXhwaXJlcxgCIAEoAyI/CglJY2VTZXJ2ZXISDAoEdXJscxgBIAMoCRIQCgh1c2VybmFtZRgCIAEoCRISCgpjcmVkZW50aWFsGAMgASgJIhcKCEV2ZW50QWNrEgsKA3NlcRgBIAEoBCIkCgNFbmQSHQoGcmVhc29uGAEgASgOMg0ubWYudjEuUmVhc29uIjUKC1ZpZXdlclN0YXRlEhEKCWNvbm5lY3RlZBgBIAEoCBITCgtwYXJ0aWNpcGFudBgCIAEoCSK2AgoNVmlld2VyTWVzc2FnZRIQCghvcHRpb25hbBgBIAEoCBIdCgVoZWxsbxgCIAEoCzIMLm1mLnYxLkhlbGxvSAASHQoFY2xhaW0YAyABKAsyDC5tZi52MS5DbGFpbUgAEiYKB3ZlcmRpY3QYBCABKAsyEy5tZi52MS5DbGFpbVZlcmRpY3RIABIhCgdjb25maXJtGAUgASgLMg4ubWYudjEuQ29uZmlybUgAEh8KBmF0dGFjaBgGIAEoCzINLm1mLnYxLkF0dGFjaEgAEh8KBnNlYWxlZBgHIAEoCzINLm1mLnYxLlNlYWxlZEgAEhkKA2VuZBgIIAEoCzIKLm1mLnYxLkVuZEgAEiUKBnJlc3VtZRgJIAEoCzITLm1mLnYxLlZpZXdlclJlc3VtZUgAQgYKBGJvZHkiVQoFQ2xhaW0SEQoJbmFtZXBsYXRlGAEgASgJEhEKCXRpY2tldF9pZBgCIAEoCRILCgNzaWQYAyABKAwSDQoFc2hhcmUYBCABKAwSCgoCYWQYBSABKAwiPAoMQ2xhaW1WZXJkaWN0Eg0KBWNsYWltGAEgASgMEh0KBnJlYXNvbhgCIAEoDjINLm1mLnYxLlJlYXNvbiIlCgdDb25maXJtEg0KBWNsYWltGAEgASgMEgsKA3RhZxgCIAEoDCIuCgxWaWV3ZXJSZXN1bWUSDwoHc2Vzc2lvbhgBIAEoCRINCgV0b2tlbhgCIAEoDCL/AgoOU2VydmVyVG9WaWV3ZXISEAoIb3B0aW9uYWwYASABKAgSHQoFaGVsbG8YAiABKAsyDC5tZi52MS5IZWxsb0gAEiEKB3dlbGNvbWUYAyABKAsyDi5tZi52MS5XZWxjb21lSAASKgoMY2xhaW1fcmVzdWx0GAQgASgLMhIubWYudjEuQ2xhaW1SZXN1bHRIABImCgpwYWtlX3JlcGx5GAUgASgLMhAubWYudjEuUGFrZVJlcGx5SAASHwoGb3BlbmVkGAYgASgLMg0ubWYudjEuT3BlbmVkSAASHwoGYXR0YWNoGAcgASgLMg0ubWYudjEuQXR0YWNoSAASHwoGc2VhbGVkGAggASgLMg0ubWYudjEuU2VhbGVkSAASGQoDZW5kGAkgASgLMgoubWYudjEuRW5kSAASIAoEaG9zdBgKIAEoCzIQLm1mLnYxLkhvc3RTdGF0ZUgAEh0KBXJlbGF5GAsgASgLMgwubWYudjEuUmVsYXlIAEIGCgRib2R5IiwKC0NsYWltUmVzdWx0Eh0KBnJlYXNvbhgBIAEoDjINLm1mLnYxLlJlYXNvbiIeCglIb3N0U3RhdGUSEQoJY29ubmVjdGVkGAEgASgIIkkKBkF0dGFjaBINCgVlcG9jaBgBIAEoDRINCgVub25jZRgCIAEoDBITCgtwYXJ0aWNpcGFudBgDIAEoCRIMCgRrZWVwGAQgASgIIkoKBlNlYWxlZBINCgVlcG9jaBgBIAEoDRIPCgdjb3VudGVyGAIgASgEEgsKA2JveBgDIAEoDBITCgtwYXJ0aWNpcGFudBgEIAEoCSLBAQoKU2VhbGVkQm9keRIQCghvcHRpb25hbBgBIAEoCBIpCgtkZXNjcmlwdGlvbhgCIAEoCzISLm1mLnYxLkRlc2NyaXB0aW9uSAASJQoJY2FuZGlkYXRlGAMgASgLMhAubWYudjEuQ2FuZGlkYXRlSAASGQoDYnllGAQgASgLMgoubWYudjEuQnllSAASLAoNcm91dGVfY2hhbmdlZBgFIAEoCzITLm1mLnYxLlJvdXRlQ2hhbmdlZEgAQgYKBGJvZHkiDgoMUm91dGVDaGFuZ2VkIigKC0Rlc2NyaXB0aW9uEgwKBHR5cGUYASABKAkSCwoDc2RwGAIgASgJIkgKCUNhbmRpZGF0ZRIRCgljYW5kaWRhdGUYASABKAkSDwoHc2RwX21pZBgCIAEoCRIXCg9zZHBfbWxpbmVfaW5kZXgYAyABKA0iJAoDQnllEh0KBnJlYXNvbhgBIAEoDjINLm1mLnYxLlJlYXNvbipNCgRLaW5kEhQKEEtJTkRfVU5TUEVDSUZJRUQQABINCglLSU5EX0hPU1QQARIPCgtLSU5EX1ZJRVdFUhACEg8KC0tJTkRfU0VSVkVSEAMqigEKD1BhcnRpY2lwYW50S2luZBIgChxQQVJUSUNJUEFOVF9LSU5EX1VOU1BFQ0lGSUVEEAASGQoVUEFSVElDSVBBTlRfS0lORF9MRUFEEAESGwoXUEFSVElDSVBBTlRfS0lORF9FWFBFUlQQAhIdChlQQVJUSUNJUEFOVF9LSU5EX09CU0VSVkVSEAMqmQcKBlJlYXNvbhIWChJSRUFTT05fVU5TUEVDSUZJRUQQABIXChNSRUFTT05fTk9fU1VDSF9DT0RFEAESFQoRUkVBU09OX1dST05HX0NPREUQAhIXChNSRUFTT05fQ09ERV9FWFBJUkVEEAMSGQoVUkVBU09OX1RPT19NQU5ZX1RSSUVTEAQSFQoRUkVBU09OX1RXT19DTEFJTVMQBRIXChNSRUFTT05fUkFURV9MSU1JVEVEEAYSFAoQUkVBU09OX0hPU1RfR09ORRAHEhYKElJFQVNPTl9WSUVXRVJfR09ORRAIEhgKFFJFQVNPTl9USUNLRVRfQ0xPU0VEEAkSFgoSUkVBU09OX05PVF9BTExPV0VEEAoSGQoVUkVBU09OX01BTEZPUk1FRF9DT0RFEAsSFwoTUkVBU09OX09USEVSX1RJQ0tFVBAMEiAKHFJFQVNPTl9UT09fTUFOWV9QQVJUSUNJUEFOVFMQDRIZChVSRUFTT05fUEVSU09OX1NUT1BQRUQQFBIYChRSRUFTT05fUEVSU09OX0RFTklFRBAVEhsKF1JFQVNPTl9URUNITklDSUFOX0VOREVEEBYSGwoXUkVBU09OX1NVUEVSVklTT1JfRU5ERUQQFxIUChBSRUFTT05fTk9fQU5TV0VSEBgSEwoPUkVBU09OX05PX1JPVVRFEBkSHwobUkVBU09OX0NFUlRJRklDQVRFX01JU01BVENIEBoSFwoTUkVBU09OX0NBUFRVUkVfTE9TVBAbEhYKElJFQVNPTl9TRVJWRVJfR09ORRAcEhoKFlJFQVNPTl9MT0dfVU5BVkFJTEFCTEUQHRIUChBSRUFTT05fSE9TVF9RVUlUEB4SDwoLUkVBU09OX0xFRlQQHxIYChRSRUFTT05fUkVMQVlfUkVGVVNFRBAgEhMKD1JFQVNPTl9QUk9UT0NPTBAoEhIKDlJFQVNPTl9WRVJTSU9OECkSFAoQUkVBU09OX1RPT19MQVJHRRAqEhoKFlJFQVNPTl9VTktOT1dOX01FU1NBR0UQKxITCg9SRUFTT05fVEFNUEVSRUQQLBIUChBSRUFTT05fT0xEX0VQT0NIEC0SFgoSUkVBU09OX1NFUlZFUl9OQU1FEC4SFQoRUkVBU09OX1NJR05FRF9PVVQQLxIaChZSRUFTT05fU0VSVkVSX1NUT1BQSU5HEDASEwoPUkVBU09OX0lOVEVSTkFMEDFCM1oxZ2l0aHViLmNvbS9tYWluZm9ydGUvbWFpbmZvcnRlL2ludGVybmFsL3dpcmUvbWZwYmIGcHJvdG8z");
 
 /**
  * Hello is the first message of every party on every plane.
@@ -219,6 +219,18 @@ export type HostMessage = Message<"mf.v1.HostMessage"> & {
      */
     value: HostResume;
     case: "resume";
+  } | {
+    /**
+     * @generated from field: mf.v1.PlateReturn plate_return = 12;
+     */
+    value: PlateReturn;
+    case: "plateReturn";
+  } | {
+    /**
+     * @generated from field: mf.v1.ParticipantGone gone = 13;
+     */
+    value: ParticipantGone;
+    case: "gone";
   } | { case: undefined; value?: undefined };
 };
 
@@ -231,6 +243,7 @@ export const HostMessageSchema: GenMessage<HostMessage> = /*@__PURE__*/
 
 /**
  * PlateRequest gives the present nameplate back, if any, and asks for another.
+ * In a session it asks for one under which a participant may join it.
  *
  * @generated from message mf.v1.PlateRequest
  */
@@ -241,6 +254,13 @@ export type PlateRequest = Message<"mf.v1.PlateRequest"> & {
    * @generated from field: mf.v1.Reason why = 1;
    */
   why: Reason;
+
+  /**
+   * in a session: what its claimer will be; else unspecified
+   *
+   * @generated from field: mf.v1.ParticipantKind invite = 2;
+   */
+  invite: ParticipantKind;
 };
 
 /**
@@ -249,6 +269,52 @@ export type PlateRequest = Message<"mf.v1.PlateRequest"> & {
  */
 export const PlateRequestSchema: GenMessage<PlateRequest> = /*@__PURE__*/
   messageDesc(file_signaling, 4);
+
+/**
+ * PlateReturn gives the present nameplate back and asks for no other.
+ *
+ * @generated from message mf.v1.PlateReturn
+ */
+export type PlateReturn = Message<"mf.v1.PlateReturn"> & {
+  /**
+   * @generated from field: mf.v1.Reason why = 1;
+   */
+  why: Reason;
+};
+
+/**
+ * Describes the message mf.v1.PlateReturn.
+ * Use `create(PlateReturnSchema)` to create a new message.
+ */
+export const PlateReturnSchema: GenMessage<PlateReturn> = /*@__PURE__*/
+  messageDesc(file_signaling, 5);
+
+/**
+ * ParticipantGone says that a participant is no longer in the session, which goes
+ * on. From the host: it was stopped, refused or lost; its viewer is told by End and
+ * its token is worth nothing any more. From the server: its viewer ended, or its
+ * sign-in did.
+ *
+ * @generated from message mf.v1.ParticipantGone
+ */
+export type ParticipantGone = Message<"mf.v1.ParticipantGone"> & {
+  /**
+   * @generated from field: string participant = 1;
+   */
+  participant: string;
+
+  /**
+   * @generated from field: mf.v1.Reason reason = 2;
+   */
+  reason: Reason;
+};
+
+/**
+ * Describes the message mf.v1.ParticipantGone.
+ * Use `create(ParticipantGoneSchema)` to create a new message.
+ */
+export const ParticipantGoneSchema: GenMessage<ParticipantGone> = /*@__PURE__*/
+  messageDesc(file_signaling, 6);
 
 /**
  * PakeReply is the host's half of CPace and its tag. The try was counted before.
@@ -290,7 +356,7 @@ export type PakeReply = Message<"mf.v1.PakeReply"> & {
  * Use `create(PakeReplySchema)` to create a new message.
  */
 export const PakeReplySchema: GenMessage<PakeReply> = /*@__PURE__*/
-  messageDesc(file_signaling, 5);
+  messageDesc(file_signaling, 7);
 
 /**
  * @generated from message mf.v1.ClaimRefused
@@ -312,7 +378,7 @@ export type ClaimRefused = Message<"mf.v1.ClaimRefused"> & {
  * Use `create(ClaimRefusedSchema)` to create a new message.
  */
 export const ClaimRefusedSchema: GenMessage<ClaimRefused> = /*@__PURE__*/
-  messageDesc(file_signaling, 6);
+  messageDesc(file_signaling, 8);
 
 /**
  * Paired says that the viewer's tag was right. The server opens the session.
@@ -338,7 +404,7 @@ export type Paired = Message<"mf.v1.Paired"> & {
  * Use `create(PairedSchema)` to create a new message.
  */
 export const PairedSchema: GenMessage<Paired> = /*@__PURE__*/
-  messageDesc(file_signaling, 7);
+  messageDesc(file_signaling, 9);
 
 /**
  * HostEvent is one line for the session log, counted by the host from 1.
@@ -399,7 +465,7 @@ export type HostEvent = Message<"mf.v1.HostEvent"> & {
  * Use `create(HostEventSchema)` to create a new message.
  */
 export const HostEventSchema: GenMessage<HostEvent> = /*@__PURE__*/
-  messageDesc(file_signaling, 8);
+  messageDesc(file_signaling, 10);
 
 /**
  * HostClose is the host's own end of the session: its count, signed.
@@ -437,7 +503,7 @@ export type HostClose = Message<"mf.v1.HostClose"> & {
  * Use `create(HostCloseSchema)` to create a new message.
  */
 export const HostCloseSchema: GenMessage<HostClose> = /*@__PURE__*/
-  messageDesc(file_signaling, 9);
+  messageDesc(file_signaling, 11);
 
 /**
  * HostResume follows Hello on a new connection in mid-session.
@@ -463,7 +529,7 @@ export type HostResume = Message<"mf.v1.HostResume"> & {
  * Use `create(HostResumeSchema)` to create a new message.
  */
 export const HostResumeSchema: GenMessage<HostResume> = /*@__PURE__*/
-  messageDesc(file_signaling, 10);
+  messageDesc(file_signaling, 12);
 
 /**
  * @generated from message mf.v1.ServerToHost
@@ -549,6 +615,18 @@ export type ServerToHost = Message<"mf.v1.ServerToHost"> & {
      */
     value: ViewerState;
     case: "viewer";
+  } | {
+    /**
+     * @generated from field: mf.v1.Relay relay = 14;
+     */
+    value: Relay;
+    case: "relay";
+  } | {
+    /**
+     * @generated from field: mf.v1.ParticipantGone gone = 15;
+     */
+    value: ParticipantGone;
+    case: "gone";
   } | { case: undefined; value?: undefined };
 };
 
@@ -557,7 +635,7 @@ export type ServerToHost = Message<"mf.v1.ServerToHost"> & {
  * Use `create(ServerToHostSchema)` to create a new message.
  */
 export const ServerToHostSchema: GenMessage<ServerToHost> = /*@__PURE__*/
-  messageDesc(file_signaling, 11);
+  messageDesc(file_signaling, 13);
 
 /**
  * @generated from message mf.v1.Welcome
@@ -595,7 +673,7 @@ export type Welcome = Message<"mf.v1.Welcome"> & {
  * Use `create(WelcomeSchema)` to create a new message.
  */
 export const WelcomeSchema: GenMessage<Welcome> = /*@__PURE__*/
-  messageDesc(file_signaling, 12);
+  messageDesc(file_signaling, 14);
 
 /**
  * @generated from message mf.v1.Plate
@@ -614,6 +692,13 @@ export type Plate = Message<"mf.v1.Plate"> & {
    * @generated from field: int64 expires = 2;
    */
   expires: bigint;
+
+  /**
+   * as in the request
+   *
+   * @generated from field: mf.v1.ParticipantKind invite = 3;
+   */
+  invite: ParticipantKind;
 };
 
 /**
@@ -621,7 +706,7 @@ export type Plate = Message<"mf.v1.Plate"> & {
  * Use `create(PlateSchema)` to create a new message.
  */
 export const PlateSchema: GenMessage<Plate> = /*@__PURE__*/
-  messageDesc(file_signaling, 13);
+  messageDesc(file_signaling, 15);
 
 /**
  * ClaimStart brings a technician's try to the host.
@@ -673,7 +758,7 @@ export type ClaimStart = Message<"mf.v1.ClaimStart"> & {
  * Use `create(ClaimStartSchema)` to create a new message.
  */
 export const ClaimStartSchema: GenMessage<ClaimStart> = /*@__PURE__*/
-  messageDesc(file_signaling, 14);
+  messageDesc(file_signaling, 16);
 
 /**
  * ClaimFailed ends a claim before it paired: the viewer's verdict or its loss.
@@ -697,7 +782,7 @@ export type ClaimFailed = Message<"mf.v1.ClaimFailed"> & {
  * Use `create(ClaimFailedSchema)` to create a new message.
  */
 export const ClaimFailedSchema: GenMessage<ClaimFailed> = /*@__PURE__*/
-  messageDesc(file_signaling, 15);
+  messageDesc(file_signaling, 17);
 
 /**
  * Opened says that the session stands in the log.
@@ -723,6 +808,27 @@ export type Opened = Message<"mf.v1.Opened"> & {
    * @generated from field: bytes claim = 3;
    */
   claim: Uint8Array;
+
+  /**
+   * the id of the participant that this claim became: "1", "2", ...
+   *
+   * @generated from field: string participant = 4;
+   */
+  participant: string;
+
+  /**
+   * as the plate said
+   *
+   * @generated from field: mf.v1.ParticipantKind kind = 5;
+   */
+  kind: ParticipantKind;
+
+  /**
+   * to the viewer: the session's ticket
+   *
+   * @generated from field: mf.v1.Ticket ticket = 6;
+   */
+  ticket?: Ticket | undefined;
 };
 
 /**
@@ -730,7 +836,66 @@ export type Opened = Message<"mf.v1.Opened"> & {
  * Use `create(OpenedSchema)` to create a new message.
  */
 export const OpenedSchema: GenMessage<Opened> = /*@__PURE__*/
-  messageDesc(file_signaling, 16);
+  messageDesc(file_signaling, 18);
+
+/**
+ * Relay names the relays that this side may use, and its credentials. It comes
+ * right after Opened, after a resume that stands, and again before it expires;
+ * the newest counts. It is not sent where no relay is configured.
+ *
+ * @generated from message mf.v1.Relay
+ */
+export type Relay = Message<"mf.v1.Relay"> & {
+  /**
+   * @generated from field: repeated mf.v1.IceServer servers = 1;
+   */
+  servers: IceServer[];
+
+  /**
+   * Unix milliseconds
+   *
+   * @generated from field: int64 expires = 2;
+   */
+  expires: bigint;
+};
+
+/**
+ * Describes the message mf.v1.Relay.
+ * Use `create(RelaySchema)` to create a new message.
+ */
+export const RelaySchema: GenMessage<Relay> = /*@__PURE__*/
+  messageDesc(file_signaling, 19);
+
+/**
+ * IceServer is one entry of RTCConfiguration.iceServers.
+ *
+ * @generated from message mf.v1.IceServer
+ */
+export type IceServer = Message<"mf.v1.IceServer"> & {
+  /**
+   * RFC 7065: "turn:help.example.org:3478?transport=udp"
+   *
+   * @generated from field: repeated string urls = 1;
+   */
+  urls: string[];
+
+  /**
+   * @generated from field: string username = 2;
+   */
+  username: string;
+
+  /**
+   * @generated from field: string credential = 3;
+   */
+  credential: string;
+};
+
+/**
+ * Describes the message mf.v1.IceServer.
+ * Use `create(IceServerSchema)` to create a new message.
+ */
+export const IceServerSchema: GenMessage<IceServer> = /*@__PURE__*/
+  messageDesc(file_signaling, 20);
 
 /**
  * @generated from message mf.v1.EventAck
@@ -749,7 +914,7 @@ export type EventAck = Message<"mf.v1.EventAck"> & {
  * Use `create(EventAckSchema)` to create a new message.
  */
 export const EventAckSchema: GenMessage<EventAck> = /*@__PURE__*/
-  messageDesc(file_signaling, 17);
+  messageDesc(file_signaling, 21);
 
 /**
  * End tells a side that the session is over.
@@ -768,7 +933,7 @@ export type End = Message<"mf.v1.End"> & {
  * Use `create(EndSchema)` to create a new message.
  */
 export const EndSchema: GenMessage<End> = /*@__PURE__*/
-  messageDesc(file_signaling, 18);
+  messageDesc(file_signaling, 22);
 
 /**
  * ViewerState tells the host that the viewer's signaling line went or came back.
@@ -780,6 +945,11 @@ export type ViewerState = Message<"mf.v1.ViewerState"> & {
    * @generated from field: bool connected = 1;
    */
   connected: boolean;
+
+  /**
+   * @generated from field: string participant = 2;
+   */
+  participant: string;
 };
 
 /**
@@ -787,7 +957,7 @@ export type ViewerState = Message<"mf.v1.ViewerState"> & {
  * Use `create(ViewerStateSchema)` to create a new message.
  */
 export const ViewerStateSchema: GenMessage<ViewerState> = /*@__PURE__*/
-  messageDesc(file_signaling, 19);
+  messageDesc(file_signaling, 23);
 
 /**
  * @generated from message mf.v1.ViewerMessage
@@ -857,7 +1027,7 @@ export type ViewerMessage = Message<"mf.v1.ViewerMessage"> & {
  * Use `create(ViewerMessageSchema)` to create a new message.
  */
 export const ViewerMessageSchema: GenMessage<ViewerMessage> = /*@__PURE__*/
-  messageDesc(file_signaling, 20);
+  messageDesc(file_signaling, 24);
 
 /**
  * @generated from message mf.v1.Claim
@@ -869,6 +1039,8 @@ export type Claim = Message<"mf.v1.Claim"> & {
   nameplate: string;
 
   /**
+   * may be empty with an invite code: the session has its ticket
+   *
    * @generated from field: string ticket_id = 2;
    */
   ticketId: string;
@@ -900,7 +1072,7 @@ export type Claim = Message<"mf.v1.Claim"> & {
  * Use `create(ClaimSchema)` to create a new message.
  */
 export const ClaimSchema: GenMessage<Claim> = /*@__PURE__*/
-  messageDesc(file_signaling, 21);
+  messageDesc(file_signaling, 25);
 
 /**
  * ClaimVerdict: the host's tag was wrong (REASON_WRONG_CODE), or given up.
@@ -924,7 +1096,7 @@ export type ClaimVerdict = Message<"mf.v1.ClaimVerdict"> & {
  * Use `create(ClaimVerdictSchema)` to create a new message.
  */
 export const ClaimVerdictSchema: GenMessage<ClaimVerdict> = /*@__PURE__*/
-  messageDesc(file_signaling, 22);
+  messageDesc(file_signaling, 26);
 
 /**
  * Confirm carries the viewer's tag.
@@ -950,7 +1122,7 @@ export type Confirm = Message<"mf.v1.Confirm"> & {
  * Use `create(ConfirmSchema)` to create a new message.
  */
 export const ConfirmSchema: GenMessage<Confirm> = /*@__PURE__*/
-  messageDesc(file_signaling, 23);
+  messageDesc(file_signaling, 27);
 
 /**
  * @generated from message mf.v1.ViewerResume
@@ -972,7 +1144,7 @@ export type ViewerResume = Message<"mf.v1.ViewerResume"> & {
  * Use `create(ViewerResumeSchema)` to create a new message.
  */
 export const ViewerResumeSchema: GenMessage<ViewerResume> = /*@__PURE__*/
-  messageDesc(file_signaling, 24);
+  messageDesc(file_signaling, 28);
 
 /**
  * @generated from message mf.v1.ServerToViewer
@@ -1040,6 +1212,12 @@ export type ServerToViewer = Message<"mf.v1.ServerToViewer"> & {
      */
     value: HostState;
     case: "host";
+  } | {
+    /**
+     * @generated from field: mf.v1.Relay relay = 11;
+     */
+    value: Relay;
+    case: "relay";
   } | { case: undefined; value?: undefined };
 };
 
@@ -1048,7 +1226,7 @@ export type ServerToViewer = Message<"mf.v1.ServerToViewer"> & {
  * Use `create(ServerToViewerSchema)` to create a new message.
  */
 export const ServerToViewerSchema: GenMessage<ServerToViewer> = /*@__PURE__*/
-  messageDesc(file_signaling, 25);
+  messageDesc(file_signaling, 29);
 
 /**
  * ClaimResult refuses a claim. A claim that goes on is answered by PakeReply.
@@ -1067,7 +1245,7 @@ export type ClaimResult = Message<"mf.v1.ClaimResult"> & {
  * Use `create(ClaimResultSchema)` to create a new message.
  */
 export const ClaimResultSchema: GenMessage<ClaimResult> = /*@__PURE__*/
-  messageDesc(file_signaling, 26);
+  messageDesc(file_signaling, 30);
 
 /**
  * @generated from message mf.v1.HostState
@@ -1084,10 +1262,12 @@ export type HostState = Message<"mf.v1.HostState"> & {
  * Use `create(HostStateSchema)` to create a new message.
  */
 export const HostStateSchema: GenMessage<HostState> = /*@__PURE__*/
-  messageDesc(file_signaling, 27);
+  messageDesc(file_signaling, 31);
 
 /**
  * Attach starts an epoch: both sides send one, then derive fresh keys.
+ * Between host and server it names the participant; the server sets the name by
+ * the socket, and a viewer leaves it empty.
  *
  * @generated from message mf.v1.Attach
  */
@@ -1105,6 +1285,18 @@ export type Attach = Message<"mf.v1.Attach"> & {
    * @generated from field: bytes nonce = 2;
    */
   nonce: Uint8Array;
+
+  /**
+   * @generated from field: string participant = 3;
+   */
+  participant: string;
+
+  /**
+   * viewer: my connection stands, keep yours; host: mine stands as well
+   *
+   * @generated from field: bool keep = 4;
+   */
+  keep: boolean;
 };
 
 /**
@@ -1112,7 +1304,7 @@ export type Attach = Message<"mf.v1.Attach"> & {
  * Use `create(AttachSchema)` to create a new message.
  */
 export const AttachSchema: GenMessage<Attach> = /*@__PURE__*/
-  messageDesc(file_signaling, 28);
+  messageDesc(file_signaling, 32);
 
 /**
  * Sealed is one SealedBody under the epoch's keys.
@@ -1138,6 +1330,13 @@ export type Sealed = Message<"mf.v1.Sealed"> & {
    * @generated from field: bytes box = 3;
    */
   box: Uint8Array;
+
+  /**
+   * as in Attach
+   *
+   * @generated from field: string participant = 4;
+   */
+  participant: string;
 };
 
 /**
@@ -1145,7 +1344,7 @@ export type Sealed = Message<"mf.v1.Sealed"> & {
  * Use `create(SealedSchema)` to create a new message.
  */
 export const SealedSchema: GenMessage<Sealed> = /*@__PURE__*/
-  messageDesc(file_signaling, 29);
+  messageDesc(file_signaling, 33);
 
 /**
  * SealedBody is what Sealed.box holds.
@@ -1179,6 +1378,12 @@ export type SealedBody = Message<"mf.v1.SealedBody"> & {
      */
     value: Bye;
     case: "bye";
+  } | {
+    /**
+     * @generated from field: mf.v1.RouteChanged route_changed = 5;
+     */
+    value: RouteChanged;
+    case: "routeChanged";
   } | { case: undefined; value?: undefined };
 };
 
@@ -1187,7 +1392,22 @@ export type SealedBody = Message<"mf.v1.SealedBody"> & {
  * Use `create(SealedBodySchema)` to create a new message.
  */
 export const SealedBodySchema: GenMessage<SealedBody> = /*@__PURE__*/
-  messageDesc(file_signaling, 30);
+  messageDesc(file_signaling, 34);
+
+/**
+ * RouteChanged, from the host: its addresses changed. The viewer restarts ICE.
+ *
+ * @generated from message mf.v1.RouteChanged
+ */
+export type RouteChanged = Message<"mf.v1.RouteChanged"> & {
+};
+
+/**
+ * Describes the message mf.v1.RouteChanged.
+ * Use `create(RouteChangedSchema)` to create a new message.
+ */
+export const RouteChangedSchema: GenMessage<RouteChanged> = /*@__PURE__*/
+  messageDesc(file_signaling, 35);
 
 /**
  * Description is an SDP offer (viewer) or answer (host), RFC 8829.
@@ -1213,7 +1433,7 @@ export type Description = Message<"mf.v1.Description"> & {
  * Use `create(DescriptionSchema)` to create a new message.
  */
 export const DescriptionSchema: GenMessage<Description> = /*@__PURE__*/
-  messageDesc(file_signaling, 31);
+  messageDesc(file_signaling, 36);
 
 /**
  * Candidate is one trickled ICE candidate, RFC 8838.
@@ -1244,7 +1464,7 @@ export type Candidate = Message<"mf.v1.Candidate"> & {
  * Use `create(CandidateSchema)` to create a new message.
  */
 export const CandidateSchema: GenMessage<Candidate> = /*@__PURE__*/
-  messageDesc(file_signaling, 32);
+  messageDesc(file_signaling, 37);
 
 /**
  * Bye ends the session in a way that the server cannot forge.
@@ -1263,7 +1483,7 @@ export type Bye = Message<"mf.v1.Bye"> & {
  * Use `create(ByeSchema)` to create a new message.
  */
 export const ByeSchema: GenMessage<Bye> = /*@__PURE__*/
-  messageDesc(file_signaling, 33);
+  messageDesc(file_signaling, 38);
 
 /**
  * Kind of a party, in its Hello.
@@ -1297,6 +1517,46 @@ export enum Kind {
  */
 export const KindSchema: GenEnum<Kind> = /*@__PURE__*/
   enumDesc(file_signaling, 0);
+
+/**
+ * ParticipantKind is what a participant of a session may be. The host alone
+ * decides it: by the code that the participant paired with.
+ *
+ * @generated from enum mf.v1.ParticipantKind
+ */
+export enum ParticipantKind {
+  /**
+   * @generated from enum value: PARTICIPANT_KIND_UNSPECIFIED = 0;
+   */
+  UNSPECIFIED = 0,
+
+  /**
+   * the first technician, or who took over from them: may end the session
+   *
+   * @generated from enum value: PARTICIPANT_KIND_LEAD = 1;
+   */
+  LEAD = 1,
+
+  /**
+   * invited; may ask for control
+   *
+   * @generated from enum value: PARTICIPANT_KIND_EXPERT = 2;
+   */
+  EXPERT = 2,
+
+  /**
+   * invited; sees only
+   *
+   * @generated from enum value: PARTICIPANT_KIND_OBSERVER = 3;
+   */
+  OBSERVER = 3,
+}
+
+/**
+ * Describes the enum mf.v1.ParticipantKind.
+ */
+export const ParticipantKindSchema: GenEnum<ParticipantKind> = /*@__PURE__*/
+  enumDesc(file_signaling, 1);
 
 /**
  * Reason says why something was refused or ended. It travels as a number,
@@ -1391,6 +1651,20 @@ export enum Reason {
   MALFORMED_CODE = 11,
 
   /**
+   * an invite code of a session that belongs to another ticket
+   *
+   * @generated from enum value: REASON_OTHER_TICKET = 12;
+   */
+  OTHER_TICKET = 12,
+
+  /**
+   * the session has as many as it may have
+   *
+   * @generated from enum value: REASON_TOO_MANY_PARTICIPANTS = 13;
+   */
+  TOO_MANY_PARTICIPANTS = 13,
+
+  /**
    * Session.
    *
    * the person ended the session
@@ -1464,6 +1738,20 @@ export enum Reason {
    * @generated from enum value: REASON_HOST_QUIT = 30;
    */
   HOST_QUIT = 30,
+
+  /**
+   * the participant left; the session goes on without
+   *
+   * @generated from enum value: REASON_LEFT = 31;
+   */
+  LEFT = 31,
+
+  /**
+   * no direct path, and the relay would not carry it
+   *
+   * @generated from enum value: REASON_RELAY_REFUSED = 32;
+   */
+  RELAY_REFUSED = 32,
 
   /**
    * Protocol.
@@ -1542,5 +1830,5 @@ export enum Reason {
  * Describes the enum mf.v1.Reason.
  */
 export const ReasonSchema: GenEnum<Reason> = /*@__PURE__*/
-  enumDesc(file_signaling, 1);
+  enumDesc(file_signaling, 2);
 
