@@ -1,6 +1,7 @@
 package win32
 
 import (
+	"fmt"
 	"strings"
 	"time"
 	"unicode"
@@ -67,8 +68,7 @@ type view struct {
 	title  string
 	width  int // of the content, in units of 1/96 inch
 	blocks []block
-	// focus is the cell that has the keyboard when this view is new; token
-	// tells one view from the next of the same kind.
+	// focus is the cell that gets the keyboard when token is a new one.
 	focus, token string
 	// enter is pressed by Enter in a field; escape by Esc.
 	enter, escape string
@@ -103,7 +103,7 @@ const (
 type screen struct {
 	texts *ui.Texts
 
-	page   string // status, server, code, session, ended
+	page   string // status, server, code, session, ended, error
 	status string
 	server ui.Event
 	code   ui.Event
@@ -112,7 +112,7 @@ type screen struct {
 	invite *ui.Event
 	people []ui.Participant
 	ended  ui.Event
-	count  int  // of questions, servers asked for and ends: tells views apart
+	count  int  // tells views apart: it grows when the person has something new to do
 	leave  bool // the person closes the window in a session and is asked first
 }
 
@@ -130,7 +130,7 @@ func (s *screen) show(e ui.Event, now time.Time) {
 		s.count++
 	case "status":
 		s.status = e.Text
-		if s.page == "server" || s.page == "ended" {
+		if s.page == "server" || s.page == "ended" || s.page == "error" {
 			s.page = "status"
 		}
 	case "code":
@@ -145,6 +145,7 @@ func (s *screen) show(e ui.Event, now time.Time) {
 		}
 	case "session":
 		s.page, s.status = "session", ""
+		s.count++
 	case "participants":
 		s.page, s.people = "session", e.Participants
 	case "invite":
@@ -159,7 +160,8 @@ func (s *screen) show(e ui.Event, now time.Time) {
 	case "error":
 		s.status = e.Text
 		if s.page != "session" && s.page != "server" {
-			s.page = "status"
+			s.page, s.ask, s.leave = "error", nil, false
+			s.count++
 		}
 	}
 }
@@ -192,6 +194,7 @@ func (s *screen) press(id, typed string, now time.Time) (commands []ui.Command) 
 		return say(ui.Command{Do: "server", Server: typed})
 	case idStay:
 		s.leave = false
+		s.count++
 	case idQuit, idLeave:
 		return say(ui.Command{Do: "quit"})
 	}
@@ -214,7 +217,7 @@ func (s *screen) answering() bool { return s.ask != nil || s.leave }
 
 // view is what stands in the window now.
 func (s *screen) view() view {
-	v := view{title: s.texts.T("title"), width: wide, token: s.page}
+	v := view{title: s.texts.T("title"), width: wide, token: fmt.Sprint(s.page, s.count)}
 	switch {
 	case s.leave:
 		s.viewLeave(&v)
@@ -228,12 +231,13 @@ func (s *screen) view() view {
 		s.viewSession(&v)
 	case s.page == "ended":
 		s.viewEnded(&v)
+	case s.page == "error":
+		v.add(0, plain, line("title", title, s.texts.T("error.title")))
+		v.add(10, plain, line("status", body, s.status))
+		s.addAgain(&v)
 	default:
 		v.add(0, plain, line("title", title, s.texts.T("title")))
 		v.add(14, plain, line("status", body, s.status))
-	}
-	if v.focus != "" {
-		v.token += " " + v.focus
 	}
 	return v
 }
@@ -274,8 +278,9 @@ func (s *screen) viewServer(v *view) {
 
 func (s *screen) viewCode(v *view) {
 	t := s.texts
-	v.add(0, warm, line("news", body, s.code.Text))
-	v.add(14, plain, line("title", title, t.T("code.title")))
+	v.add(0, plain, line("server-label", small, t.T("ask.server")), line("server", name, s.code.Server))
+	v.add(14, warm, line("news", body, s.code.Text))
+	v.add(16, plain, line("title", title, t.T("code.title")))
 	valid := ""
 	if s.code.Expires != nil {
 		valid = t.T("code.valid", "time", clock(*s.code.Expires))
@@ -284,7 +289,6 @@ func (s *screen) viewCode(v *view) {
 		[]cell{{id: "valid", look: small, text: valid, center: true}})
 	v.add(14, plain, line("safety", body, t.T("code.safety")))
 	v.add(14, plain, line("status", strong, s.status))
-	v.add(6, plain, line("server", small, t.T("ask.server")+t.T("colon")+s.code.Server))
 }
 
 func (s *screen) viewAsk(v *view) {
@@ -312,7 +316,6 @@ func (s *screen) viewAsk(v *view) {
 	})
 	v.add(8, plain, line("default", small, t.T("ask.default")))
 	v.focus, v.escape = idDeny, idDeny
-	v.token = "ask " + e.ID
 	v.above, v.alert = true, true
 }
 
@@ -325,7 +328,7 @@ func (s *screen) viewLeave(v *view) {
 		{id: idLeave, what: danger, text: t.T("quit.leave")},
 	})
 	v.focus, v.escape, v.above = idStay, idStay, true
-	v.width, v.token = narrow, "leave"
+	v.width = narrow
 }
 
 func (s *screen) viewSession(v *view) {
@@ -421,9 +424,14 @@ func (s *screen) viewEnded(v *view) {
 	v.add(10, plain, line("reason", strong, e.Text))
 	v.add(10, plain, line("nothing", body, t.T("ended.nothing")))
 	v.add(14, soft, line("lasted", body, lasted), line("ticket", body, ticket), line("number", small, number))
+	s.addAgain(v)
+}
+
+// addAgain ends a view in which there is nothing left to do but these two.
+func (s *screen) addAgain(v *view) {
 	v.add(18, plain, []cell{
-		{id: idAgain, what: neutral, text: t.T("ended.again"), share: 48}, {share: 4},
-		{id: idQuit, what: primary, text: t.T("ended.close")},
+		{id: idAgain, what: neutral, text: s.texts.T("ended.again"), share: 48}, {share: 4},
+		{id: idQuit, what: primary, text: s.texts.T("ended.close")},
 	})
 	v.focus = idQuit
 }

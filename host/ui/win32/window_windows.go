@@ -1,0 +1,421 @@
+package win32
+
+import (
+	"errors"
+	"fmt"
+	"runtime"
+	"sync"
+	"time"
+	"unsafe"
+
+	"github.com/tailscale/win"
+	"golang.org/x/sys/windows"
+
+	"github.com/mainforte/mainforte/host/ui"
+)
+
+// Messages of our own.
+const (
+	msgNews  = win.WM_APP + 1 // events are waiting
+	msgClose = win.WM_APP + 2 // the host closes the window
+)
+
+// className is how the window's class is called.
+const className = "MainforteWindow"
+
+// Window is the host's window. It implements ui.Window.
+type Window struct {
+	commands chan ui.Command
+	done     chan struct{} // closed when the thread has ended
+	closing  chan struct{} // closed by Close
+	once     sync.Once
+	forward  sync.WaitGroup
+
+	mu     sync.Mutex
+	hwnd   win.HWND // 0 when the window is gone
+	events []ui.Event
+	said   []ui.Command
+	wake   chan struct{} // there is something in said, or the window is gone
+}
+
+// Open shows the window in the language lang. The error wraps ui.ErrNoWindow.
+func Open(lang string) (*Window, error) {
+	w := &Window{
+		commands: make(chan ui.Command, 16), done: make(chan struct{}),
+		closing: make(chan struct{}), wake: make(chan struct{}, 1),
+	}
+	ready := make(chan error, 1)
+	go w.thread(lang, ready)
+	if err := <-ready; err != nil {
+		<-w.done
+		return nil, fmt.Errorf("%w: %w", ui.ErrNoWindow, err)
+	}
+	w.forward.Add(1)
+	go w.deliver()
+	return w, nil
+}
+
+// Show hands an event to the window's thread.
+func (w *Window) Show(e ui.Event) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if w.hwnd == 0 {
+		return
+	}
+	w.events = append(w.events, e)
+	if len(w.events) == 1 {
+		win.PostMessage(w.hwnd, msgNews, 0, 0)
+	}
+}
+
+// Commands begins with the window's own handle and is closed when the window is.
+func (w *Window) Commands() <-chan ui.Command { return w.commands }
+
+// Close closes the window and waits for its thread.
+func (w *Window) Close() error {
+	w.once.Do(func() { close(w.closing) })
+	w.mu.Lock()
+	if w.hwnd != 0 {
+		win.PostMessage(w.hwnd, msgClose, 0, 0)
+	}
+	w.mu.Unlock()
+	<-w.done
+	w.forward.Wait()
+	return nil
+}
+
+// news takes the events that are waiting.
+func (w *Window) news() []ui.Event {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	e := w.events
+	w.events = nil
+	return e
+}
+
+// say queues commands: the window's thread never waits for the host.
+func (w *Window) say(c ...ui.Command) {
+	w.mu.Lock()
+	w.said = append(w.said, c...)
+	w.mu.Unlock()
+	w.nudge()
+}
+
+func (w *Window) nudge() {
+	select {
+	case w.wake <- struct{}{}:
+	default:
+	}
+}
+
+// deliver passes the commands on, and ends them with the window.
+func (w *Window) deliver() {
+	defer w.forward.Done()
+	defer close(w.commands)
+	for {
+		w.mu.Lock()
+		said, gone := w.said, w.hwnd == 0
+		w.said = nil
+		w.mu.Unlock()
+		for _, c := range said {
+			select {
+			case w.commands <- c:
+			case <-w.closing:
+				return
+			}
+		}
+		if gone && len(said) == 0 {
+			return
+		}
+		select {
+		case <-w.wake:
+		case <-w.closing:
+			return
+		}
+	}
+}
+
+// thread makes the window and is its message loop. It stays locked: Windows
+// binds windows to threads, and the runtime must not reuse this one.
+func (w *Window) thread(lang string, ready chan<- error) {
+	runtime.LockOSThread()
+	defer close(w.done)
+	n, err := open(lang, w)
+	if err != nil {
+		ready <- err
+		return
+	}
+	w.mu.Lock()
+	w.hwnd = n.hwnd
+	w.mu.Unlock()
+	w.say(ui.Command{Do: "window", Window: fmt.Sprintf("0x%x", n.hwnd)})
+	ready <- nil
+	n.loop()
+	w.mu.Lock()
+	w.hwnd = 0
+	w.mu.Unlock()
+	w.nudge()
+}
+
+// native is the window as its thread knows it.
+type native struct {
+	win     *Window
+	hwnd    win.HWND
+	screen  *screen
+	view    view
+	look    *looks
+	dpi     int32
+	shown   bool
+	token   string   // of the view that got its focus
+	focused win.HWND // has the keyboard whenever the window is active
+	alerted bool
+
+	controls map[string]*control
+	ids      map[uint16]string // by control id
+	lastID   uint16
+	grounds  []painted
+	scroll   int32 // what is above the visible part, in pixels
+	height   int32 // of everything
+	failed   error
+}
+
+// natives finds the window that a message is for; its one entry belongs to the
+// thread that made it.
+var natives sync.Map // win.HWND → *native
+
+// procedure is made once: Windows callbacks are never freed.
+var procedure = sync.OnceValue(func() uintptr { return windows.NewCallback(dispatch) })
+
+var register = sync.OnceValue(func() error {
+	instance := win.GetModuleHandle(nil)
+	class := win.WNDCLASSEX{
+		LpfnWndProc: procedure(), HInstance: instance, LpszClassName: utf16(className),
+		HCursor: win.LoadCursor(0, win.MAKEINTRESOURCE(win.IDC_ARROW)),
+		HIcon:   win.LoadIcon(instance, utf16(iconName)),
+	}
+	class.HIconSm = class.HIcon
+	class.CbSize = uint32(unsafe.Sizeof(class))
+	if win.RegisterClassEx(&class) == 0 {
+		return fmt.Errorf("register the window's class: error %d", win.GetLastError())
+	}
+	return nil
+})
+
+// iconName is the icon's name in the program's resources; see host/resources.
+// Without it the window has the system's icon.
+const iconName = "APP"
+
+const style = win.WS_OVERLAPPED | win.WS_CAPTION | win.WS_SYSMENU | win.WS_MINIMIZEBOX | win.WS_CLIPCHILDREN
+
+func open(lang string, w *Window) (n *native, err error) {
+	defer func() {
+		if r := recover(); r != nil { // a missing DLL or function: there is a console still
+			err = fmt.Errorf("%v", r)
+		}
+	}()
+	if err := register(); err != nil {
+		return nil, err
+	}
+	n = &native{win: w, screen: newScreen(lang), controls: map[string]*control{}, ids: map[uint16]string{}, lastID: 99}
+	n.hwnd = win.CreateWindowEx(win.WS_EX_CONTROLPARENT, utf16(className), utf16(n.screen.texts.T("title")), style,
+		win.CW_USEDEFAULT, win.CW_USEDEFAULT, 600, 400, 0, 0, win.GetModuleHandle(nil), nil)
+	if n.hwnd == 0 {
+		return nil, fmt.Errorf("make the window: error %d", win.GetLastError())
+	}
+	natives.Store(n.hwnd, n)
+	n.dpi = max(int32(win.GetDpiForWindow(n.hwnd)), 96)
+	n.look = newLooks(n.dpi)
+	n.render()
+	if n.failed != nil {
+		natives.Delete(n.hwnd)
+		win.DestroyWindow(n.hwnd)
+		return nil, n.failed
+	}
+	win.ShowWindow(n.hwnd, win.SW_SHOWNORMAL)
+	n.shown = true
+	win.SetForegroundWindow(n.hwnd)
+	return n, nil
+}
+
+// loop runs until the window is destroyed.
+func (n *native) loop() {
+	var m win.MSG
+	for win.GetMessage(&m, 0, 0, 0) > 0 {
+		if n.screen.answering() && isInput(m.Message) && injected() {
+			continue // only the person's own hands answer
+		}
+		if n.key(&m) {
+			continue
+		}
+		win.TranslateMessage(&m)
+		win.DispatchMessage(&m)
+	}
+	n.look.free()
+	natives.Delete(n.hwnd)
+}
+
+// isInput tells messages of mouse, keyboard, pen and touch.
+func isInput(m uint32) bool {
+	const pointerFirst, pointerLast = 0x0241, 0x0257 // WM_NCPOINTERUPDATE … WM_POINTERROUTEDRELEASED
+	return m >= win.WM_KEYFIRST && m <= win.WM_KEYLAST || m >= win.WM_MOUSEFIRST && m <= win.WM_MOUSELAST ||
+		m >= win.WM_NCMOUSEMOVE && m <= win.WM_NCMBUTTONDBLCLK || m >= pointerFirst && m <= pointerLast
+}
+
+// dispatch is the window procedure. A panic must not unwind through Windows: it
+// closes the window, which ends the session.
+func dispatch(hwnd win.HWND, msg uint32, wp, lp uintptr) (result uintptr) {
+	v, ok := natives.Load(hwnd)
+	if !ok {
+		return win.DefWindowProc(hwnd, msg, wp, lp)
+	}
+	n := v.(*native)
+	defer func() {
+		if r := recover(); r != nil {
+			n.failed = errors.Join(n.failed, fmt.Errorf("%v", r))
+			natives.Delete(hwnd)
+			win.DestroyWindow(hwnd)
+			win.PostQuitMessage(1)
+		}
+	}()
+	if result, done := n.message(msg, wp, lp); done {
+		return result
+	}
+	return win.DefWindowProc(hwnd, msg, wp, lp)
+}
+
+// message handles one; done is false for what the system should do.
+func (n *native) message(msg uint32, wp, lp uintptr) (result uintptr, done bool) {
+	switch msg {
+	case msgNews:
+		for _, e := range n.win.news() {
+			n.screen.show(e, time.Now())
+		}
+		n.render()
+	case msgClose:
+		win.DestroyWindow(n.hwnd)
+	case win.WM_COMMAND:
+		if id, ok := n.ids[win.LOWORD(uint32(wp))]; ok && lp != 0 && win.HIWORD(uint32(wp)) == win.BN_CLICKED {
+			n.press(id)
+		}
+	case win.WM_CLOSE:
+		n.win.say(n.screen.close()...)
+		n.render()
+	case win.WM_QUERYENDSESSION:
+		return 1, true
+	case win.WM_ENDSESSION:
+		if wp != 0 { // Windows ends this process on return
+			n.win.say(ui.Command{Do: "quit"})
+			select {
+			case <-n.win.closing:
+			case <-time.After(3 * time.Second):
+			}
+		}
+	case win.WM_DESTROY:
+		win.PostQuitMessage(0)
+	case win.WM_SETFOCUS:
+		if n.focused != 0 {
+			win.SetFocus(n.focused)
+		}
+	case win.WM_ACTIVATE:
+		if win.LOWORD(uint32(wp)) == win.WA_INACTIVE {
+			n.keepFocus()
+		}
+		return 0, false
+	case win.WM_DPICHANGED:
+		n.dpi = int32(win.LOWORD(uint32(wp)))
+		r := pointed[win.RECT](&lp)
+		win.SetWindowPos(n.hwnd, 0, r.Left, r.Top, r.Right-r.Left, r.Bottom-r.Top, win.SWP_NOZORDER|win.SWP_NOACTIVATE)
+		n.restyle()
+	case win.WM_SETTINGCHANGE, win.WM_SYSCOLORCHANGE, win.WM_THEMECHANGED, win.WM_DISPLAYCHANGE:
+		n.restyle()
+		return 0, false
+	case win.WM_VSCROLL:
+		n.scrolled(win.LOWORD(uint32(wp)))
+	case win.WM_MOUSEWHEEL:
+		n.scrollBy(-int32(int16(win.HIWORD(uint32(wp)))) * n.px(48) / 120)
+	case win.WM_CTLCOLORSTATIC, win.WM_CTLCOLORBTN:
+		return n.colour(win.HDC(wp), win.HWND(lp)), true
+	case win.WM_DRAWITEM:
+		n.drawButton(pointed[win.DRAWITEMSTRUCT](&lp))
+		return 1, true
+	case win.WM_ERASEBKGND:
+		n.erase(win.HDC(wp))
+		return 1, true
+	default:
+		return 0, false
+	}
+	return 0, true
+}
+
+// press is the person's pressing of a control.
+func (n *native) press(id string) {
+	typed := ""
+	if c := n.controls[idAddress]; c != nil {
+		typed = text(c.hwnd)
+	}
+	n.win.say(n.screen.press(id, typed, time.Now())...)
+	n.render()
+}
+
+// key handles what the keyboard does outside a control; done tells that the
+// message needs nothing more. Letters without Alt press nothing here, unlike in
+// a dialog: a person may be typing elsewhere when a question comes.
+func (n *native) key(m *win.MSG) (done bool) {
+	const repeated = 1 << 30
+	switch m.Message {
+	case win.WM_KEYDOWN:
+		switch m.WParam {
+		case win.VK_TAB:
+			n.step(win.GetKeyState(win.VK_SHIFT) < 0)
+		case win.VK_LEFT, win.VK_UP, win.VK_RIGHT, win.VK_DOWN:
+			if !n.at(win.GetFocus()).button() {
+				return false
+			}
+			n.step(m.WParam == win.VK_LEFT || m.WParam == win.VK_UP)
+		case win.VK_RETURN:
+			if m.LParam&repeated != 0 {
+				return true
+			}
+			if c := n.at(win.GetFocus()); c.button() {
+				n.press(c.id)
+			} else if n.view.enter != "" {
+				n.press(n.view.enter)
+			}
+		case win.VK_ESCAPE:
+			if n.view.escape != "" && m.LParam&repeated == 0 {
+				n.press(n.view.escape)
+			}
+		default:
+			return false
+		}
+		return true
+	case win.WM_SYSKEYDOWN:
+		if m.WParam == win.VK_MENU {
+			win.SendMessage(n.hwnd, win.WM_CHANGEUISTATE, uintptr(win.MAKELONG(win.UIS_CLEAR, win.UISF_HIDEACCEL)), 0)
+		}
+	case win.WM_SYSCHAR:
+		if c := n.accelerated(rune(m.WParam)); c != nil {
+			win.SetFocus(c.hwnd)
+			n.press(c.cell.id)
+			return true
+		}
+	}
+	return false
+}
+
+// step moves the keyboard to the next control, or the one before.
+func (n *native) step(back bool) {
+	if h, err := win.GetNextDlgTabItem(n.hwnd, win.GetFocus(), back); err == nil && h != 0 {
+		n.focus(h)
+	}
+}
+
+// at is the cell of a control.
+func (n *native) at(h win.HWND) cell {
+	for _, c := range n.controls {
+		if c.hwnd == h {
+			return c.cell
+		}
+	}
+	return cell{}
+}
