@@ -14,7 +14,7 @@ type control struct {
 	hwnd   win.HWND
 	nr     uint16
 	ground ground
-	small  bool // a button in a row with text
+	small  bool // a button among text
 }
 
 // painted is a ground with its place, in pixels from the top of everything.
@@ -85,7 +85,7 @@ func (n *native) makeControls() {
 						return
 					}
 				}
-				old.ground, old.small = b.ground, c.button() && len(r) > 1 && r[0].what == label && r[0].id != ""
+				old.ground, old.small = b.ground, c.button() && b.ground != plain
 				shown := c.text
 				if c.button() {
 					shown = accelerate(c.text, letters)
@@ -129,7 +129,6 @@ func (n *native) make(c cell) *control {
 	if c.what == field {
 		const longestAddress = 300
 		win.SendMessage(h, win.EM_LIMITTEXT, longestAddress, 0)
-		win.SendMessage(h, win.EM_SETSEL, 0, ^uintptr(0))
 	}
 	k := &control{cell: c, hwnd: h, nr: n.lastID}
 	n.controls[c.id], n.ids[n.lastID] = k, c.id
@@ -245,7 +244,7 @@ func (n *native) heightOf(k *control, w int32) int32 {
 	case k.cell.button():
 		return n.look.measure("X", strong, w) + n.px(22)
 	case k.cell.what == field:
-		return n.look.measure("X", body, w) + n.px(14)
+		return n.look.measure("X", body, w) + n.px(9)
 	}
 	return n.look.measure(k.cell.text, k.cell.look, w)
 }
@@ -328,6 +327,9 @@ func (n *native) scrollBy(dy int32) {
 func (n *native) focus(h win.HWND) {
 	n.focused = h
 	win.SetFocus(h)
+	if n.at(h).what == field { // as the Tab key does in a dialog: typing replaces what is there
+		win.SendMessage(h, win.EM_SETSEL, 0, ^uintptr(0))
+	}
 	var r win.RECT
 	win.GetWindowRect(h, &r)
 	at := win.POINT{X: r.Left, Y: r.Top}

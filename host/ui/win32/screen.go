@@ -334,12 +334,13 @@ func (s *screen) viewLeave(v *view) {
 func (s *screen) viewSession(v *view) {
 	t := s.texts
 	v.width, v.above, v.focus = narrow, true, idStop
-	for i, p := range s.people {
-		above := 4
-		if i == 0 {
-			above = 0
-		}
-		v.add(above, plain, line("standing "+p.ID, strong, t.T(ui.Standing(p.Grants), "name", p.Technician.Name)))
+	several := len(s.people) > 1
+	switch {
+	case several:
+		v.add(0, plain, line("standing", strong, t.T("participants.title")))
+	case len(s.people) == 1:
+		p := s.people[0]
+		v.add(0, plain, line("standing", strong, t.T(ui.Standing(p.Grants), "name", p.Technician.Name)))
 	}
 	v.add(6, plain, line("status", body, s.status))
 	v.add(12, plain, []cell{{id: idStop, what: danger, text: t.T("session.stop")}})
@@ -350,16 +351,18 @@ func (s *screen) viewSession(v *view) {
 	for _, p := range s.people {
 		rows := [][]cell{}
 		who := line("name "+p.ID, strong, p.Technician.Name)
-		if kind := "kind." + p.Kind; t.Has(kind) {
-			who[0].text = clean(p.Technician.Name + " – " + t.T(kind))
-		}
-		if len(s.people) > 1 {
-			who[0].share = 64
-			who = append(who, cell{share: 4}, cell{id: idStop + " " + p.ID, what: neutral, text: t.T("session.stop.one")})
-		}
 		rows = append(rows, who)
+		if kind := "participant." + p.Kind; several && t.Has(kind) {
+			rows = append(rows, line("kind "+p.ID, small, t.T(kind)))
+		}
+		if !p.Connected {
+			rows = append(rows, line("away "+p.ID, small, t.T("participant.away")))
+		}
 		for _, g := range p.Grants {
 			rows = append(rows, grantRow(t, p.ID, g))
+		}
+		if several {
+			rows = append(rows, []cell{{id: idStop + " " + p.ID, what: neutral, text: t.T("session.stop.one", "name", p.Technician.Name)}})
 		}
 		v.add(14, soft, rows...)
 	}
@@ -390,21 +393,8 @@ func grantRow(t *ui.Texts, participant string, g ui.Grant) []cell {
 
 func (s *screen) viewInvite(v *view) {
 	t, e := s.texts, s.invite
-	who := ""
-	if e.Technician != nil {
-		who = e.Technician.Name
-	}
-	valid := ""
-	if e.Expires != nil {
-		valid = t.T("code.valid", "time", clock(*e.Expires))
-	}
-	text := e.Text
-	if text == "" {
-		text = t.T("invite.title", "name", who)
-	}
-	v.add(14, soft, line("invite", body, text),
-		[]cell{{id: "invite-code", look: title, text: clean(e.Code), center: true}},
-		line("invite-valid", small, valid),
+	v.add(14, warm, line("invite", strong, t.T("invite.title")), line("invite-text", body, e.Text),
+		line("invite-code", small, t.T("invite.code", "code", e.Code)),
 		[]cell{{id: idCancel, what: neutral, text: t.T("invite.cancel")}})
 }
 

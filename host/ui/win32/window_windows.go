@@ -225,6 +225,9 @@ func open(lang string, w *Window) (n *native, err error) {
 	natives.Store(n.hwnd, n)
 	n.dpi = max(int32(win.GetDpiForWindow(n.hwnd)), 96)
 	n.look = newLooks(n.dpi)
+	// The letters for Alt are underlined once the keyboard is used, or always if
+	// the person chose so.
+	win.SendMessage(n.hwnd, win.WM_CHANGEUISTATE, uintptr(win.MAKELONG(win.UIS_INITIALIZE, win.UISF_HIDEACCEL)), 0)
 	n.render()
 	if n.failed != nil {
 		natives.Delete(n.hwnd)

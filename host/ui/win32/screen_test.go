@@ -1,0 +1,281 @@
+package win32
+
+import (
+	"reflect"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/mainforte/mainforte/host/ui"
+)
+
+var start = time.Date(2026, 11, 24, 14, 0, 0, 0, time.UTC)
+
+// after is long enough for a question to be answered.
+const after = answerDelay
+
+// shown is a screen after some events, all at start.
+func shown(lang string, events ...ui.Event) *screen {
+	s := newScreen(lang)
+	for _, e := range events {
+		s.show(e, start)
+	}
+	return s
+}
+
+// cells of a view in order.
+func (v view) cells() []cell {
+	var all []cell
+	for _, b := range v.blocks {
+		for _, r := range b.rows {
+			for _, c := range r {
+				if c.id != "" {
+					all = append(all, c)
+				}
+			}
+		}
+	}
+	return all
+}
+
+// says is everything that can be read.
+func (v view) says() string {
+	var s []string
+	for _, c := range v.cells() {
+		s = append(s, c.text)
+	}
+	return strings.Join(s, "\n")
+}
+
+func (v view) has(id string) bool {
+	return slices.ContainsFunc(v.cells(), func(c cell) bool { return c.id == id })
+}
+
+var (
+	ana = ui.Technician{Name: "Ana", Organisation: "Example Hospital", SignedIn: "password", SignedInAt: "2026-11-24T13:00:00Z"}
+	ask = ui.Event{Name: "ask", ID: "q1", Grant: "view", Server: "help.example.org", Text: "Ana asks to SEE your screen.",
+		Technician: &ana, Ticket: &ui.Ticket{Number: "1042", Subject: "Excel is slow"}}
+)
+
+func helper(id, name, control string) ui.Participant {
+	return ui.Participant{ID: id, Technician: ui.Technician{Name: name}, Kind: "lead", Connected: true,
+		Grants: []ui.Grant{{Name: "view", State: "allowed"}, {Name: "control", State: control}}}
+}
+
+func TestAQuestionNamesWhoAsksAndDeniesByDefault(t *testing.T) {
+	v := shown("en", ask).view()
+	for _, want := range []string{"help.example.org", "Ana, Example Hospital", "1042", "Excel is slow", ask.Text, "a password, at"} {
+		if !strings.Contains(v.says(), want) {
+			t.Errorf("the question lacks %q:\n%s", want, v.says())
+		}
+	}
+	if v.focus != idDeny || v.escape != idDeny {
+		t.Errorf("the keyboard is at %q, Esc is %q", v.focus, v.escape)
+	}
+	if v.enter != "" {
+		t.Error("Enter answers without a button")
+	}
+	if !v.above || !v.alert {
+		t.Error("the question may lie under another window")
+	}
+}
+
+func TestAQuestionTakesNoAnswerInItsFirstMoment(t *testing.T) {
+	s := shown("en", ask)
+	for _, id := range []string{idAllow, idDeny} {
+		if c := s.press(id, "", start.Add(after-time.Millisecond)); c != nil {
+			t.Errorf("%s: %+v", id, c)
+		}
+	}
+	want := []ui.Command{{ID: "q1", Answer: "allow"}}
+	if c := s.press(idAllow, "", start.Add(after)); !reflect.DeepEqual(c, want) {
+		t.Errorf("got %+v, want %+v", c, want)
+	}
+	if c := s.press(idAllow, "", start.Add(after)); c != nil {
+		t.Errorf("answered twice: %+v", c)
+	}
+}
+
+func TestAnAnswerEchoesItsOwnQuestion(t *testing.T) {
+	second := ask
+	second.ID, second.Grant = "q2", "control"
+	s := shown("en", ask, second)
+	if c := s.press(idDeny, "", start.Add(after)); !reflect.DeepEqual(c, []ui.Command{{ID: "q2", Answer: "deny"}}) {
+		t.Errorf("%+v", c)
+	}
+	s = shown("en", ask, ui.Event{Name: "withdrawn", ID: "q1"})
+	if c := s.press(idAllow, "", start.Add(after)); c != nil {
+		t.Errorf("a withdrawn question was answered: %+v", c)
+	}
+	s = shown("en", second, ui.Event{Name: "withdrawn", ID: "q1"})
+	if s.ask == nil {
+		t.Error("the withdrawal of another question took this one away")
+	}
+}
+
+func TestEveryEndTakesTheQuestionAway(t *testing.T) {
+	for _, e := range []ui.Event{{Name: "ended"}, {Name: "error"}, {Name: "code", Code: "1"}} {
+		if s := shown("en", ask, e); s.view().has(idAllow) {
+			t.Errorf("after %s the question still stands", e.Name)
+		}
+	}
+}
+
+func TestTheSessionListsEveryoneWithAButtonForEachGrant(t *testing.T) {
+	s := shown("en", ui.Event{Name: "session"}, ui.Event{Name: "participants",
+		Participants: []ui.Participant{helper("1", "Ana", "allowed"), helper("2", "Bo", "denied")}})
+	v := s.view()
+	for id, want := range map[string]ui.Command{
+		"stop":             {Do: "stop"},
+		"stop 2":           {Do: "stop", Participant: "2"},
+		"revoke 1 control": {Do: "revoke", Grant: "control", Participant: "1"},
+		"revoke 2 view":    {Do: "revoke", Grant: "view", Participant: "2"},
+	} {
+		if !v.has(id) {
+			t.Errorf("no button %q", id)
+		}
+		if c := s.press(id, "", start); !reflect.DeepEqual(c, []ui.Command{want}) {
+			t.Errorf("%s: %+v", id, c)
+		}
+	}
+	if v.has("revoke 2 control") {
+		t.Error("what is denied can be taken back")
+	}
+	if !v.above || v.focus != idStop {
+		t.Error("Stop is not at hand")
+	}
+	first := slices.IndexFunc(v.cells(), cell.button)
+	if v.cells()[first].id != idStop {
+		t.Error("Stop is not the first button")
+	}
+	one := shown("en", ui.Event{Name: "participants", Participants: []ui.Participant{helper("1", "Ana", "allowed")}}).view()
+	if one.has("stop 1") || !strings.Contains(one.says(), "Ana can see your screen and use your mouse and keyboard.") {
+		t.Errorf("one participant:\n%s", one.says())
+	}
+}
+
+func TestAnUnknownGrantIsShownAndCanBeTakenBack(t *testing.T) {
+	p := helper("1", "Ana", "denied")
+	p.Grants = append(p.Grants, ui.Grant{Name: "annotate", State: "allowed"})
+	v := shown("en", ui.Event{Name: "participants", Participants: []ui.Participant{p}}).view()
+	if !v.has("revoke 1 annotate") {
+		t.Error("no button")
+	}
+}
+
+func TestClosingAsksFirstInASession(t *testing.T) {
+	s := shown("en", ui.Event{Name: "session"})
+	if c := s.close(); c != nil {
+		t.Fatalf("closed at once: %+v", c)
+	}
+	v := s.view()
+	if v.focus != idStay || v.escape != idStay {
+		t.Errorf("the keyboard is at %q, Esc is %q", v.focus, v.escape)
+	}
+	s.press(idStay, "", start)
+	if s.view().has(idLeave) {
+		t.Error("the question stays")
+	}
+	s.close()
+	if c := s.press(idLeave, "", start); !reflect.DeepEqual(c, []ui.Command{{Do: "quit"}}) {
+		t.Errorf("%+v", c)
+	}
+	for _, e := range []ui.Event{{Name: "code"}, {Name: "server"}, {Name: "ended"}, {Name: "error"}} {
+		if c := shown("en", e).close(); !reflect.DeepEqual(c, []ui.Command{{Do: "quit"}}) {
+			t.Errorf("%s: %+v", e.Name, c)
+		}
+	}
+}
+
+func TestTheAddressIsAskedForWithItsHint(t *testing.T) {
+	s := shown("en", ui.Event{Name: "server", Hint: "help.example.org", Text: "That is not an address."})
+	v := s.view()
+	if v.enter != idConnect || v.focus != idAddress || !strings.Contains(v.says(), "That is not an address.") {
+		t.Errorf("%+v", v)
+	}
+	if c := s.press(idConnect, "  help.example.org ", start); !reflect.DeepEqual(c, []ui.Command{{Do: "server", Server: "help.example.org"}}) {
+		t.Errorf("%+v", c)
+	}
+	if c := s.press(idConnect, " ", start); c != nil {
+		t.Errorf("an empty address: %+v", c)
+	}
+	s.show(ui.Event{Name: "status", Text: "Connecting"}, start)
+	if s.view().has(idAddress) {
+		t.Error("the address is still asked for")
+	}
+}
+
+func TestTheEndOffersANewCode(t *testing.T) {
+	for _, e := range []ui.Event{{Name: "ended", Text: "You stopped."}, {Name: "error", Text: "No answer."}} {
+		s := shown("en", e)
+		if v := s.view(); !v.has(idAgain) || !v.has(idQuit) || !strings.Contains(v.says(), e.Text) {
+			t.Errorf("%s:\n%s", e.Name, v.says())
+		}
+		if c := s.press(idAgain, "", start); !reflect.DeepEqual(c, []ui.Command{{Do: "again"}}) {
+			t.Errorf("%+v", c)
+		}
+	}
+}
+
+func TestAnInviteIsShownUntilItIsWorthNothing(t *testing.T) {
+	s := shown("en", ui.Event{Name: "participants", Participants: []ui.Participant{helper("1", "Ana", "denied")}},
+		ui.Event{Name: "invite", Code: "771 204 551", Text: "Ana wants to bring in a colleague."})
+	if v := s.view(); !strings.Contains(v.says(), "771 204 551") || !v.has(idCancel) {
+		t.Errorf("\n%s", v.says())
+	}
+	s.show(ui.Event{Name: "invite"}, start)
+	if strings.Contains(s.view().says(), "771") {
+		t.Error("the code is still shown")
+	}
+}
+
+func TestHostileNamesAreOneLineInOneDirection(t *testing.T) {
+	e := ask
+	e.Technician = &ui.Technician{Name: "A\u202egro.live\nAllow\x00" + strings.Repeat("x", 2000)}
+	for _, c := range shown("en", e).view().cells() {
+		if strings.ContainsAny(c.text, "\u202e\n\x00") || len(c.text) > longest+100 {
+			t.Errorf("%q", c.text)
+		}
+	}
+}
+
+func TestEveryTextOfTheWindowExistsInBothLanguages(t *testing.T) {
+	people := []ui.Participant{helper("1", "Ana", "allowed"), helper("2", "Bo", "handed_over")}
+	people[1].Connected, people[1].Kind = false, "observer"
+	expires := start
+	for _, lang := range ui.Langs() {
+		leaving := shown(lang, ui.Event{Name: "session"})
+		leaving.close()
+		for _, s := range []*screen{
+			shown(lang), shown(lang, ask), leaving,
+			shown(lang, ui.Event{Name: "server"}), shown(lang, ui.Event{Name: "server", Hint: "help.example.org"}),
+			shown(lang, ui.Event{Name: "code", Code: "482 913 706", Expires: &expires}),
+			shown(lang, ui.Event{Name: "participants", Participants: people}, ui.Event{Name: "invite", Code: "1"}),
+			shown(lang, ui.Event{Name: "ended", Duration: 5, Session: "01J", Ticket: &ui.Ticket{Number: "1"}}),
+			shown(lang, ui.Event{Name: "error"}),
+		} {
+			seen := map[string]bool{}
+			for _, c := range s.view().cells() {
+				if key(c.text) {
+					t.Errorf("%s: %q has no text: %q", lang, c.id, c.text)
+				}
+				if seen[c.id] {
+					t.Errorf("%s: two cells are called %q", lang, c.id)
+				}
+				seen[c.id] = true
+			}
+		}
+	}
+}
+
+// key tells a key of the locale files from a sentence: "session.stop" but not
+// "help.example.org".
+func key(s string) bool {
+	for _, p := range []string{"ask.", "quit.", "session.", "participant", "grant.", "state.", "invite.", "ended.", "error.", "code.", "server.", "title", "colon"} {
+		if strings.HasPrefix(s, p) && !strings.Contains(s, " ") {
+			return true
+		}
+	}
+	return strings.Contains(s, "{")
+}
