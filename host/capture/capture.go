@@ -3,10 +3,14 @@
 // A [Source] is one desktop. It wakes up when the desktop changes and hands out
 // the whole picture together with the rectangle that changed; it never returns
 // an unchanged frame and never draws the cursor into it. [Open] takes the best
-// one the system has: X11 by MIT-SHM, DAMAGE, XFIXES and RANDR ([OpenX11]), or
-// any system that kbinani/screenshot knows ([OpenPortable]). capture/fake is a
-// strict one for tests. All pass the conformance suite in capture/capturetest.
-// [Shot] takes one picture and is done.
+// one the system has: X11 by MIT-SHM, DAMAGE, XFIXES and RANDR ([OpenX11]),
+// Windows by GDI, or any system that kbinani/screenshot knows ([OpenPortable]).
+// capture/fake is a strict one for tests. All pass the conformance suite in
+// capture/capturetest. [Shot] takes one picture and is done.
+//
+// What only some sources can do is an interface of its own: [Veiled] tells that
+// the screen is taken away for a while, [Nudger] takes the hint that a change
+// is near.
 package capture
 
 import (
@@ -71,4 +75,32 @@ type Source interface {
 	Displays() []Display
 	// Close gives everything back; Next and NextCursor then return ErrLost.
 	Close() error
+}
+
+// Veil is why a desktop that is not lost cannot be seen at the moment.
+type Veil uint8
+
+const (
+	Unveiled Veil = iota // it can be seen
+	Locked               // the person's session is locked
+	Secure               // a prompt of the system (UAC, Ctrl+Alt+Del) or a screen saver has the screen
+)
+
+// Veiled is a Source of a system that takes the screen away for a while, when
+// nothing of it can be seen or controlled. Next then waits: what the person sees
+// meanwhile is theirs alone, and the last frame stays.
+type Veiled interface {
+	Source
+	// NextVeil returns the present state on its first call, then waits for
+	// another one. One goroutine may call it beside Next and NextCursor. An
+	// error that is not ctx's wraps ErrLost.
+	NextVeil(ctx context.Context) (Veil, error)
+}
+
+// Nudger is a Source that must look to know what changed, and looks sooner when
+// it is told that a change is near, as it is after input.
+type Nudger interface {
+	Source
+	// Nudge never blocks and may be called from any goroutine.
+	Nudge()
 }

@@ -1,13 +1,19 @@
 package capture
 
-// cursorFrom turns a premultiplied 0xAARRGGBB shape into a Cursor. What is
-// larger than MaxCursor is cut around the hot spot; a shape in which nothing is
-// to be seen is a hidden one, as programs make them.
+// cursorFrom turns a premultiplied 0xAARRGGBB shape into a Cursor.
 func cursorFrom(argb []uint32, w, h, hotX, hotY int) Cursor {
-	if w*h == 0 || len(argb) < w*h {
+	return shape(argb, w, h, hotX, hotY, straight)
+}
+
+// shape turns a 0xAARRGGBB shape into a Cursor; colour makes a straight colour
+// of one of its colours and its alpha. What is larger than MaxCursor is cut
+// around the hot spot; a shape in which nothing is to be seen is a hidden one,
+// as programs make them.
+func shape(argb []uint32, w, h, hotX, hotY int, colour func(v, alpha uint32) byte) Cursor {
+	if w < 1 || h < 1 || len(argb) < w*h {
 		return Cursor{}
 	}
-	hotX, hotY = min(hotX, w-1), min(hotY, h-1)
+	hotX, hotY = max(0, min(hotX, w-1)), max(0, min(hotY, h-1))
 	x0 := max(0, min(hotX-MaxCursor/2, w-MaxCursor))
 	y0 := max(0, min(hotY-MaxCursor/2, h-MaxCursor))
 	c := Cursor{Width: min(w, MaxCursor), Height: min(h, MaxCursor), HotX: hotX - x0, HotY: hotY - y0}
@@ -17,7 +23,7 @@ func cursorFrom(argb []uint32, w, h, hotX, hotY int) Cursor {
 		for _, p := range argb[y*w+x0 : y*w+x0+c.Width] {
 			a := p >> 24
 			visible = visible || a != 0
-			c.RGBA = append(c.RGBA, straight(p>>16&255, a), straight(p>>8&255, a), straight(p&255, a), byte(a))
+			c.RGBA = append(c.RGBA, colour(p>>16&255, a), colour(p>>8&255, a), colour(p&255, a), byte(a))
 		}
 	}
 	if !visible {
