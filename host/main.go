@@ -8,6 +8,10 @@
 // allows anything in advance: only the person does, in the window or on the
 // console. See host/session for what happens then.
 //
+// On Windows it is a windowed program: --console opens a console of its own,
+// unless its streams were redirected; they are then used as they are, so that
+// other programs can speak with it.
+//
 // It exits with 0 when the session or the person ended it, 1 when there could
 // be no session, 2 when it was called wrongly.
 package main
@@ -73,24 +77,29 @@ type options struct {
 
 func main() {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
-	code := run(ctx, os.Args, os.Stdin, os.Stdout, os.Stderr)
+	s := standardStreams()
+	code := run(ctx, os.Args, s)
 	stop()
+	s.close(code)
 	os.Exit(code)
 }
 
-func run(ctx context.Context, args []string, stdin io.Reader, stdout, stderr io.Writer) int {
-	opt, code, done := parse(args, stdout, stderr)
+func run(ctx context.Context, args []string, s *streams) int {
+	opt, code, done := parse(args, s.out, s.err)
 	if done {
 		return code
 	}
 	texts := ui.Load(opt.lang)
-	window, isConsole := open(opt, texts, stdin, stdout, stderr)
+	window, isConsole := open(opt, texts, s)
+	if window == nil {
+		return exitError
+	}
 	defer window.Close()
 	talk := &conversation{window: window, texts: texts, hint: session.ServerFromFileName(args[0])}
 
 	log := slog.New(slog.DiscardHandler)
 	if opt.verbose {
-		log = slog.New(slog.NewTextHandler(stderr, nil))
+		log = slog.New(slog.NewTextHandler(s.err, nil))
 	}
 	server := opt.server
 	for {
@@ -107,7 +116,7 @@ func run(ctx context.Context, args []string, stdin io.Reader, stdout, stderr io.
 			return exitOK
 		}
 		if err != nil {
-			fmt.Fprintln(stderr, "host:", err)
+			fmt.Fprintln(s.err, "host:", err)
 		}
 		switch {
 		case err != nil && opt.server == nil && errors.Is(err, session.ErrServer) && ctx.Err() == nil:
@@ -160,7 +169,7 @@ func parse(args []string, stdout, stderr io.Writer) (opt options, code int, done
 		return wrong("no texts in %q: en or fr", *lang)
 	}
 	if opt.lang == "" {
-		opt.lang = systemLang(os.Getenv)
+		opt.lang = systemLang()
 	}
 	if *address != "" {
 		var err error
@@ -182,33 +191,40 @@ func parse(args []string, stdout, stderr io.Writer) (opt options, code int, done
 	return opt, 0, false
 }
 
-// systemLang is the language of the system's messages: LC_ALL, then
-// LC_MESSAGES, then LANG.
-func systemLang(getenv func(string) string) string {
-	for _, v := range []string{"LC_ALL", "LC_MESSAGES", "LANG"} {
-		if s := getenv(v); s != "" {
-			return s
-		}
-	}
-	return "en"
+// streams are what the app was started with; what they are is the system's
+// matter.
+type streams struct {
+	in       io.Reader
+	out, err io.Writer
+	// platform is what a system must know about them besides.
+	platform platformStreams
 }
 
 // open begins the conversation: in the window if there can be one, else on the
-// console.
-func open(opt options, texts *ui.Texts, stdin io.Reader, stdout, stderr io.Writer) (w ui.Window, isConsole bool) {
-	switch opt.console {
-	case "json":
-		return ui.NewJSON(stdin, stdout), true
-	case "words":
-		return ui.NewConsole(stdin, stdout, texts), true
+// console. The window is nil when nobody could hear either; the person was then
+// told so if there is any way.
+func open(opt options, texts *ui.Texts, s *streams) (w ui.Window, isConsole bool) {
+	if opt.console == "" {
+		window, err := openWindow(texts.Lang)
+		if err == nil {
+			if s.heard() {
+				window = ui.NewEcho(window, s.out, texts)
+			}
+			return window, false
+		}
+		fmt.Fprintln(s.err, "host:", err)
+		if !s.instead(texts, err) {
+			return nil, false
+		}
+		fmt.Fprintln(s.out, texts.T("error.window"))
+	} else if err := s.needConsole(); err != nil {
+		fmt.Fprintln(s.err, "host:", err)
+		return nil, false
 	}
-	child, err := ui.OpenWindow(texts.Lang)
-	if err != nil {
-		fmt.Fprintln(stderr, "host:", err)
-		fmt.Fprintln(stdout, texts.T("error.window"))
-		return ui.NewConsole(stdin, stdout, texts), true
+	if opt.console == "json" {
+		return ui.NewJSON(s.in, s.out), true
 	}
-	return ui.NewEcho(child, stdout, texts), false
+	return ui.NewConsole(s.in, s.out, texts), true
 }
 
 // conversation is what is said outside a session.

@@ -1,3 +1,5 @@
+//go:build linux
+
 package ui
 
 import (
@@ -11,10 +13,6 @@ import (
 	"os/exec"
 	"time"
 )
-
-// ErrNoWindow is wrapped when this computer cannot show the window; the
-// conversation then goes on in a console.
-var ErrNoWindow = errors.New("ui: the window cannot be shown on this computer")
 
 //go:embed all:window/bin
 var windowProgram embed.FS

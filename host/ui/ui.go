@@ -1,15 +1,22 @@
 // Package ui is the conversation with the person at the host: the code, the
 // questions, the bar during a session, the end.
 //
-// It is one list of events out and one list of commands back, so the window and
+// It is one list of events out and one list of commands back, so the windows and
 // the two consoles are the same conversation: [Console] in words, [JSON] as one
-// object a line (host --console=json), and the Gio window, a child process that
-// speaks the JSON form over its standard streams, so that a computer without
-// window libraries still gets the console. Texts are in locales/en.json and
-// locales/fr.json.
+// object a line (host --console=json). On Windows the window is ui/win32; on
+// Linux it is ui/window, a child process that speaks the JSON form over its
+// standard streams, so that a computer without window libraries still gets the
+// console. Texts are in locales/en.json and locales/fr.json.
 package ui
 
-import "time"
+import (
+	"errors"
+	"time"
+)
+
+// ErrNoWindow is wrapped when this computer cannot show the window; the
+// conversation then goes on in a console.
+var ErrNoWindow = errors.New("ui: the window cannot be shown on this computer")
 
 // Event is what the person is shown. Name says which fields hold.
 type Event struct {
