@@ -165,7 +165,7 @@ func (b *bench) start() {
 	cfg := Config{
 		Store: b.store, Log: b.log, Tickets: b.local, Outbox: b.outbox, SignIns: b,
 		PublicHost: "help.example.com", Organisation: "Example", Software: "mainforte test",
-		Now: b.clock.now, Tick: 5 * time.Millisecond,
+		Now: b.clock.now, Tick: 5 * time.Millisecond, Grace: 30 * time.Second,
 		Logger: slog.New(slog.NewTextHandler(b.output, nil)),
 	}
 	for _, f := range b.change {

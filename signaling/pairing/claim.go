@@ -90,13 +90,20 @@ func (v *viewer) claim(m *mfpb.Claim) {
 		d.SignedOut([]string{v.in.ID})
 		return
 	}
-	ticket, reason := d.ticket(m.TicketId)
-	if reason != 0 {
+	// Who is invited may leave the ticket out: it is the session's.
+	id := m.TicketId
+	if id == "" {
+		id = d.ticketUnder(m.Nameplate)
+	}
+	ticket, reason := d.ticket(id)
+	if reason != 0 && m.TicketId != "" {
 		v.refuse(reason)
 		d.rejected(v, "", reason)
 		return
 	}
 
+	// From here on it is a guess: a claim without a ticket too, or nameplates of
+	// invites could be looked for at no cost.
 	now := d.cfg.Now()
 	refund, ok := d.spend(v, now)
 	if !ok {
@@ -126,7 +133,19 @@ func (v *viewer) claim(m *mfpb.Claim) {
 		v.refuse(reason)
 		d.codeFailed(v, ticket.ID, reason)
 		return
-	case p.claim != nil:
+	case reason != 0:
+		v.refuse(reason)
+		d.outside(v, "session.rejected", "", reason)
+		return
+	}
+	if p.session != nil {
+		if reason := p.session.mayJoin(v, m.TicketId); reason != 0 {
+			v.refuse(reason)
+			d.codeFailed(v, p.session.ticket.ID, reason)
+			return
+		}
+	}
+	if p.claim != nil {
 		// C6: one of the two is not the technician on the phone. Nobody can tell
 		// which, so neither goes on.
 		v.refuse(mfpb.Reason_REASON_TWO_CLAIMS)
@@ -151,6 +170,17 @@ func (v *viewer) claim(m *mfpb.Claim) {
 
 // maxAD is more than any associated data of this protocol: the host's is 43 bytes.
 const maxAD = 128
+
+// ticketUnder is the ticket of the session that is joined under a nameplate,
+// empty if none is.
+func (d *Desk) ticketUnder(nameplate string) string {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	if p := d.plates[nameplate]; p != nil && p.host != nil && p.session != nil {
+		return p.session.ticket.ID
+	}
+	return ""
+}
 
 // ticket is C4: the ticket of a claim exists and is open.
 func (d *Desk) ticket(id string) (tickets.Ticket, mfpb.Reason) {

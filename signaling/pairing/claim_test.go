@@ -99,7 +99,7 @@ func TestPairing(t *testing.T) {
 func TestC4_AClaimNeedsAnOpenTicket(t *testing.T) {
 	b := newBench(t, func(c *Config) { c.Limits.Account = limit.Every{N: 1, In: time.Hour} })
 	h, v := b.host(), b.viewer("ann")
-	for _, id := range []string{"", "01JUNKNOWN", strings.Repeat("x", 300)} {
+	for _, id := range []string{"01JUNKNOWN", strings.Repeat("x", 300)} {
 		v.claim(h.plate, id)
 		v.refused(t, mfpb.Reason_REASON_TICKET_CLOSED)
 	}
@@ -113,6 +113,20 @@ func TestC4_AClaimNeedsAnOpenTicket(t *testing.T) {
 		t.Fatal(err)
 	}
 	b.pair(h, v) // and none of these was counted as a guess
+}
+
+// Without a ticket only an invite can be claimed. Whether a nameplate is one is
+// worth a guess: else all of them could be tried at no cost.
+func TestC4_AClaimWithoutATicketIsAGuess(t *testing.T) {
+	b := newBench(t, func(c *Config) { c.Limits.Account = limit.Every{N: 2, In: time.Hour} })
+	h, v := b.host(), b.viewer("ann")
+	v.claim(h.plate, "")
+	v.refused(t, mfpb.Reason_REASON_TICKET_CLOSED)
+	v.claim("999999999", "")
+	v.refused(t, mfpb.Reason_REASON_NO_SUCH_CODE)
+	v.claim(h.plate, "")
+	v.refused(t, mfpb.Reason_REASON_RATE_LIMITED)
+	quiet(t, h.peer)
 }
 
 func TestC5_ClaimsOfOneAccountAreLimited(t *testing.T) {
@@ -842,7 +856,8 @@ func TestTheServerHoldsOnlyHashesOfTokens(t *testing.T) {
 	b.pair(h, v)
 	err := b.store.View(t.Context(), func(tx store.Tx) error {
 		var host, viewer []byte
-		if err := tx.QueryRow(`select host_token, viewer_token from sessions`).Scan(&host, &viewer); err != nil {
+		q := `select s.host_token, p.viewer_token from sessions s join session_participants p on p.session_id = s.id`
+		if err := tx.QueryRow(q).Scan(&host, &viewer); err != nil {
 			return err
 		}
 		if string(host) == string(h.token) || string(viewer) == string(v.token) || len(host) != 32 || len(viewer) != 32 {

@@ -9,8 +9,12 @@
 //
 // A session is opened in the log before either side hears of it, and ended there
 // in one transaction with its row, a checkpoint and the note to its ticket. In
-// between it survives the loss of either socket, and of the whole server, for the
-// grace time ([Config].Grace): both sides hold a token, the database its hash.
+// between it survives the loss of any socket, and of the whole server, for the
+// grace time ([Config].Grace): each side holds a token, the database its hash.
+//
+// A session may have several participants. Each pairs with the host under a
+// nameplate that the host asked for in the session; what passes between host and
+// viewers goes by the participant whose socket it came by.
 //
 // One mutex guards everything that waits, claims or lives; nothing blocks under
 // it. What must be durable is done by the session's journal, in order, one
@@ -23,6 +27,7 @@ import (
 	"fmt"
 	"log/slog"
 	"net/http"
+	"net/netip"
 	"sync"
 	"time"
 
@@ -60,6 +65,7 @@ type Limits struct {
 	Address    limit.Every // of one address; 10 in 1 h
 	All        limit.Every // of everybody: the breaker; 200 in 1 h
 	Plates     limit.Every // nameplates given to one address; 600 in 1 h
+	Refusals   limit.Every // refused resumes of one address that are logged; 5 in 10 min
 
 	Hosts           int // waiting in all; 15,000
 	HostsPerAddress int // 500: a hospital behind one address
@@ -80,21 +86,32 @@ type Config struct {
 	// Link is where a session's log can be read, for its note; nil: none.
 	Link func(session string) string
 
-	Now     func() time.Time
-	Logger  *slog.Logger
-	Limits  Limits
-	Life    time.Duration // of a nameplate; 10 min
-	Grace   time.Duration // without a side, the server or the log; 30 s
-	Claim   time.Duration // from Claim to Paired; 20 s
-	Closing time.Duration // for the host's signed close after End; 3 s
-	Tick    time.Duration // how often deadlines are looked at; 250 ms
+	// Relays gives one side of a session what it needs to use the relay: who is
+	// RelayHost or the id of a participant, seen the address its line comes from.
+	// ok is false where there is no relay for it. RelayDone ends what who may
+	// relay; an empty who is the whole session. Both are called with the desk's
+	// lock held: they must neither block nor call the desk. nil: there is no relay.
+	Relays    func(session, who string, seen netip.Addr) (r *mfpb.Relay, ok bool)
+	RelayDone func(session, who string)
+
+	Now    func() time.Time
+	Logger *slog.Logger
+	Limits Limits
+	Life   time.Duration // of a nameplate; 10 min
+	// Grace is how long a session waits for a side, and both for the server: 10 min.
+	Grace time.Duration
+	// LogGrace is how long a session goes on whose log cannot be written: 30 s.
+	LogGrace time.Duration
+	Claim    time.Duration // from Claim to Paired; 20 s
+	Closing  time.Duration // for the host's signed close after End; 3 s
+	Tick     time.Duration // how often deadlines are looked at; 250 ms
 }
 
 // Desk is the meeting place. Make it with New, end it with Close.
 type Desk struct {
 	cfg Config
 
-	account, accountDay, address, all, platesOf *limit.Keyed
+	account, accountDay, address, all, platesOf, refusals *limit.Keyed
 
 	stop    chan struct{}
 	loops   sync.WaitGroup // the desk's own goroutines
@@ -117,7 +134,7 @@ type Desk struct {
 }
 
 // New makes a desk and takes up the sessions that a server before it left open:
-// they wait for their two sides as long as the grace time.
+// they wait for their sides as long as the grace time.
 func New(ctx context.Context, cfg Config) (*Desk, error) {
 	defaults(&cfg)
 	d := &Desk{
@@ -127,6 +144,7 @@ func New(ctx context.Context, cfg Config) (*Desk, error) {
 		address:    limit.New(cfg.Limits.Address, 20_000),
 		all:        limit.New(cfg.Limits.All, 1),
 		platesOf:   limit.New(cfg.Limits.Plates, 20_000),
+		refusals:   limit.New(cfg.Limits.Refusals, 20_000),
 		stop:       make(chan struct{}),
 		hosts:      map[*host]struct{}{},
 		viewers:    map[*viewer]struct{}{},
@@ -154,7 +172,8 @@ func defaults(c *Config) {
 		}
 	}
 	dur(&c.Life, 10*time.Minute)
-	dur(&c.Grace, 30*time.Second)
+	dur(&c.Grace, 10*time.Minute)
+	dur(&c.LogGrace, 30*time.Second)
 	dur(&c.Claim, 20*time.Second)
 	dur(&c.Closing, 3*time.Second)
 	dur(&c.Tick, 250*time.Millisecond)
@@ -168,6 +187,7 @@ func defaults(c *Config) {
 	lim(&c.Limits.Address, 10, time.Hour)
 	lim(&c.Limits.All, 200, time.Hour)
 	lim(&c.Limits.Plates, 600, time.Hour)
+	lim(&c.Limits.Refusals, 5, 10*time.Minute)
 	num := func(n *int, v int) {
 		if *n == 0 {
 			*n = v
@@ -394,7 +414,8 @@ func (d *Desk) sweep() {
 	}
 }
 
-// SignedOut ends the lines, and with them the sessions, of sign-ins that ended.
+// SignedOut ends the lines of sign-ins that ended: their participants are out, and
+// without anybody else who could help the session is over.
 func (d *Desk) SignedOut(ids []string) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
@@ -431,6 +452,36 @@ func (d *Desk) checkSignIns() {
 		}
 	}
 	d.SignedOut(over)
+}
+
+// Errors of End.
+var (
+	// ErrNoSession: there is no such session, or it is over.
+	ErrNoSession = errors.New("pairing: no session of this id is open")
+	// ErrNotYours: the technician does not lead this session.
+	ErrNotYours = errors.New("pairing: the session is another technician's")
+)
+
+// End ends a session for somebody who is not at its viewer: for a supervisor any
+// session, for a technician the one that he leads. Nobody joins one this way.
+// It returns ErrNoSession or ErrNotYours, and nil once both sides were told.
+func (d *Desk) End(id string, user identity.User) error {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	s := d.sessions[id]
+	if s == nil || s.state != open {
+		return ErrNoSession
+	}
+	who := audit.Actor{Kind: string(user.Role), Ref: user.ID}
+	switch lead := s.lead(nil); {
+	case lead != nil && lead.tech.Ref == user.ID:
+		s.endAs(mfpb.Reason_REASON_TECHNICIAN_ENDED, byViewer, who)
+	case user.Role == identity.Supervisor:
+		s.endAs(mfpb.Reason_REASON_SUPERVISOR_ENDED, bySupervisor, who)
+	default:
+		return ErrNotYours
+	}
+	return nil
 }
 
 // Waiting is how many hosts wait under a nameplate, Live how many sessions are

@@ -70,6 +70,9 @@ func (h *host) handle(m *mfpb.HostMessage) mfpb.Reason {
 	switch b := m.Body.(type) {
 	case *mfpb.HostMessage_PlateRequest:
 		return h.wantPlate(b.PlateRequest)
+	case *mfpb.HostMessage_PlateReturn:
+		h.returnPlate(b.PlateReturn.Why)
+		return 0
 	case *mfpb.HostMessage_PakeReply:
 		return h.reply(b.PakeReply)
 	case *mfpb.HostMessage_ClaimRefused:
@@ -77,19 +80,21 @@ func (h *host) handle(m *mfpb.HostMessage) mfpb.Reason {
 	case *mfpb.HostMessage_Paired:
 		return h.paired(b.Paired)
 	case *mfpb.HostMessage_Attach:
-		return h.relay(func(v *viewer) bool {
+		return h.relay(b.Attach.Participant, func(p *participant) bool {
 			if len(b.Attach.Nonce) != wire.NonceSize {
 				return false
 			}
-			v.send(&mfpb.ServerToViewer{Body: &mfpb.ServerToViewer_Attach{Attach: b.Attach}})
+			b.Attach.Participant = p.id() // C37
+			p.viewer.send(&mfpb.ServerToViewer{Body: &mfpb.ServerToViewer_Attach{Attach: b.Attach}})
 			return true
 		})
 	case *mfpb.HostMessage_Sealed:
 		if len(b.Sealed.Box) > maxBox {
 			return mfpb.Reason_REASON_TOO_LARGE
 		}
-		return h.relay(func(v *viewer) bool {
-			v.send(&mfpb.ServerToViewer{Body: &mfpb.ServerToViewer_Sealed{Sealed: b.Sealed}})
+		return h.relay(b.Sealed.Participant, func(p *participant) bool {
+			b.Sealed.Participant = p.id() // C37
+			p.viewer.send(&mfpb.ServerToViewer{Body: &mfpb.ServerToViewer_Sealed{Sealed: b.Sealed}})
 			return true
 		})
 	case *mfpb.HostMessage_Event:
@@ -102,6 +107,11 @@ func (h *host) handle(m *mfpb.HostMessage) mfpb.Reason {
 			return h.late()
 		}
 		return h.session.hostClose(b.Close)
+	case *mfpb.HostMessage_Gone:
+		if h.session == nil {
+			return h.late()
+		}
+		return h.session.hostGone(b.Gone)
 	}
 	return mfpb.Reason_REASON_PROTOCOL // a second Hello
 }
@@ -117,48 +127,69 @@ func (h *host) late() mfpb.Reason {
 	return mfpb.Reason_REASON_PROTOCOL
 }
 
-// relay passes a message to the viewer of the same session and to nobody else
-// (C8). If its line is away, the message is lost: after a resume both sides
-// attach anew.
-func (h *host) relay(send func(*viewer) bool) mfpb.Reason {
+// relay passes a message to the viewer of one participant of the same session and
+// to nobody else (C8). If its line is away, or there is no such participant (any
+// more), the message is lost: after a resume both sides attach anew.
+func (h *host) relay(to string, send func(*participant) bool) mfpb.Reason {
 	s := h.session
 	switch {
 	case s == nil:
 		return h.late()
 	case s.state == opening:
 		return mfpb.Reason_REASON_PROTOCOL // before Opened
-	case s.state != open || s.viewer == nil:
+	case s.state != open:
 		return 0
-	case !send(s.viewer):
+	}
+	if p := s.participant(to); p != nil && p.viewer != nil && !send(p) {
 		return mfpb.Reason_REASON_PROTOCOL
 	}
 	return 0
 }
 
+// wantPlate hangs a nameplate: outside a session one for a session to come, in a
+// session one under which the session is joined.
 func (h *host) wantPlate(m *mfpb.PlateRequest) mfpb.Reason {
-	d := h.desk
-	if h.session != nil {
+	d, s := h.desk, h.session
+	invite := m.Invite != 0
+	switch {
+	case invite && m.Invite != expert && m.Invite != observer:
+		return mfpb.Reason_REASON_PROTOCOL
+	case invite && s == nil:
+		return h.late()
+	case invite && s.state >= ending:
+		return 0 // it crossed the news
+	case !invite && s != nil && s.finished:
+		// All of that session has come; what is still being written needs no line.
+		h.session, s.host, s = nil, nil, nil
+	case invite && s.state != open, !invite && s != nil:
 		return mfpb.Reason_REASON_PROTOCOL
 	}
 	now := d.cfg.Now()
 	if !d.platesOf.Take(limit.AddressKey(h.addr), now) {
 		return mfpb.Reason_REASON_RATE_LIMITED
 	}
-	if h.open != nil {
-		why := m.Why
-		if why == 0 || wire.Name(why) == "" {
-			why = mfpb.Reason_REASON_CODE_EXPIRED
-		}
-		d.drop(h.open, why, 0)
-	}
-	d.retire(h.plate, now, m.Why == mfpb.Reason_REASON_CODE_EXPIRED)
+	h.returnPlate(m.Why)
 	p, err := d.hang(h, now)
 	if err != nil {
 		d.cfg.Logger.Error("a host got no nameplate", "error", err)
 		return mfpb.Reason_REASON_INTERNAL
 	}
-	h.send(&mfpb.ServerToHost{Body: &mfpb.ServerToHost_Plate{Plate: &mfpb.Plate{Nameplate: p.number, Expires: p.until.UnixMilli()}}})
+	if invite {
+		p.session, p.invite = s, m.Invite
+	}
+	h.send(&mfpb.ServerToHost{Body: &mfpb.ServerToHost_Plate{Plate: &mfpb.Plate{
+		Nameplate: p.number, Expires: p.until.UnixMilli(), Invite: p.invite,
+	}}})
 	return 0
+}
+
+// returnPlate lays the host's nameplate to rest, and ends the claim that is open
+// on it.
+func (h *host) returnPlate(why mfpb.Reason) {
+	if _, known := mfpb.Reason_name[int32(why)]; !known || why == 0 {
+		why = mfpb.Reason_REASON_CODE_EXPIRED
+	}
+	h.desk.takeDown(h, why)
 }
 
 // claimOf finds the host's open claim of that id. ok is false if the message is
@@ -214,10 +245,20 @@ func (h *host) paired(m *mfpb.Paired) mfpb.Reason {
 		d.drop(c, mfpb.Reason_REASON_PROTOCOL, 0)
 		return mfpb.Reason_REASON_PROTOCOL
 	}
+	if s := c.plate.session; s != nil && !c.hostKey.Equal(s.key) {
+		// One key signs the close for all who were there.
+		d.cfg.Logger.Warn("a host invited with another signing key than its session's", "session", s.id)
+		d.drop(c, mfpb.Reason_REASON_PROTOCOL, 0)
+		return mfpb.Reason_REASON_PROTOCOL
+	}
 	d.forget(c)
 	c.refund()
 	d.retire(c.plate, d.cfg.Now(), false) // C7: single use
-	d.openSession(c)
+	if c.plate.session != nil {
+		c.plate.session.join(c)
+	} else {
+		d.openSession(c)
+	}
 	return 0
 }
 

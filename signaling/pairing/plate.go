@@ -6,6 +6,8 @@ import (
 	"fmt"
 	"math/big"
 	"time"
+
+	"github.com/mainforte/mainforte/internal/wire/mfpb"
 )
 
 // plate is a nameplate: in use while a host waits under it, then resting.
@@ -15,6 +17,9 @@ type plate struct {
 	until   time.Time // end of its life, or of its rest
 	expired bool      // rests because its time was over
 	claim   *claim    // the open one
+
+	session *session             // that is joined under it; nil: one will be opened
+	invite  mfpb.ParticipantKind // as what
 }
 
 const (
@@ -59,6 +64,15 @@ func pow10(n int) int64 {
 		p *= 10
 	}
 	return p
+}
+
+// takeDown lays a host's plate to rest, if it has one; the claim that is open on
+// it ends with that reason.
+func (d *Desk) takeDown(h *host, why mfpb.Reason) {
+	if h.open != nil {
+		d.drop(h.open, why, 0)
+	}
+	d.retire(h.plate, d.cfg.Now(), why == mfpb.Reason_REASON_CODE_EXPIRED)
 }
 
 // retire lays a plate to rest for one lifetime (C7): somebody may still read the

@@ -19,8 +19,9 @@ type viewer struct {
 
 	open    *claim
 	session *session
-	past    string // id of the claim that ended last
-	had     bool   // it had a session; late messages about it are no fault
+	place   *participant // in the session
+	past    string       // id of the claim that ended last
+	had     bool         // it had a session; late messages about it are no fault
 }
 
 func (v *viewer) receive(b []byte) {
@@ -76,6 +77,7 @@ func (v *viewer) handle(m *mfpb.ViewerMessage) mfpb.Reason {
 			if len(b.Attach.Nonce) != wire.NonceSize {
 				return false
 			}
+			b.Attach.Participant = v.place.id() // C37
 			h.send(&mfpb.ServerToHost{Body: &mfpb.ServerToHost_Attach{Attach: b.Attach}})
 			return true
 		})
@@ -84,6 +86,7 @@ func (v *viewer) handle(m *mfpb.ViewerMessage) mfpb.Reason {
 			return mfpb.Reason_REASON_TOO_LARGE
 		}
 		return v.relay(func(h *host) bool {
+			b.Sealed.Participant = v.place.id() // C37
 			h.send(&mfpb.ServerToHost{Body: &mfpb.ServerToHost_Sealed{Sealed: b.Sealed}})
 			return true
 		})
@@ -91,7 +94,7 @@ func (v *viewer) handle(m *mfpb.ViewerMessage) mfpb.Reason {
 		if v.session == nil {
 			return v.late()
 		}
-		v.session.end(viewerReason(b.End.Reason), byViewer)
+		v.session.viewerEnds(v.place, viewerReason(b.End.Reason))
 		return 0
 	}
 	return mfpb.Reason_REASON_PROTOCOL // a second Hello
@@ -101,7 +104,7 @@ func (v *viewer) handle(m *mfpb.ViewerMessage) mfpb.Reason {
 // cannot speak for the person.
 func viewerReason(r mfpb.Reason) mfpb.Reason {
 	switch r {
-	case mfpb.Reason_REASON_NO_ROUTE, mfpb.Reason_REASON_CERTIFICATE_MISMATCH, mfpb.Reason_REASON_VIEWER_GONE,
+	case mfpb.Reason_REASON_LEFT, mfpb.Reason_REASON_NO_ROUTE, mfpb.Reason_REASON_RELAY_REFUSED, mfpb.Reason_REASON_CERTIFICATE_MISMATCH, mfpb.Reason_REASON_VIEWER_GONE,
 		mfpb.Reason_REASON_PROTOCOL, mfpb.Reason_REASON_VERSION, mfpb.Reason_REASON_TOO_LARGE,
 		mfpb.Reason_REASON_UNKNOWN_MESSAGE, mfpb.Reason_REASON_TAMPERED, mfpb.Reason_REASON_OLD_EPOCH,
 		mfpb.Reason_REASON_INTERNAL:
@@ -123,7 +126,7 @@ func (v *viewer) relay(send func(*host) bool) mfpb.Reason {
 	switch {
 	case s == nil:
 		return v.late()
-	case s.state == opening:
+	case s.state == opening || v.place.state == joining:
 		return mfpb.Reason_REASON_PROTOCOL // before Opened
 	case s.state != open || s.host == nil:
 		return 0
@@ -176,10 +179,14 @@ func (v *viewer) signedOut() {
 	if v.open != nil {
 		v.desk.drop(v.open, 0, mfpb.Reason_REASON_SIGNED_OUT)
 	}
-	if v.session != nil {
-		v.session.end(mfpb.Reason_REASON_SIGNED_OUT, byServer)
+	const r = mfpb.Reason_REASON_SIGNED_OUT
+	if s := v.session; s != nil {
+		s.signedOut(v.place)
+		if v.place != nil { // on its way in: not told yet
+			v.place.vacate().end(r)
+		}
 	} else {
-		v.end(mfpb.Reason_REASON_SIGNED_OUT)
+		v.end(r)
 	}
 	v.close(closeDone)
 }
@@ -192,8 +199,8 @@ func (v *viewer) gone() {
 	if v.open != nil {
 		d.drop(v.open, 0, mfpb.Reason_REASON_VIEWER_GONE)
 	}
-	if s := v.session; s != nil {
-		v.session = nil
-		s.lostViewer(v)
+	if s, p := v.session, v.place; s != nil {
+		v.session, v.place = nil, nil
+		s.lostViewer(v, p)
 	}
 }

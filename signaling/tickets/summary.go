@@ -9,20 +9,22 @@ import (
 	"strconv"
 	"strings"
 	"time"
+	"unicode/utf8"
 )
 
 // Summary is what the note at the end of a session says. Names are hostile text.
 type Summary struct {
-	Session     string
-	Technicians []string
-	Person      string // may be empty
-	Started     time.Time
-	Duration    time.Duration
-	Grants      []Granted // in the order of the answers
-	Keys        int64     // applied on the host; which ones is nowhere
-	Clicks      int64
-	Reason      string // name of a wire Reason, without REASON_
-	HostKey     []byte // Ed25519 public key of the host, 32 bytes; may be empty
+	Session      string
+	Participants []Participant // in the order in which they joined
+	Person       string        // may be empty
+	Started      time.Time
+	Duration     time.Duration
+	Grants       []Granted // in the order of the answers
+	Course       []Moment  // of the connection, in the order of the beginnings
+	Keys         int64     // applied on the host; which ones is nowhere
+	Clicks       int64
+	Reason       string // name of a wire Reason, without REASON_
+	HostKey      []byte // Ed25519 public key of the host, 32 bytes; may be empty
 	// LogIndex is the line of session.ended, and CheckpointRoot the signed root
 	// that holds it, in base64: who rewrites the log has to rewrite the ticket too.
 	LogIndex       int64
@@ -30,11 +32,34 @@ type Summary struct {
 	Link           string // to the session's log
 }
 
-// Granted is one answer of the person about one grant.
+// Participant is somebody who helped in a session.
+type Participant struct {
+	ID     string
+	Name   string
+	Kind   string // "lead", "expert", "observer"; an unknown one is left out
+	Joined time.Time
+	Left   time.Time
+}
+
+// Granted is one answer about one grant, of the person or of who had it.
 type Granted struct {
-	Name  string // "view", "control"; an unknown one is shown as it is
-	State string // "allowed", "denied", "revoked", "given_back"
-	At    time.Time
+	Name        string // "view", "control"; an unknown one is shown as it is
+	State       string // "allowed", "denied", "revoked", "given_back", "handed_over"
+	At          time.Time
+	Participant string `json:",omitempty"` // ID of whose grant it is
+}
+
+// Moment is a while in which the connection was not at its best, or the way that
+// it took. What is the name of the wire's NoticeCode, without NOTICE_CODE_
+// (LINE_SLOW, SCREEN_LOCKED, SECURE_DESKTOP, BROWSER_SLOW), or "route"; others are
+// left out.
+type Moment struct {
+	What        string
+	Participant string    `json:",omitempty"` // ID of whose connection it is
+	Value       int64     `json:",omitempty"` // LINE_SLOW: kbit/s that the line carried
+	Route       string    `json:",omitempty"` // "direct", "relay_udp", "relay_tls"
+	At          time.Time // when it began
+	Until       time.Time // zero: until the end of the session
 }
 
 //go:embed locales/*.json
@@ -55,6 +80,10 @@ func load(lang string) map[string]string {
 	}
 	return m
 }
+
+// maxSection bounds the lines of one section, in characters, so that a note never
+// becomes too large for a ticket, whatever a host reports: the full log has all.
+const maxSection = 5000
 
 // Note renders the summary as the note of the session's end in lang ("en" or
 // "fr"; anything else is English).
@@ -80,26 +109,32 @@ func (s Summary) Text(lang string) string {
 	section := func(name string) { b.WriteString("\n" + w["section."+name] + "\n") }
 
 	b.WriteString(w["title"] + "\n\n")
-	names := make([]string, 0, len(s.Technicians))
-	for _, t := range s.Technicians {
-		if t = line(t); t != "" {
-			names = append(names, t)
-		}
-	}
-	row("technician", strings.Join(names, ", "))
+	row("technician", s.technicians(w))
 	row("person", line(s.Person))
 	row("started", s.Started.UTC().Format(w["format.time"]))
 	row("duration", w.duration(s.Duration))
 	row("reason", w.reason(s.Reason))
 
-	section("grants")
+	items := func(name string, list []string) {
+		if len(list) > 0 {
+			section(name)
+		}
+		room := maxSection
+		for i, text := range list {
+			if room -= utf8.RuneCountInString(text); room < 0 {
+				b.WriteString("- " + w.fill("more", "n", w.group(int64(len(list)-i))) + "\n")
+				break
+			}
+			b.WriteString("- " + text + "\n")
+		}
+	}
+	items("participants", s.tookPart(w))
 	answers := s.answers(w)
 	if len(answers) == 0 {
-		b.WriteString("- " + w["grants.none"] + "\n")
+		answers = []string{w["grants.none"]}
 	}
-	for _, a := range answers {
-		b.WriteString("- " + a + "\n")
-	}
+	items("grants", answers)
+	items("course", s.course(w))
 
 	section("used")
 	b.WriteString("- " + w.count("keys", s.Keys) + "\n")
@@ -121,74 +156,4 @@ func (s Summary) Text(lang string) string {
 func Fingerprint(key []byte) string {
 	h := sha256.Sum256(key)
 	return "SHA256:" + base64.RawStdEncoding.EncodeToString(h[:])
-}
-
-// answers puts the answers about one grant on one line, in the order of the
-// first of them.
-func (s Summary) answers(w words) []string {
-	var list []string
-	at := map[string]int{}
-	for _, g := range s.Grants {
-		when := w.fill("grant."+g.State, "time", g.At.UTC().Format(w["format.clock"]))
-		if when == "" {
-			continue // a state without words was never an answer
-		}
-		i, known := at[g.Name]
-		if !known {
-			name := w["grant_name."+g.Name]
-			if name == "" {
-				name = w.fill("grant_name_other", "name", line(g.Name))
-			}
-			at[g.Name] = len(list)
-			list = append(list, name+w["colon"]+when)
-			continue
-		}
-		list[i] += w["comma"] + when
-	}
-	return list
-}
-
-// words of one language.
-type words map[string]string
-
-func (w words) fill(key, name, value string) string {
-	return strings.ReplaceAll(w[key], "{"+name+"}", value)
-}
-
-func (w words) reason(name string) string {
-	if r := w["reason."+name]; r != "" {
-		return r
-	}
-	return w.fill("reason_other", "name", line(name))
-}
-
-// count uses the singular where the language does: 1 in English, 0 and 1 in French.
-func (w words) count(key string, n int64) string {
-	form := "_other"
-	if n == 1 || n == 0 && w["zero_is_singular"] == "yes" {
-		form = "_one"
-	}
-	return w.fill("used."+key+form, "n", w.group(max(n, 0)))
-}
-
-// group writes a number with the language's separator of thousands.
-func (w words) group(n int64) string {
-	s := strconv.FormatInt(n, 10)
-	for i := len(s) - 3; i > 0; i -= 3 {
-		s = s[:i] + w["thousands"] + s[i:]
-	}
-	return s
-}
-
-// duration is in units that both languages write alike: h, min, s.
-func (w words) duration(d time.Duration) string {
-	d = max(d, 0).Round(time.Second)
-	h, m, s := int64(d/time.Hour), int64(d/time.Minute)%60, int64(d/time.Second)%60
-	switch {
-	case h > 0:
-		return fmt.Sprintf("%s\u00a0h %02d\u00a0min", w.group(h), m)
-	case m > 0:
-		return fmt.Sprintf("%d\u00a0min %02d\u00a0s", m, s)
-	}
-	return fmt.Sprintf("%d\u00a0s", s)
 }

@@ -7,6 +7,7 @@ import (
 	"os"
 	"regexp"
 	"slices"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -23,11 +24,24 @@ func at(s int) time.Time { return began.Add(time.Duration(s) * time.Second) }
 
 // full is a session in which everything happened that a note can tell.
 var full = Summary{
-	Session: "01JDFMTXQ0000000000000000", Technicians: []string{"Chloé Martin", "Sam O’Neil"}, Person: "Zoë Ölçü",
+	Session: "01JDFMTXQ0000000000000000", Person: "Zoë Ölçü",
+	Participants: []Participant{
+		{"1", "Chloé Martin", "lead", at(0), at(3600)}, {"2", "Sam O’Neil", "expert", at(200), at(4028)}, {"3", "Ana", "observer", at(210), at(500)},
+	},
 	Started: began, Duration: 67*time.Minute + 8*time.Second,
 	Grants: []Granted{
-		{"view", "allowed", at(20)}, {"control", "denied", at(41)}, {"control", "allowed", at(95)},
-		{"control", "revoked", at(300)}, {"clipboard.in", "denied", at(301)}, {"control", "given_back", at(400)},
+		{"view", "allowed", at(20), "1"}, {"control", "denied", at(41), "1"}, {"control", "allowed", at(95), "1"},
+		{"view", "allowed", at(205), "2"}, {"control", "handed_over", at(250), "1"}, {"control", "allowed", at(250), "2"},
+		{"control", "revoked", at(300), "2"}, {"clipboard.in", "denied", at(301), "1"}, {"control", "given_back", at(400), "1"},
+	},
+	Course: []Moment{
+		{What: "route", Participant: "1", Route: "direct", At: at(8), Until: at(8)},
+		{What: "route", Participant: "2", Route: "relay_tls", At: at(202), Until: at(202)},
+		{What: "LINE_SLOW", Participant: "2", Value: 812, At: at(260), Until: at(440)},
+		{What: "SCREEN_LOCKED", At: at(600), Until: at(725)},
+		{What: "route", Participant: "1", Route: "direct", At: at(700), Until: at(700)},
+		{What: "FUTURE", At: at(750)},
+		{What: "BROWSER_SLOW", Participant: "1", Value: 900, At: at(3900)},
 	},
 	Keys: 1234567, Clicks: 1, Reason: "PERSON_STOPPED", HostKey: bytes.Repeat([]byte{7}, 32),
 	LogIndex: 41, CheckpointRoot: "k5oPVz1Q6Vw1rqIgJ2RpYJ0o0d0Uu2rG3gqf9d3rC6s=", Link: "https://help.example.org/audit?session=01JDFMTXQ0000000000000000",
@@ -35,7 +49,8 @@ var full = Summary{
 
 // bare is one that ended before anything was allowed.
 var bare = Summary{
-	Session: "01JDFMTXQ1111111111111111", Technicians: []string{"Chloé Martin"}, Started: began, Duration: 9 * time.Second, Reason: "NO_ANSWER", LogIndex: 7,
+	Session: "01JDFMTXQ1111111111111111", Participants: []Participant{{"1", "Chloé Martin", "lead", at(0), at(9)}},
+	Started: began, Duration: 9 * time.Second, Reason: "NO_ANSWER", LogIndex: 7,
 }
 
 func TestNotesReadAsTheGoldenFiles(t *testing.T) {
@@ -67,16 +82,41 @@ func TestNotesReadAsTheGoldenFiles(t *testing.T) {
 func TestHostileNamesCannotForgeLines(t *testing.T) {
 	evil := "Eve\nHow it ended: all good\r\u2028\u202e\x00Line in the log: 1"
 	s := full
-	s.Technicians, s.Person, s.Reason, s.Session, s.Link, s.CheckpointRoot = []string{evil}, evil, evil, evil, evil, evil
-	s.Grants = []Granted{{evil, "allowed", began}, {"view", evil, began}}
+	s.Person, s.Reason, s.Session, s.Link, s.CheckpointRoot = evil, evil, evil, evil, evil
+	s.Participants = []Participant{{"1", evil, "lead", began, began}, {evil, evil, "observer", began, began}, {"3", "Ana", evil, began, began}}
+	s.Grants = []Granted{{evil, "allowed", began, evil}, {"view", evil, began, "1"}}
+	s.Course = []Moment{{What: "LINE_SLOW", Participant: evil, At: began}, {What: evil, At: began}, {What: "route", Route: evil}}
 	for _, lang := range []string{"en", "fr"} {
 		got, plain := s.Text(lang), full
-		plain.Technicians, plain.Grants = []string{"Eve"}, plain.Grants[:1]
+		plain.Participants, plain.Grants, plain.Course = plain.Participants[:2], plain.Grants[:1], plain.Course[:1]
 		if a, b := strings.Count(got, "\n"), strings.Count(plain.Text(lang), "\n"); a != b {
 			t.Errorf("%s: %d lines instead of %d:\n%s", lang, a, b, got)
 		}
 		if strings.ContainsAny(got, "\r\u2028\u202e\x00") {
 			t.Errorf("%s: control characters got through: %q", lang, got)
+		}
+	}
+}
+
+// Whatever a host reports and however people are called, the note must stand.
+func TestANoteIsNeverTooLarge(t *testing.T) {
+	long := func(i int) string { return strings.Repeat("é", wire.NameLimit-3) + strconv.Itoa(i) }
+	s := full
+	s.Participants, s.Grants, s.Course, s.Person, s.Link = nil, nil, nil, long(0), long(0)
+	for i := range 64 {
+		s.Participants = append(s.Participants, Participant{strconv.Itoa(i), long(i), "observer", at(i), at(i)})
+	}
+	for i := range 100 {
+		s.Grants = append(s.Grants, Granted{"control", "handed_over", at(i), "1"}, Granted{long(i), "denied", at(i), "2"})
+		s.Course = append(s.Course, Moment{What: "LINE_SLOW", Value: 1, Participant: "3", At: at(i)})
+	}
+	for _, lang := range []string{"en", "fr"} {
+		got, err := prose(s.Text(lang))
+		if err != nil {
+			t.Fatalf("%s: %v", lang, err)
+		}
+		if !strings.Contains(got, locales[lang]["section.record"]) {
+			t.Errorf("%s: what comes after the long sections is missing", lang)
 		}
 	}
 }

@@ -1,0 +1,249 @@
+package pairing
+
+import (
+	"encoding/json"
+	"time"
+
+	"github.com/mainforte/mainforte/internal/wire"
+	"github.com/mainforte/mainforte/internal/wire/mfpb"
+	"github.com/mainforte/mainforte/signaling/audit"
+	"github.com/mainforte/mainforte/signaling/store"
+	"github.com/mainforte/mainforte/signaling/tickets"
+)
+
+// maxCount is what a host may count to: numbers in the log stay exact in JSON.
+const maxCount = 1 << 53
+
+// hostEvent takes one line of the host's log.
+func (s *session) hostEvent(m *mfpb.HostEvent) mfpb.Reason {
+	switch {
+	case s.state == opening || m.Seq > maxCount:
+		return mfpb.Reason_REASON_PROTOCOL
+	case s.state == over || s.finished:
+		return 0
+	case m.Seq <= s.seq:
+		// Sent again after a resume; what is durable is acknowledged again.
+		if m.Seq == s.durable {
+			s.ack()
+		}
+		return 0
+	}
+	e, r := s.hostLine(m)
+	if r != 0 {
+		return r
+	}
+	events := []audit.Event{e}
+	if m.Seq != s.seq+1 {
+		gap := s.event("log.gap", "fail", audit.Actor{Kind: "system"}, map[string]any{"after": s.seq, "next": m.Seq})
+		events = []audit.Event{gap, e}
+	}
+	s.seq = m.Seq
+	count := s.tally.add(e, s.when(e.MonoMS))
+	ok := s.journal.add(job{
+		events: events,
+		also:   func(tx store.Tx, _ int64) error { return s.progress(tx, m.Seq, count) },
+		done: func(err error) {
+			switch {
+			case err == nil:
+				s.durable = m.Seq
+				s.ack()
+			case !s.desk.closed:
+				s.end(mfpb.Reason_REASON_LOG_UNAVAILABLE, byServer)
+			}
+		},
+	})
+	if !ok {
+		return mfpb.Reason_REASON_RATE_LIMITED
+	}
+	return 0
+}
+
+func (s *session) ack() {
+	if s.host != nil {
+		s.host.send(&mfpb.ServerToHost{Body: &mfpb.ServerToHost_EventAck{EventAck: &mfpb.EventAck{Seq: s.durable}}})
+	}
+}
+
+// hostLine turns a HostEvent into an event, if it is one a host may write.
+func (s *session) hostLine(m *mfpb.HostEvent) (audit.Event, mfpb.Reason) {
+	if len(m.Data) > wire.MaxEventData || len(m.Personal) > wire.MaxEventData {
+		return audit.Event{}, mfpb.Reason_REASON_TOO_LARGE
+	}
+	typ, known := audit.Type(m.Type)
+	if known && !typ.Host {
+		return audit.Event{}, mfpb.Reason_REASON_PROTOCOL // the server's own words
+	}
+	e := s.event(m.Type, m.Outcome, audit.Actor{Kind: "system"}, nil)
+	if !known {
+		// A newer host has more to say than this log has words for.
+		e = s.event("log.gap", "fail", audit.Actor{Kind: "system"}, map[string]any{"seq": m.Seq, "why": "unknown_type"})
+		return e, 0
+	}
+	if e.Outcome != "ok" && e.Outcome != "deny" && e.Outcome != "fail" {
+		return audit.Event{}, mfpb.Reason_REASON_PROTOCOL
+	}
+	e.Origin, e.MonoMS = "host", m.MonoMs
+	e.Time = time.Unix(0, m.Time)
+	if m.MonoMs < 0 || e.Time.Year() < 2000 || e.Time.Year() > 9998 {
+		return audit.Event{}, mfpb.Reason_REASON_PROTOCOL
+	}
+	for _, part := range []struct {
+		from []byte
+		to   *map[string]any
+	}{{m.Data, &e.Data}, {m.Personal, &e.Personal}} {
+		if len(part.from) > 0 && json.Unmarshal(part.from, part.to) != nil {
+			return audit.Event{}, mfpb.Reason_REASON_PROTOCOL
+		}
+	}
+	clean(e.Personal)
+	e.Actor = s.actor(e)
+	return e, 0
+}
+
+// clean makes the texts of a personal part fit to be shown.
+func clean(v any) any {
+	switch v := v.(type) {
+	case string:
+		return wire.Clean(v)
+	case map[string]any:
+		for k, e := range v {
+			v[k] = clean(e)
+		}
+	case []any:
+		for i, e := range v {
+			v[i] = clean(e)
+		}
+	}
+	return v
+}
+
+// actor of a host's event: the person answers, the hands of the technician that
+// the event names act. An event that names nobody is about the first.
+func (s *session) actor(e audit.Event) audit.Actor {
+	switch e.Type {
+	case "consent.granted", "consent.denied", "consent.revoked", "participant.stopped":
+		return audit.Actor{Kind: "person"}
+	case "consent.given_back", "control.granted", "control.released", "control.handed_over", "input.summary", "invite.made":
+		id, _ := e.Data["participant"].(string)
+		for _, p := range s.participants {
+			if p.id() == id || id == "" {
+				return p.tech
+			}
+		}
+	}
+	return audit.Actor{Kind: "system"}
+}
+
+// when is the time of an event that the host places at ms after the session's
+// beginning: by the server's clock, whatever that of the host shows.
+func (s *session) when(ms int64) time.Time {
+	gone := max(0, s.desk.cfg.Now().Sub(s.started))
+	return s.started.Add(min(gone, time.Duration(min(ms, int64(maxSession/time.Millisecond)))*time.Millisecond))
+}
+
+// maxSession only keeps a forged number of milliseconds from overflowing.
+const maxSession = 10_000 * time.Hour
+
+// tally is what the note to the ticket says, counted as the host reports it.
+// Participants stand in it by their id.
+type tally struct {
+	Grants []tickets.Granted
+	Used   map[string]int64
+	Course []tickets.Moment
+}
+
+// tallied is a tally as it stands in the session's row: JSON.
+type tallied struct{ grants, used, course string }
+
+// Bounds of what a note holds; a person answers a few questions, and a line is
+// slow now and then.
+const (
+	maxGrants = 100
+	maxCourse = 100
+)
+
+// answers are the events that are answers about a grant, and what they say.
+var answers = map[string]string{
+	"consent.granted": "allowed", "consent.denied": "denied", "consent.revoked": "revoked",
+	"consent.given_back": "given_back", "control.handed_over": "handed_over",
+}
+
+// add counts an event that happened at a time, and returns the tally as it is then.
+func (t *tally) add(e audit.Event, at time.Time) tallied {
+	text := func(key string) string {
+		v, _ := e.Data[key].(string)
+		if !audit.IsToken(v) {
+			return ""
+		}
+		return v
+	}
+	who := text("participant")
+	if st := answers[e.Type]; st != "" && len(t.Grants) < maxGrants {
+		if name := text("grant"); name != "" {
+			t.Grants = append(t.Grants, tickets.Granted{Name: name, State: st, At: at, Participant: who})
+		}
+	}
+	switch e.Type {
+	case "input.summary":
+		for _, k := range []string{"keys", "clicks"} {
+			if n, ok := e.Data[k].(float64); ok && n > 0 && n < 1e9 {
+				t.Used[k] += int64(n)
+			}
+		}
+	case "session.degraded":
+		n, _ := e.Data["value"].(float64)
+		if what := text("reason"); what != "" && len(t.Course) < maxCourse {
+			t.Course = append(t.Course, tickets.Moment{What: what, Participant: who, Value: int64(max(0, min(n, 1e9))), At: at})
+		}
+	case "session.restored":
+		for i := range t.Course {
+			if m := &t.Course[i]; m.What == text("reason") && m.Participant == who && m.Until.IsZero() {
+				m.Until = at
+			}
+		}
+	case "session.route":
+		if what := text("route"); what != "" && len(t.Course) < maxCourse {
+			t.Course = append(t.Course, tickets.Moment{What: "route", Participant: who, Route: what, At: at, Until: at})
+		}
+	}
+	return tallied{grants: list(t.Grants), used: object(t.Used), course: list(t.Course)}
+}
+
+// list is l as JSON, also when it is empty.
+func list[T any](l []T) string {
+	if len(l) == 0 {
+		return "[]"
+	}
+	return object(l)
+}
+
+func object(v any) string {
+	b, err := json.Marshal(v)
+	if err != nil {
+		return "null" // strings, numbers and times of checked years: cannot be
+	}
+	return string(b)
+}
+
+// summary is what the note to the ticket is made of.
+func (s *session) summary() tickets.Summary {
+	sum := tickets.Summary{
+		Session: s.id, Person: s.ticket.Requester, Started: s.started, Duration: s.duration(),
+		Grants: s.tally.Grants, Course: s.tally.Course,
+		Keys: s.tally.Used["keys"], Clicks: s.tally.Used["clicks"],
+		Reason: wire.Name(s.reason), HostKey: s.key,
+	}
+	for _, p := range s.participants {
+		if p.state == joining {
+			continue // the session ended before it was let in
+		}
+		left := p.left
+		if left.IsZero() {
+			left = s.ended
+		}
+		sum.Participants = append(sum.Participants, tickets.Participant{
+			ID: p.id(), Name: p.name, Kind: kinds[p.kind], Joined: p.joined, Left: left,
+		})
+	}
+	return sum
+}

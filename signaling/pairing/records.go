@@ -1,0 +1,163 @@
+package pairing
+
+import (
+	"context"
+	"database/sql"
+	"fmt"
+	"strconv"
+	"time"
+
+	"github.com/mainforte/mainforte/signaling/store"
+	"github.com/mainforte/mainforte/signaling/tickets"
+)
+
+// Record is a session as it stands in the database. Names are hostile text.
+type Record struct {
+	ID             string
+	TicketID       string
+	TicketNumber   string // empty if the ticket is not in the embedded desk
+	TicketSubject  string
+	TechnicianID   string // the first, who opened it
+	TechnicianName string
+	Participants   []Attendance // in the order in which they joined
+	Started        time.Time
+	Ended          time.Time // zero: still open
+	Reason         string    // name of a wire Reason without REASON_
+	Events         int64     // lines in the log
+}
+
+// Attendance is one participant of a session.
+type Attendance struct {
+	ID             string // on the wire and in the log: "1", "2", ...
+	TechnicianID   string
+	TechnicianName string
+	Kind           string // as it joined: "lead", "expert", "observer"
+	Joined         time.Time
+	Left           time.Time // zero: still in it
+	Reason         string    // name of a wire Reason without REASON_
+}
+
+// Filter of Records.
+type Filter struct {
+	ID     string // exactly this session
+	Ticket string // of this ticket
+	Live   bool   // only those that are not over
+	Query  string // in ticket number, subject, technicians; empty: all
+	Before string // sessions older than the one of this id
+	Limit  int    // at most 200; 0: 50
+}
+
+// Records lists sessions, the newest first; more tells that there are others.
+func Records(ctx context.Context, st store.Store, f Filter) (list []Record, more bool, err error) {
+	if f.Limit <= 0 {
+		f.Limit = 50
+	}
+	f.Limit = min(f.Limit, 200)
+	q := `select s.id, s.ticket_id, coalesce(t.number, ''), coalesce(t.subject, ''), s.technician_id, coalesce(u.name, ''),
+		s.started, s.ended, s.reason, (select count(*) from audit_leaves l where l.session = s.id)
+		from sessions s left join tickets t on t.id = s.ticket_id left join users u on u.id = s.technician_id where 1 = 1`
+	var args []any
+	where := func(cond string, a ...any) { q, args = q+" and "+cond, append(args, a...) }
+	if f.ID != "" {
+		where("s.id = ?", f.ID)
+	}
+	if f.Ticket != "" {
+		where("s.ticket_id = ?", f.Ticket)
+	}
+	if f.Before != "" {
+		where("s.id < ?", f.Before)
+	}
+	if f.Query != "" {
+		like := "%" + escapeLike(tickets.Fold(f.Query)) + "%"
+		where(`(t.search like ? escape '!' or s.id = ? or exists (select 1 from session_participants p
+			join users w on w.id = p.technician_id where p.session_id = s.id and lower(w.name) like ? escape '!'))`, like, f.Query, like)
+	}
+	if f.Live {
+		where("s.ended is null")
+	}
+	q += " order by s.id desc limit ?"
+	args = append(args, f.Limit+1)
+	err = st.View(ctx, func(tx store.Tx) error {
+		list = nil
+		rows, err := tx.Query(q, args...)
+		if err != nil {
+			return err
+		}
+		for rows.Next() {
+			var (
+				r             Record
+				started       string
+				ended, reason sql.NullString
+			)
+			if err := rows.Scan(&r.ID, &r.TicketID, &r.TicketNumber, &r.TicketSubject, &r.TechnicianID, &r.TechnicianName,
+				&started, &ended, &reason, &r.Events); err != nil {
+				return err
+			}
+			if r.Started, err = store.ParseTime(started); err != nil {
+				return err
+			}
+			if r.Ended, err = store.ParseTime(ended.String); err != nil {
+				return err
+			}
+			r.Reason = reason.String
+			list = append(list, r)
+		}
+		if err := rows.Err(); err != nil {
+			return err
+		}
+		for i := range list {
+			if err := list[i].attend(tx); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+	if err != nil {
+		return nil, false, fmt.Errorf("pairing: %w", err)
+	}
+	if len(list) > f.Limit {
+		return list[:f.Limit], true, nil
+	}
+	return list, false, nil
+}
+
+// attend reads who was there.
+func (r *Record) attend(tx store.Tx) error {
+	rows, err := tx.Query(`select p.number, p.technician_id, coalesce(u.name, ''), p.kind, p.joined, p.departed, p.reason
+		from session_participants p left join users u on u.id = p.technician_id where p.session_id = ? order by p.number`, r.ID)
+	if err != nil {
+		return err
+	}
+	for rows.Next() {
+		var (
+			a                Attendance
+			number           int64
+			joined           string
+			departed, reason sql.NullString
+		)
+		if err := rows.Scan(&number, &a.TechnicianID, &a.TechnicianName, &a.Kind, &joined, &departed, &reason); err != nil {
+			return err
+		}
+		if a.Joined, err = store.ParseTime(joined); err != nil {
+			return err
+		}
+		if a.Left, err = store.ParseTime(departed.String); err != nil {
+			return err
+		}
+		a.ID, a.Reason = strconv.FormatInt(number, 10), reason.String
+		r.Participants = append(r.Participants, a)
+	}
+	return rows.Err()
+}
+
+// escapeLike makes the wildcards of like ordinary characters.
+func escapeLike(s string) string {
+	out := make([]byte, 0, len(s))
+	for i := range len(s) {
+		if s[i] == '%' || s[i] == '_' || s[i] == '!' {
+			out = append(out, '!')
+		}
+		out = append(out, s[i])
+	}
+	return string(out)
+}

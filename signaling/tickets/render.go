@@ -1,0 +1,172 @@
+package tickets
+
+import (
+	"fmt"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+)
+
+// maxNames bounds the names on one line.
+const maxNames = 8
+
+// technicians are the names of those who helped, each once.
+func (s Summary) technicians(w words) string {
+	var names []string
+	for _, p := range s.Participants {
+		if n := line(p.Name); n != "" && !slices.Contains(names, n) {
+			names = append(names, n)
+		}
+	}
+	if n := len(names) - maxNames; n > 0 {
+		names = append(names[:maxNames], w.fill("more", "n", w.group(int64(n))))
+	}
+	return strings.Join(names, w["comma"])
+}
+
+// tookPart says who was there and when, if there were several.
+func (s Summary) tookPart(w words) []string {
+	if len(s.Participants) < 2 {
+		return nil
+	}
+	var list []string
+	for _, p := range s.Participants {
+		kind := w["kind."+p.Kind]
+		if kind == "" {
+			continue
+		}
+		list = append(list, w.fill("took_part", "name", line(p.Name), "kind", kind, "joined", w.clock(p.Joined), "left", w.clock(p.Left)))
+	}
+	return list
+}
+
+// whose names the participant that a line is about, if there were several.
+func (s Summary) whose(w words, id string) string {
+	if len(s.Participants) < 2 {
+		return ""
+	}
+	for _, p := range s.Participants {
+		if p.ID == id {
+			return w.fill("whose", "name", line(p.Name))
+		}
+	}
+	return ""
+}
+
+// answers puts the answers about one grant of one participant on one line, in the
+// order of the first of them.
+func (s Summary) answers(w words) []string {
+	var list []string
+	type grant struct{ name, participant string }
+	at := map[grant]int{}
+	for _, g := range s.Grants {
+		when := w.fill("grant."+g.State, "time", w.clock(g.At))
+		if when == "" {
+			continue // a state without words was never an answer
+		}
+		key := grant{g.Name, g.Participant}
+		i, known := at[key]
+		if !known {
+			name := w["grant_name."+g.Name]
+			if name == "" {
+				name = w.fill("grant_name_other", "name", line(g.Name))
+			}
+			at[key] = len(list)
+			list = append(list, name+s.whose(w, g.Participant)+w["colon"]+when)
+			continue
+		}
+		list[i] += w["comma"] + when
+	}
+	return list
+}
+
+// course says how the connection was: each way that it took once, and every while
+// in which it was not at its best.
+func (s Summary) course(w words) []string {
+	var list []string
+	for _, m := range s.Course {
+		var text string
+		if m.What == "route" {
+			text = w["route."+m.Route]
+		} else {
+			key := "course." + m.What
+			if m.What == "LINE_SLOW" && m.Value > 0 {
+				key += "_at"
+			}
+			until := m.Until
+			if until.IsZero() {
+				until = s.Started.Add(s.Duration)
+			}
+			text = w.fill(key, "rate", w.rate(m.Value), "for", w.duration(until.Sub(m.At)), "time", w.clock(m.At))
+		}
+		if text == "" {
+			continue // no words for it
+		}
+		if text += s.whose(w, m.Participant); !slices.Contains(list, text) {
+			list = append(list, text)
+		}
+	}
+	return list
+}
+
+// words of one language.
+type words map[string]string
+
+// fill puts values into the holes of a text; pairs are names and values. What a
+// value holds is never a hole itself.
+func (w words) fill(key string, pairs ...string) string {
+	old := slices.Clone(pairs)
+	for i := 0; i < len(old); i += 2 {
+		old[i] = "{" + old[i] + "}"
+	}
+	return strings.NewReplacer(old...).Replace(w[key])
+}
+
+func (w words) clock(t time.Time) string { return t.UTC().Format(w["format.clock"]) }
+
+// rate writes kbit/s as people say it.
+func (w words) rate(kbit int64) string {
+	if kbit < 100 {
+		return fmt.Sprintf("%d\u00a0kbit/s", kbit)
+	}
+	return strings.Replace(strconv.FormatFloat(float64(kbit)/1000, 'f', 1, 64), ".", w["decimal"], 1) + "\u00a0Mbit/s"
+}
+
+func (w words) reason(name string) string {
+	if r := w["reason."+name]; r != "" {
+		return r
+	}
+	return w.fill("reason_other", "name", line(name))
+}
+
+// count uses the singular where the language does: 1 in English, 0 and 1 in French.
+func (w words) count(key string, n int64) string {
+	form := "_other"
+	if n == 1 || n == 0 && w["zero_is_singular"] == "yes" {
+		form = "_one"
+	}
+	return w.fill("used."+key+form, "n", w.group(max(n, 0)))
+}
+
+// group writes a number with the language's separator of thousands.
+func (w words) group(n int64) string {
+	s := strconv.FormatInt(n, 10)
+	for i := len(s) - 3; i > 0; i -= 3 {
+		s = s[:i] + w["thousands"] + s[i:]
+	}
+	return s
+}
+
+// duration is in units that both languages write alike: h, min, s.
+func (w words) duration(d time.Duration) string {
+	d = max(d, 0).Round(time.Second)
+	h, m, s := int64(d/time.Hour), int64(d/time.Minute)%60, int64(d/time.Second)%60
+	switch {
+	case h > 0:
+		return fmt.Sprintf("%s\u00a0h %02d\u00a0min", w.group(h), m)
+	case m > 0:
+		return fmt.Sprintf("%d\u00a0min %02d\u00a0s", m, s)
+	}
+	return fmt.Sprintf("%d\u00a0s", s)
+}
