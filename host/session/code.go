@@ -52,7 +52,11 @@ func (h *Host) ask(why mfpb.Reason) {
 		return
 	}
 	h.asked = true
-	h.send(&mfpb.HostMessage{Body: &mfpb.HostMessage_PlateRequest{PlateRequest: &mfpb.PlateRequest{Why: why}}})
+	m := &mfpb.PlateRequest{Why: why}
+	if h.live != nil {
+		m.Invite = h.live.invite.kind
+	}
+	h.send(&mfpb.HostMessage{Body: &mfpb.HostMessage_PlateRequest{PlateRequest: m}})
 }
 
 // plate is the nameplate asked for: it gets a fresh secret and is shown.
@@ -62,10 +66,26 @@ func (h *Host) plate(m *mfpb.Plate) {
 		return
 	}
 	h.asked = false
+	s := h.live
+	switch {
+	case s == nil && m.GetInvite() != 0, s != nil && s.invite != nil && m.GetInvite() != s.invite.kind:
+		h.fault(errProtocol)
+		return
+	case s != nil && s.invite == nil: // cancelled meanwhile
+		h.giveBackPlate(mfpb.Reason_REASON_CODE_EXPIRED)
+		return
+	}
 	secret, err := newSecret()
 	if err != nil {
 		h.log.Error("no secret", "error", err)
 		h.fail(mfpb.Reason_REASON_INTERNAL)
+		return
+	}
+	if s != nil {
+		now := h.clock.Now()
+		h.code = &code{nameplate: m.GetNameplate(), secret: secret, made: now, signing: s.signing}
+		h.inviteMade(h.code, now.Add(CodeLife))
+		h.alarm("code", CodeLife, func() { h.rotate(mfpb.Reason_REASON_CODE_EXPIRED) })
 		return
 	}
 	_, signing, err := ed25519.GenerateKey(rand.Reader)
@@ -86,8 +106,13 @@ func (h *Host) plate(m *mfpb.Plate) {
 	h.alarm("code", CodeLife, func() { h.rotate(mfpb.Reason_REASON_CODE_EXPIRED) })
 }
 
-// rotate makes the present code worthless and asks for another nameplate.
+// rotate makes the present code worthless and asks for another nameplate. An
+// invite code has no successor: whoever wanted it is told why, and asks again.
 func (h *Host) rotate(why mfpb.Reason) {
+	if h.live != nil {
+		h.endInvite(why)
+		return
+	}
 	if h.claim != nil {
 		h.refuse(h.claim.id, why)
 		h.drop()
@@ -131,6 +156,10 @@ func (h *Host) claimed(m *mfpb.ClaimStart) {
 		h.refuse(m.Claim, mfpb.Reason_REASON_NO_SUCH_CODE)
 		return
 	}
+	if h.live != nil && (h.live.over || h.live.invite == nil) { // C39
+		h.refuse(m.Claim, mfpb.Reason_REASON_NO_SUCH_CODE)
+		return
+	}
 	if h.claim != nil { // C15
 		h.refuse(m.Claim, mfpb.Reason_REASON_TWO_CLAIMS)
 		c.burned = true
@@ -159,7 +188,9 @@ func (h *Host) claimed(m *mfpb.ClaimStart) {
 		return
 	}
 	h.claim = cl
-	h.status("status.claim")
+	if h.live == nil {
+		h.status("status.claim")
+	}
 	h.alarm("claim", claimTime, func() {
 		h.refuse(cl.id, mfpb.Reason_REASON_VIEWER_GONE)
 		h.failed()
@@ -174,7 +205,9 @@ func (h *Host) failed() {
 		h.rotate(mfpb.Reason_REASON_TOO_MANY_TRIES)
 		return
 	}
-	h.status("status.wrong_code")
+	if h.live == nil {
+		h.status("status.wrong_code")
+	}
 }
 
 // current tells whether id is the open claim that has not paired.
@@ -184,8 +217,11 @@ func (h *Host) current(id []byte) bool {
 
 // claimFailed is the viewer's verdict, or its loss. It may cross our own refusal.
 func (h *Host) claimFailed(m *mfpb.ClaimFailed) {
-	if h.current(m.GetClaim()) {
+	switch {
+	case h.current(m.GetClaim()):
 		h.failed()
+	case h.live != nil && h.claim != nil && bytes.Equal(h.claim.id, m.GetClaim()):
+		h.unopened(m.GetReason()) // paired, and the log did not take the participant
 	}
 }
 
@@ -212,7 +248,9 @@ func (h *Host) confirm(m *mfpb.Confirm) {
 // unopened: both sides are paired, but no session came of it. The person is told
 // why, and it begins again with another code.
 func (h *Host) unopened(why mfpb.Reason) {
-	h.show(ui.Event{Name: "error", Server: h.server, Reason: wire.Name(why), Text: h.texts.Reason(why)})
+	if h.live == nil {
+		h.show(ui.Event{Name: "error", Server: h.server, Reason: wire.Name(why), Text: h.texts.Reason(why)})
+	}
 	h.drop()
 	h.cancelAlarm("open")
 	h.rotate(why)

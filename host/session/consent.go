@@ -4,6 +4,7 @@ import (
 	"crypto/rand"
 	"crypto/sha256"
 	"encoding/hex"
+	"slices"
 	"time"
 
 	"github.com/mainforte/mainforte/host/ui"
@@ -32,14 +33,19 @@ type grant struct {
 	since time.Time
 }
 
-// question is open on the person's screen. While it is, no input is applied.
+// question is put to the person, or waits until another one is answered. While
+// one is open, no input is applied.
 type question struct {
-	id    string
+	id    string // once it is open
+	by    *participant
 	grant *grant
 }
 
-func (l *live) grant(name string) *grant {
-	for _, g := range l.grants {
+// maxQueue bounds the questions that wait: one a participant and grant.
+const maxQueue = maxParticipants * 2
+
+func (p *participant) grant(name string) *grant {
+	for _, g := range p.grants {
 		if g.name == name {
 			return g
 		}
@@ -47,74 +53,125 @@ func (l *live) grant(name string) *grant {
 	return nil
 }
 
-func (l *live) allowed(name string) bool {
-	g := l.grant(name)
+func (p *participant) allowed(name string) bool { // C42
+	g := p.grant(name)
 	return g != nil && g.state == mfpb.GrantState_GRANT_STATE_ALLOWED
 }
 
-// asksFor is the viewer's wish for a grant.
-func (h *Host) asksFor(name string) error {
-	s := h.live
-	if s.wishes++; s.wishes > maxWishes {
-		return errProtocol
+// holder is the participant that has control, or nil.
+func (l *live) holder() *participant {
+	for _, p := range l.participants {
+		if p.allowed(grantControl) {
+			return p
+		}
 	}
-	g := s.grant(name)
-	if g == nil { // C32
-		s.note("consent.denied", "deny", map[string]any{"grant": "unknown", "by": "host"}, nil)
-		s.sendGrants(&mfpb.Grant{Name: wire.Clean(name), State: mfpb.GrantState_GRANT_STATE_DENIED, Since: h.clock.Now().UnixMilli()})
-		return nil
-	}
-	if g.state == mfpb.GrantState_GRANT_STATE_ALLOWED || g.state == mfpb.GrantState_GRANT_STATE_ASKED {
-		s.sendGrants()
-		return nil
-	}
-	if name == grantControl && !s.allowed(grantView) { // C33
-		h.settle(g, mfpb.GrantState_GRANT_STATE_DENIED, "host")
-		return nil
-	}
-	if s.question != nil || s.asks >= maxAsks || name == grantControl && (s.desk == nil || !s.desk.hands) {
-		h.settle(g, mfpb.GrantState_GRANT_STATE_DENIED, "host")
-		return nil
-	}
-	h.put(g)
 	return nil
 }
 
-// put asks the person. From here to the answer no input is applied.
-func (h *Host) put(g *grant) {
+// asksFor is the viewer's wish for a grant.
+func (h *Host) asksFor(p *participant, name string) error {
 	s := h.live
+	if p.wishes++; p.wishes > maxWishes {
+		return errProtocol
+	}
+	g := p.grant(name)
+	if g == nil { // C32
+		s.note("consent.denied", "deny", map[string]any{"grant": "unknown", "by": "host", "participant": p.id}, nil)
+		p.sendGrants(&mfpb.Grant{Name: wire.Clean(name), State: mfpb.GrantState_GRANT_STATE_DENIED, Since: h.clock.Now().UnixMilli()})
+		return nil
+	}
+	if g.state == mfpb.GrantState_GRANT_STATE_ALLOWED || g.state == mfpb.GrantState_GRANT_STATE_ASKED {
+		p.sendGrants()
+		return nil
+	}
+	if name != grantView && p.kind == observer { // C43
+		h.settle(p, g, mfpb.GrantState_GRANT_STATE_DENIED, "host")
+		return nil
+	}
+	if name == grantControl && !p.allowed(grantView) { // C33
+		h.settle(p, g, mfpb.GrantState_GRANT_STATE_DENIED, "host")
+		return nil
+	}
+	if len(s.queue) >= maxQueue || p.asks >= maxAsks || name == grantControl && (s.desk == nil || !s.desk.hands) {
+		h.settle(p, g, mfpb.GrantState_GRANT_STATE_DENIED, "host")
+		return nil
+	}
+	h.put(p, g)
+	return nil
+}
+
+// put asks the person, at once or as soon as they have answered what is open.
+func (h *Host) put(p *participant, g *grant) {
+	s := h.live
+	p.asks++
+	s.queue = append(s.queue, &question{by: p, grant: g})
+	s.set(p, g, mfpb.GrantState_GRANT_STATE_ASKED)
+	h.nextQuestion()
+}
+
+// nextQuestion opens the next question unless one is open. From here to the
+// answer no input is applied.
+func (h *Host) nextQuestion() {
+	s := h.live
+	if s.over || s.question != nil || len(s.queue) == 0 {
+		return
+	}
+	q := s.queue[0]
+	s.queue = s.queue[1:]
+	p, g := q.by, q.grant
 	var raw [16]byte
 	_, _ = rand.Read(raw[:]) // never fails since Go 1.24
-	q := &question{id: hex.EncodeToString(raw[:]), grant: g}
+	q.id = hex.EncodeToString(raw[:])
 	s.question = q
-	s.asks++
-	s.gate.question.Store(true)
-	s.hands.release()
-	id, text := h.texts.Question(g.name, *s.technician)
+	s.asking.Store(true)
+	s.release()
+	id, text := h.texts.Question(g.name, kindNames[p.kind], *p.technician)
 	h.show(ui.Event{
 		Name: "ask", ID: q.id, Grant: g.name, Lang: h.texts.Lang, Text: text,
-		Server: h.server, Technician: s.technician, Ticket: s.ticket,
+		Server: h.server, Technician: p.technician, Ticket: s.ticket, Participant: p.id, Kind: kindNames[p.kind],
 	})
 	sum := sha256.Sum256([]byte(text))
 	s.note("consent.shown", "ok", map[string]any{
-		"grant": g.name, "text": id, "lang": h.texts.Lang, "sha256": hex.EncodeToString(sum[:]),
+		"grant": g.name, "participant": p.id, "text": id, "lang": h.texts.Lang, "sha256": hex.EncodeToString(sum[:]),
 	}, nil)
-	s.set(g, mfpb.GrantState_GRANT_STATE_ASKED)
 	h.alarm("question", AnswerTime, func() {
-		h.show(ui.Event{Name: "withdrawn", ID: q.id, Grant: g.name})
-		s.closeQuestion()
-		h.settle(g, mfpb.GrantState_GRANT_STATE_DENIED, "time")
-		if s.asks == 1 {
-			h.end(mfpb.Reason_REASON_NO_ANSWER)
-		}
+		h.show(ui.Event{Name: "withdrawn", ID: q.id, Grant: g.name, Participant: p.id})
+		h.answered(q, mfpb.GrantState_GRANT_STATE_DENIED, "time", mfpb.Reason_REASON_NO_ANSWER)
 	})
 }
 
-// closeQuestion lets input through again, if control is allowed.
+// answered closes the open question and does what follows. Without its first yes
+// a participant is out, for the reason given.
+func (h *Host) answered(q *question, to mfpb.GrantState, by string, why mfpb.Reason) {
+	h.live.closeQuestion()
+	if q.grant.name == grantControl && by == "person" {
+		q.by.trusted = to == mfpb.GrantState_GRANT_STATE_ALLOWED
+	}
+	h.settle(q.by, q.grant, to, by)
+	if q.by.asks == 1 && to != mfpb.GrantState_GRANT_STATE_ALLOWED {
+		h.leave(q.by, why, true)
+	}
+	if h.live.over {
+		return
+	}
+	h.nextQuestion()
+}
+
+// closeQuestion lets input through again, where control is allowed.
 func (l *live) closeQuestion() {
 	l.question = nil
 	l.h.cancelAlarm("question")
-	l.gate.question.Store(false)
+	l.asking.Store(false)
+}
+
+// withdraw takes a participant's questions back: all, or those for one grant.
+func (l *live) withdraw(p *participant, g *grant) {
+	about := func(q *question) bool { return q != nil && q.by == p && (g == nil || q.grant == g) }
+	l.queue = slices.DeleteFunc(l.queue, about)
+	if q := l.question; about(q) {
+		l.h.show(ui.Event{Name: "withdrawn", ID: q.id, Grant: q.grant.name, Participant: p.id})
+		l.closeQuestion()
+	}
 }
 
 // answer is the person's answer. Only one that carries the id of the question
@@ -131,66 +188,94 @@ func (h *Host) answer(c ui.Command) {
 	}
 	switch c.Answer {
 	case "allow":
-		s.closeQuestion()
-		h.settle(q.grant, mfpb.GrantState_GRANT_STATE_ALLOWED, "person")
+		h.answered(q, mfpb.GrantState_GRANT_STATE_ALLOWED, "person", 0)
 	case "deny":
-		s.closeQuestion()
-		h.settle(q.grant, mfpb.GrantState_GRANT_STATE_DENIED, "person")
-		if s.asks == 1 { // without the first yes there is no session
-			h.end(mfpb.Reason_REASON_PERSON_DENIED)
-		}
+		h.answered(q, mfpb.GrantState_GRANT_STATE_DENIED, "person", mfpb.Reason_REASON_PERSON_DENIED)
 	}
 }
 
-// revoke is the person's taking back.
-func (h *Host) revoke(name string) {
+// revoke is the person's taking back, from one participant or from everybody.
+func (h *Host) revoke(c ui.Command) {
 	s := h.live
 	if s.over {
 		return
 	}
-	g := s.grant(name)
-	if g == nil || g.state != mfpb.GrantState_GRANT_STATE_ALLOWED {
-		return
+	for _, p := range s.participants {
+		if c.Participant != "" && p.id != c.Participant {
+			continue
+		}
+		if c.Grant == grantControl {
+			p.trusted = false
+		}
+		if p.allowed(c.Grant) {
+			h.settle(p, p.grant(c.Grant), mfpb.GrantState_GRANT_STATE_REVOKED, "person")
+		}
 	}
-	h.settle(g, mfpb.GrantState_GRANT_STATE_REVOKED, "person")
 }
 
 // givesBack is the technician's laying down of a grant, or of a question.
-func (h *Host) givesBack(name string) {
+func (h *Host) givesBack(p *participant, name string) {
 	s := h.live
-	g := s.grant(name)
+	g := p.grant(name)
 	if g == nil {
 		return
 	}
 	switch g.state {
 	case mfpb.GrantState_GRANT_STATE_ASKED:
-		h.show(ui.Event{Name: "withdrawn", ID: s.question.id, Grant: name})
-		s.closeQuestion()
-		h.settle(g, mfpb.GrantState_GRANT_STATE_GIVEN_BACK, "technician")
-		if s.asks == 1 {
-			h.end(mfpb.Reason_REASON_TECHNICIAN_ENDED)
+		s.withdraw(p, g)
+		h.settle(p, g, mfpb.GrantState_GRANT_STATE_GIVEN_BACK, "technician")
+		if p.asks == 1 {
+			h.leave(p, mfpb.Reason_REASON_TECHNICIAN_ENDED, true)
+		}
+		if !s.over {
+			h.nextQuestion()
 		}
 	case mfpb.GrantState_GRANT_STATE_ALLOWED:
-		h.settle(g, mfpb.GrantState_GRANT_STATE_GIVEN_BACK, "technician")
+		h.settle(p, g, mfpb.GrantState_GRANT_STATE_GIVEN_BACK, "technician")
 	}
+}
+
+// handsOver is the holder's wish that another participant takes control.
+func (h *Host) handsOver(p *participant, id string) error {
+	s := h.live
+	if p.wishes++; p.wishes > maxWishes {
+		return errProtocol
+	}
+	to := s.participant(id)
+	if !p.allowed(grantControl) || to == nil || to == p { // C45
+		p.sendGrants()
+		return nil
+	}
+	if !to.trusted || !to.allowed(grantView) { // C45: the person has not allowed it yet
+		return h.asksFor(to, grantControl)
+	}
+	h.settle(to, to.grant(grantControl), mfpb.GrantState_GRANT_STATE_ALLOWED, "technician")
+	return nil
 }
 
 // settle sets a grant, does what follows from it, and writes it down. What is
 // taken away stops before anything else happens.
-func (h *Host) settle(g *grant, to mfpb.GrantState, by string) {
+func (h *Host) settle(p *participant, g *grant, to mfpb.GrantState, by string) {
 	s := h.live
-	if to != mfpb.GrantState_GRANT_STATE_ALLOWED {
+	allowed := to == mfpb.GrantState_GRANT_STATE_ALLOWED
+	if !allowed {
 		switch g.name {
 		case grantControl:
-			s.gate.control.Store(false)
-			if err := s.hands.restore(); err != nil { // C34
-				h.log.Warn("the keyboard could not be put back", "error", err)
+			p.gate.control.Store(false)
+			if g.state == mfpb.GrantState_GRANT_STATE_ALLOWED {
+				if err := s.restore(p); err != nil { // C34
+					h.log.Warn("the keyboard could not be put back", "error", err)
+				}
 			}
 		case grantView:
-			s.pausePicture()
-			if s.allowed(grantControl) { // C33
-				h.settle(s.grant(grantControl), to, by)
+			s.pausePicture(p)
+			if p.allowed(grantControl) { // C33
+				h.settle(p, p.grant(grantControl), to, by)
 			}
+		}
+	} else if g.name == grantControl {
+		if from := s.holder(); from != nil && from != p { // C44
+			h.settle(from, from.grant(grantControl), mfpb.GrantState_GRANT_STATE_HANDED_OVER, by)
 		}
 	}
 	kind, outcome := "consent.denied", "deny"
@@ -201,61 +286,48 @@ func (h *Host) settle(g *grant, to mfpb.GrantState, by string) {
 		kind, outcome = "consent.revoked", "ok"
 	case mfpb.GrantState_GRANT_STATE_GIVEN_BACK:
 		kind, outcome = "consent.given_back", "ok"
+	case mfpb.GrantState_GRANT_STATE_HANDED_OVER:
+		kind, outcome = "control.handed_over", "ok"
 	}
-	s.note(kind, outcome, map[string]any{"grant": g.name, "by": by}, nil)
-	allowed := to == mfpb.GrantState_GRANT_STATE_ALLOWED
+	s.note(kind, outcome, map[string]any{"grant": g.name, "by": by, "participant": p.id}, nil)
 	if allowed && g.name == grantControl {
 		// Before the viewer is told: its first key must find the hands ready.
-		if err := s.hands.prepare(); err != nil {
+		if err := s.prepare(p); err != nil {
 			h.log.Warn("the keyboard could not be made ready", "error", err)
 		}
-		s.gate.control.Store(true)
+		p.gate.control.Store(true)
 	}
-	s.set(g, to)
+	s.set(p, g, to)
 	if allowed && g.name == grantView {
-		h.startPicture()
+		h.startPicture(p)
 	}
 }
 
-// set changes a grant's state and tells both sides.
-func (l *live) set(g *grant, to mfpb.GrantState) {
+// set changes a grant's state and tells everybody.
+func (l *live) set(p *participant, g *grant, to mfpb.GrantState) {
 	g.state, g.since = to, l.h.clock.Now()
-	l.sendGrants()
-	l.h.show(ui.Event{Name: "participants", Session: l.id, Participants: []ui.Participant{
-		{ID: "1", Technician: *l.technician, Kind: "lead", Connected: true, Grants: l.shown()},
-	}})
+	p.sendGrants()
+	l.tellParticipants()
 }
 
-// sendGrants tells the viewer the whole list, and what was just denied.
-func (l *live) sendGrants(also ...*mfpb.Grant) {
-	if l.link == nil || l.link.down || !l.link.proven {
-		return
-	}
-	list := also
-	for _, g := range l.grants {
+// wireGrants is the participant's list as it travels.
+func (p *participant) wireGrants() []*mfpb.Grant {
+	var list []*mfpb.Grant
+	for _, g := range p.grants {
 		m := &mfpb.Grant{Name: g.name, State: g.state}
 		if !g.since.IsZero() {
 			m.Since = g.since.UnixMilli()
 		}
 		list = append(list, m)
 	}
-	l.link.control(&mfpb.Control{Body: &mfpb.Control_Grants{Grants: &mfpb.Grants{Grants: list}}})
+	return list
 }
 
-// shown is the list as the person sees it: what was never asked is not there.
-func (l *live) shown() []ui.Grant {
-	names := map[mfpb.GrantState]string{
-		mfpb.GrantState_GRANT_STATE_ASKED:      "asked",
-		mfpb.GrantState_GRANT_STATE_ALLOWED:    "allowed",
-		mfpb.GrantState_GRANT_STATE_DENIED:     "denied",
-		mfpb.GrantState_GRANT_STATE_REVOKED:    "revoked",
-		mfpb.GrantState_GRANT_STATE_GIVEN_BACK: "given_back",
+// sendGrants tells the viewer its whole list, and what was just denied.
+func (p *participant) sendGrants(also ...*mfpb.Grant) {
+	if !p.up() {
+		return
 	}
-	var list []ui.Grant
-	for _, g := range l.grants {
-		if state, ok := names[g.state]; ok {
-			list = append(list, ui.Grant{Name: g.name, State: state})
-		}
-	}
-	return list
+	list := append(also, p.wireGrants()...)
+	p.link.control(&mfpb.Control{Body: &mfpb.Control_Grants{Grants: &mfpb.Grants{Grants: list}}})
 }

@@ -35,11 +35,11 @@ type desktop struct {
 	displays  []capture.Display
 }
 
-// startPicture shows the desktop to the viewer as soon as both stand: the view
+// startPicture shows the desktop to a viewer as soon as both stand: its view
 // grant and a proven link. It is called when either comes.
-func (h *Host) startPicture() {
+func (h *Host) startPicture(p *participant) {
 	s := h.live
-	if !s.allowed(grantView) { // C27
+	if !p.allowed(grantView) { // C27
 		return
 	}
 	if s.desk == nil && !h.openDesktop() {
@@ -49,14 +49,14 @@ func (h *Host) startPicture() {
 		s.desk.suspended = false
 		s.desk.pump.Resume()
 	}
-	if k := s.link; k != nil && !k.down && k.proven {
+	if k := p.link; p.up() {
 		if err := s.desk.attach(k); err != nil {
-			h.refused("viewer", err)
+			h.refused(p, "viewer", err)
 			return
 		}
-		s.desk.displays = nil
-		h.showDisplays()
-		h.showCursor()
+		k.displays = nil
+		h.showDisplays(p)
+		h.showCursor(p)
 	}
 }
 
@@ -96,7 +96,9 @@ func (h *Host) openDesktop() bool {
 					return
 				}
 				d.cursor = &c
-				h.showCursor()
+				for _, p := range s.participants {
+					h.showCursor(p)
+				}
 			})
 			if err != nil || !ok {
 				return
@@ -116,11 +118,27 @@ func (h *Host) lostDesktop(d *desktop, err error) {
 	h.end(mfpb.Reason_REASON_CAPTURE_LOST)
 }
 
-// pausePicture stops capture. When it returns, no more picture leaves the host.
-func (l *live) pausePicture() {
-	if l.desk != nil && !l.desk.suspended {
-		l.desk.suspended = true
-		l.desk.pump.Suspend()
+// pausePicture stops one participant's picture. When it returns, no more of it
+// leaves the host for that one; nothing is captured if nobody else may see it.
+func (l *live) pausePicture(p *participant) {
+	if l.desk == nil {
+		return
+	}
+	for _, q := range l.participants {
+		if q != p && q.allowed(grantView) {
+			if p.link != nil {
+				l.desk.hold(p.link)
+			}
+			return
+		}
+	}
+	l.desk.suspend()
+}
+
+func (d *desktop) suspend() {
+	if !d.suspended {
+		d.suspended = true
+		d.pump.Suspend()
 	}
 }
 
@@ -130,15 +148,22 @@ func (l *live) closeDesktop() {
 	if d == nil {
 		return
 	}
-	l.pausePicture()
+	d.suspend()
 	l.desk = nil
-	if l.link != nil {
-		d.detach(l.link)
+	for _, p := range l.participants {
+		if p.link != nil {
+			d.detach(p.link)
+		}
 	}
 	close(d.gone)
 	d.cancel()
 	if d.hands {
-		if err := l.hands.restore(); err != nil && !errors.Is(err, input.ErrClosed) { // C34
+		for _, p := range l.participants { // C34
+			if p.link != nil && !p.link.down {
+				p.link.recv.ReleaseAll()
+			}
+		}
+		if err := l.hands.Restore(); err != nil && !errors.Is(err, input.ErrClosed) {
 			l.h.log.Warn("the keyboard could not be put back", "error", err)
 		}
 		if r := l.hands.desktop.Swap(nil); r != nil {
@@ -162,6 +187,10 @@ func (d *desktop) attach(k *link) error {
 	k.tiles.mu.Lock()
 	defer k.tiles.mu.Unlock()
 	if k.tiles.stream != nil {
+		if k.tiles.held {
+			k.tiles.held = false
+			k.tiles.stream.Resume()
+		}
 		return nil
 	}
 	stream, err := d.pump.Add(k)
@@ -173,6 +202,18 @@ func (d *desktop) attach(k *link) error {
 		return stream.Handle(k.tiles.hello)
 	}
 	return nil
+}
+
+// hold stops a link's stream until attach is called again. When it returns,
+// nothing more is sent to it.
+func (d *desktop) hold(k *link) {
+	k.tiles.mu.Lock()
+	stream := k.tiles.stream
+	k.tiles.held = stream != nil
+	k.tiles.mu.Unlock()
+	if stream != nil {
+		stream.Suspend()
+	}
 }
 
 // detach ends a link's stream. When it returns, nothing more is sent to it.
@@ -192,31 +233,38 @@ func (h *Host) looked() {
 	if s == nil || s.over {
 		return
 	}
-	if k := s.link; k != nil && !k.down && k.failed.Load() {
-		h.linkLost(k)
+	for _, p := range s.participants {
+		if p.link != nil && !p.link.down && p.link.failed.Load() {
+			h.linkLost(p.link)
+		}
 	}
-	h.showDisplays()
+	if d := s.desk; d != nil {
+		now := d.src.Displays()
+		if d.displays != nil && !slices.Equal(now, d.displays) {
+			all := image.Rectangle{}
+			for _, o := range now {
+				all = all.Union(o.Bounds)
+			}
+			s.note("display.changed", "ok", map[string]any{"displays": len(now), "width": all.Dx(), "height": all.Dy()}, nil)
+		}
+		d.displays = now
+	}
+	for _, p := range s.participants {
+		h.showDisplays(p)
+	}
 }
 
-// showDisplays tells the viewer the monitors, if they changed.
-func (h *Host) showDisplays() {
+// showDisplays tells a viewer the monitors, if it does not know them.
+func (h *Host) showDisplays(p *participant) {
 	s := h.live
-	k := s.link
-	if s.desk == nil || !s.allowed(grantView) || k == nil || k.down || !k.proven {
+	if s.desk == nil || !p.allowed(grantView) || !p.up() { // C27
 		return
 	}
-	now := s.desk.src.Displays()
-	if s.desk.displays != nil && slices.Equal(now, s.desk.displays) {
+	k, now := p.link, s.desk.src.Displays()
+	if k.displays != nil && slices.Equal(now, k.displays) {
 		return
 	}
-	if s.desk.displays != nil {
-		all := image.Rectangle{}
-		for _, d := range now {
-			all = all.Union(d.Bounds)
-		}
-		s.note("display.changed", "ok", map[string]any{"displays": len(now), "width": all.Dx(), "height": all.Dy()}, nil)
-	}
-	s.desk.displays = now
+	k.displays = now
 	m := new(mfpb.Displays)
 	for _, d := range now {
 		m.Displays = append(m.Displays, &mfpb.Display{
@@ -234,13 +282,13 @@ type shapes struct {
 	next uint32
 }
 
-// showCursor tells the viewer the pointer's present shape.
-func (h *Host) showCursor() {
+// showCursor tells a viewer the pointer's present shape.
+func (h *Host) showCursor(p *participant) {
 	s := h.live
-	k := s.link
-	if s.desk == nil || s.desk.cursor == nil || !s.allowed(grantView) || k == nil || k.down || !k.proven {
+	if s == nil || s.desk == nil || s.desk.cursor == nil || !p.allowed(grantView) || !p.up() { // C27
 		return
 	}
+	k := p.link
 	if k.cursor.ReadyState() != webrtc.DataChannelStateOpen {
 		return // its opening calls again
 	}

@@ -20,24 +20,20 @@ func (h *Host) end(why mfpb.Reason) {
 	h.endedAt = h.clock.Now()
 	h.log.Info("session ends", "reason", wire.Name(why))
 
-	s.gate.control.Store(false)
+	for _, p := range s.participants {
+		p.gate.control.Store(false)
+	}
 	s.closeDesktop()
-	for _, name := range []string{"viewer", "proof", "question", "summary", "grace"} {
+	h.endInvite(why)
+	for _, p := range s.participants {
+		s.takeOut(p, why)
+	}
+	for _, name := range []string{"question", "summary", "grace", "routes"} {
 		h.cancelAlarm(name)
 	}
-	if s.question != nil {
-		h.show(ui.Event{Name: "withdrawn", ID: s.question.id, Grant: s.question.grant.name})
-		s.question = nil
-	}
-	if k := s.link; k != nil && !k.down {
-		bye := &mfpb.Bye{Reason: why}
-		k.seal(&mfpb.SealedBody{Body: &mfpb.SealedBody_Bye{Bye: bye}})
-		k.takeDown(&mfpb.Control{Body: &mfpb.Control_Bye{Bye: bye}})
-	}
-	s.keys.Wipe()
 	s.summary()
 	h.show(ui.Event{
-		Name: "ended", Server: h.server, Session: s.id, Technician: s.technician, Ticket: s.ticket,
+		Name: "ended", Server: h.server, Session: s.id, Technician: s.participants[0].technician, Ticket: s.ticket,
 		Reason: wire.Name(why), Text: h.texts.Reason(why),
 		Duration: h.endedAt.Sub(s.since).Round(time.Second / 10).Seconds(),
 	})
@@ -56,8 +52,10 @@ func (h *Host) end(why mfpb.Reason) {
 // close gives back everything a session holds.
 func (l *live) close() {
 	l.closeDesktop()
-	if l.link != nil {
-		l.link.takeDown(nil)
+	for _, p := range l.participants {
+		if p.link != nil {
+			p.link.takeDown(nil)
+		}
+		p.keys.Wipe()
 	}
-	l.keys.Wipe()
 }

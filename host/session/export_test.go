@@ -6,7 +6,9 @@ import "github.com/mainforte/mainforte/internal/wire/mfpb"
 func (h *Host) AddGrant(name string) {
 	done := make(chan struct{})
 	h.post(nil, func() {
-		h.live.grants = append(h.live.grants, &grant{name: name})
+		for _, p := range h.live.participants {
+			p.grants = append(p.grants, &grant{name: name})
+		}
 		close(done)
 	})
 	<-done
@@ -31,3 +33,6 @@ const MaxKept = maxKept
 // FromViewer and FromServer are what is made of their reasons.
 func FromViewer(r mfpb.Reason) mfpb.Reason { return fromViewer(r) }
 func FromServer(r mfpb.Reason) mfpb.Reason { return fromServer(r) }
+
+// LookTime is how often the computer's addresses are looked at.
+const LookTime = lookTime

@@ -1,17 +1,18 @@
 package session
 
 import (
+	"sync"
 	"sync/atomic"
 
 	"github.com/mainforte/mainforte/host/input"
 	"github.com/mainforte/mainforte/internal/wire/mfpb"
 )
 
-// gate is what the person's answers say about input. The loop writes it, the
-// receiver asks it before every event.
+// gate is what the person's answers say about one participant's input. The loop
+// writes it, the receiver asks it before every event.
 type gate struct {
 	control  atomic.Bool
-	question atomic.Bool
+	question *atomic.Bool // a question is open: of anybody
 }
 
 // InputAllowed implements input.Gate.
@@ -25,13 +26,14 @@ func (g *gate) InputAllowed() (bool, mfpb.NoticeCode) {
 	return true, mfpb.NoticeCode_NOTICE_CODE_UNSPECIFIED
 }
 
-// hands joins what comes and goes apart: the receiver of the present link and
-// the desktop that view opened. It is the receiver's Injector and Guard; without
-// a desktop it moves nothing.
+// hands joins what comes and goes apart: the receivers of all participants and
+// the desktop that view opened. It is every receiver's Injector and Guard;
+// without a desktop it moves nothing. Receivers take turns: what one lets go of
+// while another begins must not meet in the injector.
 type hands struct {
 	desktop atomic.Pointer[reach]
-	recv    *input.Receiver // the loop's
-	past    input.Counts    // of receivers that are gone
+	turn    sync.Mutex
+	past    input.Counts // of receivers that are gone; the loop's
 }
 
 // reach is the open desktop's injector and guard.
@@ -40,55 +42,63 @@ type reach struct {
 	guard input.Guard
 }
 
-func (h *hands) take(r *input.Receiver) { h.recv = r }
-
-func (h *hands) leave(r *input.Receiver) {
-	if h.recv != r {
-		return
+// receivers are those of all participants that have one.
+func (l *live) receivers() []*input.Receiver {
+	var list []*input.Receiver
+	for _, p := range l.participants {
+		if p.link != nil && !p.link.down {
+			list = append(list, p.link.recv)
+		}
 	}
-	h.past = h.counts()
-	h.recv = nil
+	return list
 }
 
 // release lets go of everything that is down, and returns when that is done.
-func (h *hands) release() {
-	if h.recv != nil {
-		h.recv.ReleaseAll()
+func (l *live) release() {
+	for _, r := range l.receivers() {
+		r.ReleaseAll()
 	}
 }
 
-func (h *hands) counts() input.Counts {
-	c := h.past
-	if h.recv != nil {
-		now := h.recv.Counts()
-		c.Keys += now.Keys
-		c.Clicks += now.Clicks
-		c.Wheel += now.Wheel
-		c.Characters += now.Characters
-		c.Refused += now.Refused
+// retire keeps a receiver's count when its link goes.
+func (l *live) retire(r *input.Receiver) { l.hands.past = add(l.hands.past, r.Counts()) }
+
+func (l *live) inputs() input.Counts {
+	c := l.hands.past
+	for _, r := range l.receivers() {
+		c = add(c, r.Counts())
 	}
 	return c
 }
 
-// prepare and restore go through the receiver while there is one: nobody else
-// may call the injector then.
-func (h *hands) prepare() error {
-	if h.recv != nil {
-		return h.recv.Prepare()
+func add(a, b input.Counts) input.Counts {
+	return input.Counts{
+		Keys: a.Keys + b.Keys, Clicks: a.Clicks + b.Clicks, Wheel: a.Wheel + b.Wheel,
+		Characters: a.Characters + b.Characters, Refused: a.Refused + b.Refused,
 	}
-	return h.Prepare()
 }
 
-func (h *hands) restore() error {
-	if h.recv != nil {
-		return h.recv.Restore()
+// prepare and restore go through the participant's receiver while there is one:
+// what it holds is let go of first.
+func (l *live) prepare(p *participant) error {
+	if p.link != nil && !p.link.down {
+		return p.link.recv.Prepare()
 	}
-	return h.Restore()
+	return l.hands.Prepare()
+}
+
+func (l *live) restore(p *participant) error {
+	if p.link != nil && !p.link.down {
+		return p.link.recv.Restore()
+	}
+	return l.hands.Restore()
 }
 
 // The methods of input.Injector and input.Guard.
 
 func (h *hands) with(f func(input.Injector) error) error {
+	h.turn.Lock()
+	defer h.turn.Unlock()
 	if d := h.desktop.Load(); d != nil {
 		return f(d.Injector)
 	}

@@ -105,7 +105,7 @@ func (h *Host) acknowledged(seq uint64) {
 // summary writes down how much was typed and clicked since the last one: how
 // often, never what.
 func (l *live) summary() {
-	now := l.hands.counts()
+	now := l.inputs()
 	d := input.Counts{
 		Keys: now.Keys - l.counted.Keys, Clicks: now.Clicks - l.counted.Clicks, Wheel: now.Wheel - l.counted.Wheel,
 		Characters: now.Characters - l.counted.Characters, Refused: now.Refused - l.counted.Refused,

@@ -338,7 +338,11 @@ func (h *Host) receive(m *mfpb.ServerToHost) {
 		case *mfpb.ServerToHost_EventAck:
 			h.acknowledged(b.EventAck.GetSeq())
 		case *mfpb.ServerToHost_Viewer:
-			h.viewerState(b.Viewer.GetConnected())
+			h.viewerState(b.Viewer)
+		case *mfpb.ServerToHost_Gone:
+			h.gone(b.Gone)
+		case *mfpb.ServerToHost_Relay:
+			h.relays(b.Relay)
 		default:
 			h.fault(wire.ErrUnknownMessage)
 		}

@@ -18,6 +18,7 @@ import (
 	"github.com/pion/interceptor"
 	"github.com/pion/webrtc/v4"
 
+	"github.com/mainforte/mainforte/host/capture"
 	"github.com/mainforte/mainforte/host/input"
 	"github.com/mainforte/mainforte/host/picture"
 	"github.com/mainforte/mainforte/internal/pake"
@@ -43,6 +44,7 @@ var errSlow = errors.New("session: the data channel is full")
 // the loop.
 type link struct {
 	h      *Host
+	p      *participant
 	epoch  uint32
 	sealed *pake.Link
 	cert   []byte // our DTLS certificate, DER
@@ -60,7 +62,9 @@ type link struct {
 	proven             bool // as proved, for the loop
 	greeted            bool // the viewer's Hello was accepted
 	down               bool
+	moved              bool // our addresses changed, and the viewer has not been told
 	shapes             shapes
+	displays           []capture.Display // that the viewer was told
 
 	tiles  tileEnd
 	failed atomic.Bool // the data channel takes no picture any more
@@ -71,17 +75,18 @@ type link struct {
 type tileEnd struct {
 	mu     sync.Mutex
 	stream *picture.Stream
+	held   bool // the stream is suspended: its participant may not see
 	hello  []byte
 }
 
 // newLink prepares a peer connection for the viewer's offer.
-func (h *Host) newLink(epoch uint32, sealed *pake.Link) (*link, error) {
+func (h *Host) newLink(p *participant, epoch uint32, sealed *pake.Link) (*link, error) {
 	cert, der, err := newCertificate()
 	if err != nil {
 		return nil, err
 	}
 	l := &link{
-		h: h, epoch: epoch, sealed: sealed, cert: der,
+		h: h, p: p, epoch: epoch, sealed: sealed, cert: der,
 		proved: make(chan struct{}), gone: make(chan struct{}),
 	}
 	var se webrtc.SettingEngine
@@ -92,28 +97,30 @@ func (h *Host) newLink(epoch uint32, sealed *pake.Link) (*link, error) {
 	se.SetICEMulticastDNSMode(ice.MulticastDNSModeDisabled)
 	se.SetICETimeouts(4*time.Second, 6*time.Second, 2*time.Second)
 	se.SetSCTPMaxMessageSize(wire.MaxCursor)
+	se.LoggerFactory = pionLog{h.log}
 	se.SetIncludeLoopbackCandidate(loopback(h.server))
 	if h.cfg.ICE != nil {
 		h.cfg.ICE(&se)
 	}
 	api := webrtc.NewAPI(webrtc.WithSettingEngine(se), webrtc.WithMediaEngine(&webrtc.MediaEngine{}),
 		webrtc.WithInterceptorRegistry(&interceptor.Registry{}))
-	if l.pc, err = api.NewPeerConnection(webrtc.Configuration{Certificates: []webrtc.Certificate{cert}}); err != nil {
+	if l.pc, err = api.NewPeerConnection(webrtc.Configuration{
+		Certificates: []webrtc.Certificate{cert}, ICEServers: h.iceServers(),
+	}); err != nil {
 		return nil, err
 	}
 	if err := l.openChannels(); err != nil {
 		_ = l.pc.Close()
 		return nil, err
 	}
-	l.recv = input.NewReceiver(&h.live.hands, &h.live.hands, &h.live.gate, func(code mfpb.NoticeCode) {
+	l.recv = input.NewReceiver(&h.live.hands, &h.live.hands, &p.gate, func(code mfpb.NoticeCode) {
 		l.control(&mfpb.Control{Optional: true, Body: &mfpb.Control_Notice{Notice: &mfpb.Notice{Code: code}}})
 	})
 	l.recv.OnAck(func(msg []byte) { _ = l.fast.Send(msg) })
-	h.live.hands.take(l.recv)
 	h.spawn(func() {
 		<-l.recv.Done()
 		if err := l.recv.Err(); err != nil && !errors.Is(err, input.ErrClosed) {
-			l.post(func() { h.refused("input", err) })
+			l.post(func() { h.refused(p, "input", err) })
 		}
 	})
 	l.pc.OnDataChannel(func(dc *webrtc.DataChannel) {
@@ -192,13 +199,13 @@ func (l *link) openChannels() error {
 				err = handle(m)
 			}
 			if err != nil {
-				l.post(func() { l.h.refused("viewer", fmt.Errorf("channel %s: %w", c.Label, err)) })
+				l.post(func() { l.h.refused(l.p, "viewer", fmt.Errorf("channel %s: %w", c.Label, err)) })
 			}
 		})
 		*places[c.ID] = dc
 	}
 	l.ctl.OnOpen(func() { l.post(l.prove) })
-	l.cursor.OnOpen(func() { l.post(l.h.showCursor) })
+	l.cursor.OnOpen(func() { l.post(func() { l.h.showCursor(l.p) }) })
 	return nil
 }
 
@@ -238,7 +245,15 @@ func (l *link) seal(body *mfpb.SealedBody) {
 		l.h.log.Error("body not sealed", "error", err)
 		return
 	}
-	l.h.send(&mfpb.HostMessage{Body: &mfpb.HostMessage_Sealed{Sealed: l.sealed.Seal(b)}})
+	m := l.sealed.Seal(b)
+	m.Participant = l.p.id
+	l.h.send(&mfpb.HostMessage{Body: &mfpb.HostMessage_Sealed{Sealed: m}})
+}
+
+// rekey gives the sealed bodies of a standing connection the keys of a new epoch.
+func (l *link) rekey(epoch uint32, sealed *pake.Link) {
+	l.epoch, l.sealed = epoch, sealed
+	l.spoilt, l.offers, l.candidates = false, 0, 0
 }
 
 // describe answers the viewer's offer: the first, or that of an ICE restart.
@@ -298,7 +313,7 @@ func (l *link) state(s webrtc.PeerConnectionState) {
 	switch s {
 	case webrtc.PeerConnectionStateConnected:
 		if !l.proven {
-			l.h.alarm("proof", proofTime, func() { l.h.refused("viewer", pake.ErrCertificate) })
+			l.h.alarm(l.p.alarmed("proof"), proofTime, func() { l.h.refused(l.p, "viewer", pake.ErrCertificate) })
 		}
 	case webrtc.PeerConnectionStateDisconnected:
 		l.recv.ReleaseAll() // C34
@@ -345,7 +360,7 @@ func (l *link) onControl(m webrtc.DataChannelMessage) error {
 	}
 	l.post(func() {
 		if err := l.heard(c); err != nil {
-			l.h.refused("viewer", err)
+			l.h.refused(l.p, "viewer", err)
 		}
 	})
 	return nil
@@ -379,11 +394,19 @@ func (l *link) heard(c *mfpb.Control) error {
 	}
 	switch b := c.Body.(type) {
 	case *mfpb.Control_Ask:
-		return l.h.asksFor(b.Ask.GetName())
+		return l.h.asksFor(l.p, b.Ask.GetName())
 	case *mfpb.Control_GiveBack:
-		l.h.givesBack(b.GiveBack.GetName())
+		l.h.givesBack(l.p, b.GiveBack.GetName())
+	case *mfpb.Control_AskInvite:
+		return l.h.asksInvite(l.p, b.AskInvite.GetKind())
+	case *mfpb.Control_CancelInvite:
+		l.h.cancelInvite(l.p)
+	case *mfpb.Control_HandOver:
+		return l.h.handsOver(l.p, b.HandOver.GetParticipant())
+	case *mfpb.Control_Notice:
+		return l.h.noticed(l.p, b.Notice)
 	case *mfpb.Control_Bye:
-		l.h.end(fromViewer(b.Bye.GetReason()))
+		l.h.saysBye(l.p, b.Bye.GetReason())
 	default:
 		return errProtocol // what only the host says
 	}
@@ -392,20 +415,22 @@ func (l *link) heard(c *mfpb.Control) error {
 
 // accept: the other end of this connection is the other side of the pairing.
 func (l *link) accept() {
-	s := l.h.live
+	s, p := l.h.live, l.p
 	l.prove()
 	l.proven = true
 	close(l.proved)
-	l.h.cancelAlarm("proof")
-	l.h.cancelAlarm("viewer")
+	l.h.cancelAlarm(p.alarmed("proof"))
+	l.h.cancelAlarm(p.alarmed("viewer"))
 	hello := wire.Versions(&mfpb.Hello{Kind: mfpb.Kind_KIND_HOST, Lang: l.h.texts.Lang, Software: l.h.cfg.Software})
 	l.control(&mfpb.Control{Body: &mfpb.Control_Hello{Hello: hello}})
-	s.sendGrants()
-	if l.epoch > 1 {
-		s.note("session.resumed", "ok", map[string]any{"epoch": l.epoch}, nil)
-		l.h.status("status.viewer_back")
+	p.sendGrants()
+	if p.met {
+		s.note("session.resumed", "ok", map[string]any{"epoch": l.epoch, "participant": p.id}, nil)
+		l.h.statusOf("status.viewer_back", p, "duration", l.h.texts.Duration(l.h.clock.Now().Sub(p.lost).Seconds()))
 	}
-	l.h.startPicture()
+	p.met, p.lost = true, time.Time{}
+	s.tellParticipants()
+	l.h.startPicture(p)
 }
 
 // takeDown ends the link for good: nothing is read or sent after it, but for
@@ -422,7 +447,7 @@ func (l *link) takeDown(bye *mfpb.Control) {
 	}
 	close(l.gone)
 	_ = l.recv.Close() // C34
-	l.h.live.hands.leave(l.recv)
+	l.h.live.retire(l.recv)
 	l.h.spawn(func() {
 		for until := time.Now().Add(byeTime); bye != nil && l.ctl.BufferedAmount() > 0 && time.Now().Before(until); {
 			time.Sleep(2 * time.Millisecond)

@@ -5,6 +5,7 @@ import (
 	"crypto/ed25519"
 	"strconv"
 	"strings"
+	"sync/atomic"
 	"time"
 
 	"github.com/mainforte/mainforte/host/input"
@@ -16,39 +17,46 @@ import (
 
 // live is a session, from Opened to its end. It belongs to the loop.
 type live struct {
-	h          *Host
-	id         string
-	token      []byte // resumes this session on a new line to the server
-	since      time.Time
-	technician *ui.Technician
-	techID     string
-	ticket     *ui.Ticket
-	keys       *pake.Keys
-	signing    ed25519.PrivateKey
+	h       *Host
+	id      string
+	token   []byte // resumes this session on a new line to the server
+	since   time.Time
+	ticket  *ui.Ticket
+	signing ed25519.PrivateKey
 
-	grants   []*grant
-	question *question
-	asks     int // questions put to the person so far
-	wishes   int // grants that the viewer asked for
-	gate     gate
-	hands    hands
-	desk     *desktop
-	link     *link // of the newest attach; down when it is lost
-	journal  journal
-	counted  input.Counts // what input summaries have told already
+	participants []*participant // those who are in it, in the order in which they came
+	ever         int            // how many there were
+	goneSince    []*mfpb.ParticipantGone
+	invite       *invite // whose code is out, or is being made
+	question     *question
+	queue        []*question
+	asking       atomic.Bool // question is not nil, for the gates
+	hands        hands
+	desk         *desktop
+	journal      journal
+	lineGone     time.Time    // when the server was lost last
+	counted      input.Counts // what input summaries have told already
 
 	over bool
 	why  mfpb.Reason
 }
 
-// opened is the server's word that the session stands in the log: from now on
-// the technician may connect, and the person is asked.
+// opened is the server's word that the session, or its new participant, stands
+// in the log: from now on the technician may connect, and the person is asked.
 func (h *Host) opened(m *mfpb.Opened) {
 	c := h.claim
 	if c == nil || c.paired == nil || !bytes.Equal(c.id, m.GetClaim()) {
 		return
 	}
-	if !validSession(m.GetSession()) || len(m.GetResumeToken()) != wire.ResumeSize {
+	if !validSession(m.GetSession()) || !validParticipant(m.GetParticipant()) {
+		h.fault(errProtocol)
+		return
+	}
+	if h.live != nil {
+		h.joined(c, m)
+		return
+	}
+	if len(m.GetResumeToken()) != wire.ResumeSize {
 		h.fault(errProtocol)
 		return
 	}
@@ -56,16 +64,39 @@ func (h *Host) opened(m *mfpb.Opened) {
 	h.cancelAlarm("open")
 	l := &live{
 		h: h, id: m.Session, token: bytes.Clone(m.ResumeToken), since: h.clock.Now(),
-		technician: c.technician, techID: c.techID, ticket: c.ticket,
-		keys: c.paired, signing: h.code.signing,
-		grants: []*grant{{name: grantView}, {name: grantControl}},
+		ticket: c.ticket, signing: h.code.signing,
 	}
 	h.live = l
 	h.code.secret = ""
-	h.show(ui.Event{Name: "session", Server: h.server, Session: l.id, Technician: l.technician, Ticket: l.ticket})
-	l.awaitViewer(mfpb.Reason_REASON_NO_ROUTE)
+	h.show(ui.Event{Name: "session", Server: h.server, Session: l.id, Technician: c.technician, Ticket: l.ticket})
 	h.alarm("summary", summaryTime, l.summary)
-	h.put(l.grants[0])
+	l.watchRoutes()
+	l.join(c, m.Participant, lead)
+}
+
+// joined: another participant stands in the log. What it may be is what the
+// host's own invite said.
+func (h *Host) joined(c *claim, m *mfpb.Opened) {
+	s := h.live
+	if m.Session != s.id || s.participant(m.Participant) != nil {
+		h.fault(errProtocol)
+		return
+	}
+	h.drop()
+	h.cancelAlarm("open")
+	in := s.invite
+	if in == nil { // ended in this moment
+		c.paired.Wipe()
+		s.tellGone(&mfpb.ParticipantGone{Participant: m.Participant, Reason: mfpb.Reason_REASON_CODE_EXPIRED})
+		return
+	}
+	h.endInvite(0)
+	s.join(c, m.Participant, in.kind)
+}
+
+// validParticipant tells whether s can be a participant's id: it stands in the log.
+func validParticipant(s string) bool {
+	return s != "" && len(s) <= 8 && strings.Trim(s, "0123456789") == ""
 }
 
 // validSession tells whether s can be a session's id: it stands in the log, in
@@ -77,42 +108,52 @@ func validSession(s string) bool {
 	return strings.Trim(s, "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz-") == ""
 }
 
-// awaitViewer ends the session unless a viewer is connected in time. While the
+// awaitViewer takes a participant out unless it is connected in time. While the
 // server is away nobody can attach, so it waits for the server's return.
-func (l *live) awaitViewer(why mfpb.Reason) {
-	l.h.alarm("viewer", viewerTime, func() {
+func (l *live) awaitViewer(p *participant, why mfpb.Reason, in time.Duration) {
+	l.h.alarm(p.alarmed("viewer"), in, func() {
 		if l.h.line == nil || !l.h.line.ready {
-			l.awaitViewer(why)
+			l.awaitViewer(p, why, viewerTime)
 			return
 		}
-		l.h.end(why)
+		l.h.leave(p, why, true)
 	})
 }
 
-// linkLost is the end of the connection to the viewer, which may come back.
-func (h *Host) linkLost(l *link) {
-	s := h.live
-	if s == nil || s.over || s.link != l || l.down {
+// linkLost is the end of the connection to a viewer, which may come back.
+func (h *Host) linkLost(k *link) {
+	s, p := h.live, k.p
+	if s == nil || s.over || p.out || p.link != k || k.down {
 		return
 	}
-	h.log.Info("connection to the viewer lost", "epoch", l.epoch)
-	s.dropLink()
-	why := mfpb.Reason_REASON_NO_ROUTE
-	if l.proven {
-		why = mfpb.Reason_REASON_VIEWER_GONE
-		s.note("session.paused", "ok", map[string]any{"epoch": l.epoch}, nil)
-		h.status("status.viewer_away")
-	}
-	s.awaitViewer(why)
+	h.log.Info("connection to the viewer lost", "participant", p.id, "epoch", k.epoch)
+	s.dropLink(p)
+	s.missing(p, k.proven)
 }
 
-// dropLink takes down the present link, if any: picture first, then the keys.
-func (l *live) dropLink() {
-	k := l.link
+// missing begins the wait for a viewer whose connection is gone.
+func (l *live) missing(p *participant, stood bool) {
+	if stood {
+		p.lost = l.h.clock.Now()
+		l.note("session.paused", "ok", map[string]any{"epoch": p.link.epoch, "participant": p.id}, nil)
+		l.h.statusOf("status.viewer_away", p)
+		l.tellParticipants()
+	}
+	if p.met {
+		l.awaitViewer(p, mfpb.Reason_REASON_VIEWER_GONE, returnTime-l.h.clock.Now().Sub(p.lost))
+	} else {
+		l.awaitViewer(p, mfpb.Reason_REASON_NO_ROUTE, viewerTime)
+	}
+}
+
+// dropLink takes down a participant's present link, if any: picture first, then
+// the keys.
+func (l *live) dropLink(p *participant) {
+	k := p.link
 	if k == nil || k.down {
 		return
 	}
-	l.h.cancelAlarm("proof")
+	l.h.cancelAlarm(p.alarmed("proof"))
 	if l.desk != nil {
 		l.desk.detach(k)
 	}
@@ -122,45 +163,54 @@ func (l *live) dropLink() {
 // attach starts an epoch at the viewer's wish.
 func (h *Host) attach(m *mfpb.Attach) {
 	s := h.live
-	if s.over {
+	p := s.participant(m.GetParticipant())
+	if s.over || p == nil { // C41
 		return
 	}
 	nonce := pake.NewNonce()
-	sealed, err := s.keys.Attach(pake.RoleHost, m.GetEpoch(), m.GetNonce(), nonce) // C22
+	sealed, err := p.keys.Attach(pake.RoleHost, m.GetEpoch(), m.GetNonce(), nonce) // C22
 	if err != nil {
-		h.refused("viewer", err)
+		h.refused(p, "viewer", err)
 		return
 	}
-	if s.link != nil && !s.link.down {
-		s.dropLink()
-		if s.link.proven {
-			s.note("session.paused", "ok", map[string]any{"epoch": s.link.epoch}, nil)
+	answer := &mfpb.Attach{Epoch: m.Epoch, Nonce: nonce, Participant: p.id}
+	if m.GetKeep() && p.up() { // C46
+		answer.Keep = true
+		p.link.rekey(m.Epoch, sealed)
+	} else {
+		if p.link != nil && !p.link.down {
+			stood := p.link.proven
+			s.dropLink(p)
+			s.missing(p, stood)
 		}
-		s.awaitViewer(mfpb.Reason_REASON_VIEWER_GONE)
+		k, err := h.newLink(p, m.Epoch, sealed)
+		if err != nil {
+			h.log.Error("no peer connection", "error", err)
+			h.leave(p, mfpb.Reason_REASON_INTERNAL, true)
+			return
+		}
+		p.link = k
 	}
-	k, err := h.newLink(m.Epoch, sealed)
-	if err != nil {
-		h.log.Error("no peer connection", "error", err)
-		h.end(mfpb.Reason_REASON_INTERNAL)
-		return
+	h.send(&mfpb.HostMessage{Body: &mfpb.HostMessage_Attach{Attach: answer}})
+	if answer.Keep {
+		p.link.tellRoute()
 	}
-	s.link = k
-	h.send(&mfpb.HostMessage{Body: &mfpb.HostMessage_Attach{Attach: &mfpb.Attach{Epoch: m.Epoch, Nonce: nonce}}})
 }
 
 // sealed is one relayed body.
 func (h *Host) sealed(m *mfpb.Sealed) {
 	s := h.live
-	if s.over {
+	p := s.participant(m.GetParticipant())
+	if s.over || p == nil { // C41
 		return
 	}
-	if s.link == nil {
-		h.refused("viewer", errProtocol)
+	if p.link == nil {
+		h.refused(p, "viewer", errProtocol)
 		return
 	}
-	plain, err := s.link.sealed.Open(m) // C22, C23, C24
+	plain, err := p.link.sealed.Open(m) // C22, C23, C24
 	if err != nil {
-		h.refused("viewer", err)
+		h.refused(p, "viewer", err)
 		return
 	}
 	body := new(mfpb.SealedBody)
@@ -168,36 +218,47 @@ func (h *Host) sealed(m *mfpb.Sealed) {
 	if err == nil {
 		err = wire.Unknown(body)
 	}
-	if err == wire.ErrSkip || s.link.down && err == nil {
+	if err == wire.ErrSkip || p.link.down && err == nil {
 		return
 	}
 	if err != nil {
-		h.refused("viewer", err)
+		h.refused(p, "viewer", err)
 		return
 	}
 	switch b := body.Body.(type) {
 	case *mfpb.SealedBody_Description:
-		err = s.link.describe(b.Description)
+		err = p.link.describe(b.Description)
 	case *mfpb.SealedBody_Candidate:
-		err = s.link.candidate(b.Candidate)
+		err = p.link.candidate(b.Candidate)
 	case *mfpb.SealedBody_Bye:
-		h.end(fromViewer(b.Bye.GetReason()))
+		h.saysBye(p, b.Bye.GetReason())
+	default:
+		err = errProtocol // what only the host says
 	}
 	if err != nil {
-		h.refused("viewer", err)
+		h.refused(p, "viewer", err)
 	}
 }
 
-// refused is a message in the session that may not stand: the session ends with
-// its reason, on both sides and in the log.
-func (h *Host) refused(from string, err error) {
-	why := wire.Reason(err)
-	h.log.Warn("message refused", "from", from, "reason", wire.Name(why), "error", err)
-	if h.live == nil || h.live.over {
+// saysBye is a viewer's own end: of its part, or of the session if it leads.
+func (h *Host) saysBye(p *participant, why mfpb.Reason) {
+	if why == mfpb.Reason_REASON_LEFT || p.kind != lead {
+		h.leave(p, fromViewer(why), true)
 		return
 	}
-	h.live.note("session.refused", "fail", map[string]any{"from": from, "reason": wire.Name(why)}, nil)
-	h.end(why)
+	h.end(fromViewer(why))
+}
+
+// refused is a message of a participant's that may not stand: it is out with its
+// reason, on both sides and in the log.
+func (h *Host) refused(p *participant, from string, err error) {
+	why := wire.Reason(err)
+	h.log.Warn("message refused", "participant", p.id, "from", from, "reason", wire.Name(why), "error", err)
+	if h.live == nil || h.live.over || p.out {
+		return
+	}
+	h.live.note("session.refused", "fail", map[string]any{"from": from, "reason": wire.Name(why), "participant": p.id}, nil)
+	h.leave(p, why, true)
 }
 
 // fromViewer keeps the viewer from speaking in anybody else's name.
@@ -206,18 +267,18 @@ func fromViewer(why mfpb.Reason) mfpb.Reason {
 	case mfpb.Reason_REASON_CERTIFICATE_MISMATCH, mfpb.Reason_REASON_NO_ROUTE, mfpb.Reason_REASON_PROTOCOL,
 		mfpb.Reason_REASON_VERSION, mfpb.Reason_REASON_TOO_LARGE, mfpb.Reason_REASON_UNKNOWN_MESSAGE,
 		mfpb.Reason_REASON_TAMPERED, mfpb.Reason_REASON_OLD_EPOCH, mfpb.Reason_REASON_INTERNAL,
-		mfpb.Reason_REASON_VIEWER_GONE, mfpb.Reason_REASON_SIGNED_OUT:
+		mfpb.Reason_REASON_VIEWER_GONE, mfpb.Reason_REASON_SIGNED_OUT, mfpb.Reason_REASON_LEFT, mfpb.Reason_REASON_RELAY_REFUSED:
 		return why
 	}
 	return mfpb.Reason_REASON_TECHNICIAN_ENDED
 }
 
-// viewerState is what the server says about the viewer's line to it. The
+// viewerState is what the server says about a viewer's line to it. The
 // connection between viewer and host does not need that line.
-func (h *Host) viewerState(connected bool) {
-	h.log.Info("the viewer's line to the server", "connected", connected)
-	if s := h.live; s.link != nil && !connected {
-		s.link.spoilt = true
+func (h *Host) viewerState(m *mfpb.ViewerState) {
+	h.log.Info("the viewer's line to the server", "participant", m.GetParticipant(), "connected", m.GetConnected())
+	if p := h.live.participant(m.GetParticipant()); p != nil && p.link != nil && !m.GetConnected() {
+		p.link.spoilt = true
 	}
 }
 
@@ -227,16 +288,22 @@ func (l *live) lineLost() {
 		return
 	}
 	if _, counting := l.h.alarms["grace"]; !counting {
+		l.lineGone = l.h.clock.Now()
 		l.h.status("status.server_away")
 	}
-	l.notice(mfpb.NoticeCode_NOTICE_CODE_SERVER_AWAY)
-	if l.link != nil {
+	l.h.asked = false
+	l.h.endInvite(mfpb.Reason_REASON_SERVER_GONE)
+	for _, p := range l.participants {
+		p.notice(mfpb.NoticeCode_NOTICE_CODE_SERVER_AWAY, 0)
+		if p.link == nil {
+			continue
+		}
 		// Sealed bodies may be lost on the way: what is not connected yet has
-		// to attach again, what is connected needs none.
-		l.link.spoilt = true
-		if !l.link.proven {
-			l.dropLink()
-			l.awaitViewer(mfpb.Reason_REASON_NO_ROUTE)
+		// to attach again, what is connected gets fresh keys when it is back.
+		p.link.spoilt = true
+		if !p.link.proven && !p.link.down {
+			l.dropLink(p)
+			l.missing(p, false)
 		}
 	}
 	if _, counting := l.h.alarms["grace"]; counting {
@@ -250,17 +317,22 @@ func (l *live) lineLost() {
 func (l *live) lineBack() {
 	l.h.cancelAlarm("grace")
 	l.again()
+	for _, m := range l.goneSince {
+		l.h.send(&mfpb.HostMessage{Body: &mfpb.HostMessage_Gone{Gone: m}})
+	}
 	if l.over {
 		return
 	}
-	l.h.status("status.server_back")
-	l.notice(mfpb.NoticeCode_NOTICE_CODE_SERVER_BACK)
+	l.h.status("status.server_back", "duration", l.h.texts.Duration(l.h.clock.Now().Sub(l.lineGone).Seconds()))
+	for _, p := range l.participants {
+		p.notice(mfpb.NoticeCode_NOTICE_CODE_SERVER_BACK, 0)
+	}
 }
 
 // notice tells the viewer something short.
-func (l *live) notice(code mfpb.NoticeCode) {
-	if l.link != nil && l.link.proven && !l.link.down {
-		l.link.control(&mfpb.Control{Optional: true, Body: &mfpb.Control_Notice{Notice: &mfpb.Notice{Code: code}}})
+func (p *participant) notice(code mfpb.NoticeCode, value uint32) {
+	if p.up() {
+		p.link.control(&mfpb.Control{Optional: true, Body: &mfpb.Control_Notice{Notice: &mfpb.Notice{Code: code, Value: value}}})
 	}
 }
 

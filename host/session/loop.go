@@ -136,10 +136,14 @@ func (h *Host) command(c ui.Command) {
 		h.protect(c.Window)
 	case c.Answer != "":
 		h.answer(c)
+	case c.Do == "stop" && h.live != nil && c.Participant != "":
+		h.stopOne(c.Participant)
 	case c.Do == "stop" && h.live != nil:
 		h.end(mfpb.Reason_REASON_PERSON_STOPPED)
 	case c.Do == "revoke" && h.live != nil:
-		h.revoke(c.Grant)
+		h.revoke(c)
+	case c.Do == "cancel_invite" && h.live != nil:
+		h.cancelInvite(nil)
 	case c.Do == "quit" && h.live != nil:
 		h.end(mfpb.Reason_REASON_HOST_QUIT)
 	case c.Do == "quit":
@@ -150,7 +154,12 @@ func (h *Host) command(c ui.Command) {
 // show tells the person something.
 func (h *Host) show(e ui.Event) { h.cfg.Window.Show(e) }
 
-// status says in a sentence what happens.
-func (h *Host) status(key string) {
-	h.show(ui.Event{Name: "status", Text: h.texts.T(key, "server", h.server)})
+// status says in a sentence what happens. pairs are what the sentence names.
+func (h *Host) status(key string, pairs ...string) {
+	h.show(ui.Event{Name: "status", Text: h.texts.T(key, append(pairs, "server", h.server)...)})
+}
+
+// statusOf says what happens to a participant.
+func (h *Host) statusOf(key string, p *participant, pairs ...string) {
+	h.status(key, append(pairs, "name", p.technician.Name)...)
 }

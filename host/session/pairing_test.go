@@ -129,7 +129,7 @@ func TestAWrongTagIsAFailedTry(t *testing.T) { // C19
 		l.send(&mfpb.Confirm{Claim: g.id, Tag: make([]byte, wire.TagSize)})
 		refused(l, g, mfpb.Reason_REASON_WRONG_CODE)
 		// The right tag would be too late now, and nothing opens a session.
-		l.send(&mfpb.Opened{Session: sessionID, ResumeToken: make([]byte, wire.ResumeSize), Claim: g.id})
+		l.send(&mfpb.Opened{Session: sessionID, ResumeToken: make([]byte, wire.ResumeSize), Claim: g.id, Participant: "1"})
 	}
 	expect[*mfpb.PlateRequest](l)
 	for _, e := range r.window.Events() {
@@ -143,7 +143,7 @@ func TestNoSessionOpensBeforeTheViewersTag(t *testing.T) { // C19
 	r, l, secret := waiting(t)
 	g := r.try(l, 1, wrong(secret), nameplate)
 	expect[*mfpb.PakeReply](l)
-	l.send(&mfpb.Opened{Session: sessionID, ResumeToken: make([]byte, wire.ResumeSize), Claim: g.id})
+	l.send(&mfpb.Opened{Session: sessionID, ResumeToken: make([]byte, wire.ResumeSize), Claim: g.id, Participant: "1"})
 	l.quiet() // of a session it would write down that the person was asked
 	for _, e := range r.window.Events() {
 		if e.Name == "session" || e.Name == "ask" {
@@ -179,7 +179,7 @@ func TestACodeWorksOnce(t *testing.T) { // C14
 	l.send(&mfpb.Confirm{Claim: g.id, Tag: g.tag(t, expect[*mfpb.PakeReply](l))})
 	expect[*mfpb.Paired](l)
 	refused(l, r.try(l, 2, secret, nameplate), mfpb.Reason_REASON_NO_SUCH_CODE)
-	l.send(&mfpb.Opened{Session: sessionID, ResumeToken: make([]byte, wire.ResumeSize), Claim: g.id})
+	l.send(&mfpb.Opened{Session: sessionID, ResumeToken: make([]byte, wire.ResumeSize), Claim: g.id, Participant: "1"})
 	r.window.Wait(t, "ask")
 	expect[*mfpb.HostEvent](l)
 	refused(l, r.try(l, 3, secret, nameplate), mfpb.Reason_REASON_NO_SUCH_CODE)

@@ -1,6 +1,7 @@
 package session_test
 
 import (
+	"cmp"
 	"context"
 	"image"
 	"log/slog"
@@ -125,7 +126,16 @@ func (s *server) accept() *hostLine {
 }
 
 // send sends a message by its body: send(&mfpb.Plate{…}).
+// What names no participant is meant for the first.
 func (l *hostLine) send(body proto.Message) {
+	switch b := body.(type) {
+	case *mfpb.Attach:
+		b.Participant = cmp.Or(b.Participant, "1")
+	case *mfpb.Sealed:
+		b.Participant = cmp.Or(b.Participant, "1")
+	case *mfpb.ViewerState:
+		b.Participant = cmp.Or(b.Participant, "1")
+	}
 	m := &mfpb.ServerToHost{}
 	r := m.ProtoReflect()
 	fields := r.Descriptor().Oneofs().ByName("body").Fields()

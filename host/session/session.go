@@ -56,7 +56,8 @@ const (
 	claimTime   = 30 * time.Second // a claim without verdict
 	openTime    = 30 * time.Second // Paired without Opened
 	proofTime   = 15 * time.Second // connected without certificate proof
-	viewerTime  = 30 * time.Second // without a viewer, while the server is there
+	viewerTime  = 30 * time.Second // for a viewer's first connection, while the server is there
+	returnTime  = 10 * time.Minute // for one that stood and was lost
 	summaryTime = 10 * time.Second // between two input summaries
 	flushTime   = 3 * time.Second  // for the last events after the end
 	byeTime     = 100 * time.Millisecond
@@ -117,6 +118,9 @@ type Config struct {
 	Patience time.Duration
 	// Clock is the time; nil is the system's.
 	Clock Clock
+	// Addresses lists the computer's own addresses, sorted; nil is the system's.
+	// When they change, the session looks for another way.
+	Addresses func() []netip.Addr
 	// ICE may change pion's settings for each peer connection; nil changes nothing.
 	ICE func(*webrtc.SettingEngine)
 	// Software is the name and version in Hello.
@@ -133,6 +137,8 @@ type Host struct {
 	texts  *ui.Texts
 	clock  Clock
 	log    *slog.Logger
+
+	addresses func() []netip.Addr
 
 	ctx     context.Context
 	cancel  context.CancelFunc
@@ -154,8 +160,9 @@ type Host struct {
 	why      mfpb.Reason
 	claim    *claim
 	live     *live
-	windows  []uint64  // windows of our own
-	endedAt  time.Time // of the session
+	relay    *mfpb.Relay // the newest
+	windows  []uint64    // windows of our own
+	endedAt  time.Time   // of the session
 	done     bool
 	err      error
 }
@@ -172,6 +179,9 @@ func New(cfg Config) *Host {
 		stopped: make(chan struct{}),
 		alarms:  make(map[string]alarm),
 		windows: slices.Clone(cfg.Windows),
+	}
+	if h.addresses = cfg.Addresses; h.addresses == nil {
+		h.addresses = addresses
 	}
 	if h.clock == nil {
 		h.clock = systemClock{}

@@ -75,6 +75,11 @@ func (c *Console) command(line string) (Command, bool) {
 		return Command{ID: id, Answer: answer}, true
 	case word == "s" || word == "stop" || word == "arrêter":
 		return Command{Do: "stop"}, true
+	case strings.HasPrefix(word, "s ") || strings.HasPrefix(word, "stop "):
+		_, who, _ := strings.Cut(word, " ")
+		return Command{Do: "stop", Participant: strings.TrimSpace(who)}, true
+	case word == "i":
+		return Command{Do: "cancel_invite"}, true
 	case word == "c":
 		return Command{Do: "revoke", Grant: "control"}, true
 	case word == "q" || word == "quit":
@@ -136,9 +141,24 @@ func (c *Console) Show(e Event) {
 		line("")
 	case "participants":
 		for _, p := range e.Participants {
-			line(t.T(Standing(p.Grants), "name", p.Technician.Name))
+			s := t.T(Standing(p.Grants), "name", p.Technician.Name)
+			if len(e.Participants) > 1 {
+				s = p.ID + ": " + s + " (" + t.T("participant."+p.Kind) + ")"
+			}
+			line(s)
 		}
 		line(t.T("session.console"))
+		if len(e.Participants) > 1 {
+			line(t.T("session.console.one"))
+		}
+	case "invite":
+		if e.Code == "" {
+			line(t.T("invite.over"))
+			break
+		}
+		line(e.Text)
+		line(t.T("invite.code", "code", e.Code))
+		line(t.T("invite.console"))
 	case "ended":
 		c.asking = ""
 		line("")

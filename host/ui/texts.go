@@ -66,9 +66,13 @@ func (t *Texts) Reason(r mfpb.Reason) string {
 }
 
 // Question returns the id of the question's text, and the question itself as
-// the person reads it: what is logged as shown is this text.
-func (t *Texts) Question(grant string, tech Technician) (id, text string) {
+// the person reads it: what is logged as shown is this text. kind is what the
+// participant is: an invited one is introduced as such.
+func (t *Texts) Question(grant, kind string, tech Technician) (id, text string) {
 	id = "ask." + grant
+	if t.Has(id + "." + kind) {
+		id += "." + kind
+	}
 	return id, t.T(id, "name", tech.Name)
 }
 

@@ -23,11 +23,12 @@ import (
 // attach is one epoch. Fields after picture are guarded by the viewer's mutex.
 type attach struct {
 	v        *Viewer
-	link     *pake.Link
+	link     *pake.Link // of the newest epoch; guarded by sealing
 	pc       *webrtc.PeerConnection
 	cert     [sha256.Size]byte
 	channels [5]*webrtc.DataChannel
 	sealing  sync.Mutex // a body reaches the line in the order it was sealed
+	offering sync.Mutex // no candidate before the offer that it belongs to
 	once     sync.Once
 	closed   atomic.Bool
 	mute     atomic.Bool   // a test withholds our proof: no hello of ours follows
@@ -35,6 +36,7 @@ type attach struct {
 
 	picture  tiletest.Viewer
 	updates  uint32
+	starts   int
 	messages [5]int
 	bytes    [5]int
 	proven   bool
@@ -65,30 +67,7 @@ func (v *Viewer) WaitProven(ctx context.Context) error {
 // Connect sends Attach and the offer; the rest goes on in the background.
 func (v *Viewer) Connect(ctx context.Context) error {
 	v.Cut()
-	nonce := pake.NewNonce()
-	reply := make(chan *mfpb.Attach, 1)
-	v.mu.Lock()
-	v.epoch++
-	epoch := v.epoch
-	v.waiting[epoch] = reply
-	v.host = nil
-	v.mu.Unlock()
-	if err := v.line().Send(&mfpb.ViewerMessage{Body: &mfpb.ViewerMessage_Attach{Attach: &mfpb.Attach{Epoch: epoch, Nonce: nonce}}}); err != nil {
-		return err
-	}
-	var theirs *mfpb.Attach
-	err := v.wait(ctx, "the host's attach", func() bool {
-		select {
-		case theirs = <-reply:
-			return true
-		default:
-			return false
-		}
-	})
-	if err != nil {
-		return err
-	}
-	link, err := v.keys.Attach(pake.RoleViewer, epoch, nonce, theirs.GetNonce())
+	link, _, err := v.nextEpoch(ctx, false)
 	if err != nil {
 		return err
 	}
@@ -97,7 +76,75 @@ func (v *Viewer) Connect(ctx context.Context) error {
 		return err
 	}
 	v.update(func() { v.at = at })
-	return at.offer()
+	return at.offer(nil)
+}
+
+// Keep attaches anew and keeps the connection that stands, if the host does.
+func (v *Viewer) Keep(ctx context.Context) (kept bool, err error) {
+	if _, err := v.attached(); err != nil {
+		return false, err
+	}
+	_, kept, err = v.nextEpoch(ctx, true)
+	return kept, err
+}
+
+// Restart restarts ICE on the connection that stands, under the present epoch.
+func (v *Viewer) Restart() error {
+	at, err := v.attached()
+	if err != nil {
+		return err
+	}
+	return at.offer(&webrtc.OfferOptions{ICERestart: true})
+}
+
+// begin is an epoch of which the host has not answered yet.
+type begin struct {
+	nonce []byte
+	keep  bool
+	done  bool
+	link  *pake.Link
+	kept  bool
+	err   error
+}
+
+// nextEpoch begins an epoch; kept says that the host keeps the connection.
+func (v *Viewer) nextEpoch(ctx context.Context, keep bool) (link *pake.Link, kept bool, err error) {
+	b := &begin{nonce: pake.NewNonce(), keep: keep}
+	v.mu.Lock()
+	v.epoch++
+	epoch := v.epoch
+	v.waiting[epoch] = b
+	if !keep {
+		v.host = nil
+	}
+	v.mu.Unlock()
+	if err := v.line().Send(&mfpb.ViewerMessage{Body: &mfpb.ViewerMessage_Attach{Attach: &mfpb.Attach{Epoch: epoch, Nonce: b.nonce, Keep: keep}}}); err != nil {
+		return nil, false, err
+	}
+	if err := v.wait(ctx, "the host's attach", func() bool { return b.done }); err != nil {
+		return nil, false, err
+	}
+	return b.link, b.kept, b.err
+}
+
+// attachedBy is the host's half of an epoch. A connection that both sides keep
+// has its keys before the next body is read.
+func (v *Viewer) attachedBy(theirs *mfpb.Attach) {
+	v.mu.Lock()
+	b, at := v.waiting[theirs.GetEpoch()], v.at
+	delete(v.waiting, theirs.GetEpoch())
+	v.mu.Unlock()
+	if b == nil {
+		return
+	}
+	link, err := v.keys.Attach(pake.RoleViewer, theirs.GetEpoch(), b.nonce, theirs.GetNonce())
+	kept := err == nil && b.keep && theirs.GetKeep() && at != nil
+	if kept {
+		at.sealing.Lock()
+		at.link = link
+		at.sealing.Unlock()
+	}
+	v.update(func() { b.done, b.link, b.kept, b.err = true, link, kept, err })
 }
 
 func (a *attach) open() error {
@@ -146,6 +193,8 @@ func (a *attach) open() error {
 			init := c.ToJSON()
 			m.Candidate, m.SdpMid = init.Candidate, *init.SDPMid
 		}
+		a.offering.Lock()
+		defer a.offering.Unlock()
 		_ = a.Seal(&mfpb.SealedBody{Body: &mfpb.SealedBody_Candidate{Candidate: m}})
 	})
 	pc.OnConnectionStateChange(func(s webrtc.PeerConnectionState) { a.v.update(func() { a.state = s }) })
@@ -161,9 +210,13 @@ func fingerprint(pc *webrtc.PeerConnection) string {
 	return ""
 }
 
-func (a *attach) offer() error {
-	defer close(a.offered)
-	offer, err := a.pc.CreateOffer(nil)
+func (a *attach) offer(options *webrtc.OfferOptions) error {
+	if options == nil {
+		defer close(a.offered)
+	}
+	a.offering.Lock()
+	defer a.offering.Unlock()
+	offer, err := a.pc.CreateOffer(options)
 	if err != nil {
 		return err
 	}
@@ -178,6 +231,13 @@ func (a *attach) offer() error {
 	return a.pc.SetLocalDescription(offer)
 }
 
+// epoch is that of the newest keys.
+func (a *attach) epoch() uint32 {
+	a.sealing.Lock()
+	defer a.sealing.Unlock()
+	return a.link.Epoch()
+}
+
 // Seal sends one body to the host.
 func (a *attach) Seal(body *mfpb.SealedBody) error {
 	b, err := wire.Encode(body, wire.MaxSealed)
@@ -190,7 +250,10 @@ func (a *attach) Seal(body *mfpb.SealedBody) error {
 }
 
 func (a *attach) sealed(m *mfpb.Sealed) error {
-	b, err := a.link.Open(m)
+	a.sealing.Lock()
+	link := a.link
+	a.sealing.Unlock()
+	b, err := link.Open(m)
 	if err != nil {
 		return err
 	}
@@ -205,6 +268,8 @@ func (a *attach) sealed(m *mfpb.Sealed) error {
 	case *mfpb.SealedBody_Candidate:
 		mid := b.Candidate.GetSdpMid()
 		_ = a.pc.AddICECandidate(webrtc.ICECandidateInit{Candidate: b.Candidate.GetCandidate(), SDPMid: &mid})
+	case *mfpb.SealedBody_RouteChanged:
+		a.v.update(func() { a.v.routes++ })
 	case *mfpb.SealedBody_Bye:
 		a.v.end(b.Bye.GetReason())
 	}
@@ -239,6 +304,9 @@ func (a *attach) control(m *mfpb.Control) error {
 func (a *attach) message(channel uint16, b []byte) {
 	a.v.update(func() {
 		a.messages[channel]++
+		if channel == wire.ChannelTiles && len(b) > 0 && b[0] == wire.PictureStart {
+			a.starts++
+		}
 		a.bytes[channel] += len(b)
 	})
 	var err error
@@ -289,6 +357,10 @@ func (a *attach) heard(b []byte) error {
 			a.v.shows = b.Displays
 		case *mfpb.Control_Notice:
 			a.v.notices = append(a.v.notices, b.Notice.GetCode())
+		case *mfpb.Control_Participants:
+			a.v.present = b.Participants.GetParticipants()
+		case *mfpb.Control_Invite:
+			a.v.invites = append(a.v.invites, b.Invite)
 		case *mfpb.Control_Bye:
 			if a.v.ended == nil {
 				a.v.ended = &Refused{b.Bye.GetReason()}

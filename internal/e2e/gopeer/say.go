@@ -19,6 +19,21 @@ func (v *Viewer) GiveBack(name string) error {
 	return v.Control(&mfpb.Control{Body: &mfpb.Control_GiveBack{GiveBack: &mfpb.GiveBack{Name: name}}})
 }
 
+// AskInvite asks for an invite code.
+func (v *Viewer) AskInvite(kind mfpb.ParticipantKind) error {
+	return v.Control(&mfpb.Control{Body: &mfpb.Control_AskInvite{AskInvite: &mfpb.AskInvite{Kind: kind}}})
+}
+
+// CancelInvite makes the code worthless.
+func (v *Viewer) CancelInvite() error {
+	return v.Control(&mfpb.Control{Body: &mfpb.Control_CancelInvite{CancelInvite: &mfpb.CancelInvite{}}})
+}
+
+// HandOver gives control to another participant.
+func (v *Viewer) HandOver(participant string) error {
+	return v.Control(&mfpb.Control{Body: &mfpb.Control_HandOver{HandOver: &mfpb.HandOver{Participant: participant}}})
+}
+
 // Bye ends the session.
 func (v *Viewer) Bye(why mfpb.Reason) error {
 	return v.Control(&mfpb.Control{Body: &mfpb.Control_Bye{Bye: &mfpb.Bye{Reason: why}}})

@@ -5,7 +5,9 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"strings"
 	"sync"
+	"time"
 
 	"github.com/pion/webrtc/v4"
 
@@ -16,11 +18,12 @@ import (
 
 // States of a grant.
 const (
-	Asked     = mfpb.GrantState_GRANT_STATE_ASKED
-	Allowed   = mfpb.GrantState_GRANT_STATE_ALLOWED
-	Denied    = mfpb.GrantState_GRANT_STATE_DENIED
-	Revoked   = mfpb.GrantState_GRANT_STATE_REVOKED
-	GivenBack = mfpb.GrantState_GRANT_STATE_GIVEN_BACK
+	Asked      = mfpb.GrantState_GRANT_STATE_ASKED
+	Allowed    = mfpb.GrantState_GRANT_STATE_ALLOWED
+	Denied     = mfpb.GrantState_GRANT_STATE_DENIED
+	Revoked    = mfpb.GrantState_GRANT_STATE_REVOKED
+	GivenBack  = mfpb.GrantState_GRANT_STATE_GIVEN_BACK
+	HandedOver = mfpb.GrantState_GRANT_STATE_HANDED_OVER
 )
 
 // Refused is the error of a claim or session that ended with a reason.
@@ -51,17 +54,23 @@ type Viewer struct {
 	opt     Options
 	Session string
 	Welcome *mfpb.Welcome
-	token   []byte
-	keys    *pake.Keys
+	// Participant and Kind are what the server says that this viewer became.
+	Participant string
+	Kind        mfpb.ParticipantKind
+	token       []byte
+	keys        *pake.Keys
 
 	mu      sync.Mutex
 	changed chan struct{} // closed and replaced at each change
 	epoch   uint32
 	at      *attach
-	waiting map[uint32]chan *mfpb.Attach
+	waiting map[uint32]*begin
 	grants  map[string]mfpb.GrantState
 	shows   *mfpb.Displays
 	notices []mfpb.NoticeCode
+	present []*mfpb.Participant
+	invites []*mfpb.Invite
+	routes  int // how often the host's addresses changed
 	host    *mfpb.Hello
 	ended   *Refused
 	reader  sync.WaitGroup
@@ -75,7 +84,7 @@ func Pair(ctx context.Context, opt Options) (*Viewer, error) {
 		return nil, err
 	}
 	v := &Viewer{
-		opt: opt, changed: make(chan struct{}), waiting: make(map[uint32]chan *mfpb.Attach),
+		opt: opt, changed: make(chan struct{}), waiting: make(map[uint32]*begin),
 		grants: make(map[string]mfpb.GrantState),
 	}
 	stop := context.AfterFunc(ctx, func() { opt.Line.Close() })
@@ -117,6 +126,7 @@ func Pair(ctx context.Context, opt Options) (*Viewer, error) {
 				return nil, errors.New("gopeer: Opened without pairing")
 			}
 			v.Session, v.token = b.Opened.GetSession(), b.Opened.GetResumeToken()
+			v.Participant, v.Kind = b.Opened.GetParticipant(), b.Opened.GetKind()
 			v.reader.Add(1)
 			go v.read(opt.Line)
 			return v, nil
@@ -167,20 +177,13 @@ func (v *Viewer) read(line Line) {
 		}
 		switch b := m.Body.(type) {
 		case *mfpb.ServerToViewer_Attach:
-			v.mu.Lock()
-			ch := v.waiting[b.Attach.GetEpoch()]
-			delete(v.waiting, b.Attach.GetEpoch())
-			v.mu.Unlock()
-			if ch != nil {
-				ch <- b.Attach
-				v.update(func() {})
-			}
+			v.attachedBy(b.Attach)
 		case *mfpb.ServerToViewer_Sealed:
 			v.mu.Lock()
 			at := v.at
 			v.mu.Unlock()
 			// Between our Attach and the host's, bodies of the old epoch arrive.
-			if at != nil && b.Sealed.GetEpoch() == at.link.Epoch() {
+			if at != nil && b.Sealed.GetEpoch() == at.epoch() {
 				if err := at.sealed(b.Sealed); err != nil {
 					v.end(wire.Reason(err))
 				}
@@ -254,6 +257,26 @@ func (v *Viewer) WaitNotice(ctx context.Context, code mfpb.NoticeCode) error {
 	return v.wait(ctx, code.String(), func() bool { return slices.Contains(v.notices, code) })
 }
 
+// WaitParticipants waits until the list of those present is as wanted.
+func (v *Viewer) WaitParticipants(ctx context.Context, what string, ok func([]*mfpb.Participant) bool) error {
+	return v.wait(ctx, what, func() bool { return ok(v.present) })
+}
+
+// WaitInvite waits for the nth answer about an invite code, from 1.
+func (v *Viewer) WaitInvite(ctx context.Context, n int) (*mfpb.Invite, error) {
+	if err := v.wait(ctx, "an invite", func() bool { return len(v.invites) >= n }); err != nil {
+		return nil, err
+	}
+	v.mu.Lock()
+	defer v.mu.Unlock()
+	return v.invites[n-1], nil
+}
+
+// WaitRoute waits until the host told n times that its addresses changed.
+func (v *Viewer) WaitRoute(ctx context.Context, n int) error {
+	return v.wait(ctx, "a change of the host's addresses", func() bool { return v.routes >= n })
+}
+
 // WaitDisplays waits for the list of monitors.
 func (v *Viewer) WaitDisplays(ctx context.Context) (*mfpb.Displays, error) {
 	err := v.wait(ctx, "displays", func() bool { return v.shows != nil })
@@ -282,6 +305,51 @@ func (v *Viewer) Pixels() (width, height int, pix []uint32) {
 	}
 	p := &v.at.picture
 	return p.Width, p.Height, slices.Clone(p.Pix)
+}
+
+// Starts counts the pictures that began in the present attach.
+func (v *Viewer) Starts() int {
+	v.mu.Lock()
+	defer v.mu.Unlock()
+	if v.at == nil {
+		return 0
+	}
+	return v.at.starts
+}
+
+// Ufrag is the ICE user fragment that the host uses: another one after each restart.
+func (v *Viewer) Ufrag() (string, error) {
+	at, err := v.attached()
+	if err != nil {
+		return "", err
+	}
+	d := at.pc.CurrentRemoteDescription()
+	if d == nil {
+		return "", errDetached
+	}
+	_, rest, _ := strings.Cut(d.SDP, "a=ice-ufrag:")
+	ufrag, _, _ := strings.Cut(rest, "\r\n")
+	return ufrag, nil
+}
+
+// WaitUfrag waits until the host uses another ICE user fragment than before, and
+// the connection stands.
+func (v *Viewer) WaitUfrag(ctx context.Context, before string) error {
+	for {
+		if now, err := v.Ufrag(); err == nil && now != before && v.PeerConnection().ICEConnectionState() == webrtc.ICEConnectionStateConnected {
+			return nil
+		}
+		select {
+		case <-time.After(5 * time.Millisecond):
+		case <-ctx.Done():
+			return fmt.Errorf("gopeer: waiting for a restart of ICE: %w", ctx.Err())
+		}
+	}
+}
+
+// WaitState waits until the peer connection is in a state: "connected".
+func (v *Viewer) WaitState(ctx context.Context, state string) error {
+	return v.wait(ctx, "a connection that is "+state, func() bool { return v.at != nil && v.at.state.String() == state })
 }
 
 // Received counts what came on a channel in the present attach: messages, bytes.

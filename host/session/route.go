@@ -1,0 +1,145 @@
+package session
+
+import (
+	"net"
+	"net/netip"
+	"slices"
+	"time"
+
+	"github.com/pion/webrtc/v4"
+
+	"github.com/mainforte/mainforte/internal/wire/mfpb"
+)
+
+const (
+	// lookTime is how often the computer's addresses are looked at in a session:
+	// half a second leaves room for all that must follow within three.
+	lookTime = 500 * time.Millisecond
+
+	maxNotice    = 600_000 // ms that a viewer may complain of
+	maxRelays    = 8
+	maxRelayURLs = 8
+	maxRelayText = 512
+)
+
+// relays is the server's word which relays this side may use. The newest counts,
+// for connections to come and for ICE restarts of those that stand.
+func (h *Host) relays(m *mfpb.Relay) {
+	if len(m.GetServers()) > maxRelays {
+		h.fault(errProtocol)
+		return
+	}
+	for _, s := range m.GetServers() {
+		if len(s.GetUrls()) > maxRelayURLs || len(s.GetUsername()) > maxRelayText || len(s.GetCredential()) > maxRelayText {
+			h.fault(errProtocol)
+			return
+		}
+	}
+	h.relay = m
+	for _, p := range h.live.participants {
+		if p.link == nil || p.link.down {
+			continue
+		}
+		if err := p.link.pc.SetConfiguration(webrtc.Configuration{ICEServers: h.iceServers()}); err != nil {
+			h.log.Warn("the relays cannot be used", "error", err)
+		}
+	}
+}
+
+// iceServers are the relays as pion wants them.
+func (h *Host) iceServers() []webrtc.ICEServer {
+	var list []webrtc.ICEServer
+	for _, s := range h.relay.GetServers() {
+		list = append(list, webrtc.ICEServer{URLs: s.GetUrls(), Username: s.GetUsername(), Credential: s.GetCredential()})
+	}
+	return list
+}
+
+// watchRoutes looks for a change of this computer's addresses: another network,
+// a cable pulled, a VPN that came up.
+func (l *live) watchRoutes() {
+	last := l.h.addresses()
+	var look func()
+	look = func() {
+		if now := l.h.addresses(); now != nil && !slices.Equal(now, last) {
+			last = now
+			l.routesChanged(now)
+		}
+		l.h.alarm("routes", lookTime, look)
+	}
+	l.h.alarm("routes", lookTime, look)
+}
+
+// routesChanged finds other ways for all that goes over the network. A line that
+// went by an address that is gone is dead, whatever TCP still hopes for.
+func (l *live) routesChanged(now []netip.Addr) {
+	l.h.log.Info("the computer's addresses changed", "count", len(now))
+	for _, p := range l.participants {
+		if p.link != nil {
+			p.link.moved = true
+		}
+	}
+	if line := l.h.line; line != nil {
+		if local, err := netip.ParseAddrPort(line.conn.LocalAddr().String()); err == nil &&
+			!local.Addr().IsLoopback() && !slices.Contains(now, local.Addr().Unmap()) {
+			line.conn.Close() // its reader brings the loss
+			return
+		}
+	}
+	for _, p := range l.participants {
+		if p.link != nil {
+			p.link.tellRoute()
+		}
+	}
+}
+
+// tellRoute asks the viewer for an ICE restart after our addresses changed, as
+// soon as a sealed body reaches it.
+func (l *link) tellRoute() {
+	if !l.moved || l.down || !l.proven || l.spoilt || l.h.line == nil || !l.h.line.ready {
+		return
+	}
+	l.moved = false
+	l.seal(&mfpb.SealedBody{Optional: true, Body: &mfpb.SealedBody_RouteChanged{RouteChanged: &mfpb.RouteChanged{}}})
+}
+
+// addresses are this computer's own, sorted; nil if they cannot be read.
+func addresses() []netip.Addr {
+	all, err := net.InterfaceAddrs()
+	if err != nil {
+		return nil
+	}
+	list := make([]netip.Addr, 0, len(all))
+	for _, a := range all {
+		if p, err := netip.ParsePrefix(a.String()); err == nil {
+			if ip := p.Addr().Unmap().WithZone(""); ip.IsGlobalUnicast() || ip.IsPrivate() {
+				list = append(list, ip)
+			}
+		}
+	}
+	slices.SortFunc(list, netip.Addr.Compare)
+	return list
+}
+
+// noticed is what a viewer says about its own browser.
+func (h *Host) noticed(p *participant, m *mfpb.Notice) error {
+	if p.wishes++; p.wishes > maxWishes {
+		return errProtocol
+	}
+	slow := m.GetCode() == mfpb.NoticeCode_NOTICE_CODE_BROWSER_SLOW
+	if !slow && m.GetCode() != mfpb.NoticeCode_NOTICE_CODE_BROWSER_GOOD {
+		return errProtocol // the others are the host's own
+	}
+	if slow == p.slowBrowser {
+		return nil
+	}
+	p.slowBrowser = slow
+	data := map[string]any{"reason": "BROWSER_SLOW", "participant": p.id}
+	if !slow {
+		h.live.note("session.restored", "ok", data, nil)
+		return nil
+	}
+	data["value"] = min(m.GetValue(), maxNotice)
+	h.live.note("session.degraded", "ok", data, nil)
+	return nil
+}
