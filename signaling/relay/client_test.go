@@ -13,7 +13,6 @@ import (
 	"time"
 
 	"github.com/pion/stun/v4"
-	"github.com/pion/turn/v5"
 )
 
 // Names of the test relays.
@@ -98,7 +97,7 @@ func dialUDP(t *testing.T, s *Server, cred ICEServer) *client {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { c.Close() })
-	return &client{t: t, conn: c, cred: cred, realm: stun.NewRealm(name)}
+	return &client{t: t, conn: c, cred: cred, realm: stun.NewRealm(s.cfg.PublicHost)}
 }
 
 // request sends one request and returns the response; a first one fetches the
@@ -298,24 +297,3 @@ func (c *client) got(wait time.Duration) string {
 }
 
 var errTimeout = errors.New("timeout")
-
-// good is pion's own TURN client, for what a good one does.
-func good(t *testing.T, conn net.PacketConn, server string, cred ICEServer) net.PacketConn {
-	t.Helper()
-	c, err := turn.NewClient(&turn.ClientConfig{
-		STUNServerAddr: server, TURNServerAddr: server, Conn: conn,
-		Username: cred.Username, Password: cred.Credential, Realm: name,
-	})
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(c.Close)
-	if err := c.Listen(); err != nil {
-		t.Fatal(err)
-	}
-	a, err := c.Allocate()
-	if err != nil {
-		t.Fatal(err)
-	}
-	return a
-}

@@ -107,6 +107,7 @@ func (s *Split) decide(c net.Conn) {
 	defer cancel()
 	late := context.AfterFunc(ctx, func() { _ = c.SetDeadline(time.Now()) })
 	defer late()
+	talk := c
 	if s.tls != nil {
 		tc := tls.Server(c, s.tls)
 		err := tc.HandshakeContext(ctx)
@@ -120,11 +121,11 @@ func (s *Split) decide(c net.Conn) {
 			s.hand(s.relay, tc, late)
 			return
 		}
-		c = tc
+		talk = tc
 	}
-	p := &peeked{Conn: c, unread: true}
-	if _, err := io.ReadFull(c, p.first[:]); err != nil {
-		_ = c.Close()
+	p := &peeked{Conn: talk, unread: true}
+	if _, err := io.ReadFull(talk, p.first[:]); err != nil {
+		_ = talk.Close()
 		return
 	}
 	if p.first[0] < 4 {
