@@ -165,7 +165,7 @@ func TestPlainHTTPStaysOnLoopback(t *testing.T) {
 		"0.0.0.0:80": false, ":80": false, "[::]:80": false, "192.0.2.1:80": false, "help.example.org:80": false, "[::ffff:192.0.2.1]:80": false,
 		"127.0.0.1.evil.example:80": false, "nonsense": false,
 	} {
-		o := options{listen: listen, data: "data"}
+		o := options{listen: listen, data: "data", grace: maxGrace}
 		if _, err := o.check(); (err == nil) != ok {
 			t.Errorf("%s: %v", listen, err)
 		}
@@ -193,7 +193,7 @@ func TestBaseIsThePublicNameAndThePort(t *testing.T) {
 }
 
 func TestDownloadsLieBesideTheData(t *testing.T) {
-	o := options{listen: "127.0.0.1:0", data: "/srv/mainforte/data/"}
+	o := options{listen: "127.0.0.1:0", data: "/srv/mainforte/data/", grace: maxGrace}
 	if _, err := o.check(); err != nil || o.downloads != "/srv/mainforte/downloads" {
 		t.Errorf("%s %v", o.downloads, err)
 	}

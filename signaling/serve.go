@@ -32,11 +32,18 @@ A changed certificate is taken while the server runs.`
 // drainIn is how long the end may take.
 const drainIn = 4 * time.Second
 
+// Bounds of --grace. The keys of a session live no longer than the upper one.
+const (
+	minGrace = 10 * time.Second
+	maxGrace = 10 * time.Minute
+)
+
 // options of serve.
 type options struct {
 	listen, data, publicHost string
 	cert, key                string
 	organisation, downloads  string
+	grace                    time.Duration
 	verbose                  bool
 }
 
@@ -50,6 +57,7 @@ func serve(ctx context.Context, args []string, out, errs io.Writer) error {
 		f.StringVar(&o.key, "key", "", "`FILE` with its key, PEM")
 		f.StringVar(&o.organisation, "organisation", "", "`NAME` of your organisation, shown to the person")
 		f.StringVar(&o.downloads, "downloads", "", "`DIR` with the host programs; default: downloads beside --data")
+		f.DurationVar(&o.grace, "grace", maxGrace, "`TIME` for which a session waits for a side that is lost, or for this server; 10s to 10m")
 		f.BoolVar(&o.verbose, "verbose", false, "also log every request")
 	})
 	if err != nil {
@@ -78,7 +86,7 @@ func serve(ctx context.Context, args []string, out, errs io.Writer) error {
 	base := o.base(secure, ln.Addr())
 	srv, err := api.New(api.Config{
 		Data: o.data, PublicHost: o.publicHost, BaseURL: base, Organisation: o.organisation,
-		Downloads: o.downloads, Version: versionText(), Secure: secure, Logger: log,
+		Downloads: o.downloads, Version: versionText(), Secure: secure, Logger: log, Grace: o.grace,
 	})
 	if err != nil {
 		return errors.Join(err, ln.Close())
@@ -148,6 +156,9 @@ func (o *options) check() (secure bool, err error) {
 Give a certificate:           --cert FILE --key FILE
 or make one to try things:    signaling certs dev --out certs/dev NAME
 or stay on this computer:     --listen 127.0.0.1:8080`, o.listen))
+	}
+	if o.grace < minGrace || o.grace > maxGrace {
+		return false, usage(fmt.Sprintf("--grace %v is not between %v and %v", o.grace, minGrace, maxGrace))
 	}
 	if o.publicHost == "" {
 		if ip, err := netip.ParseAddr(host); host == "" || err == nil && ip.IsUnspecified() {

@@ -45,6 +45,7 @@ type Config struct {
 	Version      string
 	Secure       bool // behind TLS: Secure cookies, wss, HSTS
 	Logger       *slog.Logger
+	Grace        time.Duration // of a session without a side; 0: pairing's own
 
 	// Knobs for tests: limits, clock, cost. They run on the configuration that
 	// would otherwise be used.
@@ -138,7 +139,7 @@ func New(cfg Config) (*Server, error) {
 	pc := pairing.Config{
 		Store: s.house.store, Log: s.house.audit, Tickets: s.house.local, Outbox: s.outbox, SignIns: s.house.users,
 		PublicHost: cfg.PublicHost, Organisation: cfg.Organisation, Software: "mainforte-signaling " + cfg.Version,
-		Logger: cfg.Logger,
+		Logger: cfg.Logger, Grace: cfg.Grace,
 	}
 	if cfg.BaseURL != "" {
 		pc.Link = func(session string) string { return cfg.BaseURL + "/audit?session=" + session }

@@ -174,9 +174,9 @@ func FreeAddr() (string, error) {
 }
 
 // StartServer runs the server on addr with its data in data and waits until it
-// is ready.
+// is ready. A session waits 30 s for a side that is lost, unless args say otherwise.
 func StartServer(ctx context.Context, file, addr, data string, args ...string) (*Server, error) {
-	argv := append([]string{"serve", "--listen", addr, "--data", data}, args...)
+	argv := append([]string{"serve", "--listen", addr, "--data", data, "--grace", "30s"}, args...)
 	p, err := start("the server", exec.CommandContext(ctx, file, argv...), nil)
 	if err != nil {
 		return nil, err
