@@ -49,6 +49,9 @@ func (p *Pump) Add(sink Sink) (*Stream, error) {
 		return nil, ErrTooManyStreams
 	}
 	s.paused = p.suspended
+	if len(p.streams) == 0 {
+		p.stale = true // nobody looked: the last frame may be minutes old
+	}
 	p.streams = append(slices.Clone(p.streams), s)
 	return s, nil
 }

@@ -277,6 +277,19 @@ func TestSuspendedStreamIsAlone(t *testing.T) {
 	in.still("still suspended")
 }
 
+func TestWhoComesAfterATimeWithoutViewersSeesNothingOld(t *testing.T) {
+	p, src := pumping(t, 320, 200)
+	first := join(t, p)
+	first.shows(src)
+	p.Remove(first.stream)
+	src.Fill(image.Rect(0, 0, 320, 200), 0x123456)
+	r := join(t, p)
+	r.shows(src)
+	if _, u, _ := r.received(); u != 1 {
+		t.Errorf("the present desktop came in update %d", u)
+	}
+}
+
 func TestRemovedStreamGetsNothingMore(t *testing.T) {
 	p, src := pumping(t, 320, 200)
 	r, other := join(t, p), join(t, p)

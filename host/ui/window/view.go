@@ -46,16 +46,17 @@ type view struct {
 	server ui.Event
 	code   ui.Event
 	ask    *ui.Event // the open question covers everything else
-	grants []ui.Grant
-	tech   string
+	who    []ui.Participant
+	invite ui.Event // without a code: none is out
 	ended  ui.Event
 	resize bool
 	focus  *widget.Clickable // the button to be given the focus, if any
 	tries  int               // frames in which it is still asked for
 
-	allow, deny, stop, revoke, again, quit, connect widget.Clickable
-	address                                         widget.Editor
-	list                                            widget.List
+	allow, deny, stop, revoke, again, quit, connect, uninvite widget.Clickable
+	stopOne                                                   map[string]*widget.Clickable // by participant
+	address                                                   widget.Editor
+	list                                                      widget.List
 }
 
 func newView(say func(ui.Command)) *view {
@@ -84,7 +85,14 @@ func (v *view) height() unit.Dp {
 	case v.ask != nil:
 		return 440
 	case v.screen == "session":
-		return 230
+		h := unit.Dp(230)
+		if len(v.who) > 1 {
+			h += unit.Dp(78 * len(v.who))
+		}
+		if v.invite.Code != "" {
+			h += 190
+		}
+		return h
 	case v.screen == "code":
 		return 370
 	}
@@ -113,20 +121,24 @@ func (v *view) show(e ui.Event) {
 	case "ask":
 		v.ask = &e
 		v.wantFocus(&v.deny)
-		if e.Technician != nil {
-			v.tech = e.Technician.Name
-		}
 	case "withdrawn":
 		v.ask = nil
 	case "session":
-		v.screen, v.status = "session", ""
-	case "participants":
-		v.screen, v.grants = "session", nil
-		for _, p := range e.Participants {
-			v.grants = append(v.grants, p.Grants...)
+		v.screen, v.status, v.who, v.invite, v.stopOne = "session", "", nil, ui.Event{}, map[string]*widget.Clickable{}
+		if e.Technician != nil {
+			v.who = []ui.Participant{{Technician: *e.Technician}}
 		}
+	case "participants":
+		v.screen, v.who = "session", e.Participants
+		for _, p := range v.who {
+			if v.stopOne[p.ID] == nil {
+				v.stopOne[p.ID] = new(widget.Clickable)
+			}
+		}
+	case "invite":
+		v.invite = e
 	case "ended":
-		v.screen, v.ended, v.ask, v.grants = "ended", e, nil, nil
+		v.screen, v.ended, v.ask, v.who, v.invite = "ended", e, nil, nil, ui.Event{}
 		v.wantFocus(&v.quit)
 	case "error":
 		v.status = e.Text
@@ -198,6 +210,14 @@ func (v *view) answer(gtx layout.Context) {
 	}
 	if v.revoke.Clicked(gtx) {
 		v.say(ui.Command{Do: "revoke", Grant: "control"})
+	}
+	for id, b := range v.stopOne {
+		if b.Clicked(gtx) {
+			v.say(ui.Command{Do: "stop", Participant: id})
+		}
+	}
+	if v.uninvite.Clicked(gtx) {
+		v.say(ui.Command{Do: "cancel_invite"})
 	}
 	if v.again.Clicked(gtx) {
 		v.say(ui.Command{Do: "again"})
@@ -283,18 +303,66 @@ func (v *view) layoutAsk(gtx layout.Context) layout.Dimensions {
 
 func (v *view) layoutSession(gtx layout.Context) layout.Dimensions {
 	t := v.texts
-	standing := ui.Standing(v.grants)
-	rows := []layout.Widget{v.strong(t.T(standing, "name", v.tech)), gap(4)}
+	var rows []layout.Widget
+	controlled := false
+	for _, p := range v.who {
+		controlled = controlled || ui.Standing(p.Grants) == "session.controlled"
+	}
+	if len(v.who) == 1 {
+		rows = append(rows, v.strong(t.T(ui.Standing(v.who[0].Grants), "name", v.who[0].Technician.Name)), gap(4))
+	} else {
+		for _, p := range v.who {
+			rows = append(rows, v.participant(p), gap(8))
+		}
+	}
 	if v.status != "" {
 		rows = append(rows, v.small(v.status), gap(4))
 	}
-	rows = append(rows, gap(8), v.button(&v.stop, t.T("session.stop"), danger, paper, false), gap(10))
-	if standing == "session.controlled" {
+	if v.invite.Code != "" {
+		rows = append(rows, v.card(surface, func(gtx layout.Context) layout.Dimensions {
+			return layout.Flex{Axis: layout.Vertical}.Layout(gtx,
+				layout.Rigid(v.small(v.invite.Text)), layout.Rigid(gap(4)),
+				layout.Rigid(v.strong(t.T("invite.code", "code", v.invite.Code))), layout.Rigid(gap(8)),
+				layout.Rigid(v.button(&v.uninvite, t.T("invite.cancel"), paper, ink, true)))
+		}))
+	}
+	everything := "session.stop"
+	if len(v.who) > 1 {
+		everything = "session.stop.all"
+	}
+	rows = append(rows, gap(8), v.button(&v.stop, t.T(everything), danger, paper, false), gap(10))
+	if controlled {
 		rows = append(rows, v.button(&v.revoke, t.T("session.revoke.control"), paper, ink, true))
 	} else {
 		rows = append(rows, v.small(t.T("session.stop.help")))
 	}
 	return v.column(gtx, rows...)
+}
+
+// participant is one line of several: who it is, what they can do, and a Stop.
+func (v *view) participant(p ui.Participant) layout.Widget {
+	t := v.texts
+	what := t.T("participant." + p.Kind)
+	if !p.Connected {
+		what = t.T("participant.away")
+	}
+	stop := v.stopOne[p.ID]
+	if stop == nil {
+		stop = new(widget.Clickable)
+	}
+	return func(gtx layout.Context) layout.Dimensions {
+		return layout.Flex{Alignment: layout.Middle}.Layout(gtx,
+			layout.Flexed(1, func(gtx layout.Context) layout.Dimensions {
+				return layout.Flex{Axis: layout.Vertical}.Layout(gtx,
+					layout.Rigid(v.label(17, t.T(ui.Standing(p.Grants), "name", p.Technician.Name), ink, font.Bold)),
+					layout.Rigid(v.small(what)))
+			}),
+			layout.Rigid(layout.Spacer{Width: 12}.Layout),
+			layout.Rigid(func(gtx layout.Context) layout.Dimensions {
+				gtx.Constraints.Min.X, gtx.Constraints.Max.X = gtx.Dp(110), gtx.Dp(110)
+				return v.button(stop, t.T("session.stop"), paper, danger, true)(gtx)
+			}))
+	}
 }
 
 func (v *view) layoutEnded(gtx layout.Context) layout.Dimensions {
