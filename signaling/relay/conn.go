@@ -27,6 +27,48 @@ type conn struct {
 	channels atomic.Int32
 	reader   sync.Once // done when pion's reader has heard of the end
 	closing  sync.Once
+
+	// pion/turn v5.1.0 puts a permission in its table before it has its timer, and
+	// a deletion that comes in between stops a nil one: the process would end. So
+	// no permission is added to an allocation that is being closed, none is closed
+	// while one is added, and none is added when pion's own timer may be due.
+	mu    sync.Mutex
+	busy  bool      // a request that may add a permission is being worked on
+	over  bool      // to be closed, at once or when it is no longer busy
+	until time.Time // when pion's timer deletes the allocation
+}
+
+// nearEnd is how long before pion's timer no permission is added any more. A
+// client refreshes a minute before.
+const nearEnd = 5 * time.Second
+
+// begin keeps the allocation from being closed until done; false if it is too
+// late for a permission.
+func (c *conn) begin() bool {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.over || time.Until(c.until) < nearEnd {
+		return false
+	}
+	c.busy = true
+	return true
+}
+
+// done is the end of what begin began: pion/turn reads the next request.
+func (c *conn) done() {
+	c.mu.Lock()
+	c.busy = false
+	over := c.over
+	c.mu.Unlock()
+	if over {
+		_ = c.Close()
+	}
+}
+
+func (c *conn) lasts(d time.Duration) {
+	c.mu.Lock()
+	c.until = time.Now().Add(d)
+	c.mu.Unlock()
 }
 
 // WriteTo sends a packet of the client to the other side (R5).
@@ -78,11 +120,19 @@ func (c *conn) pay(n int) bool {
 	return true
 }
 
-// end closes the relayed address; pion/turn deletes an allocation whose address
-// fails.
-func (c *conn) end() { _ = c.Close() }
+// end closes the relayed address, which makes pion/turn delete the allocation. It
+// does not wait.
+func (c *conn) end() {
+	c.mu.Lock()
+	c.over = true
+	busy := c.busy
+	c.mu.Unlock()
+	if !busy {
+		_ = c.Close()
+	}
+}
 
-// Close is pion/turn's end of an allocation, and ours.
+// Close is pion/turn's end of an allocation, and the last step of ours.
 func (c *conn) Close() error {
 	var err error
 	c.closing.Do(func() {

@@ -1,11 +1,13 @@
 package relay
 
 import (
+	"encoding/binary"
 	"errors"
 	"fmt"
 	"net"
 	"net/netip"
 	"strconv"
+	"strings"
 	"sync"
 	"syscall"
 	"time"
@@ -42,6 +44,10 @@ type door struct {
 	turn   *turn.Server
 	queue  *queue // of streams; nil for UDP
 
+	// Of the one goroutine that reads the socket: what it works on.
+	request []byte
+	working *conn
+
 	mu      sync.Mutex
 	clients map[netip.AddrPort]*conn
 }
@@ -65,6 +71,7 @@ func (s *Server) openDoor(local netip.Addr, udp *net.UDPConn) (*door, error) {
 				d.channel(relayed, -1)
 			},
 		},
+		AllocationLifetime: allocationLife,
 		// A client that came by IPv6 gets an IPv4 relayed address where there is one:
 		// addresses of two families are no pair, and the other side may have IPv4 only.
 		StrictAddressFamily: s.first4().IsValid(),
@@ -97,11 +104,46 @@ func (d *door) auth(ra *turn.RequestAttributes) (userID string, key []byte, ok b
 }
 
 // authenticated hears whether the signature was right (R3).
-func (d *door) authenticated(src, _ net.Addr, _, _, _, _ string, ok bool) {
+func (d *door) authenticated(src, _ net.Addr, _, username, _, method string, ok bool) {
 	if !ok {
 		d.bad(src)
+		return
+	}
+	c := d.client(addrPort(src))
+	if c == nil || method != stun.MethodRefresh.String() || !strings.HasSuffix(username, ":"+c.party.userID()) {
+		return
+	}
+	if l, ok := lifetime(d.current(src)); ok {
+		c.lasts(l)
 	}
 }
+
+// current is the request that pion/turn works on for a client.
+func (d *door) current(src net.Addr) []byte {
+	if st := d.server.stream(src); st != nil {
+		return st.request
+	}
+	return d.request
+}
+
+// lifetime is what pion/turn makes of the lifetime in an Allocate or Refresh
+// request; false if it may refuse the request.
+func lifetime(request []byte) (time.Duration, bool) {
+	m := &stun.Message{Raw: request}
+	if m.Decode() != nil || m.Type.Method == stun.MethodRefresh && m.Contains(stun.AttrRequestedAddressFamily) {
+		return 0, false
+	}
+	if v, err := m.Get(stun.AttrLifetime); err == nil && len(v) == 4 {
+		if d := time.Duration(binary.BigEndian.Uint32(v)) * time.Second; d < time.Hour {
+			return d, true
+		}
+	}
+	return allocationLife, true
+}
+
+// allocationLife is how long an allocation lasts that is not refreshed, unless
+// the client asks for less or, up to an hour, for more (RFC 8656 §7.2).
+const allocationLife = 10 * time.Minute
 
 func (d *door) bad(src net.Addr) {
 	d.server.count.badAuth.Add(1)
@@ -199,6 +241,9 @@ func (d *door) created(src, _ net.Addr, _, _, _ string, relayed net.Addr, _ int)
 		return
 	}
 	c.client.Store(&from)
+	if l, ok := lifetime(d.current(src)); ok {
+		c.lasts(l)
+	}
 	d.mu.Lock()
 	d.clients[from] = c
 	d.mu.Unlock()
@@ -236,9 +281,17 @@ func (d *door) client(from netip.AddrPort) *conn {
 // permit is pion's question whether a client may talk to an address (R4).
 func (d *door) permit(client net.Addr, peer net.IP) bool {
 	c := d.client(addrPort(client))
-	if c == nil || !c.party.list.Load().address(addrOf(peer)) {
+	if c == nil || !c.party.list.Load().address(addrOf(peer)) { // R4
 		d.server.count.permissions.Add(1)
 		return false
+	}
+	if !c.begin() {
+		return false
+	}
+	if st := d.server.stream(client); st != nil {
+		st.working = c
+	} else {
+		d.working = c
 	}
 	return true
 }
@@ -264,6 +317,10 @@ type socket struct {
 }
 
 func (k *socket) ReadFrom(b []byte) (int, net.Addr, error) {
+	if k.door.working != nil {
+		k.door.working.done()
+		k.door.working = nil
+	}
 	for {
 		n, from, err := k.ReadFromUDPAddrPort(b)
 		if errors.Is(err, net.ErrClosed) {
@@ -278,6 +335,7 @@ func (k *socket) ReadFrom(b []byte) (int, net.Addr, error) {
 		if k.door.client(from) == nil && !k.door.server.stranger(from.Addr()) {
 			continue
 		}
+		k.door.request = b[:n]
 		return n, net.UDPAddrFromAddrPort(from), nil
 	}
 }

@@ -156,7 +156,8 @@ type Server struct {
 
 	stop    context.CancelFunc
 	loops   sync.WaitGroup
-	readers sync.WaitGroup // of pion/turn: one for each door, allocation and stream
+	readers sync.WaitGroup // of pion/turn: one for each door and allocation
+	clients sync.WaitGroup // one for each stream
 	doors   sync.Mutex     // held while a door for streams is opened
 
 	mu        sync.Mutex
@@ -320,18 +321,29 @@ func (s *Server) Close() error {
 	for _, c := range ends {
 		c.end()
 	}
+	s.loops.Wait()
+	// The streams go first: pion/turn must not delete allocations while it still
+	// works on requests.
+	late := !within(closeTime, &s.clients)
 	var err error
 	for _, e := range eps {
 		err = errors.Join(err, e.close())
 	}
-	s.loops.Wait()
+	if late || !within(closeTime, &s.readers) {
+		err = errors.Join(err, errors.New("relay: not everything ended by itself"))
+	}
+	return err
+}
+
+// within waits for a group, as long as d.
+func within(d time.Duration, group *sync.WaitGroup) bool {
 	gone := make(chan struct{})
-	go func() { s.readers.Wait(); close(gone) }()
+	go func() { group.Wait(); close(gone) }()
 	select {
 	case <-gone:
-		return err
-	case <-time.After(closeTime):
-		return errors.Join(err, errors.New("relay: not everything ended by itself"))
+		return true
+	case <-time.After(d):
+		return false
 	}
 }
 

@@ -7,6 +7,7 @@ import (
 	"path/filepath"
 	"strconv"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -15,10 +16,22 @@ import (
 	"github.com/mainforte/mainforte/signaling/limit"
 )
 
+// clock is a time that passes when a test says so.
+type clock struct{ at atomic.Int64 }
+
+func newClock() *clock {
+	c := new(clock)
+	c.at.Store(time.Now().UnixNano())
+	return c
+}
+
+func (c *clock) now() time.Time       { return time.Unix(0, c.at.Load()) }
+func (c *clock) pass(d time.Duration) { c.at.Add(int64(d)) }
+
 // TestOnlyCredentialsGivenOutAreGood (R1, R2, R3).
 func TestOnlyCredentialsGivenOutAreGood(t *testing.T) {
-	clock := time.Now()
-	s := start(t, "203.0.113.5", func(c *Config) { c.Now = func() time.Time { return clock } })
+	clock := newClock()
+	s := start(t, "203.0.113.5", func(c *Config) { c.Now = clock.now })
 	cred := credentials(t, s, ses, Host, "")
 	try := func(cred ICEServer) stun.ErrorCode {
 		_, code := dialUDP(t, s, cred).allocate()
@@ -27,7 +40,7 @@ func TestOnlyCredentialsGivenOutAreGood(t *testing.T) {
 	if code := try(cred); code != 0 {
 		t.Fatalf("the right one: %d", code)
 	}
-	later := strconv.FormatInt(clock.Add(time.Hour).Unix(), 10) + ":"
+	later := strconv.FormatInt(clock.now().Add(time.Hour).Unix(), 10) + ":"
 	forged := func(username string) ICEServer {
 		return ICEServer{Username: username, Credential: s.secret.password(username)}
 	}
@@ -51,7 +64,7 @@ func TestOnlyCredentialsGivenOutAreGood(t *testing.T) {
 			t.Errorf("%s was not counted", what)
 		}
 	}
-	clock = clock.Add(s.cfg.Limits.Life + time.Second)
+	clock.pass(s.cfg.Limits.Life + time.Second)
 	if code := try(cred); code == 0 {
 		t.Error("an expired credential made an allocation (R2)")
 	}
@@ -60,13 +73,13 @@ func TestOnlyCredentialsGivenOutAreGood(t *testing.T) {
 // TestAnAllocationOutlivesItsCredential: a session is longer than 10 minutes;
 // what it has allocated is refreshed with the credential it has.
 func TestAnAllocationOutlivesItsCredential(t *testing.T) {
-	clock := time.Now()
-	s := start(t, "203.0.113.5", func(c *Config) { c.Now = func() time.Time { return clock } })
+	clock := newClock()
+	s := start(t, "203.0.113.5", func(c *Config) { c.Now = clock.now })
 	host := dialUDP(t, s, credentials(t, s, ses, Host, ""))
 	viewer := dialUDP(t, s, credentials(t, s, ses, them, ""))
 	host.mustAllocate()
 	v := viewer.mustAllocate()
-	clock = clock.Add(time.Hour)
+	clock.pass(time.Hour)
 	if code := host.code(stun.MethodRefresh); code != 0 {
 		t.Errorf("refresh: %d", code)
 	}
@@ -75,7 +88,7 @@ func TestAnAllocationOutlivesItsCredential(t *testing.T) {
 	}
 	// And with a newer one, that comes at a resume.
 	for range keepIssued {
-		clock = clock.Add(time.Second)
+		clock.pass(time.Second)
 		host.cred = credentials(t, s, ses, Host, "")
 	}
 	if code := host.code(stun.MethodRefresh); code != 0 {
@@ -408,8 +421,8 @@ func TestNamesCannotBeConfused(t *testing.T) {
 
 // TestForgottenSessionsAreForgotten: nobody told the end, and an hour passes.
 func TestForgottenSessionsAreForgotten(t *testing.T) {
-	clock := time.Now()
-	s := start(t, "203.0.113.5", func(c *Config) { c.Now = func() time.Time { return clock } })
+	clock := newClock()
+	s := start(t, "203.0.113.5", func(c *Config) { c.Now = clock.now })
 	credentials(t, s, ses, them, "")
 	host := dialUDP(t, s, credentials(t, s, ses, Host, ""))
 	host.mustAllocate()
@@ -417,7 +430,7 @@ func TestForgottenSessionsAreForgotten(t *testing.T) {
 	if n := s.Stats().Parties; n != 2 {
 		t.Fatalf("%d sides after nothing", n)
 	}
-	clock = clock.Add(s.cfg.Limits.Life + forgetAfter + time.Second)
+	clock.pass(s.cfg.Limits.Life + forgetAfter + time.Second)
 	s.forget()
 	if st := s.Stats(); st.Parties != 1 || st.Allocations != 1 {
 		t.Errorf("the one with an allocation stays, the other does not: %+v", st)

@@ -45,7 +45,7 @@ func (s *Server) take(c net.Conn) {
 	refused := s.closed || s.streams[st.from] != nil
 	if !refused {
 		s.streams[st.from] = st
-		s.readers.Add(1)
+		s.clients.Add(1)
 	}
 	s.mu.Unlock()
 	if refused {
@@ -98,8 +98,10 @@ type stream struct {
 
 	party   atomic.Pointer[party] // whose allocation it has; nil: none
 	bads    atomic.Int32
-	until   time.Time // of the read deadline; the reader's
-	waits   bool      // counted as one without an allocation; Server.mu
+	until   time.Time // of the read deadline; this and what follows is the reader's
+	request []byte    // what it works on
+	working *conn
+	waits   bool // counted as one without an allocation; Server.mu
 	ending  sync.Once
 	leaving sync.Once
 }
@@ -161,16 +163,26 @@ func (st *stream) bad() {
 
 // Read returns one message (R15).
 func (st *stream) Read(b []byte) (int, error) {
+	st.rest()
 	if now := time.Now(); st.party.Load() != nil && st.until.Before(now) {
 		// Once in a while is enough, and cheaper than for every packet.
 		st.until = now.Add(st.server.cfg.Limits.IdleTime / 16)
 		_ = st.SetReadDeadline(now.Add(st.server.cfg.Limits.IdleTime))
 	}
 	n, err := st.frame(b)
+	st.request = b[:n]
 	if err != nil && !errors.Is(err, io.EOF) && !errors.Is(err, net.ErrClosed) {
 		st.server.count.streamsEnded.Add(1)
 	}
 	return n, err
+}
+
+// rest ends the work on a request.
+func (st *stream) rest() {
+	if st.working != nil {
+		st.working.done()
+		st.working = nil
+	}
 }
 
 func (st *stream) frame(b []byte) (int, error) {
@@ -226,7 +238,7 @@ func (st *stream) end() {
 // Close is pion/turn's last word.
 func (st *stream) Close() error {
 	st.end()
-	st.leaving.Do(st.server.readers.Done)
+	st.leaving.Do(st.server.clients.Done)
 	return nil
 }
 

@@ -232,7 +232,7 @@ func TestAClientThatTakesNothingEnds(t *testing.T) {
 	defer theirs.Close()
 	s := start(t, "", nil)
 	st := &stream{Conn: late{ours}, server: s}
-	s.readers.Add(1)
+	s.clients.Add(1)
 	if _, err := st.Write([]byte("x")); err == nil {
 		t.Fatal("written to nobody")
 	}
