@@ -39,6 +39,7 @@ type Stream struct {
 	pending   image.Rectangle // damage that no update has carried yet
 	sent      uint32          // the newest update
 	acked     uint32          // the newest update on the canvas
+	waits     time.Time       // since when an update is out and none was acknowledged
 	restarts  int             // asked for by the viewer since since
 	since     time.Time
 
@@ -102,7 +103,7 @@ func (s *Stream) answer(a wire.TileAnswer) error {
 			}
 			return fmt.Errorf("%w: update %d was never sent", ErrAnswer, a.Update)
 		}
-		s.acked = a.Update
+		s.acked, s.waits = a.Update, time.Now()
 	case wire.AnswerRestart:
 		if now := time.Now(); now.Sub(s.since) > restartPeriod {
 			s.restarts, s.since = 0, now
@@ -137,6 +138,17 @@ func (s *Stream) state() (ready, due bool) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	return s.ready(), s.due()
+}
+
+// Waits is for how long updates have been under way without one being
+// acknowledged; 0 if none is.
+func (s *Stream) Waits() time.Duration {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.sent == s.acked || s.stopped() {
+		return 0
+	}
+	return time.Since(s.waits)
 }
 
 // Restart begins a new picture as soon as the viewer has room: a start, the
@@ -277,6 +289,9 @@ func (s *Stream) update(f capture.Frame, restart bool, box image.Rectangle) erro
 	}
 
 	s.mu.Lock()
+	if s.sent == s.acked {
+		s.waits = time.Now()
+	}
 	s.sent++ // before it leaves: its ack can be quicker than Send returns
 	number := s.sent
 	s.mu.Unlock()

@@ -33,6 +33,7 @@ type desktop struct {
 	suspended bool
 	cursor    *capture.Cursor // the present shape
 	displays  []capture.Display
+	veil      capture.Veil // what hides the screen
 }
 
 // startPicture shows the desktop to a viewer as soon as both stand: its view
@@ -57,6 +58,9 @@ func (h *Host) startPicture(p *participant) {
 		k.displays = nil
 		h.showDisplays(p)
 		h.showCursor(p)
+		if s.desk.veil != capture.Unveiled {
+			s.desk.tellVeil(p)
+		}
 	}
 }
 
@@ -77,13 +81,20 @@ func (h *Host) openDesktop() bool {
 		for _, id := range h.windows {
 			guard.Protect(id)
 		}
-		s.hands.desktop.Store(&reach{inj, guard})
+		r := &reach{Injector: inj, guard: guard}
+		if n, ok := src.(capture.Nudger); ok {
+			r.nudge = n.Nudge
+		}
+		s.hands.desktop.Store(r)
 	}
 	h.spawn(func() {
 		if err := d.pump.Run(ctx); ctx.Err() == nil {
 			h.post(d.gone, func() { h.lostDesktop(d, err) })
 		}
 	})
+	if v, ok := src.(capture.Veiled); ok {
+		h.spawn(func() { h.watchVeil(ctx, d, v) })
+	}
 	h.spawn(func() {
 		for {
 			c, err := src.NextCursor(ctx)

@@ -28,7 +28,7 @@ func (h *Host) end(why mfpb.Reason) {
 	for _, p := range s.participants {
 		s.takeOut(p, why)
 	}
-	for _, name := range []string{"question", "summary", "grace", "routes"} {
+	for _, name := range []string{"question", "summary", "grace", "routes", "quality"} {
 		h.cancelAlarm(name)
 	}
 	s.summary()

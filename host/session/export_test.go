@@ -1,6 +1,10 @@
 package session
 
-import "github.com/mainforte/mainforte/internal/wire/mfpb"
+import (
+	"time"
+
+	"github.com/mainforte/mainforte/internal/wire/mfpb"
+)
 
 // AddGrant makes the host know one more grant, as a later version will.
 func (h *Host) AddGrant(name string) {
@@ -36,3 +40,11 @@ func FromServer(r mfpb.Reason) mfpb.Reason { return fromServer(r) }
 
 // LookTime is how often the computer's addresses are looked at.
 const LookTime = lookTime
+
+// Pace is what a link knows of its line.
+type Pace struct{ p pace }
+
+// Look takes one look.
+func (p *Pace) Look(waits time.Duration, given, held uint64) (changed bool, rate uint32) {
+	return p.p.look(waits, given, held)
+}

@@ -40,6 +40,7 @@ type hands struct {
 type reach struct {
 	input.Injector
 	guard input.Guard
+	nudge func() // a source that must look for changes looks now; nil: it is told
 }
 
 // receivers are those of all participants that have one.
@@ -99,10 +100,15 @@ func (l *live) restore(p *participant) error {
 func (h *hands) with(f func(input.Injector) error) error {
 	h.turn.Lock()
 	defer h.turn.Unlock()
-	if d := h.desktop.Load(); d != nil {
-		return f(d.Injector)
+	d := h.desktop.Load()
+	if d == nil {
+		return nil
 	}
-	return nil
+	err := f(d.Injector)
+	if d.nudge != nil {
+		d.nudge()
+	}
+	return err
 }
 
 func (h *hands) Move(x, y int) error {

@@ -67,7 +67,10 @@ type link struct {
 	displays           []capture.Display // that the viewer was told
 
 	tiles  tileEnd
-	failed atomic.Bool // the data channel takes no picture any more
+	failed atomic.Bool   // the data channel takes no picture any more
+	given  atomic.Uint64 // bytes of picture that it took
+	pace   pace
+	route  string // "direct", "relay"
 }
 
 // tileEnd is where the viewer's messages about the picture go. Its hello may
@@ -312,6 +315,7 @@ func (l *link) state(s webrtc.PeerConnectionState) {
 	l.h.log.Info("peer connection", "epoch", l.epoch, "state", s.String())
 	switch s {
 	case webrtc.PeerConnectionStateConnected:
+		l.routed()
 		if !l.proven {
 			l.h.alarm(l.p.alarmed("proof"), proofTime, func() { l.h.refused(l.p, "viewer", pake.ErrCertificate) })
 		}
@@ -467,6 +471,7 @@ func (l *link) Send(msg []byte) error {
 	} else {
 		err = l.tileDCs.Send(msg)
 	}
+	l.given.Add(uint64(len(msg)))
 	if err != nil {
 		l.failed.Store(true)
 	}

@@ -71,6 +71,7 @@ func (h *Host) opened(m *mfpb.Opened) {
 	h.show(ui.Event{Name: "session", Server: h.server, Session: l.id, Technician: c.technician, Ticket: l.ticket})
 	h.alarm("summary", summaryTime, l.summary)
 	l.watchRoutes()
+	l.h.alarm("quality", qualityTime, l.watchQuality)
 	l.join(c, m.Participant, lead)
 }
 

@@ -59,7 +59,9 @@ func TestASessionFromCodeToReceipt(t *testing.T) {
 	}
 	var kinds []string
 	for _, e := range s.events {
-		kinds = append(kinds, e.Type)
+		if e.Type != "session.route" { // it comes when the connection stands, before or after the first answer
+			kinds = append(kinds, e.Type)
+		}
 	}
 	want := []string{"consent.shown", "consent.granted", "consent.shown", "consent.granted", "input.summary"}
 	if !slices.Equal(kinds, want) {

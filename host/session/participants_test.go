@@ -166,8 +166,14 @@ func TestHandingOverNeedsThePersonsYesOnce(t *testing.T) { // C45
 	ok(t, lead.HandOver("2"))
 	r.window.Answer(t, "control", "allow")
 	ok(t, v.WaitGrant(ctx(t), "control", gopeer.Allowed))
-	ok(t, lead.HandOver("2")) // it is not the lead's any more
-	ok(t, v.HandOver("1"))    // the person allowed the lead before
+	ok(t, lead.WaitGrant(ctx(t), "control", gopeer.HandedOver))
+	ok(t, lead.HandOver("2")) // it is not the lead's to give any more
+	ok(t, lead.Ask("barrier"))
+	ok(t, lead.WaitGrant(ctx(t), "barrier", gopeer.Denied))
+	if lead.Grant("control") != gopeer.HandedOver || v.Grant("control") != gopeer.Allowed {
+		t.Error("who does not hold control handed it over")
+	}
+	ok(t, v.HandOver("1")) // the person allowed the lead before
 	ok(t, lead.WaitGrant(ctx(t), "control", gopeer.Allowed))
 	ok(t, v.WaitGrant(ctx(t), "control", gopeer.HandedOver))
 	r.window.Say(ui.Command{Do: "revoke", Grant: "control", Participant: "2"}) // and that yes is taken back
