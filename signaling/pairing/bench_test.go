@@ -128,7 +128,7 @@ func newBenchIn(t *testing.T, dir string, change ...func(*Config)) *bench {
 		t.Fatal(err)
 	}
 	b.ticket = ticket
-	for _, u := range []string{"ann", "bob"} {
+	for _, u := range []string{"ann", "bob", "cat", "dan", "eve"} {
 		err := b.store.Store.Update(t.Context(), func(tx store.Tx) error {
 			_, err := tx.Exec(`insert into users (id, name, name_key, role, password_hash, created) values (?, ?, ?, 'technician', '', ?)`,
 				"id-"+u, u, u, store.FormatTime(b.clock.now()))
@@ -180,11 +180,19 @@ func (b *bench) start() {
 		u := r.URL.Query().Get("user")
 		b.desk.ServeViewer(w, r, identity.SignIn{
 			ID:     "signin-" + u,
-			User:   identity.User{ID: "id-" + u, Name: u + "\u202e", Role: identity.Technician},
+			User:   identity.User{ID: "id-" + u, Name: u + "\u202e", Role: roleOf(u)},
 			Method: identity.ByPassword, At: b.clock.now(), Expires: b.clock.now().Add(12 * time.Hour),
 		}, "http://"+r.Host)
 	})
 	b.srv = httptest.NewServer(mux)
+}
+
+// roleOf is the role of a name: a supervisor is called so.
+func roleOf(user string) identity.Role {
+	if strings.HasPrefix(user, "super") {
+		return identity.Supervisor
+	}
+	return identity.Technician
 }
 
 // stop is the end of the server process, in good order.

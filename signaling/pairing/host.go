@@ -71,7 +71,7 @@ func (h *host) handle(m *mfpb.HostMessage) mfpb.Reason {
 	case *mfpb.HostMessage_PlateRequest:
 		return h.wantPlate(b.PlateRequest)
 	case *mfpb.HostMessage_PlateReturn:
-		h.returnPlate(b.PlateReturn.Why)
+		h.desk.takeDown(h, b.PlateReturn.Why)
 		return 0
 	case *mfpb.HostMessage_PakeReply:
 		return h.reply(b.PakeReply)
@@ -168,7 +168,7 @@ func (h *host) wantPlate(m *mfpb.PlateRequest) mfpb.Reason {
 	if !d.platesOf.Take(limit.AddressKey(h.addr), now) {
 		return mfpb.Reason_REASON_RATE_LIMITED
 	}
-	h.returnPlate(m.Why)
+	d.takeDown(h, m.Why)
 	p, err := d.hang(h, now)
 	if err != nil {
 		d.cfg.Logger.Error("a host got no nameplate", "error", err)
@@ -181,15 +181,6 @@ func (h *host) wantPlate(m *mfpb.PlateRequest) mfpb.Reason {
 		Nameplate: p.number, Expires: p.until.UnixMilli(), Invite: p.invite,
 	}}})
 	return 0
-}
-
-// returnPlate lays the host's nameplate to rest, and ends the claim that is open
-// on it.
-func (h *host) returnPlate(why mfpb.Reason) {
-	if _, known := mfpb.Reason_name[int32(why)]; !known || why == 0 {
-		why = mfpb.Reason_REASON_CODE_EXPIRED
-	}
-	h.desk.takeDown(h, why)
 }
 
 // claimOf finds the host's open claim of that id. ok is false if the message is

@@ -210,6 +210,47 @@ func (h *hostPeer) want(t *testing.T) {
 	h.plate = want[*mfpb.Plate](t, h.peer).Nameplate
 }
 
+// invite asks for a nameplate under which the session is joined.
+func (h *hostPeer) invite(t *testing.T, kind mfpb.ParticipantKind) {
+	t.Helper()
+	h.send(&mfpb.HostMessage{Body: &mfpb.HostMessage_PlateRequest{PlateRequest: &mfpb.PlateRequest{Invite: kind}}})
+	p := want[*mfpb.Plate](t, h.peer)
+	if p.Invite != kind {
+		t.Fatalf("a nameplate for %v is %v", kind, p)
+	}
+	h.plate = p.Nameplate
+}
+
+// gone says that a participant is out.
+func (h *hostPeer) gone(id string, r mfpb.Reason) {
+	h.send(&mfpb.HostMessage{Body: &mfpb.HostMessage_Gone{Gone: &mfpb.ParticipantGone{Participant: id, Reason: r}}})
+}
+
+// sealedTo sends to one participant.
+func (h *hostPeer) sealedTo(id, box string) {
+	h.send(&mfpb.HostMessage{Body: &mfpb.HostMessage_Sealed{Sealed: &mfpb.Sealed{Epoch: 1, Box: []byte(box), Participant: id}}})
+}
+
+func (h *hostPeer) attachTo(id string) {
+	h.send(&mfpb.HostMessage{Body: &mfpb.HostMessage_Attach{Attach: &mfpb.Attach{Epoch: 1, Nonce: make([]byte, 16), Participant: id}}})
+}
+
+// hears checks that the host is told that a participant is out.
+func (h *hostPeer) hears(t *testing.T, id string, r mfpb.Reason) {
+	t.Helper()
+	if g := want[*mfpb.ParticipantGone](t, h.peer); g.Participant != id || g.Reason != r {
+		t.Fatalf("the host was told %v, want that %s is out with %v", g, id, r)
+	}
+}
+
+// sees checks what the host is told about a participant's line.
+func (h *hostPeer) sees(t *testing.T, id string, connected bool) {
+	t.Helper()
+	if s := want[*mfpb.ViewerState](t, h.peer); s.Participant != id || s.Connected != connected {
+		t.Fatalf("the host was told %v, want %s connected: %v", s, id, connected)
+	}
+}
+
 func (h *hostPeer) ask(why mfpb.Reason) {
 	h.send(&mfpb.HostMessage{Body: &mfpb.HostMessage_PlateRequest{PlateRequest: &mfpb.PlateRequest{Why: why}}})
 }
@@ -264,6 +305,7 @@ type viewerPeer struct {
 	*peer
 	session string
 	token   []byte
+	id      string // as a participant
 }
 
 func (b *bench) viewer(user string) *viewerPeer {
@@ -311,7 +353,12 @@ func (v *viewerPeer) refused(t *testing.T, r mfpb.Reason) {
 // confirmed brings a claim to the point where only Paired is missing.
 func (b *bench) confirmed(h *hostPeer, v *viewerPeer) (claim []byte) {
 	b.t.Helper()
-	v.claim(h.plate, b.ticket.ID)
+	return b.confirmedFor(h, v, b.ticket.ID)
+}
+
+func (b *bench) confirmedFor(h *hostPeer, v *viewerPeer, ticket string) (claim []byte) {
+	b.t.Helper()
+	v.claim(h.plate, ticket)
 	claim = want[*mfpb.ClaimStart](b.t, h.peer).Claim
 	h.reply(claim)
 	want[*mfpb.PakeReply](b.t, v.peer)
@@ -327,7 +374,20 @@ func (b *bench) pair(h *hostPeer, v *viewerPeer) {
 	o := want[*mfpb.Opened](b.t, h.peer)
 	h.session, h.token = o.Session, o.ResumeToken
 	o = want[*mfpb.Opened](b.t, v.peer)
-	v.session, v.token = o.Session, o.ResumeToken
+	v.session, v.token, v.id = o.Session, o.ResumeToken, o.Participant
+}
+
+// join brings another viewer into the host's session by an invite.
+func (b *bench) join(h *hostPeer, v *viewerPeer, kind mfpb.ParticipantKind) {
+	b.t.Helper()
+	h.invite(b.t, kind)
+	h.paired(b.confirmedFor(h, v, ""))
+	o := want[*mfpb.Opened](b.t, h.peer)
+	p := want[*mfpb.Opened](b.t, v.peer)
+	if o.Participant != p.Participant || o.Kind != kind || p.Kind != kind || o.Session != h.session || p.Session != h.session {
+		b.t.Fatalf("joined as %v and %v", o, p)
+	}
+	v.session, v.token, v.id = p.Session, p.ResumeToken, p.Participant
 }
 
 func (b *bench) resumeHost(h *hostPeer) *hostPeer {
@@ -343,7 +403,7 @@ func (b *bench) resumeHost(h *hostPeer) *hostPeer {
 func (b *bench) resumeViewer(v *viewerPeer, user string) *viewerPeer {
 	b.t.Helper()
 	n := b.viewer(user)
-	n.session, n.token = v.session, v.token
+	n.session, n.token, n.id = v.session, v.token, v.id
 	n.send(&mfpb.ViewerMessage{Body: &mfpb.ViewerMessage_Resume{Resume: &mfpb.ViewerResume{Session: n.session, Token: n.token}}})
 	return n
 }

@@ -67,10 +67,14 @@ func pow10(n int) int64 {
 }
 
 // takeDown lays a host's plate to rest, if it has one; the claim that is open on
-// it ends with that reason.
+// it ends with that reason; one that is none counts as the end of its time.
 func (d *Desk) takeDown(h *host, why mfpb.Reason) {
 	if h.open != nil {
-		d.drop(h.open, why, 0)
+		told := why
+		if _, known := mfpb.Reason_name[int32(why)]; !known || why == 0 {
+			told = mfpb.Reason_REASON_CODE_EXPIRED
+		}
+		d.drop(h.open, told, 0)
 	}
 	d.retire(h.plate, d.cfg.Now(), why == mfpb.Reason_REASON_CODE_EXPIRED)
 }
