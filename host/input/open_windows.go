@@ -1,5 +1,5 @@
 package input
 
 func openDesktop(string) (Injector, Watch, error) {
-	return OpenPortable(), new(WindowsGuard), nil
+	return OpenSendInput(VirtualKeys), new(WindowsGuard), nil
 }

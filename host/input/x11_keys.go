@@ -12,12 +12,6 @@ import (
 	"github.com/jezek/xgb/xproto"
 )
 
-// Usages with a name.
-const (
-	usageLeftAlt  = 0xE2
-	usageRightAlt = 0xE6
-)
-
 // Key presses the physical key where it types what the technician's keyboard
 // typed, where it types nothing, and in a shortcut; else it types the text. No
 // key repeats by itself while it is held from afar, because a release that a bad
@@ -61,8 +55,6 @@ func (x *X11) Key(k Key, down bool) error {
 	}
 	return nil
 }
-
-func isModifier(usage uint16) bool { return usage >= 0xE0 && usage <= 0xE7 }
 
 // autoRepeat stops the X server from repeating one key, or lets it again where
 // it did before. It is done a key at a time: a host that dies leaves the
@@ -138,12 +130,8 @@ func (x *X11) physical(k Key, code byte, st keyState) bool {
 	if code == 0 {
 		return false
 	}
-	held := k.Modifiers
-	if held&ModAltGraph != 0 {
-		held &^= ModControl | ModAlt // how Windows reports AltGr
-	}
-	if held&(ModControl|ModAlt|ModMeta) != 0 {
-		return true // a shortcut
+	if isShortcut(k.Modifiers) {
+		return true
 	}
 	r, size := utf8.DecodeRuneInString(k.Text)
 	return size == len(k.Text) && x.keymap.char(code, st.mods, st.group) == r

@@ -38,13 +38,15 @@ var (
 )
 
 const (
-	wmDestroy   = 0x0002
-	wmPaint     = 0x000F
-	wmErase     = 0x0014
-	wmSetCursor = 0x0020
-	wmChar      = 0x0102
-	wmSysChar   = 0x0106
-	wmDo        = 0x8001 // run what waits in Window.work
+	wmDestroy    = 0x0002
+	wmPaint      = 0x000F
+	wmErase      = 0x0014
+	wmSetCursor  = 0x0020
+	wmKeyDown    = 0x0100
+	wmChar       = 0x0102
+	wmSysKeyDown = 0x0104
+	wmSysChar    = 0x0106
+	wmDo         = 0x8001 // run what waits in Window.work
 )
 
 // Window is a window of Windows over a part of the screen, above all others. It
@@ -62,6 +64,8 @@ type Window struct {
 	cursor  uintptr
 	units   []uint16 // characters, as UTF-16
 	buttons []string
+	keys    []uint16
+	wheel   [2]int // 1/120 of a notch, across and up, not yet a whole one
 }
 
 var (
@@ -175,16 +179,21 @@ func handle(h windows.HWND, msg uint32, wp, lp uintptr) uintptr {
 		w.mu.Unlock()
 		setCursor.Call(cursor)
 		return 1
+	case wmKeyDown, wmSysKeyDown:
+		w.mu.Lock()
+		w.keys = append(w.keys, uint16(wp))
+		w.mu.Unlock()
+		return 0
 	case wmChar, wmSysChar:
 		w.mu.Lock()
 		w.units = append(w.units, uint16(wp))
 		w.mu.Unlock()
 		return 0
 	case 0x020A: // WM_MOUSEWHEEL
-		w.turned(high, "wheel up", "wheel down")
+		w.turned(1, high, "wheel up", "wheel down")
 		return 0
 	case 0x020E: // WM_MOUSEHWHEEL
-		w.turned(high, "wheel right", "wheel left")
+		w.turned(0, high, "wheel right", "wheel left")
 		return 0
 	case 0x020B, 0x020C: // WM_XBUTTONDOWN, WM_XBUTTONUP
 		name := map[int16]string{1: "back", 2: "forward"}[high]
@@ -202,17 +211,21 @@ func handle(h windows.HWND, msg uint32, wp, lp uintptr) uintptr {
 	return r
 }
 
-// turned notes each notch of a wheel, and what is left of one as "part of a notch".
-func (w *Window) turned(by int16, more, less string) {
-	name := more
-	if by < 0 {
-		name, by = less, -by
+// turned adds to a wheel, as programs do, and notes whole notches. A turn the
+// other way starts anew.
+func (w *Window) turned(wheel int, by int16, more, less string) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	rest := &w.wheel[wheel]
+	if (by < 0) != (*rest < 0) {
+		*rest = 0
 	}
-	for ; by >= 120; by -= 120 {
-		w.note(name)
+	*rest += int(by)
+	for ; *rest >= 120; *rest -= 120 {
+		w.buttons = append(w.buttons, more)
 	}
-	if by != 0 {
-		w.note("part of a notch")
+	for ; *rest <= -120; *rest += 120 {
+		w.buttons = append(w.buttons, less)
 	}
 }
 
@@ -278,12 +291,32 @@ func (w *Window) Typed() string {
 	return string(utf16.Decode(w.units))
 }
 
+// Keys are the virtual keys that were pressed, or repeated, so far.
+func (w *Window) Keys() []uint16 {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return append([]uint16(nil), w.keys...)
+}
+
+// Forget forgets what has reached the window so far.
+func (w *Window) Forget() {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.units, w.keys, w.buttons, w.wheel = nil, nil, nil, [2]int{}
+}
+
 // Buttons are the button and wheel events that have reached the window so far,
 // as in "left down" and "wheel up".
 func (w *Window) Buttons() []string {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	return append([]string(nil), w.buttons...)
+}
+
+// Focus gives the window the keyboard.
+func (w *Window) Focus() {
+	w.t.Helper()
+	w.Do(func() { setForegroundWindow.Call(uintptr(w.Handle)) })
 }
 
 // Close takes the window away and waits until its thread has ended.

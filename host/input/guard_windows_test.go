@@ -1,0 +1,177 @@
+package input_test
+
+import (
+	"bufio"
+	"fmt"
+	"image"
+	"io"
+	"os"
+	"os/exec"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/mainforte/mainforte/host/capture/capturetest"
+	"github.com/mainforte/mainforte/host/input"
+)
+
+// A test binary with this in its environment is another program: it shows two
+// windows of the areas it is told, the second owned by nobody, and waits.
+const otherProgram = "MAINFORTE_TEST_OTHER_PROGRAM"
+
+func TestMain(m *testing.M) {
+	if os.Getenv(otherProgram) != "" {
+		m.Run() // only TestOtherProgram, by its arguments
+		return
+	}
+	os.Exit(m.Run())
+}
+
+// TestOtherProgram is no test of its own: see other.
+func TestOtherProgram(t *testing.T) {
+	if os.Getenv(otherProgram) == "" {
+		t.Skip("it is the program that other tests look at")
+	}
+	a := capturetest.NewWindow(t, image.Rect(0, 0, 150, 150), true)
+	b := capturetest.NewWindow(t, image.Rect(150, 0, 300, 150), false)
+	fmt.Printf("windows %d %d\n", a.Handle, b.Handle)
+	in := bufio.NewReader(os.Stdin)
+	for {
+		line, err := in.ReadString('\n')
+		if err != nil {
+			return
+		}
+		if strings.TrimSpace(line) == "focus" {
+			a.Focus()
+			fmt.Println("done")
+		}
+	}
+}
+
+// program is another program with two windows.
+type program struct {
+	first, second uint64 // HWNDs
+	focus         func()
+}
+
+func other(t *testing.T) program {
+	t.Helper()
+	cmd := exec.Command(os.Args[0], "-test.run=^TestOtherProgram$")
+	cmd.Env = append(os.Environ(), otherProgram+"=1")
+	in, err := cmd.StdinPipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	out, err := cmd.StdoutPipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		in.Close()
+		_, _ = io.Copy(io.Discard, out)
+		_ = cmd.Wait()
+	})
+	lines := bufio.NewScanner(out)
+	var p program
+	for lines.Scan() {
+		if _, err := fmt.Sscanf(lines.Text(), "windows %d %d", &p.first, &p.second); err == nil {
+			break
+		}
+	}
+	if p.first == 0 {
+		t.Fatal("the other program shows no windows")
+	}
+	p.focus = func() {
+		t.Helper()
+		if _, err := io.WriteString(in, "focus\n"); err != nil || !lines.Scan() {
+			t.Fatalf("the other program does not take the focus: %v", err)
+		}
+	}
+	return p
+}
+
+func guard(t *testing.T) *input.WindowsGuard {
+	g := new(input.WindowsGuard)
+	t.Cleanup(func() { g.Close() })
+	return g
+}
+
+// becomes waits for a guard's answer to settle: a focus moves when it may.
+func becomes(t *testing.T, what string, want bool, answer func() bool) {
+	t.Helper()
+	for end := time.Now().Add(5 * time.Second); answer() != want && time.Now().Before(end); {
+		time.Sleep(5 * time.Millisecond)
+	}
+	if answer() != want {
+		t.Errorf("%s: %v, want %v", what, !want, want)
+	}
+}
+
+func TestNoInputReachesTheHostsOwnWindows(t *testing.T) {
+	g := guard(t)
+	p := other(t)
+	p.focus()
+	becomes(t, "keys into another program", true, g.KeysAllowed)
+	becomes(t, "a click on another program", true, func() bool { return g.PointerAllowed(50, 50) })
+	w := capturetest.NewWindow(t, image.Rect(0, 0, 100, 100), true)
+	w.Focus()
+	becomes(t, "keys into the host's window", false, g.KeysAllowed)
+	becomes(t, "a click on the host's window", false, func() bool { return g.PointerAllowed(50, 50) })
+	becomes(t, "a click beside it", true, func() bool { return g.PointerAllowed(120, 50) })
+	w.Close()
+	p.focus()
+	becomes(t, "keys once the host's window is gone", true, g.KeysAllowed)
+	becomes(t, "a click where it was", true, func() bool { return g.PointerAllowed(50, 50) })
+}
+
+func TestAProtectedWindowsWholeProgramIsProtected(t *testing.T) {
+	g := guard(t)
+	p := other(t)
+	p.focus()
+	becomes(t, "keys before", true, g.KeysAllowed)
+	becomes(t, "a click before", true, func() bool { return g.PointerAllowed(200, 50) })
+	g.Protect(p.second)
+	becomes(t, "keys into its first window", false, g.KeysAllowed)
+	becomes(t, "a click on its first window", false, func() bool { return g.PointerAllowed(50, 50) })
+	becomes(t, "a click on its second window", false, func() bool { return g.PointerAllowed(200, 50) })
+	becomes(t, "a click on the desktop", true, func() bool { return g.PointerAllowed(350, 250) })
+}
+
+func TestTheProgramsAboveAreTheTerminal(t *testing.T) {
+	g := guard(t)
+	p := other(t)
+	// The other program's parent is this one: seen from there, we are the terminal.
+	above, err := input.ProcessesAbove(input.ProcessOf(p.first))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if len(above) == 0 || above[0] != uint32(os.Getpid()) {
+		t.Errorf("above the other program are %v, not %d", above, os.Getpid())
+	}
+	if _, err := g.ProtectTerminal(); err != nil {
+		t.Error(err)
+	}
+	becomes(t, "a click on a program that is no terminal", true, func() bool { return g.PointerAllowed(50, 50) })
+}
+
+func TestAGuardThatCannotTellSaysNo(t *testing.T) {
+	g := guard(t)
+	p := other(t)
+	p.focus()
+	for _, at := range []image.Point{{-1, 5}, {5, -1}, {100000, 5}, {5, 100000}} {
+		if g.PointerAllowed(at.X, at.Y) {
+			t.Errorf("a click at %v is allowed", at)
+		}
+	}
+	for _, w := range []uint64{0, 1 << 63, 0xdead} {
+		g.Protect(w) // no window: nothing happens
+	}
+	becomes(t, "keys", true, g.KeysAllowed)
+	g.Close()
+	if g.KeysAllowed() || g.PointerAllowed(50, 50) {
+		t.Error("a closed guard allows")
+	}
+}
