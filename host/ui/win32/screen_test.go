@@ -79,6 +79,9 @@ func TestAQuestionNamesWhoAsksAndDeniesByDefault(t *testing.T) {
 	if !v.above || !v.alert {
 		t.Error("the question may lie under another window")
 	}
+	if !shown("en", ask).answering() || shown("en").answering() {
+		t.Error("the window does not know when only the person may press")
+	}
 }
 
 func TestAQuestionTakesNoAnswerInItsFirstMoment(t *testing.T) {
@@ -116,7 +119,7 @@ func TestAnAnswerEchoesItsOwnQuestion(t *testing.T) {
 
 func TestEveryEndTakesTheQuestionAway(t *testing.T) {
 	for _, e := range []ui.Event{{Name: "ended"}, {Name: "error"}, {Name: "code", Code: "1"}} {
-		if s := shown("en", ask, e); s.view().has(idAllow) {
+		if s := shown("en", ask, e); s.view().has(idAllow) || s.answering() {
 			t.Errorf("after %s the question still stands", e.Name)
 		}
 	}

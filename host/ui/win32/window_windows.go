@@ -191,9 +191,9 @@ var register = sync.OnceValue(func() error {
 	class := win.WNDCLASSEX{
 		LpfnWndProc: procedure(), HInstance: instance, LpszClassName: utf16(className),
 		HCursor: win.LoadCursor(0, win.MAKEINTRESOURCE(win.IDC_ARROW)),
-		HIcon:   win.LoadIcon(instance, utf16(iconName)),
+		HIcon:   icon(instance, win.SM_CXICON, win.SM_CYICON),
+		HIconSm: icon(instance, win.SM_CXSMICON, win.SM_CYSMICON),
 	}
-	class.HIconSm = class.HIcon
 	class.CbSize = uint32(unsafe.Sizeof(class))
 	if win.RegisterClassEx(&class) == 0 {
 		return fmt.Errorf("register the window's class: error %d", win.GetLastError())
@@ -201,9 +201,11 @@ var register = sync.OnceValue(func() error {
 	return nil
 })
 
-// iconName is the icon's name in the program's resources; see host/resources.
-// Without it the window has the system's icon.
-const iconName = "APP"
+// icon of the program in one of the system's sizes, by its name in
+// host/resources. Without resources the window has the system's icon.
+func icon(instance win.HINSTANCE, width, height int32) win.HICON {
+	return win.HICON(win.LoadImage(instance, utf16("APP"), win.IMAGE_ICON, win.GetSystemMetrics(width), win.GetSystemMetrics(height), 0))
+}
 
 const style = win.WS_OVERLAPPED | win.WS_CAPTION | win.WS_SYSMENU | win.WS_MINIMIZEBOX | win.WS_CLIPCHILDREN
 

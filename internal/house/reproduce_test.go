@@ -1,0 +1,125 @@
+package house
+
+import (
+	"bytes"
+	"crypto/sha256"
+	"debug/pe"
+	"encoding/binary"
+	"io"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"testing"
+	"unicode/utf16"
+)
+
+// taskProgram runs the Taskfile without anything to install.
+const taskProgram = "github.com/go-task/task/v3/cmd/task@v3.40.1"
+
+// largestDownload is what a person can be asked to download.
+const largestDownload = 20_000_000
+
+// TestTheWindowsHostIsTheSameBytesInAnyFolder: whoever builds it can compare
+// (P16), and it is small enough to be sent for.
+func TestTheWindowsHostIsTheSameBytesInAnyFolder(t *testing.T) {
+	first := buildWindows(t, filepath.Join(t.TempDir(), "a"))
+	second := buildWindows(t, filepath.Join(t.TempDir(), "another folder", "deeper", "mainforte"))
+	if sha256.Sum256(first) != sha256.Sum256(second) {
+		t.Error("two folders, two programs")
+	}
+	if len(first) > largestDownload {
+		t.Errorf("%d bytes, more than %d", len(first), largestDownload)
+	}
+	t.Logf("%d bytes, SHA-256 %x", len(first), sha256.Sum256(first))
+	resources(t, first)
+}
+
+// TestProveTheWindowsHostIsTheSameBytesWithoutACache compiles everything again.
+func TestProveTheWindowsHostIsTheSameBytesWithoutACache(t *testing.T) {
+	if os.Getenv("MAINFORTE_PROVE") == "" {
+		t.Skip("compiles everything twice: runs in task prove")
+	}
+	first := buildWindows(t, filepath.Join(t.TempDir(), "a"), "GOCACHE="+t.TempDir())
+	second := buildWindows(t, filepath.Join(t.TempDir(), "b"), "GOCACHE="+t.TempDir())
+	if sha256.Sum256(first) != sha256.Sum256(second) {
+		t.Error("two caches, two programs")
+	}
+}
+
+// buildWindows copies the tree to dir and runs `task build:windows` there.
+func buildWindows(t *testing.T, dir string, env ...string) []byte {
+	t.Helper()
+	copyTree(t, root(t), dir)
+	cmd := exec.Command("go", "run", taskProgram, "build:windows")
+	cmd.Dir = dir
+	cmd.Env = append(os.Environ(), env...)
+	if out, err := cmd.CombinedOutput(); err != nil {
+		t.Fatalf("task build:windows: %v\n%s", err, out)
+	}
+	exe, err := os.ReadFile(filepath.Join(dir, "bin", "mainforte-host.exe"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return exe
+}
+
+// copyTree copies the files that belong to the repository.
+func copyTree(t *testing.T, from, to string) {
+	t.Helper()
+	list, err := exec.Command("git", "-C", from, "ls-files", "-z", "--cached", "--others", "--exclude-standard").Output()
+	if err != nil {
+		t.Fatal(err)
+	}
+	for name := range strings.SplitSeq(strings.TrimSuffix(string(list), "\x00"), "\x00") {
+		if info, err := os.Lstat(filepath.Join(from, name)); err != nil || !info.Mode().IsRegular() {
+			continue // removed and not yet committed, or a link to what is installed
+		}
+		content, err := os.ReadFile(filepath.Join(from, name))
+		if err == nil {
+			err = os.MkdirAll(filepath.Dir(filepath.Join(to, name)), 0o755)
+		}
+		if err == nil {
+			err = os.WriteFile(filepath.Join(to, name), content, 0o644)
+		}
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+}
+
+// resources looks for what Windows must find in the program: that it is a
+// windowed one, asks for no rights, scales a monitor at a time, and says in both
+// languages what it is.
+func resources(t *testing.T, exe []byte) {
+	t.Helper()
+	f, err := pe.NewFile(bytes.NewReader(exe))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if h, ok := f.OptionalHeader.(*pe.OptionalHeader64); !ok || h.Subsystem != pe.IMAGE_SUBSYSTEM_WINDOWS_GUI {
+		t.Error("a console flashes up when it is started")
+	}
+	section := f.Section(".rsrc")
+	if section == nil {
+		t.Fatal("the program has no resources")
+	}
+	rsrc, err := io.ReadAll(section.Open())
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, want := range []string{`level="asInvoker"`, "PerMonitorV2", "Microsoft.Windows.Common-Controls", "longPathAware", ">UTF-8<"} {
+		if !bytes.Contains(rsrc, []byte(want)) {
+			t.Errorf("the manifest lacks %s", want)
+		}
+	}
+	for _, want := range []string{"Mainforte assistance", "Assistance Mainforte", "040904B0", "0C0C04B0"} {
+		wide := make([]byte, 0, 2*len(want))
+		for _, u := range utf16.Encode([]rune(want)) {
+			wide = binary.LittleEndian.AppendUint16(wide, u)
+		}
+		if !bytes.Contains(rsrc, wide) && !bytes.Contains(bytes.ToUpper(rsrc), bytes.ToUpper(wide)) {
+			t.Errorf("the version information lacks %q", want)
+		}
+	}
+}
