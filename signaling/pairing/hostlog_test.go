@@ -1,8 +1,10 @@
 package pairing
 
 import (
+	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/mainforte/mainforte/internal/wire"
 	"github.com/mainforte/mainforte/internal/wire/mfpb"
@@ -127,4 +129,59 @@ func TestWhatAHostWritesIsKeptInBounds(t *testing.T) {
 	v.end(mfpb.Reason_REASON_TECHNICIAN_ENDED)
 	h.close(mfpb.Reason_REASON_TECHNICIAN_ENDED)
 	b.ended(h.session)
+}
+
+// A host whose clock is wrong by days: its events stand with the time that it
+// says, in the order of its count; what people are told goes by the server's.
+func TestAClockThreeDaysOff(t *testing.T) {
+	for name, off := range map[string]time.Duration{"ahead": 72 * time.Hour, "behind": -72 * time.Hour} {
+		t.Run(name, func(t *testing.T) {
+			b := newBench(t)
+			h, ann := b.host(), b.viewer("ann")
+			b.pair(h, ann)
+			b.advance(time.Minute)
+			began := b.clock.now().Add(off)
+			say := func(seq uint64, typ string, wall time.Duration, mono time.Duration, data string) {
+				h.send(&mfpb.HostMessage{Body: &mfpb.HostMessage_Event{Event: &mfpb.HostEvent{
+					Seq: seq, Time: began.Add(wall).UnixNano(), MonoMs: mono.Milliseconds(), Type: typ, Outcome: "ok", Data: []byte(data),
+				}}})
+			}
+			say(1, "consent.granted", 0, 5*time.Second, `{"grant":"view"}`)
+			say(2, "consent.granted", time.Second, 6*time.Second, `{"grant":"control"}`)
+			say(3, "session.degraded", 2*time.Second, 10*time.Second, `{"reason":"LINE_SLOW","value":64}`)
+			say(4, "session.restored", -time.Hour, 25*time.Second, `{"reason":"LINE_SLOW"}`) // put right meanwhile, or wrong
+			say(5, "consent.revoked", 0, 1<<40*time.Millisecond, `{"grant":"control"}`)      // nonsense
+			h.acked(t, 5)
+			h.seq = 5
+			var mono []int64
+			for _, e := range b.events(h.session) {
+				if e.Origin != "host" {
+					continue
+				}
+				mono = append(mono, e.MonoMS)
+				if e.Type == "session.degraded" && !e.Time.Equal(began.Add(2*time.Second)) {
+					t.Errorf("the host's time is %v, logged as %v", began.Add(2*time.Second), e.Time)
+				}
+			}
+			if want := []int64{5000, 6000, 10000, 25000, 1 << 40}; !slices.Equal(mono, want) {
+				t.Errorf("in the order %v, want %v", mono, want)
+			}
+			h.close(mfpb.Reason_REASON_PERSON_STOPPED)
+			wantEnd(t, ann.peer, mfpb.Reason_REASON_PERSON_STOPPED, false)
+			r := b.ended(h.session)
+			if r.Ended.Sub(r.Started) != time.Minute {
+				t.Errorf("lasted %v", r.Ended.Sub(r.Started))
+			}
+			at := func(d time.Duration) string { return r.Started.Add(d).UTC().Format("15:04:05") }
+			note := b.notes(1)[0].Text
+			for _, s := range []string{"écran : autorisé à " + at(5*time.Second), "retiré à " + at(time.Minute), "64 kbit/s pendant 15 s, à partir de " + at(10*time.Second)} {
+				if !strings.Contains(note, s) {
+					t.Errorf("the note lacks %q:\n%s", s, note)
+				}
+			}
+			if v, err := b.log.Verify(t.Context()); err != nil || !v.OK() {
+				t.Errorf("the log does not verify: %+v %v", v, err)
+			}
+		})
+	}
 }
