@@ -14,11 +14,13 @@ import (
 	"time"
 
 	"github.com/gorilla/websocket"
+	"github.com/pion/stun/v4"
 	"github.com/rogpeppe/go-internal/testscript"
 	"google.golang.org/protobuf/proto"
 
 	"github.com/mainforte/mainforte/internal/wire"
 	"github.com/mainforte/mainforte/internal/wire/mfpb"
+	"github.com/mainforte/mainforte/signaling/relay"
 )
 
 func TestMain(m *testing.M) {
@@ -34,6 +36,7 @@ func TestMain(m *testing.M) {
 //	socket URL             open /ws/host and keep it until `farewell`
 //	trim FILE              take the token of the link in a file into $TOKEN
 //	farewell               expect the server to say that it goes away
+//	stun ADDR [CA]         expect the relay to answer on the port of the pages
 func TestCommands(t *testing.T) {
 	testscript.Run(t, testscript.Params{
 		Dir: "testdata",
@@ -46,7 +49,7 @@ func TestCommands(t *testing.T) {
 			return l.Close()
 		},
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){
-			"ready": ready, "get": get, "post": post, "socket": socket, "farewell": farewell, "trim": trim,
+			"ready": ready, "get": get, "post": post, "socket": socket, "farewell": farewell, "trim": trim, "stun": askRelay,
 		},
 	})
 }
@@ -149,6 +152,39 @@ func farewell(ts *testscript.TestScript, _ bool, args []string) {
 	}
 }
 
+// askRelay asks for its own address, RFC 8489 §2; with ! nobody may answer.
+func askRelay(ts *testscript.TestScript, neg bool, args []string) {
+	c, err := net.DialTimeout("tcp", args[0], 5*time.Second)
+	if err != nil {
+		ts.Fatalf("%v", err)
+	}
+	defer c.Close()
+	if err := c.SetDeadline(time.Now().Add(5 * time.Second)); err != nil {
+		ts.Fatalf("%v", err)
+	}
+	if len(args) > 1 {
+		pool := x509.NewCertPool()
+		if !pool.AppendCertsFromPEM([]byte(ts.ReadFile(args[1]))) {
+			ts.Fatalf("no certificate in %s", args[1])
+		}
+		c = tls.Client(c, &tls.Config{RootCAs: pool, ServerName: "localhost", NextProtos: []string{relay.ALPN}})
+	}
+	if _, err := c.Write(stun.MustBuild(stun.TransactionID, stun.BindingRequest).Raw); err != nil {
+		ts.Fatalf("%v", err)
+	}
+	b := make([]byte, 20)
+	_, err = io.ReadFull(c, b)
+	if neg {
+		if err == nil {
+			ts.Fatalf("an answer came: %x", b)
+		}
+		return
+	}
+	if err != nil || b[0] != 1 || b[1] != 1 {
+		ts.Fatalf("no answer: %x %v", b, err)
+	}
+}
+
 // trim takes the token out of a printed link into $TOKEN.
 func trim(ts *testscript.TestScript, _ bool, args []string) {
 	text := ts.ReadFile(args[0])
@@ -196,5 +232,27 @@ func TestDownloadsLieBesideTheData(t *testing.T) {
 	o := options{listen: "127.0.0.1:0", data: "/srv/mainforte/data/", grace: maxGrace}
 	if _, err := o.check(); err != nil || o.downloads != "/srv/mainforte/downloads" {
 		t.Errorf("%s %v", o.downloads, err)
+	}
+}
+
+func TestWhereTheRelayAnswers(t *testing.T) {
+	for _, c := range []struct {
+		host   string
+		secure bool
+		want   string
+	}{
+		{"127.0.0.1", false, "127.0.0.1:0"},
+		{"localhost", false, "localhost:0"},
+		{"", true, ":3478"},
+		{"0.0.0.0", true, ":3478"},
+		{"::", true, ":3478"},
+		{"help.example.org", true, ":3478"},
+		{"192.0.2.1", true, "192.0.2.1:3478"},
+		{"2001:db8::1", true, "[2001:db8::1]:3478"},
+	} {
+		var o turnOptions
+		if err := o.check(c.host, c.secure); err != nil || o.listen != c.want {
+			t.Errorf("%+v: %s, %v", c, o.listen, err)
+		}
 	}
 }

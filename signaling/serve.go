@@ -18,6 +18,7 @@ import (
 	"github.com/mainforte/mainforte/certs"
 	"github.com/mainforte/mainforte/internal/wire"
 	"github.com/mainforte/mainforte/signaling/api"
+	"github.com/mainforte/mainforte/signaling/relay"
 )
 
 const serveAbout = `Runs the server. Without flags it keeps its data in ./data and answers on
@@ -27,7 +28,11 @@ name that hosts dial:
   signaling serve --listen :443 --public-host help.example.org \
       --cert fullchain.pem --key privkey.pem
 
-A changed certificate is taken while the server runs.`
+A changed certificate is taken while the server runs.
+
+Host and browser that cannot reach each other are relayed: over UDP on port 3478,
+and over TCP on the port of the pages, which is the one that every network lets
+through.`
 
 // drainIn is how long the end may take.
 const drainIn = 4 * time.Second
@@ -44,6 +49,7 @@ type options struct {
 	cert, key                string
 	organisation, downloads  string
 	grace                    time.Duration
+	turn                     turnOptions
 	verbose                  bool
 }
 
@@ -58,6 +64,7 @@ func serve(ctx context.Context, args []string, out, errs io.Writer) error {
 		f.StringVar(&o.organisation, "organisation", "", "`NAME` of your organisation, shown to the person")
 		f.StringVar(&o.downloads, "downloads", "", "`DIR` with the host programs; default: downloads beside --data")
 		f.DurationVar(&o.grace, "grace", maxGrace, "`TIME` for which a session waits for a side that is lost, or for this server; 10s to 10m")
+		o.turn.flags(f)
 		f.BoolVar(&o.verbose, "verbose", false, "also log every request")
 	})
 	if err != nil {
@@ -84,12 +91,17 @@ func serve(ctx context.Context, args []string, out, errs io.Writer) error {
 		return fmt.Errorf("cannot answer on %s: %w", o.listen, err)
 	}
 	base := o.base(secure, ln.Addr())
+	rel, err := o.relay(secure, ln.Addr(), log)
+	if err != nil {
+		return errors.Join(err, ln.Close())
+	}
 	srv, err := api.New(api.Config{
 		Data: o.data, PublicHost: o.publicHost, BaseURL: base, Organisation: o.organisation,
 		Downloads: o.downloads, Version: versionText(), Secure: secure, Logger: log, Grace: o.grace,
+		Relay: rel,
 	})
 	if err != nil {
-		return errors.Join(err, ln.Close())
+		return errors.Join(err, ln.Close(), closeRelay(rel))
 	}
 	if err := setupLink(ctx, srv, base, errs); err != nil {
 		log.Error("no setup link", "error", err)
@@ -98,13 +110,20 @@ func serve(ctx context.Context, args []string, out, errs io.Writer) error {
 	alive, end := context.WithCancel(context.WithoutCancel(ctx))
 	var loops sync.WaitGroup
 	defer func() { end(); loops.Wait() }()
+	var cfg *tls.Config
 	if secure {
-		ln = tls.NewListener(ln, certs.ServerConfig(pair))
+		cfg = certs.ServerConfig(pair)
+		cfg.NextProtos = append(cfg.NextProtos, relay.ALPN)
 		loops.Go(func() { pair.Watch(alive, 5*time.Second, log) })
 	}
+	// The port is split also without a relay of ours: then what speaks TURN is
+	// turned away.
+	port := relay.NewSplit(ln, cfg)
 	web := srv.HTTP()
-	failed := make(chan error, 1)
-	loops.Go(func() { failed <- web.Serve(ln) })
+	failed := make(chan error, 3)
+	loops.Go(func() { failed <- port.Run() })
+	loops.Go(func() { failed <- web.Serve(port.Web()) })
+	loops.Go(func() { failed <- o.turn.serve(rel, port) })
 	fmt.Fprintf(out, "Mainforte is ready: %s\n", base)
 
 	select {
@@ -116,6 +135,9 @@ func serve(ctx context.Context, args []string, out, errs io.Writer) error {
 	}
 	drain, cancel := context.WithTimeout(alive, drainIn)
 	defer cancel()
+	if e := port.Close(); e != nil {
+		log.Warn("the listener was not closed", "error", e)
+	}
 	// Shutdown leaves WebSockets alone; Close of the server ends those. A request
 	// that takes too long is cut off, as it would be by the end of the process.
 	stop := make(chan struct{})
@@ -137,6 +159,9 @@ func serve(ctx context.Context, args []string, out, errs io.Writer) error {
 		err = errors.Join(err, errors.New("the database does not answer; ended without it"))
 	}
 	<-stop
+	if e := closeRelay(rel); e != nil {
+		log.Warn("the relay did not end by itself", "error", e)
+	}
 	return err
 }
 
@@ -171,6 +196,9 @@ or stay on this computer:     --listen 127.0.0.1:8080`, o.listen))
 		return false, usage(fmt.Sprintf("--public-host %q is neither a name nor an address", o.publicHost))
 	}
 	o.publicHost = name
+	if err := o.turn.check(host, secure); err != nil {
+		return false, err
+	}
 	if o.downloads == "" {
 		o.downloads = filepath.Join(filepath.Dir(filepath.Clean(o.data)), "downloads")
 	}

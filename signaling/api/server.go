@@ -31,6 +31,7 @@ import (
 	"github.com/mainforte/mainforte/signaling/audit"
 	"github.com/mainforte/mainforte/signaling/identity"
 	"github.com/mainforte/mainforte/signaling/pairing"
+	"github.com/mainforte/mainforte/signaling/relay"
 	"github.com/mainforte/mainforte/signaling/store"
 	"github.com/mainforte/mainforte/signaling/tickets"
 )
@@ -46,6 +47,7 @@ type Config struct {
 	Secure       bool // behind TLS: Secure cookies, wss, HSTS
 	Logger       *slog.Logger
 	Grace        time.Duration // of a session without a side; 0: pairing's own
+	Relay        *relay.Server // nil: sessions have none. The caller closes it, after Close
 
 	// Knobs for tests: limits, clock, cost. They run on the configuration that
 	// would otherwise be used.

@@ -376,9 +376,13 @@ func (s *Server) openUDP() error {
 			return fmt.Errorf("relay: %w", err)
 		}
 	}
-	if err := s.scan(); err != nil {
+	err = s.scan()
+	if err == nil || s.listenIP.IsValid() || errors.Is(err, syscall.EADDRINUSE) {
 		return err
 	}
+	// An address that is not ready yet (IPv6 looks for duplicates first) is tried
+	// again; the others answer.
+	s.log.Warn("the relay does not answer on every address yet", "error", err)
 	return nil
 }
 
