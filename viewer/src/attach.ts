@@ -1,8 +1,9 @@
 // Sealed messages between viewer and host, relayed by the server, which cannot
 // read them (PROTOCOL.md §1.5). The viewer begins each attach; its epoch has
-// fresh keys and one peer connection of its own. When the line of either side
-// broke, a sealed message may be lost and the counters would no longer meet:
-// nothing more is sealed or opened then until the next attach.
+// fresh keys, and either a peer connection of its own or, if both sides say
+// `keep`, the one that stands. When the line of either side broke, a sealed
+// message may be lost and the counters would no longer meet: nothing more is
+// sealed or opened then until the next attach.
 
 import type { MessageInitShape } from "@bufbuild/protobuf";
 import { Reason, SealedBodySchema, type Attach, type Sealed, type SealedBody } from "./gen/signaling_pb";
@@ -15,8 +16,11 @@ export type SealedInit = NonNullable<MessageInitShape<typeof SealedBodySchema>["
 export type SealedContent = Exclude<SealedBody["body"], { case: undefined }>;
 
 export interface AttachEvents {
-  /** An epoch stands. */
-  attached(link: Link): void;
+  /**
+   * An epoch stands.
+   * @param kept both sides keep the peer connection that stands
+   */
+  attached(link: Link, kept: boolean): void;
   /** A body that opened under the host's key, in the host's order. */
   body(content: SealedContent): void;
   /** Ends the attempt: C22 to C24, or a fault. */
@@ -29,8 +33,9 @@ export class Attachment {
   #events: AttachEvents;
   #link: Link | undefined;
   #epoch = 0;
-  #ours: { epoch: number; nonce: Uint8Array<ArrayBuffer> } | undefined; // sent, not yet answered
+  #ours: { epoch: number; nonce: Uint8Array<ArrayBuffer>; keep: boolean } | undefined; // sent, not yet answered
   #broken = false;
+  #breaks = 0; // how often a line broke
   #incoming: Promise<void> = Promise.resolve();
   #over = false;
 
@@ -50,15 +55,19 @@ export class Attachment {
     return this.#ours !== undefined;
   }
 
-  /** Begins the next epoch, or says again that it has begun. */
-  begin(): void {
+  /**
+   * Begins the next epoch, or says again that it has begun.
+   * @param keep our peer connection stands and is proven
+   */
+  begin(keep: boolean): void {
     if (this.#over) return;
-    this.#ours ??= { epoch: this.#epoch + 1, nonce: newNonce() };
+    this.#ours ??= { epoch: this.#epoch + 1, nonce: newNonce(), keep };
     this.#send({ case: "attach", value: this.#ours });
   }
 
   /** The line of either side broke. */
   interrupted(): void {
+    this.#breaks++;
     this.#broken = true;
   }
 
@@ -69,14 +78,15 @@ export class Attachment {
     link
       .seal(encode(SealedBodySchema, { body }, maxSealed))
       .then((sealed) => {
-        if (link === this.#link && !this.#broken && !this.#over)
-          this.#send({ case: "sealed", value: sealed });
+        // An attach that began meanwhile ends this epoch: the host would refuse what follows it.
+        if (link === this.#link && this.usable) this.#send({ case: "sealed", value: sealed });
       })
       .catch((error: unknown) => this.#fail(error));
   }
 
   /** Takes the host's Attach. */
   attach(message: Attach): void {
+    const breaks = this.#breaks; // of the time of its arrival: what is lost later is lost for it too
     this.#enqueue(async () => {
       const ours = this.#ours;
       // C22: exactly one higher.
@@ -88,9 +98,9 @@ export class Attachment {
       if (this.#over) return;
       this.#ours = undefined;
       this.#epoch = message.epoch;
-      this.#broken = false;
+      this.#broken = breaks !== this.#breaks;
       this.#link = link;
-      this.#events.attached(link);
+      this.#events.attached(link, ours.keep && message.keep);
     });
   }
 

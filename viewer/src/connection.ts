@@ -8,6 +8,8 @@ import { Reason, type Candidate, type Description } from "./gen/signaling_pb";
 import { Sender } from "./input/sender";
 import { certificateHash, parseFingerprint, Role, type Link } from "./pake/link";
 import type { Screen } from "./picture/screen";
+import type { Path } from "./route";
+import { routeOf, type RouteFacts } from "./stats";
 import { equal, reasonOf, WireError } from "./wire/codec";
 import { parseAck } from "./wire/input";
 import { channelInit, channels, type Channel } from "./wire/limits";
@@ -15,17 +17,19 @@ import { channelInit, channels, type Channel } from "./wire/limits";
 export interface ConnectionEvents {
   /** To be sealed and sent. */
   seal(body: SealedInit): void;
-  /** Whether something can be sealed in this epoch now. */
-  sealable(): boolean;
   /** The certificate proof passed. */
   proven(): void;
   control(body: ControlBody): void;
   /** A message of the channel `cursor`, after the proof. */
   cursor(data: unknown): void;
-  /** The path to the host stands, or is interrupted. */
-  path(up: boolean): void;
-  /** Nothing more comes of this connection; another attach may. */
-  lost(): void;
+  path(path: Path): void;
+  /** The host answered an offer. */
+  answered(): void;
+  /**
+   * Nothing more comes of this connection; another attach may.
+   * @param refused no direct way, and the relays would not carry it
+   */
+  lost(refused: boolean): void;
   /** Ends the session. */
   failed(reason: Reason): void;
 }
@@ -34,18 +38,25 @@ export interface ConnectionEvents {
 export interface HostConnection {
   readonly sender: Pick<Sender, "open" | "motion" | "button" | "wheel" | "key" | "text" | "release">;
   start(): Promise<void>;
+  /** Offers an ICE restart: another way for the connection that stands. */
+  restart(): void;
+  /** A new epoch stands and the connection is kept: an offer under way is void. */
+  kept(): void;
+  /** The relays from now on. */
+  relays(servers: RTCIceServer[]): void;
+  /** The way that the connection goes, measured now; null if there is none. */
+  route(): Promise<RouteFacts | null>;
   description(description: Description): void;
   candidate(candidate: Candidate): void;
   send(body: ControlInit): void;
+  /** Sends what a host that does not know it may skip. */
+  hint(body: ControlInit): void;
   /** @param reason the last word to the host, if there is one */
   close(reason?: Reason): void;
 }
 
 /** From the offer to the proof, ms. */
 const connectTimeout = 20_000;
-/** An interruption this long is answered by an ICE restart, ms; one this much longer loses the connection. */
-const restartAfter = 2_000;
-const restartTimeout = 6_000;
 /** What a last word may take to leave before the connection closes, ms. */
 const linger = 250;
 /** Candidates that may wait for the host's answer, cursor messages for the proof. */
@@ -61,16 +72,19 @@ export class Connection implements HostConnection {
   #control: Control;
   #hostCertificate: Uint8Array | undefined;
   #offered: Promise<void> = Promise.resolve(); // our newest offer is set
+  #answered = false; // our newest offer was
   #candidates: RTCIceCandidateInit[] = [];
   #early: unknown[] = []; // cursor messages that overtook the proof
   #proven = false;
   #closed = false;
+  #relayed = false; // a relay gave us an address
+  #refused = false; // a relay refused
   #deadline: ReturnType<typeof setTimeout> | undefined;
-  #interruption: ReturnType<typeof setTimeout> | undefined;
 
   /** @param certificate from makeCertificate */
   constructor(
     certificate: RTCCertificate,
+    iceServers: RTCIceServer[],
     screen: Screen,
     link: Link,
     lang: string,
@@ -80,7 +94,7 @@ export class Connection implements HostConnection {
     this.#screen = screen;
     this.#link = link;
     this.#events = events;
-    const pc = new RTCPeerConnection({ certificates: [certificate], bundlePolicy: "max-bundle" });
+    const pc = new RTCPeerConnection({ certificates: [certificate], bundlePolicy: "max-bundle", iceServers });
     this.#pc = pc;
     const open = (channel: Channel) => {
       const opened = pc.createDataChannel(channel.label, channelInit(channel));
@@ -98,6 +112,7 @@ export class Connection implements HostConnection {
     });
     control.onopen = () => this.#control.opened();
     control.onmessage = (event) => this.#control.received(event.data);
+    control.onclose = () => void this.#control.settled().then(() => this.#lose()); // after the host's last word
 
     const input = open(channels.input);
     const fast = open(channels.inputFast);
@@ -109,6 +124,10 @@ export class Connection implements HostConnection {
 
     pc.ondatachannel = (event) => event.channel.close(); // C26
     pc.onicecandidate = ({ candidate }) => this.#found(candidate);
+    pc.onicecandidateerror = ({ errorCode }) => {
+      // STUN's 4xx: the relay answered, and would not (RFC 8656 §19). 701 is a relay out of reach.
+      if (errorCode >= 400 && errorCode < 500) this.#refused = true;
+    };
     pc.onconnectionstatechange = () => void this.#changed();
   }
 
@@ -134,6 +153,8 @@ export class Connection implements HostConnection {
     }
     this.#pc.setRemoteDescription({ type: "answer", sdp: description.sdp }).then(
       () => {
+        this.#answered = true;
+        this.#events.answered();
         for (const candidate of this.#candidates.splice(0)) this.#add(candidate);
       },
       () => this.#fail(Reason.PROTOCOL),
@@ -143,19 +164,39 @@ export class Connection implements HostConnection {
   candidate({ candidate, sdpMid, sdpMlineIndex }: Candidate): void {
     if (candidate === "") return; // the end of candidates: ICE ends by itself
     const init = { candidate, sdpMid, sdpMLineIndex: sdpMlineIndex };
-    if (this.#pc.remoteDescription !== null) this.#add(init);
+    // Those of an ICE restart must not reach the agent before the answer that names its user.
+    if (this.#answered) this.#add(init);
     else if (this.#candidates.length < maxWaiting) this.#candidates.push(init);
+  }
+
+  restart(): void {
+    this.#offer({ iceRestart: true }).catch((error: unknown) => this.#fail(reasonOf(error)));
+  }
+
+  kept(): void {
+    this.#candidates = [];
+  }
+
+  relays(iceServers: RTCIceServer[]): void {
+    this.#pc.setConfiguration({ certificates: [this.#certificate], bundlePolicy: "max-bundle", iceServers });
+  }
+
+  async route(): Promise<RouteFacts | null> {
+    return routeOf(await this.#pc.getStats());
   }
 
   send(body: ControlInit): void {
     this.#control.send(body);
   }
 
+  hint(body: ControlInit): void {
+    this.#control.hint(body);
+  }
+
   close(reason?: Reason): void {
     if (this.#closed) return;
     this.#closed = true;
     clearTimeout(this.#deadline);
-    clearTimeout(this.#interruption);
     this.sender.close();
     const lastWord = reason !== undefined && this.#control.proven;
     if (lastWord) this.#control.send({ case: "bye", value: { reason } });
@@ -167,6 +208,7 @@ export class Connection implements HostConnection {
   async #offer(options: RTCOfferOptions): Promise<void> {
     const offer = await this.#pc.createOffer(options);
     if (this.#closed || offer.sdp === undefined) return;
+    this.#answered = false;
     // Sealed before setLocalDescription, so that no candidate goes out ahead of its offer.
     this.#events.seal({ case: "description", value: { type: "offer", sdp: offer.sdp } });
     this.#offered = this.#pc.setLocalDescription(offer);
@@ -174,6 +216,7 @@ export class Connection implements HostConnection {
   }
 
   #found(candidate: RTCIceCandidate | null): void {
+    if (candidate?.type === "relay") this.#relayed = true;
     this.#events.seal({
       case: "candidate",
       value: {
@@ -244,13 +287,10 @@ export class Connection implements HostConnection {
       return;
     }
     if (state === "connected") {
-      clearTimeout(this.#interruption);
-      this.#interruption = undefined;
-      if (await this.#sameHost()) this.#events.path(true);
+      if (await this.#sameHost()) this.#events.path("up");
       else this.#fail(Reason.CERTIFICATE_MISMATCH);
     } else if (state === "disconnected" || state === "failed") {
-      this.#events.path(false);
-      this.#interruption ??= setTimeout(() => this.#restart(), state === "failed" ? 0 : restartAfter);
+      this.#events.path(state === "failed" ? "failed" : "interrupted");
     }
   }
 
@@ -262,15 +302,6 @@ export class Connection implements HostConnection {
     } catch {
       return false;
     }
-  }
-
-  #restart(): void {
-    if (!this.#events.sealable() || this.#pc.signalingState !== "stable") {
-      this.#lose();
-      return;
-    }
-    this.#interruption = setTimeout(() => this.#lose(), restartTimeout);
-    this.#offer({ iceRestart: true }).catch((error: unknown) => this.#fail(reasonOf(error)));
   }
 
   #guard(work: () => void): void {
@@ -285,7 +316,7 @@ export class Connection implements HostConnection {
   #lose(): void {
     if (this.#closed) return;
     this.close();
-    this.#events.lost();
+    this.#events.lost(this.#refused && !this.#relayed);
   }
 
   #fail(reason: Reason): void {

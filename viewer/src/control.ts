@@ -82,6 +82,16 @@ export class Control {
     if (this.proven) this.#put(body);
   }
 
+  /** Sends what a host that does not know it may skip. */
+  hint(body: ControlInit): void {
+    if (this.proven) this.#put(body, true);
+  }
+
+  /** Resolves when everything that was received is taken. */
+  settled(): Promise<void> {
+    return this.#work;
+  }
+
   close(): void {
     this.#stage = "over";
   }
@@ -123,8 +133,9 @@ export class Control {
     return this.#stage === "over";
   }
 
-  #put(body: ControlInit): void {
-    if (this.#channel.readyState === "open") this.#channel.send(encode(ControlSchema, { body }, maxControl));
+  #put(body: ControlInit, optional = false): void {
+    if (this.#channel.readyState === "open")
+      this.#channel.send(encode(ControlSchema, { body, optional }, maxControl));
   }
 
   // One after another, in the order of arrival: the proof is checked asynchronously.

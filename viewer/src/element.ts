@@ -1,29 +1,45 @@
-// <remote-session ticket="ID" lang="en|fr">: takes the code, pairs, shows the
-// picture and drives it. It tells the page only how the session stands (event
-// mf-state); the code never leaves its shadow root.
+// <remote-session ticket="ID" lang="en|fr" background>: takes the code, pairs,
+// shows the picture and drives it. `ticket` is empty when a colleague's session
+// is joined by an invite code; `background` says that nobody looks at it now.
+// It tells the page only how the session stands (event mf-state); the code
+// never leaves its shadow root.
 
 import { Connection, makeCertificate } from "./connection";
 import { Cursor } from "./cursor";
 import { GrantState } from "./gen/session_pb";
-import { Reason } from "./gen/signaling_pb";
+import { ParticipantKind, Reason } from "./gen/signaling_pb";
+import { watchNetwork } from "./network";
 import { Screen } from "./picture/screen";
-import { firstView, Session, type State, type View } from "./session";
+import { Session } from "./session";
+import { firstView, type State, type View } from "./state";
+import { noticesOf } from "./view/banner";
 import { h, setText } from "./view/dom";
 import { isCode } from "./view/grouping";
+import { InviteDialog } from "./view/invite";
 import { Panel } from "./view/panel";
 import { Stage } from "./view/stage";
 import { styles } from "./view/styles";
-import { langOf, reasonTexts, textsFor, type T } from "./view/texts";
+import { endTexts, langOf, textsFor, type T } from "./view/texts";
 import { handsOf, Toolbar } from "./view/toolbar";
 import { reasonName } from "./wire/codec";
 
+/** What is told to the page of what we are in the session. */
+const kinds = {
+  [ParticipantKind.UNSPECIFIED]: "lead",
+  [ParticipantKind.LEAD]: "lead",
+  [ParticipantKind.EXPERT]: "expert",
+  [ParticipantKind.OBSERVER]: "observer",
+} as const;
+
 export class RemoteSession extends HTMLElement {
-  static readonly observedAttributes = ["lang"];
+  static readonly observedAttributes = ["lang", "background"];
 
   #t: T = textsFor("en");
   #view: View = firstView;
   #session: Session | undefined;
   #cursor: Cursor | undefined;
+  #screen: Screen | undefined;
+  #unwatch: (() => void) | undefined;
   #told = "";
   #root = h("div", { id: "root" });
   #status = h("p", { id: "status", class: "unseen", role: "status", "aria-live": "polite" });
@@ -35,16 +51,23 @@ export class RemoteSession extends HTMLElement {
     askView: () => this.#session?.askView(),
     again: () => this.#again(),
   });
+  #invite = new InviteDialog({ close: () => this.#session?.closeInvite() });
   #toolbar = new Toolbar({
     askControl: () => this.#session?.askControl(),
     giveBack: () => this.#session?.giveBack(),
+    handOver: (participant) => this.#session?.handOver(participant),
+    invite: (kind) => this.#session?.askInvite(kind),
+    showInvite: () => this.#invite.show(),
     fullscreen: () => void this.#fullscreen(),
+    measure: () => void this.#session?.measure(),
     end: () => this.end(),
+    leave: () => this.#session?.leave(),
   });
   #stage = new Stage(() => this.#cursor?.refresh());
   #pageHidden = (event: PageTransitionEvent) => {
     if (!event.persisted) this.#session?.end(Reason.VIEWER_GONE);
   };
+  #looked = () => this.#look();
   #fullscreenChanged = () => {
     this.#toolbar.fullscreen = this.#isFullscreen();
   };
@@ -53,8 +76,9 @@ export class RemoteSession extends HTMLElement {
     super();
     const shadow = this.attachShadow({ mode: "open" });
     shadow.adoptedStyleSheets = [styles()];
-    const picture = h("div", { id: "view" }, this.#stage.element, this.#toolbar.banner);
-    this.#live.append(this.#toolbar.element, picture, this.#toolbar.details);
+    const picture = h("div", { id: "view" }, this.#stage.element, this.#toolbar.banner.element);
+    const { element, details, people } = this.#toolbar;
+    this.#live.append(element, picture, details, people.element, this.#invite.element);
     this.#root.append(this.#status, this.#panel.element, this.#live);
     shadow.append(this.#root);
   }
@@ -63,9 +87,10 @@ export class RemoteSession extends HTMLElement {
     return this.#view.state;
   }
 
-  /** Ends the session, or the claim that is under way. */
+  /** Ends the session, or the claim that is under way; who does not lead the session leaves it. */
   end(): void {
-    this.#session?.end();
+    if (this.#view.kind === ParticipantKind.LEAD) this.#session?.end();
+    else this.#session?.leave();
   }
 
   override focus(options?: FocusOptions): void {
@@ -79,6 +104,11 @@ export class RemoteSession extends HTMLElement {
     this.#stage.connect();
     window.addEventListener("pagehide", this.#pageHidden);
     document.addEventListener("fullscreenchange", this.#fullscreenChanged);
+    document.addEventListener("visibilitychange", this.#looked);
+    this.#unwatch = watchNetwork({
+      moved: (sure) => this.#session?.moved(sure),
+      offline: () => this.#session?.offline(),
+    });
     this.#show(this.#view);
   }
 
@@ -86,13 +116,19 @@ export class RemoteSession extends HTMLElement {
     this.#stage.disconnect();
     window.removeEventListener("pagehide", this.#pageHidden);
     document.removeEventListener("fullscreenchange", this.#fullscreenChanged);
+    document.removeEventListener("visibilitychange", this.#looked);
+    this.#unwatch?.();
     // Moved elsewhere in the page it lives on; taken out of it, its session ends.
     queueMicrotask(() => {
       if (!this.isConnected) this.end();
     });
   }
 
-  attributeChangedCallback(): void {
+  attributeChangedCallback(name: string): void {
+    if (name === "background") {
+      this.#look();
+      return;
+    }
     this.#t = textsFor(langOf(this.getAttribute("lang")));
     if (this.isConnected) this.#show(this.#view);
   }
@@ -113,7 +149,8 @@ export class RemoteSession extends HTMLElement {
     const lang = langOf(this.getAttribute("lang"));
     const session: Session = new Session({
       dial: () => new WebSocket(lineUrl(location.href)),
-      connect: async (link, events) => new Connection(await makeCertificate(), screen, link, lang, events),
+      connect: async (link, relays, events) =>
+        new Connection(await makeCertificate(), relays, screen, link, lang, events),
       picture: screen,
       lang,
       changed: (view) => {
@@ -123,8 +160,15 @@ export class RemoteSession extends HTMLElement {
     });
     this.#cursor?.close();
     this.#cursor = cursor;
+    this.#screen = screen;
     this.#session = session;
+    this.#look();
     session.start(typed, this.getAttribute("ticket") ?? "");
+  }
+
+  // A picture in another tab is not painted for nobody. The connection stands either way.
+  #look(): void {
+    if (this.#screen) this.#screen.held = this.hasAttribute("background") || document.hidden;
   }
 
   #again(): void {
@@ -144,7 +188,7 @@ export class RemoteSession extends HTMLElement {
     if (view.session !== null) this.#panel.code.value = ""; // it has done its work
     if (view.state === "code") {
       this.#panel.focus("code");
-      if (view.reason === Reason.TECHNICIAN_ENDED) this.#session = undefined;
+      if (view.ours && view.reason === Reason.TECHNICIAN_ENDED) this.#session = undefined;
     } else if (before.state === "live" || before.state === "code" || view.state === "live") this.focus();
     if (view.state === "ended" && this.#isFullscreen()) void document.exitFullscreen().catch(() => undefined);
   }
@@ -158,6 +202,7 @@ export class RemoteSession extends HTMLElement {
     this.#live.hidden = !live;
     this.#panel.update(view, t);
     this.#toolbar.update(view, t);
+    this.#invite.update(view, t);
     this.#stage.update(view, t);
     setText(this.#status, this.#statusText(view));
     const connection = this.#session?.connection;
@@ -170,8 +215,9 @@ export class RemoteSession extends HTMLElement {
 
   #statusText(view: View): string {
     const t = this.#t;
-    if (view.reason !== null && view.reason !== Reason.TECHNICIAN_ENDED && view.state === "code") {
-      const { what, next } = reasonTexts(view.reason, t);
+    const cancelled = view.ours && view.reason === Reason.TECHNICIAN_ENDED;
+    if (view.reason !== null && !cancelled && view.state === "code") {
+      const { what, next } = endTexts(view, t);
       return `${what} ${next}`;
     }
     switch (view.state) {
@@ -186,7 +232,7 @@ export class RemoteSession extends HTMLElement {
         );
       }
       case "ended": {
-        const { what, next } = reasonTexts(view.reason ?? Reason.UNSPECIFIED, t);
+        const { what, next } = endTexts(view, t);
         return `${t("ended.title")}. ${what} ${next}`;
       }
       case "asking":
@@ -199,8 +245,19 @@ export class RemoteSession extends HTMLElement {
   }
 
   #tell(): void {
-    const { state, session, reason } = this.#view;
-    const detail = { state, session, reason: reason === null ? null : reasonName(reason) };
+    const view = this.#view;
+    const { state, session, reason, ticket } = view;
+    const detail = {
+      state,
+      session,
+      reason: reason === null ? null : reasonName(reason),
+      kind: kinds[view.kind] ?? "lead",
+      /** Others in the session. */
+      others: view.members.filter(({ you }) => !you).length,
+      /** Notices that stand: a page that hides this session marks its tab when there are more. */
+      notices: state === "live" ? noticesOf(view, this.#t).length : 0,
+      ticket,
+    };
     const now = JSON.stringify(detail);
     if (now === this.#told || !this.isConnected) return;
     this.#told = now;

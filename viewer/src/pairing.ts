@@ -3,7 +3,14 @@
 // the browser. A pairing is one guess: whatever goes wrong ends it, and nothing
 // is retried.
 
-import { Reason, type ClaimResult, type Opened, type PakeReply } from "./gen/signaling_pb";
+import {
+  Reason,
+  type ClaimResult,
+  type Opened,
+  type PakeReply,
+  type ParticipantKind,
+  type Ticket,
+} from "./gen/signaling_pb";
 import { ViewerPake } from "./pake/cpace";
 import type { Keys } from "./pake/link";
 import type { ViewerBody } from "./signaling";
@@ -15,11 +22,15 @@ import { equal } from "./wire/codec";
 const claimSize = 16;
 const tokenSize = 32;
 const maxSessionId = 64;
+const maxTicketId = 128;
 
 export interface Paired {
   readonly keys: Keys;
   readonly session: string;
   readonly token: Uint8Array;
+  /** What we are in the session; UNSPECIFIED from a server of before there were several. */
+  readonly kind: ParticipantKind;
+  readonly ticket: Ticket | null;
 }
 
 export class Pairing {
@@ -90,7 +101,10 @@ export class Pairing {
     this.#stage = "over";
     this.#keys = undefined;
     this.#pake = undefined;
-    return { keys, session: opened.session, token: opened.resumeToken };
+    const { session, resumeToken: token, kind, ticket } = opened;
+    if (ticket !== undefined && ticket.id.length > maxTicketId)
+      throw new WireError(Reason.PROTOCOL, "not a ticket");
+    return { keys, session, token, kind, ticket: ticket ?? null };
   }
 
   /** Forgets everything; a claim that is open at the host is given up. */

@@ -5,55 +5,19 @@
 import { Attachment, type SealedContent } from "./attach";
 import type { ConnectionEvents, HostConnection } from "./connection";
 import type { ControlBody } from "./control";
-import { GrantState, NoticeCode } from "./gen/session_pb";
-import { Reason, type Welcome } from "./gen/signaling_pb";
+import { weigh } from "./ending";
+import { GrantState, NoticeCode, type Notice } from "./gen/session_pb";
+import { ParticipantKind, Reason, type HostState, type Welcome } from "./gen/signaling_pb";
 import type { Keys, Link } from "./pake/link";
-import { Pairing } from "./pairing";
+import { Pairing, type Paired } from "./pairing";
+import { invite, members } from "./participants";
 import type { Report } from "./picture/painter";
+import { iceServers } from "./relay";
+import { Route } from "./route";
 import { Line, type ServerBody, type Socket } from "./signaling";
+import { firstView, type News, type View } from "./state";
 import { parseCode } from "./wire/code";
 import { clean, reasonOf, WireError } from "./wire/codec";
-
-export type State = "code" | "pairing" | "asking" | "connecting" | "live" | "ended";
-
-/** Everything the element shows of a session. */
-export interface View {
-  readonly state: State;
-  readonly session: string | null;
-  /** Why the claim failed (state code) or the session ended (state ended). */
-  readonly reason: Reason | null;
-  readonly server: string;
-  /** SHA-256 of the key with which the host signs the session's close, hex; empty before the pairing. */
-  readonly hostKey: string;
-  readonly view: GrantState;
-  readonly control: GrantState;
-  /** A notice that stands until it is resumed. */
-  readonly held: "question" | "own window" | null;
-  /** What has just happened and is told for a moment. */
-  readonly news: "untyped" | "denied" | "revoked" | null;
-  readonly serverAway: boolean;
-  readonly hostAway: boolean;
-  readonly pathUp: boolean;
-  readonly width: number;
-  readonly height: number;
-}
-
-export const firstView: View = {
-  state: "code",
-  session: null,
-  reason: null,
-  server: "",
-  hostKey: "",
-  view: GrantState.UNSPECIFIED,
-  control: GrantState.UNSPECIFIED,
-  held: null,
-  news: null,
-  serverAway: false,
-  hostAway: false,
-  pathUp: false,
-  width: 0,
-  height: 0,
-};
 
 /** Where the picture is painted. */
 export interface Picture {
@@ -64,7 +28,7 @@ export interface Picture {
 
 export interface Surroundings {
   dial(): Socket;
-  connect(link: Link, events: ConnectionEvents): Promise<HostConnection>;
+  connect(link: Link, relays: RTCIceServer[], events: ConnectionEvents): Promise<HostConnection>;
   picture: Picture;
   lang: string;
   changed(view: View): void;
@@ -73,9 +37,10 @@ export interface Surroundings {
 
 /** How long a claim may take to pair, ms. */
 const pairTimeout = 30_000;
-/** How long the first connection may take, and one that was lost to come back, ms. */
-const returnTimeout = 30_000;
-const retryDelay = 1_000;
+/** How long the host's own word may come behind the server's, ms. */
+const byeTimeout = 1_000;
+/** How long the news that the host's addresses changed explain an interruption, ms. */
+const causeFor = 10_000;
 /** How long news stand, ms. */
 const newsFor = 6_000;
 /** Bounds of what the server says about its grace time, s. */
@@ -88,15 +53,13 @@ export class Session {
   #pairing: Pairing | undefined;
   #attachment: Attachment | undefined;
   #connection: HostConnection | undefined;
+  #route: Route | undefined;
+  #relays: RTCIceServer[] = [];
   #graceMs = 0;
-  #proven = false; // the present connection
-  #wasProven = false; // any connection
   #painted = false;
   #over = false;
-  #returnTimer: ReturnType<typeof setTimeout> | undefined;
-  #retryTimer: ReturnType<typeof setTimeout> | undefined;
-  #pairTimer: ReturnType<typeof setTimeout> | undefined;
-  #newsTimer: ReturnType<typeof setTimeout> | undefined;
+  #claimed: Reason | undefined; // an end that the host has yet to confirm
+  #timers = new Map<string, ReturnType<typeof setTimeout>>();
   #claim: { typed: string; ticketId: string } | undefined;
 
   constructor(around: Surroundings) {
@@ -105,7 +68,7 @@ export class Session {
       welcome: (welcome) => this.#guard(() => this.#welcome(welcome)),
       message: (body) => this.#guard(() => this.#message(body)),
       away: () => this.#lineAway(),
-      lost: (reason) => this.#finish(reason),
+      lost: (reason) => this.#refused(reason),
     });
   }
 
@@ -122,12 +85,12 @@ export class Session {
     try {
       parseCode(typed);
     } catch (error) {
-      this.#finish(reasonOf(error));
+      this.#finish(reasonOf(error), true);
       return;
     }
     this.#claim = { typed, ticketId };
     this.#change({ state: "pairing", reason: null });
-    this.#pairTimer = setTimeout(() => this.#finish(Reason.HOST_GONE), pairTimeout);
+    this.#after("pair", pairTimeout, () => this.#finish(Reason.HOST_GONE));
     this.#line.open();
   }
 
@@ -140,20 +103,65 @@ export class Session {
     this.#connection?.send({ case: "giveBack", value: { name: "control" } });
   }
 
+  /** Gives control to another participant; the host asks the person (C45). */
+  handOver(participant: string): void {
+    this.#connection?.send({ case: "handOver", value: { participant } });
+  }
+
+  /** Wants an invite code for a colleague. */
+  askInvite(kind: ParticipantKind): void {
+    if (this.#connection === undefined) return;
+    this.#connection.send({ case: "askInvite", value: { kind } });
+    this.#change({ invite: { kind, state: "asked", code: "", until: 0, reason: Reason.UNSPECIFIED } });
+  }
+
+  /** The invite is read and put away; a code that is still good becomes worthless. */
+  closeInvite(): void {
+    const state = this.#view.invite?.state;
+    if (state === "asked" || state === "open") this.#connection?.send({ case: "cancelInvite", value: {} });
+    this.#change({ invite: null });
+  }
+
   /** Ends the session, and tells both sides: the host by ways that the server cannot forge. */
   end(reason: Reason = Reason.TECHNICIAN_ENDED): void {
     if (this.#over) return;
     if (this.#view.session === null) {
       this.#pairing?.giveUp(reason);
-      this.#finish(reason);
+      this.#finish(reason, true);
     } else {
-      this.#give(reason);
+      this.#give(reason, true);
     }
+  }
+
+  /** Takes only us out of the session. */
+  leave(): void {
+    this.end(this.#view.session === null ? Reason.TECHNICIAN_ENDED : Reason.LEFT);
   }
 
   /** The person took the view back, and the technician would like to see again. */
   askView(): void {
     this.#connection?.send({ case: "ask", value: { name: "view" } });
+  }
+
+  /** Measures how the connection goes, once. */
+  async measure(): Promise<void> {
+    const route = (await this.#connection?.route().catch(() => null)) ?? null;
+    this.#change({ route });
+  }
+
+  /** This computer's network changed. */
+  moved(sure: boolean): void {
+    if (this.#over || this.#route === undefined) return;
+    if (this.#view.cause === "offline") this.#change({ cause: null });
+    const whole = this.#view.pathUp && this.#view.serverAway === null;
+    if (!sure && whole) return; // an estimate changed, and nothing is wrong
+    if (sure || this.#view.serverAway !== null) this.#line.redial();
+    this.#route.moved();
+  }
+
+  /** This computer has no network at all. */
+  offline(): void {
+    if (this.#view.session !== null) this.#change({ cause: "offline" });
   }
 
   /** What the painter has to say. */
@@ -164,9 +172,9 @@ export class Session {
   #welcome(welcome: Welcome): void {
     this.#graceMs = Math.min(welcome.graceS, maxGrace) * 1000;
     if (this.#view.session !== null) {
-      this.#change({ serverAway: false });
-      this.#reattach();
-      return;
+      this.#back("serverBack", this.#view.serverAway);
+      this.#change({ serverAway: null });
+      return; // the server says next whether the host's line stands
     }
     const claim = this.#claim;
     this.#claim = undefined; // the secret is held no longer than it takes
@@ -187,6 +195,11 @@ export class Session {
       case "opened":
         this.#opened(this.#paired("opened").opened(body.value));
         return;
+      case "relay":
+        if (this.#attachment === undefined) throw outOfOrder("relay");
+        this.#relays = iceServers(body.value);
+        this.#connection?.relays(this.#relays);
+        return;
       case "attach":
         this.#attached().attach(body.value);
         return;
@@ -194,13 +207,10 @@ export class Session {
         this.#attached().sealed(body.value);
         return;
       case "host":
-        if (this.#attachment === undefined) throw outOfOrder("host");
-        this.#change({ hostAway: !body.value.connected });
-        if (!body.value.connected) this.#attachment.interrupted();
-        else this.#reattach();
+        this.#hostState(body.value);
         return;
       case "end":
-        this.#finish(body.value.reason);
+        this.#ended(body.value.reason);
         return;
       default:
         throw outOfOrder(body.case);
@@ -217,56 +227,87 @@ export class Session {
     return this.#attachment;
   }
 
-  #opened({ keys, session, token }: { keys: Keys; session: string; token: Uint8Array }): void {
-    clearTimeout(this.#pairTimer);
+  #opened({ keys, session, token, kind, ticket }: Paired): void {
+    this.#cancel("pair");
     this.#pairing = undefined;
     this.#line.keep(session, token, this.#graceMs);
-    this.#attachment = new Attachment(keys, (body) => this.#line.send(body), {
-      attached: (link) => this.#linked(link),
+    const attachment = new Attachment(keys, (body) => this.#line.send(body), {
+      attached: (link, kept) => this.#linked(link, kept),
       body: (content) => this.#sealedBody(content),
       failed: (reason) => this.#give(reason),
     });
-    this.#change({ state: "asking", session: clean(session) });
-    this.#awaitConnection();
-    this.#attachment.begin();
-    void this.#fingerprint(keys.hostKey);
+    this.#attachment = attachment;
+    this.#route = new Route(this.#graceMs, {
+      sealable: () => attachment.usable,
+      reachable: () => this.#reachable(),
+      attach: (keep) => attachment.begin(keep),
+      offer: () => this.#connection?.restart(),
+      suspect: () => this.#line.redial(),
+      changed: (since) => this.#interrupted(since),
+      gaveUp: (reason) => this.#give(reason),
+    });
+    this.#change({
+      state: "asking",
+      session: clean(session),
+      kind: kind === ParticipantKind.UNSPECIFIED ? ParticipantKind.LEAD : kind,
+      ticket: ticket && { id: ticket.id, number: clean(ticket.number), subject: clean(ticket.subject) },
+    });
+    this.#route.begin();
+    void this.#fingerprint(keys);
   }
 
-  async #fingerprint(key: Uint8Array): Promise<void> {
-    const hash = new Uint8Array(await crypto.subtle.digest("SHA-256", Uint8Array.from(key)));
+  async #fingerprint({ hostKey }: Keys): Promise<void> {
+    const hash = new Uint8Array(await crypto.subtle.digest("SHA-256", Uint8Array.from(hostKey)));
     this.#change({ hostKey: Array.from(hash, (b) => b.toString(16).padStart(2, "0")).join("") });
   }
 
-  // The line stands again: an attach that was under way, or is needed, is begun.
-  #reattach(): void {
-    const attachment = this.#attachment;
-    if (attachment === undefined || this.#view.serverAway || this.#view.hostAway) return;
-    if (attachment.pending || !this.#proven) {
-      this.#connection?.close();
-      this.#connection = undefined;
-      attachment.begin();
+  #reachable(): boolean {
+    return this.#line.ready && this.#view.serverAway === null && this.#view.hostAway === null;
+  }
+
+  #hostState({ connected }: HostState): void {
+    const attachment = this.#attached();
+    if (connected) {
+      this.#back("hostBack", this.#view.hostAway);
+      this.#change({ hostAway: null });
+      this.#route?.linesBack();
+    } else {
+      attachment.interrupted();
+      this.#change({ hostAway: this.#view.hostAway ?? Date.now() });
+      this.#route?.lineBroke();
     }
   }
 
-  #linked(link: Link): void {
-    this.#connection?.close();
-    this.#connection = undefined;
-    this.#connect(link).catch((error: unknown) => this.#give(reasonOf(error)));
+  #lineAway(): void {
+    this.#attachment?.interrupted();
+    this.#change({ serverAway: this.#view.serverAway ?? Date.now(), hostAway: null });
+    this.#route?.lineBroke();
+  }
+
+  #linked(link: Link, kept: boolean): void {
+    if (kept) this.#connection?.kept();
+    else {
+      this.#connection?.close();
+      this.#connection = undefined;
+      // What stood on the last connection, its host says again on this one.
+      this.#change({ held: null, screen: null, slowLine: null });
+      this.#connect(link).catch((error: unknown) => this.#give(reasonOf(error)));
+    }
+    this.#route?.attached(kept);
   }
 
   async #connect(link: Link): Promise<void> {
-    this.#proven = false;
-    const connection = await this.#around.connect(link, {
+    const connection = await this.#around.connect(link, this.#relays, {
       seal: (body) => this.#attachment?.send(body),
-      sealable: () => this.#attachment?.usable ?? false,
-      proven: () => this.#connected(),
+      proven: () => this.#route?.proven(),
       control: (body) => this.#guard(() => this.#control(body)),
       cursor: (data) => this.#around.cursor(data),
-      path: (up) => {
-        this.#change({ pathUp: up });
-        this.#setHands(up && this.#mayDrive());
+      path: (path) => this.#route?.path(path),
+      answered: () => this.#route?.answered(),
+      lost: (refused) => {
+        this.#connection = undefined;
+        this.#route?.lost(refused);
       },
-      lost: () => this.#lost(),
       failed: (reason) => this.#give(reason),
     });
     if (this.#over) {
@@ -277,31 +318,21 @@ export class Session {
     await connection.start();
   }
 
-  #connected(): void {
-    this.#proven = true;
-    this.#wasProven = true;
-    clearTimeout(this.#returnTimer);
-    this.#returnTimer = undefined;
-    this.#change({ pathUp: true });
-  }
-
-  // The keys live on: another attach may find a way, as long as there was one before.
-  #lost(): void {
-    this.#connection = undefined;
-    this.#proven = false;
-    if (!this.#wasProven) {
-      this.#give(Reason.NO_ROUTE);
-      return;
+  // The way to the host stands (null), or is interrupted since then.
+  #interrupted(since: number | null): void {
+    if (since === null) {
+      this.#back("pathBack", this.#view.interrupted);
+      if (this.#view.cause === "host moved") this.#change({ cause: null });
     }
-    this.#change({ pathUp: false });
-    this.#awaitConnection();
-    clearTimeout(this.#retryTimer);
-    this.#retryTimer = setTimeout(() => this.#reattach(), retryDelay);
+    this.#change({ interrupted: since, pathUp: since === null });
+    this.#setHands(since === null && this.#mayDrive());
   }
 
-  // Whatever the server keeps back, nobody waits for a connection for ever.
-  #awaitConnection(): void {
-    this.#returnTimer ??= setTimeout(() => this.#give(Reason.NO_ROUTE), returnTimeout);
+  // Tells how long something was away, if anybody can have noticed.
+  #back(kind: "pathBack" | "serverBack" | "hostBack", since: number | null): void {
+    if (since === null) return;
+    const seconds = Math.round((Date.now() - since) / 1000);
+    if (seconds >= 1) this.#news({ kind, seconds });
   }
 
   #sealedBody(content: SealedContent): void {
@@ -311,6 +342,13 @@ export class Session {
         return;
       case "candidate":
         this.#connection?.candidate(content.value);
+        return;
+      case "routeChanged":
+        this.#change({ cause: "host moved" });
+        this.#after("cause", causeFor, () => {
+          if (this.#view.cause === "host moved") this.#change({ cause: null });
+        });
+        this.#route?.moved();
         return;
       case "bye":
         this.#finish(content.value.reason);
@@ -325,10 +363,25 @@ export class Session {
         this.#grants(state("view"), state("control"));
         return;
       }
+      case "participants": {
+        const list = members(body.value);
+        const kind = list.find(({ you }) => you)?.kind ?? this.#view.kind;
+        if (kind === ParticipantKind.LEAD && this.#view.kind !== kind) this.#news({ kind: "lead" });
+        this.#change({ members: list, kind });
+        return;
+      }
+      case "invite": {
+        const asked = this.#view.invite;
+        const answer = invite(body.value);
+        // Put away meanwhile; or the end of one before it, which was.
+        if (asked === null || (asked.state === "asked" && answer.state === "used")) return;
+        this.#change({ invite: answer });
+        return;
+      }
       case "displays":
         return; // one picture holds them all; choosing one comes later
       case "notice":
-        this.#notice(body.value.code);
+        this.#notice(body.value);
         return;
       case "bye":
         this.#finish(body.value.reason);
@@ -350,8 +403,13 @@ export class Session {
     const answered = control !== this.#view.control;
     this.#change({ view, control, state });
     if (answered) {
-      const answer = { [GrantState.DENIED]: "denied", [GrantState.REVOKED]: "revoked" } as const;
-      this.#news(answer[control as keyof typeof answer] ?? null);
+      const answer = {
+        [GrantState.DENIED]: "denied",
+        [GrantState.REVOKED]: "revoked",
+        [GrantState.HANDED_OVER]: "handedOver",
+      } as const;
+      const kind = answer[control as keyof typeof answer];
+      this.#news(kind ? { kind } : null);
     }
     this.#setHands(this.#mayDrive());
   }
@@ -365,13 +423,13 @@ export class Session {
     if (this.#connection) this.#connection.sender.open = open;
   }
 
-  #news(news: View["news"]): void {
+  #news(news: News | null): void {
     this.#change({ news });
-    clearTimeout(this.#newsTimer);
-    if (news !== null) this.#newsTimer = setTimeout(() => this.#change({ news: null }), newsFor);
+    this.#cancel("news");
+    if (news !== null) this.#after("news", newsFor, () => this.#change({ news: null }));
   }
 
-  #notice(code: NoticeCode): void {
+  #notice({ code, value }: Notice): void {
     switch (code) {
       case NoticeCode.INPUT_HELD_QUESTION:
         this.#change({ held: "question" });
@@ -383,11 +441,25 @@ export class Session {
         this.#change({ held: null });
         break;
       case NoticeCode.KEY_NOT_TYPED:
-        this.#news("untyped");
+        this.#news({ kind: "untyped" });
         break;
-      case NoticeCode.SERVER_AWAY:
-      case NoticeCode.SERVER_BACK:
-        break; // the server says it too, and says it when it matters: HostState
+      case NoticeCode.SCREEN_LOCKED:
+        this.#change({ screen: "locked" });
+        break;
+      case NoticeCode.SECURE_DESKTOP:
+        this.#change({ screen: "secure" });
+        break;
+      case NoticeCode.SCREEN_BACK:
+        this.#change({ screen: null });
+        break;
+      case NoticeCode.LINE_SLOW:
+        this.#change({ slowLine: value });
+        break;
+      case NoticeCode.LINE_GOOD:
+        this.#change({ slowLine: null });
+        break;
+      default:
+        break; // the server says itself that the host's line is away: HostState; a newer host may have more
     }
   }
 
@@ -401,6 +473,13 @@ export class Session {
         this.#painted = true;
         this.#change({ state: "live" });
         return;
+      case "pace": {
+        const slow = report.slow;
+        const code = slow ? NoticeCode.BROWSER_SLOW : NoticeCode.BROWSER_GOOD;
+        this.#connection?.hint({ case: "notice", value: { code, value: report.ms } });
+        this.#change({ slowBrowser: slow ? report.ms : null });
+        return;
+      }
       case "failed":
         this.#give(
           report.why === "too large"
@@ -412,17 +491,35 @@ export class Session {
     }
   }
 
-  #lineAway(): void {
-    this.#attachment?.interrupted();
-    this.#change({ serverAway: true });
+  // The server's End. What only the host can know is believed when the host says it.
+  #ended(reason: Reason): void {
+    const weight = weigh(reason);
+    if (weight === "own") this.#finish(reason);
+    else if (weight === "none" || this.#attachment === undefined) this.#finish(Reason.PROTOCOL);
+    else if (this.#claimed === undefined) {
+      this.#claimed = reason;
+      this.#after("bye", byeTimeout, () => {
+        // A host that we hear did not say so; of one that we do not hear nobody knows.
+        const heard = this.#view.pathUp || this.#attachment?.usable === true;
+        this.#finish(heard ? Reason.PROTOCOL : reason, false, reason);
+      });
+    }
   }
 
-  // A fault that we found: both sides are told why.
-  #give(reason: Reason): void {
+  // The line is gone for good: the server refused, or was away too long.
+  #refused(reason: Reason): void {
+    const weight = weigh(reason);
+    if (weight === "own") this.#finish(reason);
+    else if (weight === "none" || this.#view.session === null) this.#finish(Reason.PROTOCOL);
+    else this.#finish(reason, false, reason); // it ended while we were away
+  }
+
+  // Both sides are told why: a fault that we found, or our own end.
+  #give(reason: Reason, ours = false): void {
     if (this.#over) return;
     this.#connection?.close(reason);
     this.#line.send({ case: "end", value: { reason } });
-    this.#finish(reason);
+    this.#finish(reason, ours);
   }
 
   #guard(work: () => void): void {
@@ -437,31 +534,31 @@ export class Session {
     }
   }
 
-  #finish(reason: Reason): void {
+  #finish(reason: Reason, ours = false, says: Reason | null = null): void {
     if (this.#over) return;
     this.#over = true;
-    clearTimeout(this.#pairTimer);
-    clearTimeout(this.#newsTimer);
-    clearTimeout(this.#returnTimer);
-    clearTimeout(this.#retryTimer);
+    for (const name of [...this.#timers.keys()]) this.#cancel(name);
     this.#claim = undefined;
+    this.#route?.close();
     this.#pairing?.drop();
     this.#connection?.close();
     this.#around.picture.close();
     this.#attachment?.close();
     this.#line.close();
-    const state = this.#view.session === null ? "code" : "ended";
-    this.#view = {
-      ...this.#view,
-      state,
-      reason,
-      held: null,
-      news: null,
-      serverAway: false,
-      hostAway: false,
-      pathUp: false,
-    };
+    const { server, session, hostKey, kind, ticket } = this.#view;
+    const state = session === null ? "code" : "ended";
+    this.#view = { ...firstView, server, session, hostKey, kind, ticket, state, reason, ours, says };
     this.#around.changed(this.#view);
+  }
+
+  #after(name: string, ms: number, then: () => void): void {
+    this.#cancel(name);
+    this.#timers.set(name, setTimeout(then, ms));
+  }
+
+  #cancel(name: string): void {
+    clearTimeout(this.#timers.get(name));
+    this.#timers.delete(name);
   }
 
   #change(part: Partial<View>): void {

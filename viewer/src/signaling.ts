@@ -102,6 +102,14 @@ export class Line {
     if (this.#stage === "ready") this.#put(body);
   }
 
+  /** Dials anew at once: what this line went by is gone, or the wait for the next try is too long now. */
+  redial(): void {
+    if (this.ready && this.#resume !== undefined) this.#broken();
+    if (this.#resume === undefined || this.#socket !== undefined) return; // over, or dialling already
+    this.#tries = 0;
+    this.open();
+  }
+
   /** A session stands: from now on a broken line is resumed, for at most graceMs. */
   keep(session: string, token: Uint8Array, graceMs: number): void {
     this.#resume = { session, token, graceMs };

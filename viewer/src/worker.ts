@@ -9,6 +9,8 @@ export type Order =
   | { kind: "begin" }
   | { kind: "blank" }
   | { kind: "unblank" }
+  | { kind: "hold" }
+  | { kind: "resume" }
   | { kind: "close" };
 
 export type { Report };
@@ -16,6 +18,7 @@ export type { Report };
 const scope = self as unknown as DedicatedWorkerGlobalScope;
 let canvas: OffscreenCanvas | undefined;
 let painter: Painter | undefined;
+let held = false;
 
 scope.onmessage = (event: MessageEvent<Order>) => {
   const order = event.data;
@@ -24,6 +27,7 @@ scope.onmessage = (event: MessageEvent<Order>) => {
       painter?.close();
       canvas ??= order.canvas;
       if (canvas) painter = new Painter(order.channel, canvas, (report) => scope.postMessage(report));
+      if (held) painter?.hold();
       break;
     case "begin":
       painter?.begin();
@@ -33,6 +37,11 @@ scope.onmessage = (event: MessageEvent<Order>) => {
       break;
     case "unblank":
       painter?.unblank();
+      break;
+    case "hold":
+    case "resume":
+      held = order.kind === "hold";
+      painter?.[order.kind]();
       break;
     case "close":
       painter?.close(); // terminate alone leaves the far end open in Chromium

@@ -17,6 +17,7 @@ class FakeChannel {
   binaryType = "blob";
   bufferedAmount = 0;
   onopen: (() => void) | null = null;
+  onclose: (() => void) | null = null;
   onmessage: ((event: { data: unknown }) => void) | null = null;
   sent: Uint8Array[] = [];
   constructor(
@@ -48,7 +49,9 @@ class FakePeer {
   sctp = { transport: { getRemoteCertificates: () => [this.der.buffer] } };
   ondatachannel: ((event: unknown) => void) | null = null;
   onicecandidate: ((event: unknown) => void) | null = null;
+  onicecandidateerror: ((event: { errorCode: number }) => void) | null = null;
   onconnectionstatechange: (() => void) | null = null;
+  configurations: RTCConfiguration[] = [];
   constructor(readonly configuration: RTCConfiguration) {
     FakePeer.last = this;
   }
@@ -57,6 +60,9 @@ class FakePeer {
     this.channels.push(channel);
     this.log.push(`channel ${label}`);
     return channel;
+  }
+  setConfiguration(configuration: RTCConfiguration) {
+    this.configurations.push(configuration);
   }
   async createOffer(options: { iceRestart?: boolean }) {
     return { type: "offer", sdp: options.iceRestart ? "again" : "first" };
@@ -98,22 +104,22 @@ async function setup() {
   const hostLink: Link = await new Keys(isk, key, Role.host).attach(1, nv, nh);
   const log: string[] = [];
   const sealed: SealedInit[] = [];
-  let sealable = true;
+  const relays = [{ urls: ["turn:a"], username: "u", credential: "c" }];
   const screen = {
     take: (channel: FakeChannel) => log.push(`take ${channel.label} after ${FakePeer.last.log.length}`),
     begin: () => log.push("begin"),
   } as unknown as Screen;
-  const connection = new Connection(certificate, screen, link, "en", {
+  const connection = new Connection(certificate, relays, screen, link, "en", {
     seal: (body) => sealed.push(body),
-    sealable: () => sealable,
     proven: () => log.push("proven"),
     control: (body) => log.push(`control ${body.case}`),
     cursor: (data) => {
       if (typeof data === "string") throw new Error("text");
       log.push(`cursor ${new Uint8Array(data as ArrayBuffer)[0]}`);
     },
-    path: (up) => log.push(`path ${up}`),
-    lost: () => log.push("lost"),
+    path: (path) => log.push(`path ${path}`),
+    answered: () => log.push("answered"),
+    lost: (refused) => log.push(refused ? "lost refused" : "lost"),
     failed: (reason) => log.push(`failed ${Reason[reason]}`),
   });
   const peer = FakePeer.last;
@@ -127,8 +133,7 @@ async function setup() {
     say({ case: "proof", value: { mac: await proof(Role.host) } });
     await settle();
   };
-  const unsealable = () => (sealable = false);
-  return { connection, peer, log, sealed, hostLink, hostHash, proof, say, prove, unsealable };
+  return { connection, peer, log, sealed, hostLink, hostHash, proof, say, prove };
 }
 
 const candidate = (value: string) => ({ candidate: value, sdpMid: "0", sdpMlineIndex: 0 }) as Candidate;
@@ -237,7 +242,7 @@ describe("the certificate proof (C25)", () => {
     peer.become("disconnected");
     peer.become("connected");
     await settle();
-    expect(log.slice(-2)).toEqual(["path false", "path true"]);
+    expect(log.slice(-2)).toEqual(["path interrupted", "path up"]);
     peer.der = Uint8Array.of(9);
     peer.become("connected");
     await settle();
@@ -267,7 +272,7 @@ describe("offer and answer", () => {
     await started;
     await settle();
     expect(peer.log.slice(-2)).toEqual(["local", "remote"]);
-    expect(log).toHaveLength(1);
+    expect(log.slice(1)).toEqual(["answered"]);
   });
 
   test("candidates wait for the answer; one that is of no use is no end", async () => {
@@ -280,7 +285,7 @@ describe("offer and answer", () => {
     connection.candidate(candidate(""));
     await settle();
     expect(peer.log.slice(-3)).toEqual(["remote", "add early", "add unusable"]);
-    expect(log).toHaveLength(1);
+    expect(log.slice(1)).toEqual(["answered"]);
   });
 
   test.each([
@@ -317,28 +322,70 @@ describe("the path", () => {
     expect(failed.log.at(-1)).toBe("lost");
   });
 
-  test("that is interrupted for 2 s is asked for again by an ICE restart, and lost 6 s later", async () => {
+  test("is told as it changes; once it failed before the proof the connection is lost", async () => {
+    const { connection, peer, log, prove } = await setup();
+    await connection.start();
+    connection.description({ type: "answer", sdp: "v=0" } as never);
+    await prove();
+    for (const state of ["disconnected", "failed", "connected"]) {
+      peer.become(state);
+      await settle();
+    }
+    expect(log.slice(-3)).toEqual(["path interrupted", "path failed", "path up"]);
+  });
+
+  test("may become another by an ICE restart; a void offer does not stand in the way", async () => {
     const { connection, peer, log, sealed, prove } = await setup();
     await connection.start();
     connection.description({ type: "answer", sdp: "v=0" } as never);
     await prove();
-    peer.become("disconnected");
-    vi.advanceTimersByTime(1999);
-    expect(sealed).toHaveLength(1);
-    vi.advanceTimersByTime(1);
+    expect(log.filter((l) => l === "answered")).toHaveLength(1);
+    connection.restart();
     await settle();
     expect(sealed.at(-1)).toEqual({ case: "description", value: { type: "offer", sdp: "again" } });
-    vi.advanceTimersByTime(6000);
-    expect(log.slice(-2)).toEqual(["path false", "lost"]);
+    connection.candidate(candidate("of the void answer"));
+    connection.kept(); // the epoch ended before the host answered
+    connection.restart();
+    await settle();
+    connection.candidate(candidate("new"));
+    expect(peer.log).not.toContain("add new"); // its user is not known before the answer
+    connection.description({ type: "answer", sdp: "v=0" } as never);
+    await settle();
+    expect(peer.log.slice(-2)).toEqual(["remote", "add new"]);
+    expect(log.filter((l) => l === "answered")).toHaveLength(2);
   });
 
-  test("without a way to seal an offer it is lost at once", async () => {
-    const { peer, log, prove, unsealable } = await setup();
+  test("ends when the host closes its channels, after what it said last", async () => {
+    const { peer, log, prove, say } = await setup();
     await prove();
-    unsealable();
+    say({ case: "hello", value: { minVersion: 1, maxVersion: 1, kind: Kind.HOST } });
+    say({ case: "bye", value: { reason: Reason.PERSON_STOPPED } });
+    peer.channel("ctl").onclose?.();
+    await settle();
+    expect(log.slice(-2)).toEqual(["control bye", "lost"]);
+  });
+
+  test("by relays is configured before the offer, and anew when they change", async () => {
+    const { connection, peer } = await setup();
+    expect(peer.configuration.iceServers).toEqual([{ urls: ["turn:a"], username: "u", credential: "c" }]);
+    connection.relays([{ urls: ["turn:b"] }]);
+    expect(peer.configurations).toEqual([
+      { certificates: [certificate], bundlePolicy: "max-bundle", iceServers: [{ urls: ["turn:b"] }] },
+    ]);
+  });
+
+  test.each([
+    ["refused, and gave no address", [486], false, "lost refused"],
+    ["was out of reach", [701], false, "lost"],
+    ["refused, but another gave an address", [486], true, "lost"],
+    ["had nothing to say", [], false, "lost"],
+  ])("is lost where a relay %s", async (_, errors, relayed, want) => {
+    const { connection, peer, log } = await setup();
+    await connection.start();
+    for (const errorCode of errors) peer.onicecandidateerror?.({ errorCode });
+    if (relayed) peer.onicecandidate?.({ candidate: { candidate: "c", type: "relay" } });
     peer.become("failed");
-    vi.advanceTimersByTime(0);
-    expect(log.slice(-2)).toEqual(["path false", "lost"]);
+    expect(log.at(-1)).toBe(want);
   });
 });
 

@@ -113,11 +113,12 @@ export class FakeHost {
     return Buffer.compare(this.#viewerTag, tag) === 0;
   }
 
-  async attach(socket: FakeSocket): Promise<void> {
+  /** @param keep the host's connection stands as well */
+  async attach(socket: FakeSocket, keep = false): Promise<void> {
     const theirs = socket.last("attach");
     const ours = newNonce();
     this.link = await this.keys?.attach(theirs.epoch, theirs.nonce, ours);
-    socket.push({ case: "attach", value: { epoch: theirs.epoch, nonce: ours } });
+    socket.push({ case: "attach", value: { epoch: theirs.epoch, nonce: ours, keep } });
   }
 
   async seal(body: SealedInit, optional = false): Promise<Sealed> {

@@ -91,11 +91,11 @@ class FakeChannel implements TileChannel {
 }
 
 /** A painter that asked for pictures, or did not yet. */
-function open(begun = true) {
+function open(begun = true, now?: () => number) {
   const channel = new FakeChannel();
   const canvas = new FakeCanvas();
   const reports: Report[] = [];
-  const painter = new Painter(channel, canvas, (report) => reports.push(report));
+  const painter = new Painter(channel, canvas, (report) => reports.push(report), now);
   if (begun) painter.begin();
   channel.sent = [];
   return { channel, canvas, reports, painter };
@@ -228,6 +228,45 @@ describe("the painter", () => {
     expect(channel.sent).toEqual([restart]);
     for (const message of all) channel.receive(message);
     expect(canvas.hash()).toBe(shown);
+  });
+});
+
+describe("a picture that nobody looks at", () => {
+  const acks = (channel: FakeChannel) => channel.sent.filter((m) => m[0] === 2);
+
+  test("is painted and not acknowledged, so that the host stops; seen again, one word brings the rest", () => {
+    const { channel, canvas, painter } = open();
+    const all = [...messages("photo.bin")];
+    for (const message of all) channel.receive(message);
+    const seen = acks(channel).at(-1);
+    const shown = canvas.hash();
+    channel.sent = [];
+    painter.hold();
+    for (const message of all) channel.receive(message);
+    expect(canvas.hash()).toBe(shown);
+    expect(channel.sent).toEqual([]);
+    painter.resume();
+    expect(channel.sent).toEqual([seen]); // the newest: it stands for all before it
+    painter.resume();
+    expect(channel.sent).toHaveLength(1);
+  });
+
+  test("that did not change meanwhile needs no word", () => {
+    const { channel, painter } = open();
+    painter.hold();
+    painter.resume();
+    expect(acks(channel)).toEqual([]);
+  });
+});
+
+describe("a browser that paints slowly", () => {
+  test("is found by what each update takes here, its wait included", () => {
+    let now = 0;
+    const { channel, reports } = open(true, () => (now += 300)); // every look at the clock is 300 ms later
+    for (let i = 0; i < 3; i++) for (const message of messages("photo.bin")) channel.receive(message);
+    expect(reports.filter((r) => r.kind === "pace")).toEqual([
+      expect.objectContaining({ kind: "pace", slow: true }),
+    ]);
   });
 });
 

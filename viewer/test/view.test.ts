@@ -25,7 +25,16 @@ describe("locales", () => {
   test("every text says something, and the French is not the English", () => {
     const same = Object.entries(en).filter(([key, text]) => (fr as Record<string, string>)[key] === text);
     expect(same.map(([key]) => key)).toEqual(
-      ["code.label", "toolbar.label", "details.session", "details.pixels", "step.code"].sort(byEn),
+      [
+        "code.label",
+        "toolbar.label",
+        "toolbar.people",
+        "toolbar.peopleCount",
+        "people.title",
+        "details.session",
+        "details.pixels",
+        "step.code",
+      ].sort(byEn),
     );
     for (const text of [...Object.values(en), ...Object.values(fr)]) expect(text.trim()).not.toBe("");
   });
@@ -55,12 +64,12 @@ describe("locales", () => {
   });
 
   test("every key that the code names exists, and every key is named", () => {
-    const sources = ["panel", "toolbar", "stage", "facts", "texts"]
+    const sources = ["banner", "facts", "invite", "panel", "people", "stage", "texts", "toolbar"]
       .map((f) => `../src/view/${f}.ts`)
       .concat("../src/element.ts");
     const code = sources.map((f) => readFileSync(new URL(f, import.meta.url), "utf8")).join("\n");
     const built =
-      /^(?:reason|next|banner\.(?:untyped|denied|revoked)|(?:code|pairing|asking|connecting|ended)\.(?:title|lead)|step\.(?:done|now|next))/;
+      /^(?:reason|next|banner\.(?:untyped|denied|revoked|pathBack|serverBack|hostBack)|route\.|(?:code|pairing|asking|connecting|ended)\.(?:title|lead)|step\.(?:done|now|next))/;
     for (const key of Object.keys(en))
       if (!built.test(key) && key !== "title") expect(code, key).toContain(`"${key}"`);
   });

@@ -3,6 +3,7 @@
 // the Worker and, where a browser cannot transfer a data channel, on the page.
 
 import { parsePicture, tileAck, tileHello, tileRestart, type Piece, type Start } from "../wire/picture";
+import { Pace } from "./pace";
 import { BadUpdate, Picture } from "./tiles";
 import { BadStream, ZstdStream } from "./zstd";
 
@@ -30,6 +31,7 @@ export interface Surface {
 export type Report =
   | { kind: "size"; width: number; height: number } // a picture began
   | { kind: "painted" } // its first update is on the canvas
+  | { kind: "pace"; slow: boolean; ms: number } // how long an update waits here to be painted
   | { kind: "failed"; why: "protocol" | "too large" | "worker" }; // nothing can be shown any more
 
 /** The largest picture, pixels, as for the host: with what lies under it takes half a gigabyte. */
@@ -51,14 +53,32 @@ export class Painter {
   #said = false; // hello
   #blank = false;
   #missed = false; // a picture began while nothing was to be shown
+  #held = false; // nobody looks
+  #unsaid: number | undefined; // the newest update painted meanwhile
+  #pace = new Pace();
+  #now: () => number;
+  #busy = 0; // ms spent on the update whose pieces are being collected
 
-  constructor(channel: TileChannel, surface: Surface, report: (report: Report) => void) {
+  /** @param now milliseconds of the clock that also stamps events */
+  constructor(
+    channel: TileChannel,
+    surface: Surface,
+    report: (report: Report) => void,
+    now: () => number = () => performance.now(),
+  ) {
     this.#channel = channel;
     this.#surface = surface;
     this.#report = report;
+    this.#now = now;
     channel.binaryType = "arraybuffer";
     // Set in the task that received the channel: a message that finds no handler is lost, reliable or not.
-    channel.onmessage = (event) => this.#message(event.data);
+    channel.onmessage = (event) => {
+      const began = this.#now();
+      // Browsers that stamp a message when it arrives say how long it waited for us; others when we take it.
+      const waited = event.timeStamp > 0 ? began - event.timeStamp : 0;
+      this.#message(event.data, () => this.#busy + this.#now() - began + Math.max(0, waited));
+      this.#busy = this.#update === undefined ? 0 : this.#busy + this.#now() - began;
+    };
   }
 
   /** The connection is proven: asks the host for pictures. */
@@ -87,13 +107,29 @@ export class Painter {
     this.#missed = false;
   }
 
+  /**
+   * Nobody looks: what comes is painted, and not acknowledged, so that the host
+   * stops after what it has on its way. Looked at again, one update brings
+   * everything that changed meanwhile.
+   */
+  hold(): void {
+    this.#held = true;
+  }
+
+  resume(): void {
+    this.#held = false;
+    const update = this.#unsaid;
+    this.#unsaid = undefined;
+    if (update !== undefined) this.#channel.send(tileAck(update));
+  }
+
   close(): void {
     this.#channel.onmessage = null;
     this.#forget();
     this.#channel.close();
   }
 
-  #message(data: unknown): void {
+  #message(data: unknown, spent: () => number): void {
     try {
       // C25: the host sends nothing before our hello, and that goes out after its proof.
       if (!this.#said) {
@@ -104,7 +140,7 @@ export class Painter {
       const message = parsePicture(data);
       if (this.#blank) this.#missed ||= message?.kind === "start";
       else if (message?.kind === "start") this.#start(message);
-      else if (message?.kind === "piece") this.#piece(message);
+      else if (message?.kind === "piece") this.#piece(message, spent);
     } catch (error) {
       if (error instanceof BadUpdate || error instanceof BadStream) this.#restart();
       else this.#fail("protocol");
@@ -130,7 +166,7 @@ export class Painter {
     this.#report({ kind: "size", width, height });
   }
 
-  #piece(piece: Piece): void {
+  #piece(piece: Piece, spent: () => number): void {
     const picture = this.#picture;
     const stream = this.#stream;
     if (picture === undefined || stream === undefined) return; // after a bad update, until the next start
@@ -141,7 +177,10 @@ export class Painter {
     if (!piece.last) return;
     this.#update = undefined;
     this.#paint(picture.apply(stream.take()));
-    this.#channel.send(tileAck(piece.update));
+    if (this.#held) this.#unsaid = piece.update;
+    else this.#channel.send(tileAck(piece.update));
+    const pace = this.#held ? undefined : this.#pace.painted(this.#now(), spent());
+    if (pace) this.#report({ kind: "pace", ...pace });
     this.#restarts = 0;
     if (this.#fresh) {
       this.#fresh = false;

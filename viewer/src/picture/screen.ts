@@ -41,6 +41,7 @@ export class Screen {
   #report: (report: Report) => void;
   #worker: Worker | undefined; // holds the canvas, once it took it
   #here: { canvas: OffscreenCanvas; painter: Painter } | undefined;
+  #held = false;
 
   constructor(canvas: HTMLCanvasElement, report: (report: Report) => void) {
     this.#canvas = canvas;
@@ -55,7 +56,7 @@ export class Screen {
   take(channel: RTCDataChannel): void {
     if (this.#here) {
       this.#here.painter.close();
-      this.#here.painter = new Painter(channel, this.#here.canvas, this.#report);
+      this.#paintHere(channel, this.#here.canvas);
     } else if (this.#worker) {
       this.#worker.postMessage({ kind: "take", channel } satisfies Order, [transferable(channel)]);
     } else {
@@ -70,12 +71,19 @@ export class Screen {
       worker.postMessage({ kind: "take", channel, canvas } satisfies Order, [transferable(channel), canvas]);
     } catch {
       worker?.terminate();
-      this.#here = { canvas, painter: new Painter(channel, canvas, this.#report) };
+      this.#paintHere(channel, canvas);
       return;
     }
     worker.onmessage = (event: MessageEvent<Report>) => this.#report(event.data);
     worker.onerror = () => this.#report({ kind: "failed", why: "worker" });
     this.#worker = worker;
+    if (this.#held) this.#order("hold");
+  }
+
+  #paintHere(channel: RTCDataChannel, canvas: OffscreenCanvas): void {
+    const painter = new Painter(channel, canvas, this.#report);
+    if (this.#held) painter.hold();
+    this.#here = { canvas, painter };
   }
 
   /** The connection is proven: the painter may say hello. */
@@ -92,13 +100,20 @@ export class Screen {
     this.#order("unblank");
   }
 
+  /** Whether somebody looks: a picture that nobody sees costs the line and this computer nothing. */
+  set held(held: boolean) {
+    if (held === this.#held) return;
+    this.#held = held;
+    this.#order(held ? "hold" : "resume");
+  }
+
   close(): void {
     this.#order("close");
     this.#worker = undefined;
     this.#here = undefined;
   }
 
-  #order(kind: "begin" | "blank" | "unblank" | "close"): void {
+  #order(kind: "begin" | "blank" | "unblank" | "hold" | "resume" | "close"): void {
     this.#here?.painter[kind]();
     this.#worker?.postMessage({ kind } satisfies Order);
   }

@@ -1,6 +1,6 @@
 // What identifies a session: its id, the server, the host's key.
 
-import type { View } from "../session";
+import type { View } from "../state";
 import { h, setText } from "./dom";
 import type { T, TextKey } from "./texts";
 
@@ -16,6 +16,11 @@ export class Facts {
     this.#row("details.picture", ({ width, height }, t) =>
       width > 0 ? t("details.pixels", { width, height }) : "",
     );
+    this.#row("details.route", ({ route }, t) => {
+      if (route === null) return "";
+      const way = t(`route.${route.way}`);
+      return route.rtt === null ? way : t("details.rtt", { way, ms: route.rtt });
+    });
     this.#row("details.keys", (_, t) => t("details.leave"));
   }
 

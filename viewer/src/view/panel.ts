@@ -2,12 +2,13 @@
 // what is being waited for, and the end.
 
 import { GrantState } from "../gen/session_pb";
-import { Reason } from "../gen/signaling_pb";
-import type { View } from "../session";
+import { ParticipantKind, Reason } from "../gen/signaling_pb";
+import type { View } from "../state";
+import { Banner, noticesOf } from "./banner";
 import { button, h, icon, setLabel, setText } from "./dom";
 import { Facts } from "./facts";
 import { caretAfter, grouped } from "./grouping";
-import { reasonTexts, type T, type TextKey } from "./texts";
+import { endTexts, type T, type TextKey } from "./texts";
 
 export interface PanelActions {
   submit(typed: string): void;
@@ -57,6 +58,7 @@ export class Panel {
   #waitHint = h("p", { class: "hint" });
   #what = h("p", { id: "reason", class: "what" });
   #next = h("p", { id: "next", class: "lead" });
+  #notices = new Banner("waiting-banner");
   #cancel = button("cancel", "plain");
   #askView = button("ask-view", "primary", "eye");
   #end = button("end-waiting", "danger", "stop");
@@ -99,6 +101,7 @@ export class Panel {
       this.#what,
       this.#next,
       this.#waitHint,
+      this.#notices.element,
       this.#actions,
       this.#facts.element,
     );
@@ -130,12 +133,13 @@ export class Panel {
     this.#updateForm(view, t);
 
     const ended = state === "ended";
-    const why = reasonTexts(view.reason ?? Reason.UNSPECIFIED, t);
+    const why = endTexts(view, t);
     this.#what.hidden = this.#next.hidden = !ended;
     setText(this.#what, ended ? why.what : "");
     setText(this.#next, ended ? why.next : "");
     this.#waitHint.hidden = state !== "asking" || withdrawn;
     setText(this.#waitHint, t("asking.hint"));
+    this.#notices.update(view.session !== null && state !== "live" && !ended ? noticesOf(view, t) : [], t);
 
     this.#actions.hidden = state === "code";
     this.again.hidden = !ended;
@@ -144,7 +148,7 @@ export class Panel {
     this.#askView.hidden = !withdrawn;
     setLabel(this.again, t("ended.again"));
     setLabel(this.#cancel, t("pairing.cancel"));
-    setLabel(this.#end, t("toolbar.end"));
+    setLabel(this.#end, t(view.kind === ParticipantKind.LEAD ? "toolbar.end" : "toolbar.leave"));
     setLabel(this.#askView, t("withdrawn.ask"));
     this.#facts.element.hidden = view.session === null;
     this.#facts.update(view, t);
@@ -179,11 +183,14 @@ export class Panel {
     setText(this.#hint, t("code.hint"));
     setText(this.#private, t("code.private"));
     setLabel(this.#connect, t("code.submit"));
-    const failed = view.state === "code" && view.reason !== null && view.reason !== Reason.TECHNICIAN_ENDED;
+    const failed =
+      view.state === "code" &&
+      view.reason !== null &&
+      !(view.ours && view.reason === Reason.TECHNICIAN_ENDED);
     this.#fault.hidden = !failed;
     this.code.setAttribute("aria-invalid", String(failed));
     if (!failed || view.reason === null) return;
-    const why = reasonTexts(view.reason, t);
+    const why = endTexts(view, t);
     setText(this.#faultWhat, why.what);
     setText(this.#faultNext, why.next);
   }
@@ -198,10 +205,13 @@ export class Panel {
   }
 }
 
-function titleOf({ state, reason }: View, withdrawn: boolean): TextKey {
+function titleOf({ state, reason, says, ours }: View, withdrawn: boolean): TextKey {
   if (withdrawn) return "withdrawn.title";
   if (state === "live") return "connecting.title"; // unseen
-  if (state === "ended") return faults.has(reason ?? Reason.UNSPECIFIED) ? "ended.titleFault" : "ended.title";
+  if (state === "ended") {
+    if (ours && reason === Reason.LEFT) return "ended.titleLeft";
+    return says === null && faults.has(reason ?? Reason.UNSPECIFIED) ? "ended.titleFault" : "ended.title";
+  }
   return `${state}.title`;
 }
 

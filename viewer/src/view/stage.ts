@@ -5,7 +5,7 @@
 import type { Sender } from "../input/sender";
 import { attachKeyboard, Keyboard, systemOf } from "../input/keyboard";
 import { attachPointer } from "../input/pointer";
-import type { View } from "../session";
+import type { View } from "../state";
 import { h } from "./dom";
 import { handsOf } from "./toolbar";
 import type { T } from "./texts";

@@ -38,7 +38,7 @@ const css = `
 :host([hidden]) { display: none; }
 [hidden] { display: none !important; }
 *, *::before, *::after { box-sizing: border-box; }
-h2, h3, p, ol, dl, dd { margin: 0; padding: 0; }
+h2, h3, p, ol, ul, dl, dd { margin: 0; padding: 0; }
 :focus-visible { outline: 2px solid var(--_accent); outline-offset: 2px; }
 h2:focus, h3:focus { outline: none; } /* focused by us, so that reading goes on there */
 
@@ -114,21 +114,25 @@ h2:focus, h3:focus { outline: none; } /* focused by us, so that reading goes on 
 #live:has(#stage:focus-visible) #toolbar { box-shadow: inset 0 -4px var(--_accent); }
 #stage:focus-visible { outline: none; }
 #toolbar[data-ending] .compact { display: none; }
-.state { display: inline-flex; align-items: center; gap: 0.5rem; padding: 0.25rem 0.75rem; border-radius: 99px; background: var(--_hover); font-weight: 600; white-space: nowrap; }
+.state { display: inline-flex; min-width: 0; align-items: center; gap: 0.5rem; padding: 0.25rem 0.75rem; border-radius: 99px; background: var(--_hover); font-weight: 600; white-space: nowrap; }
 .state[data-hands="yes"] { background: var(--_accent); color: var(--_surface); }
 .state[data-hands="asked"] { background: var(--_warm-soft); color: var(--_warm); }
 .path { color: var(--_muted); white-space: nowrap; font-size: 0.875rem; }
 .path::before { content: ""; display: inline-block; width: 0.55em; height: 0.55em; margin-right: 0.45em; border-radius: 50%; background: var(--_accent); vertical-align: 0.06em; }
 .path[data-path="down"] { color: var(--_danger); font-weight: 600; }
 .path[data-path="down"]::before { border-radius: 0; background: var(--_danger); }
-.question { display: inline-flex; align-items: center; gap: 0.5rem; font-weight: 600; }
+.question { display: inline-flex; flex-wrap: wrap; justify-content: flex-end; align-items: center; gap: 0.5rem; font-weight: 600; }
 #toolbar .button .label { white-space: nowrap; }
 
 /* Over the picture, not above it: a notice must not move what the technician is about to click. No shadow: it would tint pixels. */
-#banner { position: absolute; z-index: 1; top: 0.625rem; left: 50%; translate: -50%; width: max-content; max-width: calc(100% - 1.5rem); pointer-events: none; border: 1px solid var(--_warm); border-radius: var(--_radius); background: var(--_warm-soft); color: var(--_warm); font-weight: 550; }
-#banner p { display: flex; gap: 0.625rem; padding: 0.5rem 0.9rem; }
-#banner p + p { border-top: 1px solid color-mix(in srgb, var(--_warm) 30%, transparent); }
-#banner .icon { margin-top: 0.1em; }
+#banner { position: absolute; z-index: 1; top: 0.625rem; left: 50%; translate: -50%; width: max-content; max-width: calc(100% - 1.5rem); pointer-events: none; }
+.banner { border: 1px solid var(--_warm); border-radius: var(--_radius); background: var(--_warm-soft); color: var(--_warm); font-weight: 550; }
+.banner p { display: flex; gap: 0.625rem; padding: 0.5rem 0.9rem; }
+.banner p + p { border-top: 1px solid color-mix(in srgb, var(--_warm) 30%, transparent); }
+.banner .icon { margin-top: 0.1em; }
+.banner .seconds { flex: none; min-width: 3.25em; text-align: right; font-variant-numeric: tabular-nums; } /* room for three digits: nothing shifts while it counts */
+.banner .seconds:empty { display: none; }
+#waiting-banner { margin-top: 1.25rem; }
 
 #live { flex: 1; min-height: 0; display: flex; flex-direction: column; }
 #view { position: relative; flex: 1; min-height: 0; }
@@ -137,16 +141,42 @@ h2:focus, h3:focus { outline: none; } /* focused by us, so that reading goes on 
 #stage[data-hands="yes"] #picture { touch-action: none; }
 #keys { position: fixed; top: 0; left: 0; width: 1px; height: 1px; padding: 0; border: 0; opacity: 0; resize: none; pointer-events: none; font-size: 16px; }
 
-#details {
+.sheet {
   position: absolute; z-index: 2; top: 3.25rem; right: 0.75rem; width: min(27rem, calc(100% - 1.5rem)); max-height: calc(100% - 4rem); overflow: auto;
   padding: 1rem 1.125rem; border: 1px solid var(--_border); border-radius: calc(var(--_radius) * 1.25); background: var(--_surface);
   box-shadow: 0 2px 6px rgb(16 32 28 / 12%), 0 16px 48px rgb(16 32 28 / 22%);
 }
-#details h3 { font-size: 1.0625rem; }
+.sheet h3 { font-size: 1.0625rem; }
 dl { display: grid; gap: 0.75rem; margin-top: 0.75rem; }
 dt { color: var(--_muted); font-size: 0.8125rem; font-weight: 600; }
 dd.code { font-family: var(--_mono); font-size: 0.875rem; }
-#details .actions { margin-top: 1rem; }
+.sheet .actions { margin-top: 1rem; }
+.people { display: grid; margin: 0.5rem 0 0; padding: 0; list-style: none; }
+.people li { display: grid; grid-template-columns: minmax(0, 1fr) auto; align-items: center; gap: 0.125rem 0.75rem; padding-block: 0.625rem; }
+.people li + li { border-top: 1px solid var(--_border); }
+.people .who { display: flex; flex-wrap: wrap; align-items: baseline; gap: 0 0.5rem; }
+.people .name { font-weight: 600; }
+.people .role { color: var(--_muted); font-size: 0.875rem; }
+.people .does { grid-column: 1; color: var(--_muted); font-size: 0.875rem; }
+.people .does[data-hands="true"] { color: var(--_accent); font-weight: 600; }
+.people [data-connected="false"] .does { color: var(--_danger); font-weight: 600; }
+.people .button { grid-column: 2; grid-row: 1 / span 2; min-height: 2.25rem; }
+.inviting { margin-top: 0.25rem; padding-top: 0.5rem; border-top: 1px solid var(--_border); }
+.inviting .actions { gap: 0.5rem; margin-top: 0.75rem; }
+.inviting .actions .button { min-height: 2.25rem; padding-inline: 0.8rem; }
+
+dialog {
+  width: min(32rem, calc(100% - 2rem)); padding: clamp(1.25rem, 4vmin, 2rem);
+  border: 1px solid var(--_border); border-radius: calc(var(--_radius) * 1.75); background: var(--_surface); color: var(--_text);
+}
+dialog::backdrop { background: rgb(8 16 14 / 55%); }
+dialog h3 { font-size: 1.375rem; line-height: 1.25; font-weight: 650; letter-spacing: -0.012em; }
+dialog .lead { margin-top: 0.5rem; }
+.big-code {
+  margin-top: 1.25rem; padding: 0.75rem 0.5rem; border: 2px solid var(--_accent); border-radius: calc(var(--_radius) * 1.25); background: var(--_bg);
+  font: 650 clamp(2rem, 9vmin, 2.875rem)/1.2 var(--_mono); font-variant-numeric: tabular-nums; letter-spacing: 0.02em; text-align: center; white-space: nowrap;
+}
+.how { display: grid; gap: 0.5rem; margin-top: 1.25rem; padding-left: 1.5rem; }
 .card dl { margin-top: 1.5rem; padding-top: 1.125rem; border-top: 1px solid var(--_border); }
 
 @container mf (max-width: 46rem) {
@@ -159,7 +189,7 @@ dd.code { font-family: var(--_mono); font-size: 0.875rem; }
   :host { --_border: currentColor; --_edge: currentColor; --_muted: var(--_text); }
 }
 @media (forced-colors: active) {
-  .button, .state, #banner, .card, #details { border: 1px solid; }
+  .button, .state, .banner, .card, .sheet, dialog { border: 1px solid; }
   .button.primary, .state[data-hands="yes"] { forced-color-adjust: none; background: Highlight; color: HighlightText; }
   .path::before { forced-color-adjust: none; background: CanvasText; }
 }

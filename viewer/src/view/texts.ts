@@ -2,13 +2,17 @@
 
 import en from "../../locales/en.json";
 import fr from "../../locales/fr.json";
-import type { Reason } from "../gen/signaling_pb";
+import { Reason } from "../gen/signaling_pb";
+import type { View } from "../state";
 import { reasonName } from "../wire/codec";
 
 export type Lang = "en" | "fr";
 export type TextKey = keyof typeof en;
 /** A text in the present language, with its {fields} filled in. */
-export type T = (key: TextKey, fields?: Record<string, string | number>) => string;
+export interface T {
+  (key: TextKey, fields?: Record<string, string | number>): string;
+  readonly lang: Lang;
+}
 
 const locales: Record<Lang, Record<TextKey, string>> = { en, fr };
 
@@ -18,8 +22,25 @@ export function langOf(value: string | null): Lang {
 
 export function textsFor(lang: Lang): T {
   const texts = locales[lang];
-  return (key, fields = {}) =>
+  const t = (key: TextKey, fields: Record<string, string | number> = {}) =>
     texts[key].replace(/\{(\w+)\}/g, (field, name: string) => String(fields[name] ?? field));
+  return Object.assign(t, { lang });
+}
+
+/** A time of day as it is said. */
+export function time(at: number, t: T): string {
+  return new Intl.DateTimeFormat(t.lang, { timeStyle: "short" }).format(at);
+}
+
+/** How a session ended, or a claim failed, and what to do next. */
+export function endTexts(view: Pick<View, "reason" | "ours" | "says">, t: T): { what: string; next: string } {
+  const { reason, ours, says } = view;
+  if (reason === Reason.TECHNICIAN_ENDED && !ours)
+    return { what: t("ended.byOther"), next: t("ended.byOtherNext") };
+  const texts = reasonTexts(reason ?? Reason.UNSPECIFIED, t);
+  if (says === null) return texts;
+  const claim = t("ended.says", { what: reasonTexts(says, t).what });
+  return { what: says === reason ? claim : `${texts.what} ${claim}`, next: texts.next };
 }
 
 /** What happened, and what to do next. A reason of a newer version is told as an unknown one. */

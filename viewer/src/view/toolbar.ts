@@ -1,16 +1,27 @@
-// The slim bar above the picture, and the notices under it.
+// The slim bar above the picture, with what opens from it.
 
 import { GrantState } from "../gen/session_pb";
-import type { View } from "../session";
+import { ParticipantKind } from "../gen/signaling_pb";
+import { heir, otherHands } from "../participants";
+import type { View } from "../state";
+import { Banner, noticesOf } from "./banner";
 import { button, h, icon, setLabel, setText } from "./dom";
 import { Facts } from "./facts";
-import type { T, TextKey } from "./texts";
+import { People } from "./people";
+import type { T } from "./texts";
 
 export interface ToolbarActions {
   askControl(): void;
   giveBack(): void;
+  handOver(participant: string): void;
+  invite(kind: ParticipantKind): void;
+  showInvite(): void;
   fullscreen(): void;
+  /** The details are being opened: what they say is measured now. */
+  measure(): void;
+  /** Ends the session for everybody; for who does not lead it: leaves. */
   end(): void;
+  leave(): void;
 }
 
 export type Hands = "yes" | "asked" | "no";
@@ -22,19 +33,22 @@ export function handsOf(view: View): Hands {
 
 export class Toolbar {
   readonly element: HTMLElement;
-  readonly banner = h("div", { id: "banner", part: "banner", role: "status", hidden: true });
+  readonly banner = new Banner("banner");
   readonly details: HTMLElement;
+  readonly people: People;
   #state = h("span", { class: "state", part: "state" });
   #stateText = h("span");
   #path = h("span", { class: "path" });
   #ask = button("ask-control", "primary", "pointer");
   #giveBack = button("give-back", "plain", "pointer");
+  #peopleButton = button("show-people", "quiet", "people");
   #fullscreen = button("fullscreen", "quiet", "expand");
   #detailsButton = button("show-details", "quiet", "info");
   #end = button("end", "danger", "stop");
   #question = h("span", { class: "question", hidden: true });
   #questionText = h("span", { id: "end-question" });
   #endNow = button("confirm-end", "danger");
+  #leave = button("leave", "plain", "leave");
   #endNot = button("cancel-end", "plain");
   #facts = new Facts(true);
   #detailsTitle = h("h3", { id: "details-title", tabindex: "-1" });
@@ -45,9 +59,15 @@ export class Toolbar {
   constructor(actions: ToolbarActions) {
     this.#state.append(icon("eye"), this.#stateText);
     this.#endNow.classList.add("filled");
-    this.#question.append(this.#questionText, this.#endNow, this.#endNot);
-    for (const compact of [this.#fullscreen, this.#detailsButton, this.#end])
+    this.#question.append(this.#questionText, this.#endNow, this.#leave, this.#endNot);
+    for (const compact of [this.#peopleButton, this.#fullscreen, this.#detailsButton, this.#end])
       compact.classList.add("compact");
+    this.people = new People({
+      handOver: (participant) => actions.handOver(participant),
+      invite: (kind) => actions.invite(kind),
+      showInvite: () => actions.showInvite(),
+      close: () => this.#open("people", false),
+    });
     this.element = h(
       "div",
       { id: "toolbar", part: "toolbar", role: "toolbar" },
@@ -56,6 +76,7 @@ export class Toolbar {
       h("span", { class: "grow" }),
       this.#ask,
       this.#giveBack,
+      this.#peopleButton,
       this.#fullscreen,
       this.#detailsButton,
       this.#end,
@@ -63,7 +84,7 @@ export class Toolbar {
     );
     this.details = h(
       "section",
-      { id: "details", part: "details", "aria-labelledby": "details-title", hidden: true },
+      { id: "details", class: "sheet", part: "details", "aria-labelledby": "details-title", hidden: true },
       this.#detailsTitle,
       this.#facts.element,
       h("div", { class: "actions" }, this.#close),
@@ -71,14 +92,20 @@ export class Toolbar {
     this.#ask.addEventListener("click", () => actions.askControl());
     this.#giveBack.addEventListener("click", () => actions.giveBack());
     this.#fullscreen.addEventListener("click", () => actions.fullscreen());
-    this.#detailsButton.addEventListener("click", () => this.#showDetails(this.details.hidden));
-    this.#close.addEventListener("click", () => this.#showDetails(false));
-    this.details.addEventListener("keydown", (event) => {
-      if (event.key === "Escape") this.#showDetails(false);
+    this.#peopleButton.addEventListener("click", () => this.#open("people", this.people.element.hidden));
+    this.#detailsButton.addEventListener("click", () => {
+      if (this.details.hidden) actions.measure();
+      this.#open("details", this.details.hidden);
     });
+    this.#close.addEventListener("click", () => this.#open("details", false));
+    for (const sheet of ["details", "people"] as const)
+      this.#sheet(sheet).addEventListener("keydown", (event) => {
+        if (event.key === "Escape") this.#open(sheet, false);
+      });
     this.#end.addEventListener("click", () => this.#ending(true));
     this.#endNot.addEventListener("click", () => this.#ending(false));
     this.#endNow.addEventListener("click", () => actions.end());
+    this.#leave.addEventListener("click", () => actions.leave());
     this.#question.addEventListener("keydown", (event) => {
       if (event.key === "Escape") this.#ending(false);
     });
@@ -87,37 +114,30 @@ export class Toolbar {
   update(view: View, t: T): void {
     this.#last = { view, t };
     const live = view.state === "live";
-    const hands = handsOf(view);
     this.element.setAttribute("aria-label", t("toolbar.label"));
-    this.#state.dataset["hands"] = hands;
-    this.element.dataset["hands"] = hands;
-    setText(
-      this.#stateText,
-      t(hands === "yes" ? "live.control" : hands === "asked" ? "live.asked" : "live.view"),
-    );
+    this.#updateHands(view, t);
     this.#path.dataset["path"] = view.pathUp ? "up" : "down";
     setText(this.#path, t(view.pathUp ? "path.up" : "path.down"));
-    this.#ask.hidden = hands === "yes";
-    this.#ask.disabled = hands === "asked" || !view.pathUp;
-    this.#giveBack.hidden = hands !== "yes";
-    setLabel(this.#ask, t(hands === "asked" ? "toolbar.asked" : "toolbar.ask"));
-    setLabel(this.#giveBack, t("toolbar.giveBack"));
+    this.#peopleButton.hidden = view.members.length === 0; // a host of before there were several
+    setLabel(
+      this.#peopleButton,
+      view.members.length > 1 ? t("toolbar.peopleCount", { n: view.members.length }) : t("toolbar.people"),
+    );
+    this.#peopleButton.setAttribute("aria-expanded", String(!this.people.element.hidden));
     setLabel(this.#fullscreen, t(this.#inFullscreen ? "toolbar.fullscreenEnd" : "toolbar.fullscreen"));
     setLabel(this.#detailsButton, t("toolbar.details"));
     this.#detailsButton.setAttribute("aria-expanded", String(!this.details.hidden));
-    setLabel(this.#end, t("toolbar.end"));
-    setLabel(this.#endNow, t("toolbar.endNow"));
-    setLabel(this.#endNot, t("toolbar.endNot"));
-    setText(this.#questionText, t("toolbar.endQuestion"));
+    this.#updateEnd(view, t);
     setText(this.#detailsTitle, t("details.title"));
     setLabel(this.#close, t("details.close"));
     this.#facts.update(view, t);
+    this.people.update(view, t);
     if (!live) {
-      this.details.hidden = true;
+      this.details.hidden = this.people.element.hidden = true;
       this.#question.hidden = true;
     }
     this.element.toggleAttribute("data-ending", !this.#question.hidden);
-    this.#notices(live ? noticesOf(view) : [], t);
+    this.banner.update(live ? noticesOf(view, t) : [], t);
   }
 
   set fullscreen(on: boolean) {
@@ -127,7 +147,45 @@ export class Toolbar {
 
   /** Where the keyboard goes when it leaves the picture. */
   focus(): void {
-    (this.#giveBack.hidden ? this.#ask : this.#giveBack).focus();
+    const first = [this.#giveBack, this.#ask].find((b) => !b.hidden && !b.disabled);
+    (first ?? this.#end).focus();
+  }
+
+  #updateHands(view: View, t: T): void {
+    const hands = handsOf(view);
+    const other = hands === "yes" ? undefined : otherHands(view.members);
+    this.#state.dataset["hands"] = hands;
+    this.element.dataset["hands"] = hands;
+    setText(
+      this.#stateText,
+      hands === "yes"
+        ? t("live.control")
+        : hands === "asked"
+          ? t("live.asked")
+          : other
+            ? t("live.other", { name: other.name || t("people.someone") })
+            : t("live.view"),
+    );
+    this.#ask.hidden = hands === "yes" || view.kind === ParticipantKind.OBSERVER;
+    this.#ask.disabled = hands === "asked" || !view.pathUp;
+    this.#giveBack.hidden = hands !== "yes";
+    setLabel(this.#ask, t(hands === "asked" ? "toolbar.asked" : "toolbar.ask"));
+    setLabel(this.#giveBack, t("toolbar.giveBack"));
+  }
+
+  #updateEnd(view: View, t: T): void {
+    const lead = view.kind === ParticipantKind.LEAD;
+    const others = view.members.some(({ you }) => !you);
+    const next = lead ? heir(view.members) : undefined;
+    setLabel(this.#end, t(lead ? "toolbar.end" : "toolbar.leave"));
+    this.#leave.hidden = next === undefined;
+    if (next) setLabel(this.#leave, t("toolbar.leaveTo", { name: next.name || t("people.someone") }));
+    setLabel(this.#endNow, t(!lead ? "toolbar.leaveNow" : others ? "toolbar.endAll" : "toolbar.endNow"));
+    setLabel(this.#endNot, t("toolbar.endNot"));
+    setText(
+      this.#questionText,
+      t(!lead ? "toolbar.leaveQuestion" : others ? "toolbar.endAllQuestion" : "toolbar.endQuestion"),
+    );
   }
 
   #again(): void {
@@ -140,28 +198,16 @@ export class Toolbar {
     (open ? this.#endNot : this.#end).focus();
   }
 
-  #showDetails(open: boolean): void {
-    this.details.hidden = !open;
+  #sheet(which: "details" | "people"): HTMLElement {
+    return which === "details" ? this.details : this.people.element;
+  }
+
+  // One sheet at a time: they lie in the same place.
+  #open(which: "details" | "people", open: boolean): void {
+    this.details.hidden = this.people.element.hidden = true;
+    this.#sheet(which).hidden = !open;
     this.#again();
-    (open ? this.#detailsTitle : this.#detailsButton).focus();
+    if (which === "details") (open ? this.#detailsTitle : this.#detailsButton).focus();
+    else (open ? this.people.title : this.#peopleButton).focus();
   }
-
-  #notices(keys: TextKey[], t: T): void {
-    this.banner.hidden = keys.length === 0;
-    const now = keys.map((key) => t(key));
-    const before = Array.from(this.banner.children, (child) => child.textContent);
-    if (now.join("\n") === before.join("\n")) return;
-    this.banner.replaceChildren(...now.map((text) => h("p", {}, icon("warning"), text)));
-  }
-}
-
-function noticesOf(view: View): TextKey[] {
-  const keys: TextKey[] = [];
-  if (!view.pathUp) keys.push("banner.interrupted");
-  if (view.serverAway) keys.push("banner.serverAway");
-  else if (view.hostAway) keys.push("banner.hostAway");
-  if (view.held === "question") keys.push("banner.question");
-  if (view.held === "own window") keys.push("banner.ownWindow");
-  if (view.news !== null) keys.push(`banner.${view.news}`);
-  return keys;
 }
