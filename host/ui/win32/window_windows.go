@@ -154,7 +154,15 @@ func (w *Window) thread(lang string, ready chan<- error) {
 	w.mu.Lock()
 	w.hwnd = 0
 	w.mu.Unlock()
-	w.nudge()
+	w.nudge() // the host quits, whatever the person does with the message
+	if n.failed != nil {
+		tellFailure(n.text("error.title"), n.failed)
+	}
+}
+
+// tellFailure says why the window is gone.
+var tellFailure = func(title string, why error) {
+	win.MessageBox(0, utf16(why.Error()), utf16(title), win.MB_ICONERROR|win.MB_OK|win.MB_SETFOREGROUND)
 }
 
 // native is the window as its thread knows it.
@@ -244,6 +252,13 @@ func open(lang string, w *Window) (n *native, err error) {
 
 // loop runs until the window is destroyed.
 func (n *native) loop() {
+	defer func() {
+		if r := recover(); r != nil {
+			n.fail(r)
+		}
+		natives.Delete(n.hwnd)
+		n.look.free()
+	}()
 	var m win.MSG
 	for win.GetMessage(&m, 0, 0, 0) > 0 {
 		if n.screen.answering() && isInput(m.Message) && injected() {
@@ -255,8 +270,15 @@ func (n *native) loop() {
 		win.TranslateMessage(&m)
 		win.DispatchMessage(&m)
 	}
-	n.look.free()
+}
+
+// fail closes a window in which something went wrong: the host then quits, and
+// the session ends.
+func (n *native) fail(what any) {
+	n.failed = errors.Join(n.failed, fmt.Errorf("%v", what))
 	natives.Delete(n.hwnd)
+	win.DestroyWindow(n.hwnd)
+	win.PostQuitMessage(1)
 }
 
 // isInput tells messages of mouse, keyboard, pen and touch.
@@ -266,8 +288,15 @@ func isInput(m uint32) bool {
 		m >= win.WM_NCMOUSEMOVE && m <= win.WM_NCMBUTTONDBLCLK || m >= pointerFirst && m <= pointerLast
 }
 
-// dispatch is the window procedure. A panic must not unwind through Windows: it
-// closes the window, which ends the session.
+// text in the window's language, even if its screen is what failed.
+func (n *native) text(key string) string {
+	if n.screen == nil || n.screen.texts == nil {
+		return ui.Load("en").T(key)
+	}
+	return n.screen.texts.T(key)
+}
+
+// dispatch is the window procedure. A panic must not unwind through Windows.
 func dispatch(hwnd win.HWND, msg uint32, wp, lp uintptr) (result uintptr) {
 	v, ok := natives.Load(hwnd)
 	if !ok {
@@ -276,10 +305,7 @@ func dispatch(hwnd win.HWND, msg uint32, wp, lp uintptr) (result uintptr) {
 	n := v.(*native)
 	defer func() {
 		if r := recover(); r != nil {
-			n.failed = errors.Join(n.failed, fmt.Errorf("%v", r))
-			natives.Delete(hwnd)
-			win.DestroyWindow(hwnd)
-			win.PostQuitMessage(1)
+			n.fail(r)
 		}
 	}()
 	if result, done := n.message(msg, wp, lp); done {
