@@ -102,6 +102,7 @@ func (h *Host) newLink(p *participant, epoch uint32, sealed *pake.Link) (*link, 
 	se.SetSCTPMaxMessageSize(wire.MaxCursor)
 	se.LoggerFactory = pionLog{h.log}
 	se.SetIncludeLoopbackCandidate(loopback(h.server))
+	se.SetICEProxyDialer(h.relayDialer())
 	if h.cfg.ICE != nil {
 		h.cfg.ICE(&se)
 	}

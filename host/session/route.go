@@ -36,6 +36,8 @@ func (h *Host) relays(m *mfpb.Relay) {
 		}
 	}
 	h.relay = m
+	secure := secureRelays(m)
+	h.secureRelays.Store(&secure)
 	for _, p := range h.live.participants {
 		if p.link == nil || p.link.down {
 			continue

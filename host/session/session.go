@@ -32,6 +32,7 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/pion/webrtc/v4"
@@ -161,10 +162,12 @@ type Host struct {
 	claim    *claim
 	live     *live
 	relay    *mfpb.Relay // the newest
-	windows  []uint64    // windows of our own
-	endedAt  time.Time   // of the session
-	done     bool
-	err      error
+	// secureRelays are those of relay that speak TLS, for the goroutines of pion.
+	secureRelays atomic.Pointer[map[string]bool]
+	windows      []uint64  // windows of our own
+	endedAt      time.Time // of the session
+	done         bool
+	err          error
 }
 
 // New returns a Host that has not begun.
