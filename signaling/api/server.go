@@ -146,6 +146,9 @@ func New(cfg Config) (*Server, error) {
 	if cfg.BaseURL != "" {
 		pc.Link = func(session string) string { return cfg.BaseURL + "/audit?session=" + session }
 	}
+	if cfg.Relay != nil {
+		pc.Relays, pc.RelayDone = cfg.Relay.Relays, cfg.Relay.Done
+	}
 	if cfg.Pairing != nil {
 		cfg.Pairing(&pc)
 	}
