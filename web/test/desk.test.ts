@@ -1,6 +1,6 @@
 import { afterEach, beforeEach, describe, expect, test, vi } from "vitest";
 import { api, Problem, type Me, type Note, type Ticket, type TicketDetail } from "../src/lib/api";
-import type { RemoteSession, State } from "../src/lib/remote-session";
+import type { RemoteSession, State, StateDetail } from "../src/lib/remote-session";
 import { stateDetail } from "../src/lib/remote-session";
 import { Desk, noteWaits } from "../src/console/desk.svelte";
 import { use } from "../src/lib/i18n.svelte";
@@ -56,6 +56,17 @@ function fakeElement(onend: () => void): RemoteSession {
   return { state: "live" as State, end: onend } as RemoteSession;
 }
 
+const told = (d: Partial<StateDetail>): StateDetail => ({
+  state: "code",
+  session: null,
+  reason: null,
+  kind: "lead",
+  others: 0,
+  notices: 0,
+  ticket: null,
+  ...d,
+});
+
 async function started(desk: Desk, id = "1"): Promise<number> {
   await desk.open(id);
   desk.startSession(detail(id));
@@ -85,15 +96,14 @@ afterEach(() => {
 });
 
 describe("a session", () => {
-  test("is one at a time, and belongs to an open ticket", async () => {
+  test("is one a ticket, and belongs to an open one; others may run beside it", async () => {
     const desk = await newDesk();
     expect(desk.startable(ticket("1"))).toBe("yes");
     expect(desk.startable(ticket("1", false))).toBe("closed");
     const key = await started(desk);
     expect(desk.startable(ticket("1"))).toBe("resume");
-    expect(desk.startable(ticket("2"))).toBe("yes"); // nobody is paired yet
-    desk.heard(key, { state: "live", session: "S", reason: null });
-    expect(desk.startable(ticket("2"))).toBe("other");
+    desk.heard(key, told({ state: "live", session: "S", reason: null }));
+    expect(desk.startable(ticket("2"))).toBe("yes");
     expect(desk.startable(ticket("1", false))).toBe("resume"); // closing the ticket does not hide the way back
   });
 
@@ -102,20 +112,20 @@ describe("a session", () => {
     async (state) => {
       const desk = await newDesk();
       const key = await started(desk);
-      expect(desk.live).toBeNull();
-      desk.heard(key, { state, session: "S", reason: null });
-      expect(desk.live?.key).toBe(key);
+      expect(desk.live).toEqual([]);
+      desk.heard(key, told({ state, session: "S", reason: null }));
+      expect(desk.live.map((x) => x.key)).toEqual([key]);
     },
   );
 
   test("that ended leads to its note as soon as that stands", async () => {
     const desk = await newDesk();
     const key = await started(desk);
-    desk.heard(key, { state: "live", session: "S", reason: null });
+    desk.heard(key, told({ state: "live", session: "S", reason: null }));
     during = (n) => {
       if (n === 3) details.get("1")?.notes.push(note("new", "2026-01-02T00:00:00Z"));
     };
-    desk.heard(key, { state: "ended", session: "S", reason: "PERSON_STOPPED" });
+    desk.heard(key, told({ state: "ended", session: "S", reason: "PERSON_STOPPED" }));
     await settle();
     expect(desk.active).toEqual({ kind: "ticket", id: "1" });
     expect(desk.current?.ended).toEqual({ reason: "PERSON_STOPPED", note: "written", id: "new" });
@@ -125,8 +135,8 @@ describe("a session", () => {
   test("whose note does not come says so, and can be looked at again", async () => {
     const desk = await newDesk();
     const key = await started(desk);
-    desk.heard(key, { state: "live", session: "S", reason: null });
-    desk.heard(key, { state: "ended", session: "S", reason: null });
+    desk.heard(key, told({ state: "live", session: "S", reason: null }));
+    desk.heard(key, told({ state: "ended", session: "S", reason: null }));
     await settle();
     expect(desk.current?.ended?.note).toBe("late");
     details.get("1")?.notes.push(note("new"));
@@ -138,9 +148,9 @@ describe("a session", () => {
   test("that ended does not pull anybody away from another ticket", async () => {
     const desk = await newDesk();
     const key = await started(desk);
-    desk.heard(key, { state: "live", session: "S", reason: null });
+    desk.heard(key, told({ state: "live", session: "S", reason: null }));
     await desk.open("2");
-    desk.heard(key, { state: "ended", session: "S", reason: "HOST_GONE" });
+    desk.heard(key, told({ state: "ended", session: "S", reason: "HOST_GONE" }));
     await settle();
     expect(desk.active).toEqual({ kind: "ticket", id: "2" });
     expect(desk.tickets.find((x) => x.id === "1")?.ended?.reason).toBe("HOST_GONE");
@@ -149,7 +159,7 @@ describe("a session", () => {
   test("that never paired stays where its code can be typed again", async () => {
     const desk = await newDesk();
     const key = await started(desk);
-    desk.heard(key, { state: "ended", session: null, reason: "WRONG_CODE" });
+    desk.heard(key, told({ state: "ended", session: null, reason: "WRONG_CODE" }));
     await settle();
     expect(desk.active).toEqual({ kind: "session", key });
     expect(desk.tickets[0]?.ended).toBeNull();
@@ -158,14 +168,14 @@ describe("a session", () => {
   test("that goes back to its code starts with a clean sheet", async () => {
     const desk = await newDesk();
     const key = await started(desk);
-    desk.heard(key, { state: "live", session: "S", reason: null });
+    desk.heard(key, told({ state: "live", session: "S", reason: null }));
     details.get("1")?.notes.push(note("new"));
-    desk.heard(key, { state: "ended", session: "S", reason: null });
+    desk.heard(key, told({ state: "ended", session: "S", reason: null }));
     await settle();
-    desk.heard(key, { state: "code", session: null, reason: null });
+    desk.heard(key, told({ state: "code", session: null, reason: null }));
     desk.go({ kind: "session", key });
     pauses = [];
-    desk.heard(key, { state: "ended", session: null, reason: "WRONG_CODE" });
+    desk.heard(key, told({ state: "ended", session: null, reason: "WRONG_CODE" }));
     await settle();
     expect(desk.active).toEqual({ kind: "session", key });
     expect(pauses).toEqual([]);
@@ -175,9 +185,9 @@ describe("a session", () => {
   test("is looked after once, however often its end is told", async () => {
     const desk = await newDesk();
     const key = await started(desk);
-    desk.heard(key, { state: "live", session: "S", reason: null });
-    desk.heard(key, { state: "ended", session: "S", reason: "HOST_QUIT" });
-    desk.heard(key, { state: "ended", session: "S", reason: "INTERNAL" });
+    desk.heard(key, told({ state: "live", session: "S", reason: null }));
+    desk.heard(key, told({ state: "ended", session: "S", reason: "HOST_QUIT" }));
+    desk.heard(key, told({ state: "ended", session: "S", reason: "INTERNAL" }));
     await settle();
     expect(desk.current?.ended?.reason).toBe("HOST_QUIT");
     expect(pauses.length).toBe(noteWaits.length);
@@ -186,12 +196,12 @@ describe("a session", () => {
   test("stops being asked about once the message is dismissed", async () => {
     const desk = await newDesk();
     const key = await started(desk);
-    desk.heard(key, { state: "live", session: "S", reason: null });
+    desk.heard(key, told({ state: "live", session: "S", reason: null }));
     during = (n) => {
       const tab = desk.tickets.find((x) => x.id === "1");
       if (n === 2 && tab !== undefined) tab.ended = null;
     };
-    desk.heard(key, { state: "ended", session: "S", reason: null });
+    desk.heard(key, told({ state: "ended", session: "S", reason: null }));
     await settle();
     expect(pauses.length).toBe(2);
   });
@@ -201,9 +211,9 @@ describe("a session", () => {
     const key = await started(desk);
     const end = vi.fn();
     desk.placed(key, fakeElement(end));
-    desk.heard(key, { state: "live", session: "S", reason: null });
+    desk.heard(key, told({ state: "live", session: "S", reason: null }));
     during = (n) => {
-      if (n === 4) desk.heard(key, { state: "ended", session: "S", reason: "TECHNICIAN_ENDED" });
+      if (n === 4) desk.heard(key, told({ state: "ended", session: "S", reason: "TECHNICIAN_ENDED" }));
       if (n < 4) expect(desk.sessions).toHaveLength(1);
     };
     await desk.closeSessionTab(key);
@@ -219,23 +229,129 @@ describe("a session", () => {
       key,
       fakeElement(() => undefined),
     );
-    desk.heard(key, { state: "live", session: "S", reason: null });
+    desk.heard(key, told({ state: "live", session: "S", reason: null }));
     await desk.closeSessionTab(key);
     expect(desk.sessions).toHaveLength(0);
-    expect(desk.live).toBeNull();
+    expect(desk.live).toEqual([]);
   });
 
   test("that ended makes room for the next of the same ticket", async () => {
     const desk = await newDesk();
     const first = await started(desk);
-    desk.heard(first, { state: "live", session: "S", reason: null });
-    desk.heard(first, { state: "ended", session: "S", reason: null });
+    desk.heard(first, told({ state: "live", session: "S", reason: null }));
+    desk.heard(first, told({ state: "ended", session: "S", reason: null }));
     await settle();
     const second = await started(desk);
     expect(second).not.toBe(first);
     expect(desk.sessions).toHaveLength(1);
     expect(desk.current).toBeNull();
     expect(desk.tickets[0]?.ended).toBeNull();
+  });
+});
+
+describe("several sessions", () => {
+  const two = async (): Promise<{ desk: Desk; first: number; second: number }> => {
+    const desk = await newDesk();
+    const first = await started(desk, "1");
+    desk.heard(first, told({ state: "live", session: "S1" }));
+    const second = await started(desk, "2");
+    desk.heard(second, told({ state: "live", session: "S2" }));
+    return { desk, first, second };
+  };
+  const unread = (desk: Desk): number[] => desk.sessions.filter((s) => s.unread).map((s) => s.key);
+
+  test("run side by side; what happens in one that nobody looks at marks its tab until somebody does", async () => {
+    const { desk, first, second } = await two();
+    expect(desk.sessions.map((s) => s.state)).toEqual(["live", "live"]);
+    expect(unread(desk)).toEqual([]);
+    desk.heard(second, told({ state: "live", session: "S2", notices: 1 })); // looked at
+    expect(unread(desk)).toEqual([]);
+    desk.heard(first, told({ state: "live", session: "S1", notices: 1 }));
+    expect(unread(desk)).toEqual([first]);
+    desk.go({ kind: "session", key: first });
+    expect(unread(desk)).toEqual([]);
+    desk.go({ kind: "session", key: second });
+    desk.heard(first, told({ state: "live", session: "S1" })); // taken back is no news
+    expect(unread(desk)).toEqual([]);
+    desk.heard(first, told({ state: "asking", session: "S1" }));
+    expect(unread(desk)).toEqual([first]);
+  });
+
+  test("end apart: the end of a hidden one leaves the other where it is", async () => {
+    const { desk, first, second } = await two();
+    desk.heard(first, told({ state: "ended", session: "S1", reason: "PERSON_STOPPED" }));
+    await settle();
+    expect(desk.active).toEqual({ kind: "session", key: second });
+    expect(unread(desk)).toEqual([first]);
+    expect(desk.live.map((s) => s.key)).toEqual([second]);
+  });
+
+  test("all end before their technician signs out", async () => {
+    const { desk, first, second } = await two();
+    const ends: number[] = [];
+    for (const key of [first, second])
+      desk.placed(
+        key,
+        fakeElement(() => {
+          ends.push(key);
+          desk.heard(key, told({ state: "ended", session: "S", reason: "TECHNICIAN_ENDED" }));
+        }),
+      );
+    await desk.endAll();
+    expect(ends.sort()).toEqual([first, second].sort());
+    expect(desk.live).toEqual([]);
+  });
+});
+
+describe("joining a colleague", () => {
+  const joining = async (): Promise<{ desk: Desk; key: number }> => {
+    const desk = await newDesk();
+    desk.joinSession();
+    const key = desk.sessions[0]?.key ?? 0;
+    return { desk, key };
+  };
+  const opened = {
+    state: "asking",
+    session: "S",
+    kind: "expert",
+    ticket: { id: "2", number: "102" },
+  } as const;
+
+  test("needs no ticket, and one field for the code is enough", async () => {
+    const { desk, key } = await joining();
+    expect(desk.sessions[0]).toMatchObject({ ticket: "", number: "", state: "code" });
+    desk.go({ kind: "list" });
+    desk.joinSession();
+    expect(desk.sessions).toHaveLength(1);
+    expect(desk.active).toEqual({ kind: "session", key });
+  });
+
+  test("brings the session's ticket, where its note will stand", async () => {
+    const { desk, key } = await joining();
+    desk.heard(key, told(opened));
+    await settle();
+    expect(desk.sessions[0]).toMatchObject({ ticket: "2", number: "102", role: "expert", before: ["old"] });
+    details.get("2")?.notes.push(note("new", "2026-01-02T00:00:00Z"));
+    desk.heard(key, told({ ...opened, state: "ended", reason: "PERSON_STOPPED" }));
+    await settle();
+    expect(desk.active).toEqual({ kind: "ticket", id: "2" });
+    expect(desk.current?.ended).toEqual({ reason: "PERSON_STOPPED", note: "written", id: "new" });
+  });
+
+  test("may end by leaving: no note is waited for, since the session goes on", async () => {
+    const { desk, key } = await joining();
+    desk.heard(key, told(opened));
+    desk.heard(key, told({ ...opened, state: "ended", reason: "LEFT" }));
+    await settle();
+    expect(desk.current?.ended).toEqual({ reason: "LEFT", note: "later", id: null });
+    expect(pauses).toEqual([]);
+  });
+
+  test("that never paired leaves by closing its tab", async () => {
+    const { desk, key } = await joining();
+    await desk.closeSessionTab(key);
+    expect(desk.sessions).toEqual([]);
+    expect(desk.active).toEqual({ kind: "list" });
   });
 });
 
@@ -323,14 +439,20 @@ describe("tickets", () => {
 
 describe("what the element tells", () => {
   test("is read when it is as agreed", () => {
-    expect(
-      stateDetail(new CustomEvent("mf-state", { detail: { state: "live", session: "S", reason: null } })),
-    ).toEqual({ state: "live", session: "S", reason: null });
-    expect(stateDetail(new CustomEvent("mf-state", { detail: { state: "code" } }))).toEqual({
-      state: "code",
-      session: null,
-      reason: null,
+    const read = (detail: object): StateDetail | null => stateDetail(new CustomEvent("mf-state", { detail }));
+    expect(read({ state: "code" })).toEqual(told({}));
+    const detail = told({
+      state: "live",
+      session: "S",
+      kind: "observer",
+      others: 2,
+      notices: 1,
+      ticket: { id: "t", number: "7" },
     });
+    expect(read(detail)).toEqual(detail);
+    expect(read({ ...detail, kind: "king", others: "2", notices: null, ticket: { id: 7 } })).toEqual(
+      told({ state: "live", session: "S" }),
+    );
   });
 
   test.each([null, "live", { state: "dancing" }, {}])("is ignored when it is %j", (d) => {

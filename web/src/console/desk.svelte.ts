@@ -12,7 +12,7 @@ import {
   type TicketState,
 } from "../lib/api";
 import { t, type Lang } from "../lib/i18n.svelte";
-import { inProgress, type RemoteSession, type StateDetail } from "../lib/remote-session";
+import { inProgress, type Kind, type RemoteSession, type StateDetail } from "../lib/remote-session";
 
 /** Something that is loaded: the last good value stays while a new one comes or fails. */
 export interface Loaded<T> {
@@ -28,14 +28,25 @@ export interface TicketTab {
   draft: string;
   draftPublic: boolean;
   /** Set when a session of this ticket has just ended. */
-  ended: { reason: string | null; note: "waiting" | "written" | "late"; id: string | null } | null;
+  ended: {
+    reason: string | null;
+    /** "later": the session goes on without us, and its note comes at its end. */
+    note: "waiting" | "written" | "late" | "later";
+    id: string | null;
+  } | null;
 }
 
 export interface SessionTab {
   kind: "session";
   key: number;
+  /** Empty while a colleague's session is being joined: the session has its ticket. */
   ticket: string;
   number: string;
+  role: Kind;
+  others: number;
+  notices: number;
+  /** Something happened in it while nobody looked. */
+  unread: boolean;
   state: StateDetail["state"];
   session: string | null;
   /** Notes that stood in the ticket before: what comes on top is the session's own. */
@@ -79,9 +90,9 @@ export class Desk {
     this.me = me;
   }
 
-  /** The session that leaving would cut off, if any. */
-  get live(): SessionTab | null {
-    return this.sessions.find((s) => inProgress(s.state)) ?? null;
+  /** The sessions that leaving would cut off. */
+  get live(): SessionTab[] {
+    return this.sessions.filter((s) => inProgress(s.state));
   }
 
   get current(): TicketTab | null {
@@ -144,7 +155,11 @@ export class Desk {
 
   go(to: Active): void {
     this.active = to;
-    if (to.kind === "session") this.toast = null; // nothing lies over the remote screen
+    if (to.kind === "session") {
+      this.toast = null; // nothing lies over the remote screen
+      const s = this.sessions.find((x) => x.key === to.key);
+      if (s !== undefined) s.unread = false;
+    }
     this.onmove();
   }
 
@@ -196,11 +211,10 @@ export class Desk {
   }
 
   /** Whether a session can be started for a ticket, and if not, why. */
-  startable(ticket: Ticket): "yes" | "resume" | "closed" | "other" {
+  startable(ticket: Ticket): "yes" | "resume" | "closed" {
     const own = this.sessions.find((s) => s.ticket === ticket.id && s.state !== "ended");
     if (own !== undefined) return "resume";
-    if (!ticket.open) return "closed";
-    return this.live === null ? "yes" : "other";
+    return ticket.open ? "yes" : "closed";
   }
 
   startSession(detail: TicketDetail): void {
@@ -208,19 +222,38 @@ export class Desk {
     const own = this.sessions.find((s) => s.ticket === id && s.state !== "ended");
     if (own !== undefined) return this.go({ kind: "session", key: own.key });
     this.sessions = this.sessions.filter((s) => s.ticket !== id);
+    this.newSession(
+      id,
+      detail.ticket.number,
+      detail.notes.map((n) => n.id),
+    );
+    const tab = this.tickets.find((x) => x.id === id);
+    if (tab !== undefined) tab.ended = null;
+  }
+
+  /** A tab in which a colleague's session is joined by an invite code. */
+  joinSession(): void {
+    const open = this.sessions.find((s) => s.ticket === "" && s.state === "code");
+    if (open !== undefined) this.go({ kind: "session", key: open.key });
+    else this.newSession("", "", []);
+  }
+
+  private newSession(ticket: string, number: string, before: readonly string[]): void {
     const key = this.nextKey++;
     this.sessions.push({
       kind: "session",
       key,
-      ticket: id,
-      number: detail.ticket.number,
+      ticket,
+      number,
+      role: "lead",
+      others: 0,
+      notices: 0,
+      unread: false,
       state: "code",
       session: null,
-      before: detail.notes.map((n) => n.id),
+      before,
       element: null,
     });
-    const tab = this.tickets.find((x) => x.id === id);
-    if (tab !== undefined) tab.ended = null;
     this.go({ kind: "session", key });
   }
 
@@ -235,7 +268,13 @@ export class Desk {
     const s = this.sessions.find((x) => x.key === key);
     if (s === undefined) return;
     const wasOver = s.state === "ended";
+    const looked = this.active.kind === "session" && this.active.key === key;
+    if (!looked && (d.state !== s.state || d.notices > s.notices)) s.unread = true;
     s.state = d.state;
+    s.role = d.kind;
+    s.others = d.others;
+    s.notices = d.notices;
+    if (s.ticket === "" && d.ticket !== null) void this.joined(s, d.ticket);
     if (d.state === "code") {
       // The element took itself back to the start: what ended before is no longer its session.
       s.session = null;
@@ -248,13 +287,30 @@ export class Desk {
     if (d.state === "ended" && !wasOver && s.session !== null) void this.finish(s, d.reason);
   }
 
+  /** The session that was joined has told its ticket. */
+  private async joined(s: SessionTab, ticket: { id: string; number: string }): Promise<void> {
+    s.ticket = ticket.id;
+    s.number = ticket.number;
+    try {
+      const detail = await api.ticket(ticket.id);
+      s.before = detail.notes.map((n) => n.id);
+    } catch {
+      // Not every ticket that can be helped with can be read; its tab will say so.
+    }
+  }
+
   private async finish(s: SessionTab, reason: string | null): Promise<void> {
+    if (s.ticket === "") return; // the element itself says how it ended
     // Somebody who went to another ticket meanwhile is left there.
     const wasThere = this.active.kind === "session" && this.active.key === s.key;
     if (wasThere || (this.active.kind === "ticket" && this.active.id === s.ticket))
       await this.open(s.ticket, s.number);
     const tab = this.tickets.find((x) => x.id === s.ticket);
     if (tab === undefined) return;
+    if (reason === "LEFT") {
+      tab.ended = { reason, note: "later", id: null };
+      return;
+    }
     tab.ended = { reason, note: "waiting", id: null };
     await this.awaitNote(s.ticket, s.before);
   }
@@ -293,7 +349,9 @@ export class Desk {
     const was = this.active;
     if (inProgress(s.state)) await this.end(key);
     this.sessions = this.sessions.filter((x) => x.key !== key);
-    if (was.kind === "session" && was.key === key) await this.open(s.ticket, s.number);
+    if (was.kind !== "session" || was.key !== key) return;
+    if (s.ticket === "") this.go({ kind: "list" });
+    else await this.open(s.ticket, s.number);
   }
 
   /** Ends a session and waits until its element says that it is over, but not for ever. */
@@ -303,7 +361,21 @@ export class Desk {
     s.element?.end();
     for (let waited = 0; waited < endPatienceMs && inProgress(s.state); waited += endStepMs)
       await this.pause(endStepMs);
-    if (inProgress(s.state)) this.heard(key, { state: "ended", session: s.session, reason: null });
+    if (inProgress(s.state))
+      this.heard(key, {
+        state: "ended",
+        session: s.session,
+        reason: null,
+        kind: s.role,
+        others: 0,
+        notices: 0,
+        ticket: null,
+      });
+  }
+
+  /** Ends every session that is in progress. */
+  async endAll(): Promise<void> {
+    await Promise.all(this.live.map((s) => this.end(s.key)));
   }
 }
 
