@@ -36,6 +36,7 @@ func (n *native) render() {
 	}
 	n.keepFocus()
 	n.makeControls()
+	n.fits = 3
 	n.arrange()
 	if n.shown {
 		win.SendMessage(n.hwnd, win.WM_SETREDRAW, 1, 0)
@@ -249,7 +250,9 @@ func (n *native) heightOf(k *control, w int32) int32 {
 	return n.look.measure(k.cell.text, k.cell.look, w)
 }
 
-// resize makes the window fit its content, within its monitor; what does not fit is scrolled.
+// resize makes the window fit its content, within its monitor; what does not fit
+// is scrolled. Under Wine 8 an X window manager's late answer to an earlier size
+// undoes a later one: message looks, and corrects it.
 func (n *native) resize(width int32) {
 	var info win.MONITORINFO
 	info.CbSize = uint32(sizeofMonitorInfo)
@@ -263,6 +266,10 @@ func (n *native) resize(width int32) {
 	}
 	n.setScroll(page)
 	w, h := windowRect(width, page, style, 0, n.dpi)
+	n.size = [2]int32{width, page}
+	if page < n.height {
+		n.size[0] -= win.GetSystemMetrics(win.SM_CXVSCROLL)
+	}
 
 	var r win.RECT
 	win.GetWindowRect(n.hwnd, &r)

@@ -12,8 +12,12 @@ import (
 
 // TestMain is also the window alone, for tests that look at it from outside:
 // with MAINFORTE_WINDOW=en it shows the events it reads, one JSON object a line,
-// and says the commands, until its input ends.
+// and says the commands, until its input ends. MAINFORTE_CONTRAST=1 shows it in
+// high contrast, which Wine 8 does not report.
 func TestMain(m *testing.M) {
+	if os.Getenv("MAINFORTE_CONTRAST") != "" {
+		highContrast = func() bool { return true }
+	}
 	if lang := os.Getenv("MAINFORTE_WINDOW"); lang != "" {
 		os.Exit(bridge(lang))
 	}

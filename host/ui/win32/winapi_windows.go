@@ -54,7 +54,7 @@ func messageFont(dpi int32) win.LOGFONT {
 }
 
 // highContrast tells that the person uses a high contrast theme.
-func highContrast() bool {
+var highContrast = func() bool {
 	var h win.HIGHCONTRAST
 	h.CbSize = uint32(unsafe.Sizeof(h))
 	return win.SystemParametersInfo(win.SPI_GETHIGHCONTRAST, h.CbSize, unsafe.Pointer(&h), 0) && h.DwFlags&win.HCF_HIGHCONTRASTON != 0

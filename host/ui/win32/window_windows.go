@@ -18,7 +18,11 @@ import (
 const (
 	msgNews  = win.WM_APP + 1 // events are waiting
 	msgClose = win.WM_APP + 2 // the host closes the window
+	msgFit   = win.WM_APP + 3 // the window has not the size it was given
 )
+
+// sizeRestored is SIZE_RESTORED: neither minimised nor maximised.
+const sizeRestored = 0
 
 // className is how the window's class is called.
 const className = "MainforteWindow"
@@ -182,8 +186,10 @@ type native struct {
 	ids      map[uint16]string // by control id
 	lastID   uint16
 	grounds  []painted
-	scroll   int32 // what is above the visible part, in pixels
-	height   int32 // of everything
+	scroll   int32    // what is above the visible part, in pixels
+	height   int32    // of everything
+	size     [2]int32 // of the client area, as it should be
+	fits     int      // how often the size may still be corrected
 	failed   error
 }
 
@@ -324,6 +330,15 @@ func (n *native) message(msg uint32, wp, lp uintptr) (result uintptr, done bool)
 		n.render()
 	case msgClose:
 		win.DestroyWindow(n.hwnd)
+	case msgFit:
+		n.fits--
+		n.arrange()
+	case win.WM_SIZE:
+		got := [2]int32{int32(win.LOWORD(uint32(lp))), int32(win.HIWORD(uint32(lp)))}
+		if n.fits > 0 && wp == sizeRestored && got != n.size {
+			win.PostMessage(n.hwnd, msgFit, 0, 0)
+		}
+		return 0, false
 	case win.WM_COMMAND:
 		if id, ok := n.ids[win.LOWORD(uint32(wp))]; ok && lp != 0 && win.HIWORD(uint32(wp)) == win.BN_CLICKED {
 			n.press(id)

@@ -239,6 +239,24 @@ func TestEverythingGrowsWithTheMonitor(t *testing.T) {
 	}
 }
 
+// TestHighContrastUsesTheSystemsColoursOnly, from the moment it is turned on.
+func TestHighContrastUsesTheSystemsColoursOnly(t *testing.T) {
+	w, n := opened(t, "en")
+	w.Show(ask)
+	n.settle()
+	if n.look.colours != usual() {
+		t.Error("not the pages' colours before")
+	}
+	defer func(f func() bool) { highContrast = f }(highContrast)
+	highContrast = func() bool { return true }
+	const setHighContrast = 0x43 // SPI_SETHIGHCONTRAST
+	win.SendMessage(n.hwnd, win.WM_SETTINGCHANGE, setHighContrast, 0)
+	n.settle()
+	if n.look.colours != system() {
+		t.Error("not the system's colours")
+	}
+}
+
 // TestNothingIsOutOfReach: where the content is higher than the screen, the
 // keyboard brings each control into sight.
 func TestNothingIsOutOfReach(t *testing.T) {
