@@ -9,6 +9,7 @@ import (
 	"strings"
 
 	"github.com/mainforte/mainforte/signaling/identity"
+	"github.com/mainforte/mainforte/signaling/pairing"
 	"github.com/mainforte/mainforte/signaling/store"
 	"github.com/mainforte/mainforte/signaling/tickets"
 )
@@ -60,6 +61,8 @@ var known = []struct {
 	{identity.ErrNameTaken, errNameTaken},
 	{identity.ErrBadName, errBadName},
 	{identity.ErrWeakPassword, errWeakPassword},
+	{pairing.ErrNoSession, errNotFound},
+	{pairing.ErrNotYours, errNotAllowed},
 	{tickets.ErrNotFound, errNotFound},
 	{tickets.ErrClosed, errTicketClosed},
 	{tickets.ErrForbidden, errNotAllowed},

@@ -71,6 +71,7 @@ func (s *Server) build() http.Handler {
 
 		"GET /api/v1/sessions":             s.listSessions,
 		"GET /api/v1/sessions/{id}/events": s.sessionEvents,
+		"POST /api/v1/sessions/{id}/end":   s.endSession,
 
 		"GET /ws/host":   s.wsHost,
 		"GET /ws/viewer": s.wsViewer,

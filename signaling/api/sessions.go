@@ -19,8 +19,18 @@ type shortSession struct {
 
 type sessionAnswer struct {
 	shortSession
-	Ticket sessionTicket `json:"ticket"`
-	Events int64         `json:"events"`
+	Ticket       sessionTicket       `json:"ticket"`
+	Participants []participantAnswer `json:"participants"`
+	Events       int64               `json:"events"`
+}
+
+type participantAnswer struct {
+	ID         string     `json:"id"`
+	Technician string     `json:"technician"`
+	Kind       string     `json:"kind"`
+	Joined     time.Time  `json:"joined"`
+	Left       *time.Time `json:"left"`
+	Reason     *string    `json:"reason"`
 }
 
 type sessionTicket struct {
@@ -39,12 +49,20 @@ func shortOf(r pairing.Record) shortSession {
 }
 
 func sessionOf(r pairing.Record) sessionAnswer {
-	return sessionAnswer{shortOf(r), sessionTicket{r.TicketID, r.TicketNumber, r.TicketSubject}, r.Events}
+	a := sessionAnswer{shortOf(r), sessionTicket{r.TicketID, r.TicketNumber, r.TicketSubject}, make([]participantAnswer, len(r.Participants)), r.Events}
+	for i, p := range r.Participants {
+		a.Participants[i] = participantAnswer{ID: p.ID, Technician: p.TechnicianName, Kind: p.Kind, Joined: p.Joined.UTC()}
+		if !p.Left.IsZero() {
+			t := p.Left.UTC()
+			a.Participants[i].Left, a.Participants[i].Reason = &t, &p.Reason
+		}
+	}
+	return a
 }
 
 func (s *Server) listSessions(w http.ResponseWriter, c *call) error {
 	q := c.URL.Query()
-	list, more, err := pairing.Records(c.Context(), s.house.store, pairing.Filter{Query: q.Get("q"), Before: q.Get("before")})
+	list, more, err := pairing.Records(c.Context(), s.house.store, pairing.Filter{Query: q.Get("q"), Before: q.Get("before"), Live: q.Get("live") == "1"})
 	if err != nil {
 		return err
 	}
@@ -53,6 +71,19 @@ func (s *Server) listSessions(w http.ResponseWriter, c *call) error {
 		out[i] = sessionOf(r)
 	}
 	answer(w, http.StatusOK, map[string]any{"sessions": out, "more": more})
+	return nil
+}
+
+// endSession ends a session that is open: a supervisor any, a technician the one
+// that he leads.
+func (s *Server) endSession(w http.ResponseWriter, c *call) error {
+	if err := read(w, c, &struct{}{}); err != nil {
+		return err
+	}
+	if err := s.desk.End(c.PathValue("id"), c.in.User); err != nil {
+		return err
+	}
+	w.WriteHeader(http.StatusNoContent)
 	return nil
 }
 

@@ -69,6 +69,9 @@ var table = map[string]access{
 
 	"GET /api/v1/sessions":             sessions,
 	"GET /api/v1/sessions/{id}/events": evidence,
+	// Whose session it may be is asked there: a technician ends the one that he
+	// leads, a supervisor any. Nobody joins one but by an invite code.
+	"POST /api/v1/sessions/{id}/end": workDesk,
 
 	// Hosts have no account: the code is what lets a technician in (C1).
 	"GET /ws/host": anyone,
