@@ -374,6 +374,7 @@ func TestC8_NothingOfAParticipantIsRelayedBeforeOpened(t *testing.T) {
 	b.store.gate.Store(&gate)
 	h.paired(claim)
 	h.sealedTo("2", "early") // nobody yet
+	quiet(t, bob.peer)
 	bob.sealed(0, []byte("early"))
 	wantEnd(t, bob.peer, mfpb.Reason_REASON_PROTOCOL, true)
 	quiet(t, h.peer)
