@@ -170,9 +170,6 @@ func (d *door) Validate() error { return nil }
 
 // AllocatePacketConn binds the address of a new allocation.
 func (d *door) AllocatePacketConn(cfg turn.AllocateListenerConfig) (net.PacketConn, net.Addr, error) {
-	if cfg.UserID == "" || cfg.RequestedPort != 0 { // R11: EVEN-PORT probes without a user
-		return nil, nil, errRefused
-	}
 	s := d.server
 	local := d.local
 	if local.Is4() != (cfg.Network == "udp4") {
@@ -200,13 +197,14 @@ func (d *door) AllocatePacketConn(cfg turn.AllocateListenerConfig) (net.PacketCo
 	return nil, nil, syscall.EADDRINUSE
 }
 
-// enter makes a conn one of its side's.
+// enter makes a conn one of its side's. A probe for EVEN-PORT has no user id, so
+// it finds no side, and no port is ever reserved (R11).
 func (s *Server) enter(c *conn, userID string) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	p := s.party(userID)
 	switch {
-	case s.closed || p == nil:
+	case s.closed || p == nil: // R11, R18
 		return errRefused
 	case len(p.conns) >= s.cfg.Limits.PerParty || len(s.relayed) >= s.cfg.Limits.Total: // R12
 		return errRefused

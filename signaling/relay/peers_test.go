@@ -256,3 +256,34 @@ func TestOnAnInnerNetwork(t *testing.T) {
 		t.Errorf("the viewer got %q", got)
 	}
 }
+
+// TestBandwidthOfWhoIsNotRelayed (R13): what the other side sends from where it is
+// seen is paid for too.
+func TestBandwidthOfWhoIsNotRelayed(t *testing.T) {
+	if !ownNetwork(t, "10.20.0.5/24", "10.20.0.20/24") {
+		return
+	}
+	s := start(t, "", func(c *Config) {
+		c.PublicHost, c.Listen, c.Limits.Bandwidth = "10.20.0.5", "10.20.0.5:0", 5000
+		c.Addrs = func() ([]netip.Addr, error) { return []netip.Addr{addr("10.20.0.5")}, nil }
+	})
+	credentials(t, s, ses, Host, "10.20.0.20")
+	viewer := dialUDP(t, s, credentials(t, s, ses, them, "10.20.0.21"))
+	to := viewer.mustAllocate()
+	host := inner(t, "10.20.0.20", 41000)
+	if code := viewer.permission(addrPort(host.LocalAddr())); code != 0 {
+		t.Fatal(code)
+	}
+	for range 20 {
+		if _, err := host.WriteToUDPAddrPort(make([]byte, 1000), to); err != nil {
+			t.Fatal(err)
+		}
+	}
+	n := 0
+	for viewer.got(200*time.Millisecond) != "" {
+		n++
+	}
+	if n < 4 || n > 8 {
+		t.Errorf("%d of 20 packets arrived with room for 5", n)
+	}
+}

@@ -105,6 +105,7 @@ func TestABadStreamEnds(t *testing.T) {
 		"a length that is 0 in 16 bits":    header(0xffec),
 		"a length that is small in them":   header(0xfffc),
 		"a long message":                   header(1600),
+		"one byte too long for pion/turn":  header(maxFrame + 1 - 20),
 		"a length that is no multiple":     header(3),
 		"long channel data":                {0x40, 0, 0x06, 0x40},
 		"channel data of all there is":     {0x40, 0, 0xff, 0xff},
