@@ -166,7 +166,6 @@ func TestSigningOutOnTheWayIn(t *testing.T) {
 	b.store.gate.Store(nil)
 	close(gate)
 	want[*mfpb.Opened](t, h.peer)
-	h.sees(t, "2", false)
 	h.hears(t, "2", mfpb.Reason_REASON_SIGNED_OUT)
 }
 

@@ -205,7 +205,7 @@ func (s *session) seat(c *claim, p *participant, token []byte) {
 		return // it ended meanwhile
 	}
 	p.state = in
-	if s.host != nil {
+	if s.host != nil && s.host == c.host {
 		s.host.had = true
 		s.host.send(&mfpb.ServerToHost{Body: &mfpb.ServerToHost_Opened{Opened: &mfpb.Opened{
 			Session: s.id, ResumeToken: s.hostSecret, Claim: c.id[:], Participant: p.id(), Kind: p.kind,
@@ -222,16 +222,15 @@ func (s *session) seat(c *claim, p *participant, token []byte) {
 		s.relayHost()
 	}
 	s.relayViewer(p)
-	// A line that went while the log was being written is told only now: before
-	// Opened there was nothing to tell it about.
-	if s.host == nil {
-		s.sayHost(p, false)
-	}
-	if p.viewer == nil {
-		s.sayViewer(p)
-	}
-	if p.early != 0 {
+	// Whose line went while the log was being written knows nothing of this, and
+	// has nothing to come back with.
+	switch {
+	case p.early != 0:
 		s.leave(p, p.early, byServer)
+	case s.host != c.host:
+		s.leave(p, mfpb.Reason_REASON_HOST_GONE, byServer)
+	case p.viewer == nil:
+		s.leave(p, mfpb.Reason_REASON_VIEWER_GONE, byServer)
 	}
 }
 

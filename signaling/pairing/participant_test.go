@@ -3,6 +3,7 @@ package pairing
 import (
 	"crypto/ed25519"
 	"crypto/rand"
+	"fmt"
 	"strings"
 	"testing"
 	"time"
@@ -381,7 +382,56 @@ func TestC8_NothingOfAParticipantIsRelayedBeforeOpened(t *testing.T) {
 	b.store.gate.Store(nil)
 	close(gate)
 	want[*mfpb.Opened](t, h.peer)
-	h.sees(t, "2", false)
+	h.hears(t, "2", mfpb.Reason_REASON_VIEWER_GONE) // it has no token to come back with
+	ann.sealed(0, []byte("the session goes on"))
+	want[*mfpb.Sealed](t, h.peer)
+}
+
+// Between Paired and Opened neither side has anything to come back with: who is
+// lost then is not waited for.
+func TestALineThatIsLostOnTheWayInIsNotWaitedFor(t *testing.T) {
+	for _, lost := range []string{"host", "viewer"} {
+		for _, joins := range []bool{false, true} {
+			t.Run(fmt.Sprintf("%s %v", lost, joins), func(t *testing.T) {
+				b := newBench(t)
+				h, v := b.host(), b.viewer("bob")
+				reason := mfpb.Reason_REASON_HOST_GONE
+				if lost == "viewer" {
+					reason = mfpb.Reason_REASON_VIEWER_GONE
+				}
+				ticket := b.ticket.ID
+				if joins {
+					b.pair(h, b.viewer("ann"))
+					h.invite(t, expert)
+					ticket = ""
+				}
+				claim := b.confirmedFor(h, v, ticket)
+				gate := make(chan struct{})
+				b.store.gate.Store(&gate)
+				h.paired(claim)
+				quiet(t, h.peer)
+				if lost == "host" {
+					h.ws.Close()
+				} else {
+					v.ws.Close()
+				}
+				time.Sleep(50 * time.Millisecond)
+				b.store.gate.Store(nil)
+				close(gate)
+				if lost == "host" {
+					want[*mfpb.Opened](t, v.peer)
+					wantEnd(t, v.peer, reason, false)
+				} else {
+					want[*mfpb.Opened](t, h.peer)
+					if joins {
+						h.hears(t, "2", reason)
+					} else {
+						wantEnd(t, h.peer, reason, false)
+					}
+				}
+			})
+		}
+	}
 }
 
 func TestC9_AParticipantIsInTheLogBeforeItIsOpened(t *testing.T) {
