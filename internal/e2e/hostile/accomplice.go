@@ -102,7 +102,8 @@ func (a *Accomplice) hear(m *mfpb.ViewerMessage) (err error) {
 		if a.keys, err = a.pake.Confirm(b.Confirm.GetTag()); err != nil {
 			return err
 		}
-		a.to.Say(&mfpb.Opened{Session: "01ACCOMPLICE", ResumeToken: make([]byte, wire.ResumeSize), Claim: a.claim})
+		a.to.Say(&mfpb.Opened{Session: "01ACCOMPLICE", ResumeToken: make([]byte, wire.ResumeSize), Claim: a.claim,
+			Participant: "1", Kind: mfpb.ParticipantKind_PARTICIPANT_KIND_LEAD})
 	case *mfpb.ViewerMessage_Attach:
 		nonce := pake.NewNonce()
 		if a.link, err = a.keys.Attach(pake.RoleHost, b.Attach.GetEpoch(), b.Attach.GetNonce(), nonce); err != nil {

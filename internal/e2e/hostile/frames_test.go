@@ -104,7 +104,7 @@ func TestFramesThatNoServerSends(t *testing.T) {
 			person: "ended UNKNOWN_MESSAGE", technician: "ended UNKNOWN_MESSAGE",
 		},
 		{
-			name: "in a session, to the host: sealed before an attach", does: opens(func(host, _ *hostile.Line) { host.Say(&mfpb.Sealed{Epoch: 1}) }),
+			name: "in a session, to the host: sealed before an attach", does: opens(func(host, _ *hostile.Line) { host.Say(&mfpb.Sealed{Epoch: 1, Participant: "1"}) }),
 			person: "ended PROTOCOL", technician: "ended PROTOCOL",
 		},
 		{

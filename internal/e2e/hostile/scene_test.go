@@ -111,7 +111,8 @@ func word(e ui.Event) string {
 		what = e.Grant
 	case "status":
 		for _, key := range []string{"waiting", "claim", "wrong_code", "connecting", "reconnecting", "server_away", "server_back", "viewer_away", "viewer_back"} {
-			if ui.Load("en").T("status."+key, "server", hostile.PublicHost) == e.Text {
+			text, _, _ := strings.Cut(ui.Load("en").T("status."+key, "server", hostile.PublicHost, "name", "Anaïs Tremblay"), "{duration}")
+			if strings.HasPrefix(e.Text, text) {
 				what = key
 			}
 		}

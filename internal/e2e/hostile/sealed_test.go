@@ -28,7 +28,7 @@ func TestNobodyChangesWhatIsSealed(t *testing.T) {
 		{
 			name: "begins an attach of its own",
 			does: hostHears(func(to *hostile.Line, m *mfpb.Attach) bool {
-				to.Say(&mfpb.Attach{Epoch: m.Epoch, Nonce: pake.NewNonce()}) // C22
+				to.Say(&mfpb.Attach{Epoch: m.Epoch, Participant: "1", Nonce: pake.NewNonce()}) // C22
 				return true
 			}),
 			// The host's last word is sealed with keys that the viewer cannot have.

@@ -104,9 +104,12 @@ type Line struct {
 	// What an honest server knows, guarded by the server's turn.
 	plate   string
 	claim   []byte
-	peer    *Line
+	peer    *Line // the host, or the viewer that came last
 	session string
 	seq     uint64
+	seats   map[string]*Line // a host's viewers, by participant
+	seat    string           // a viewer's participant
+	invite  mfpb.ParticipantKind
 }
 
 func (s *Server) accept(w http.ResponseWriter, r *http.Request, side Side) {
@@ -199,13 +202,14 @@ func (s *Server) fromHost(l *Line, m *mfpb.HostMessage) {
 		l.plate = strconv.Itoa(s.next)
 		s.next++
 		s.plates[l.plate] = l
-		s.tell(l, &mfpb.Plate{Nameplate: l.plate})
+		l.invite = b.PlateRequest.Invite
+		s.tell(l, &mfpb.Plate{Nameplate: l.plate, Invite: l.invite})
 	case *mfpb.HostMessage_PakeReply:
 		if bytes.Equal(b.PakeReply.Claim, l.claim) {
 			s.tell(l.peer, b.PakeReply)
 		}
 	case *mfpb.HostMessage_ClaimRefused:
-		if bytes.Equal(b.ClaimRefused.Claim, l.claim) && l.session == "" {
+		if l.peer != nil && bytes.Equal(b.ClaimRefused.Claim, l.claim) && l.peer.seat == "" {
 			s.tell(l.peer, &mfpb.ClaimResult{Reason: b.ClaimRefused.Reason})
 			l.part()
 		}
@@ -214,22 +218,31 @@ func (s *Server) fromHost(l *Line, m *mfpb.HostMessage) {
 			return
 		}
 		delete(s.plates, l.plate)
-		l.session = fmt.Sprintf("01HOSTILE%017d", s.next)
-		l.peer.session = l.session
+		kind := l.invite
+		if l.session == "" {
+			l.session = fmt.Sprintf("01HOSTILE%017d", s.next)
+			l.seats, kind = map[string]*Line{}, mfpb.ParticipantKind_PARTICIPANT_KIND_LEAD
+		}
+		l.peer.session, l.peer.seat = l.session, strconv.Itoa(len(l.seats)+1)
+		l.seats[l.peer.seat] = l.peer
 		for _, side := range []*Line{l, l.peer} {
 			token := make([]byte, wire.ResumeSize)
 			rand.Read(token) // never fails since Go 1.24
-			s.tell(side, &mfpb.Opened{Session: l.session, ResumeToken: token, Claim: l.claim})
+			s.tell(side, &mfpb.Opened{Session: l.session, ResumeToken: token, Claim: l.claim, Participant: l.peer.seat, Kind: kind})
 		}
 	case *mfpb.HostMessage_Attach:
-		s.tell(l.peer, b.Attach)
+		s.tell(l.seats[b.Attach.Participant], b.Attach)
 	case *mfpb.HostMessage_Sealed:
-		s.tell(l.peer, b.Sealed)
+		s.tell(l.seats[b.Sealed.Participant], b.Sealed)
+	case *mfpb.HostMessage_Gone:
+		s.tell(l.seats[b.Gone.Participant], &mfpb.End{Reason: b.Gone.Reason})
 	case *mfpb.HostMessage_Event:
 		l.seq = max(l.seq, b.Event.Seq)
 		s.tell(l, &mfpb.EventAck{Seq: l.seq})
 	case *mfpb.HostMessage_Close:
-		s.tell(l.peer, &mfpb.End{Reason: b.Close.Reason})
+		for _, v := range l.seats {
+			s.tell(v, &mfpb.End{Reason: b.Close.Reason})
+		}
 	}
 }
 
@@ -257,8 +270,10 @@ func (s *Server) fromViewer(l *Line, m *mfpb.ViewerMessage) {
 	case *mfpb.ViewerMessage_Confirm:
 		s.tell(l.peer, b.Confirm)
 	case *mfpb.ViewerMessage_Attach:
+		b.Attach.Participant = l.seat
 		s.tell(l.peer, b.Attach)
 	case *mfpb.ViewerMessage_Sealed:
+		b.Sealed.Participant = l.seat
 		s.tell(l.peer, b.Sealed)
 	case *mfpb.ViewerMessage_End:
 		s.tell(l.peer, b.End)
@@ -280,7 +295,7 @@ func (s *Server) gone(l *Line) {
 	case l.session != "" && l.Side == Host:
 		s.tell(peer, &mfpb.HostState{})
 	case l.session != "":
-		s.tell(peer, &mfpb.ViewerState{})
+		s.tell(peer, &mfpb.ViewerState{Participant: l.seat})
 	case l.Side == Host:
 		s.tell(peer, &mfpb.ClaimResult{Reason: mfpb.Reason_REASON_HOST_GONE})
 	default:
