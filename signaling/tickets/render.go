@@ -81,6 +81,16 @@ func (s Summary) answers(w words) []string {
 	return list
 }
 
+// left is when a participant left, or the session ended.
+func (s Summary) left(id string) time.Time {
+	for _, p := range s.Participants {
+		if p.ID == id && !p.Left.IsZero() {
+			return p.Left
+		}
+	}
+	return s.Started.Add(s.Duration)
+}
+
 // course says how the connection was: each way that it took once, and every while
 // in which it was not at its best.
 func (s Summary) course(w words) []string {
@@ -96,7 +106,7 @@ func (s Summary) course(w words) []string {
 			}
 			until := m.Until
 			if until.IsZero() {
-				until = s.Started.Add(s.Duration)
+				until = s.left(m.Participant)
 			}
 			text = w.fill(key, "rate", w.rate(m.Value), "for", w.duration(until.Sub(m.At)), "time", w.clock(m.At))
 		}

@@ -57,9 +57,9 @@ type Moment struct {
 	What        string
 	Participant string    `json:",omitempty"` // ID of whose connection it is
 	Value       int64     `json:",omitempty"` // LINE_SLOW: kbit/s that the line carried
-	Route       string    `json:",omitempty"` // "direct", "relay_udp", "relay_tls"
+	Route       string    `json:",omitempty"` // "direct", "relay", "relay_udp", "relay_tls"
 	At          time.Time // when it began
-	Until       time.Time // zero: until the end of the session
+	Until       time.Time // zero: until the participant left, or the session ended
 }
 
 //go:embed locales/*.json

@@ -41,7 +41,9 @@ var full = Summary{
 		{What: "SCREEN_LOCKED", At: at(600), Until: at(725)},
 		{What: "route", Participant: "1", Route: "direct", At: at(700), Until: at(700)},
 		{What: "FUTURE", At: at(750)},
-		{What: "BROWSER_SLOW", Participant: "1", Value: 900, At: at(3900)},
+		{What: "route", Participant: "3", Route: "relay", At: at(211), Until: at(211)},
+		{What: "BROWSER_SLOW", Participant: "1", Value: 900, At: at(3500)}, // until Chloé left
+		{What: "SECURE_DESKTOP", At: at(3900)},                             // until the end
 	},
 	Keys: 1234567, Clicks: 1, Reason: "PERSON_STOPPED", HostKey: bytes.Repeat([]byte{7}, 32),
 	LogIndex: 41, CheckpointRoot: "k5oPVz1Q6Vw1rqIgJ2RpYJ0o0d0Uu2rG3gqf9d3rC6s=", Link: "https://help.example.org/audit?session=01JDFMTXQ0000000000000000",
