@@ -250,6 +250,22 @@ func TestASessionHasFourParticipants(t *testing.T) {
 	}
 }
 
+func TestASessionHasSixtyFourParticipantsInAll(t *testing.T) {
+	b := newBench(t)
+	h, ann, bob := b.host(), b.viewer("ann"), b.viewer("bob")
+	b.pair(h, ann)
+	b.desk.mu.Lock()
+	s := b.desk.sessions[h.session]
+	for n := range 63 {
+		s.participants = append(s.participants, &participant{number: n + 2, kind: observer, state: out})
+	}
+	b.desk.mu.Unlock()
+	h.invite(t, observer)
+	bob.claim(h.plate, "")
+	bob.refused(t, mfpb.Reason_REASON_TOO_MANY_PARTICIPANTS)
+	quiet(t, h.peer)
+}
+
 func TestWhenANameplateMayInvite(t *testing.T) {
 	b := newBench(t)
 	request := func(h *hostPeer, kind mfpb.ParticipantKind) {
