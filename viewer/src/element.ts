@@ -16,7 +16,7 @@ import { noticesOf } from "./view/banner";
 import { h, setText } from "./view/dom";
 import { isCode } from "./view/grouping";
 import { InviteDialog } from "./view/invite";
-import { Panel } from "./view/panel";
+import { Panel, titleOf } from "./view/panel";
 import { Stage } from "./view/stage";
 import { styles } from "./view/styles";
 import { endTexts, langOf, textsFor, type T } from "./view/texts";
@@ -233,7 +233,7 @@ export class RemoteSession extends HTMLElement {
       }
       case "ended": {
         const { what, next } = endTexts(view, t);
-        return `${t("ended.title")}. ${what} ${next}`;
+        return `${t(titleOf(view, false))}. ${what} ${next}`;
       }
       case "asking":
         return view.view === GrantState.ASKED || view.view === GrantState.UNSPECIFIED

@@ -39,7 +39,7 @@ const backoff = [1_000, 2_000, 4_000, 8_000];
 const restartWindow = 8_000;
 /** How long an answer to an offer or an attach may take before it is asked for anew, ms. */
 const answerTimeout = 3_000;
-/** How long after a connection failed the next is begun: this much and up to as much again, ms. */
+/** From one new connection to the next at least this, and up to as much again, ms. */
 const renewDelay = 1_000;
 /** Offers in an epoch; the host takes 16. */
 const maxOffers = 15;
@@ -57,6 +57,7 @@ export class Route {
   #attaching: number | undefined; // since when the host's answer to an attach is awaited
   #offered: number | undefined; // since when its answer to an offer is
   #offers = 0; // in this epoch
+  #renewed = 0; // when the last new connection was begun
   #wanted = false; // an ICE restart, as soon as an epoch stands
   #refused: boolean | undefined; // every connection that was lost ended at a relay that refused
   #tick: ReturnType<typeof setTimeout> | undefined;
@@ -84,6 +85,7 @@ export class Route {
     this.#offers = 0;
     if (!kept) {
       this.#stands = "unproven";
+      this.#renewed = Date.now();
       this.#offers = 1;
       this.#offered = Date.now();
     } else if (this.#stands !== "proven") {
@@ -133,7 +135,7 @@ export class Route {
       return;
     }
     this.#interrupted();
-    this.#next(renewDelay * (1 + this.#random()));
+    this.#next(Math.max(0, this.#renewed + renewDelay * (1 + this.#random()) - Date.now()));
   }
 
   /** A line to the server broke. */

@@ -96,6 +96,15 @@ describe("while both lines stand", () => {
     expect(log.at(-1)).toBe("0s offer"); // what was wanted meanwhile
   });
 
+  test("a connection that the host closed is followed by another at once", () => {
+    const { route, log, stands } = setup();
+    stands();
+    vi.advanceTimersByTime(10_000);
+    route.lost(false);
+    vi.advanceTimersByTime(0);
+    expect(log).toEqual(["10s down", "10s attach"]);
+  });
+
   test("a new connection that fails is followed by others, apart, until the grace time is over", () => {
     const { route, log, stands } = setup();
     stands();

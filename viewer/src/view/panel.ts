@@ -205,12 +205,12 @@ export class Panel {
   }
 }
 
-function titleOf({ state, reason, says, ours }: View, withdrawn: boolean): TextKey {
+export function titleOf({ state, reason, ours }: View, withdrawn: boolean): TextKey {
   if (withdrawn) return "withdrawn.title";
   if (state === "live") return "connecting.title"; // unseen
   if (state === "ended") {
     if (ours && reason === Reason.LEFT) return "ended.titleLeft";
-    return says === null && faults.has(reason ?? Reason.UNSPECIFIED) ? "ended.titleFault" : "ended.title";
+    return faults.has(reason ?? Reason.UNSPECIFIED) ? "ended.titleFault" : "ended.title";
   }
   return `${state}.title`;
 }

@@ -113,11 +113,14 @@ h2:focus, h3:focus { outline: none; } /* focused by us, so that reading goes on 
 #toolbar[data-hands="yes"] { box-shadow: inset 0 -2px var(--_accent); }
 #live:has(#stage:focus-visible) #toolbar { box-shadow: inset 0 -4px var(--_accent); }
 #stage:focus-visible { outline: none; }
-#toolbar[data-ending] .compact { display: none; }
+/* One question, on one line: a bar that wrapped would move the picture. */
+#toolbar[data-ending] :is(.compact, .path, #ask-control, #give-back) { display: none; }
+.question #leave .label { max-width: 16rem; overflow: hidden; text-overflow: ellipsis; }
 .state { display: inline-flex; min-width: 0; align-items: center; gap: 0.5rem; padding: 0.25rem 0.75rem; border-radius: 99px; background: var(--_hover); font-weight: 600; white-space: nowrap; }
+.state > span { overflow: hidden; text-overflow: ellipsis; }
 .state[data-hands="yes"] { background: var(--_accent); color: var(--_surface); }
 .state[data-hands="asked"] { background: var(--_warm-soft); color: var(--_warm); }
-.path { color: var(--_muted); white-space: nowrap; font-size: 0.875rem; }
+.path { flex: none; color: var(--_muted); white-space: nowrap; font-size: 0.875rem; }
 .path::before { content: ""; display: inline-block; width: 0.55em; height: 0.55em; margin-right: 0.45em; border-radius: 50%; background: var(--_accent); vertical-align: 0.06em; }
 .path[data-path="down"] { color: var(--_danger); font-weight: 600; }
 .path[data-path="down"]::before { border-radius: 0; background: var(--_danger); }
@@ -163,7 +166,7 @@ dd.code { font-family: var(--_mono); font-size: 0.875rem; }
 .people .button { grid-column: 2; grid-row: 1 / span 2; min-height: 2.25rem; }
 .inviting { margin-top: 0.25rem; padding-top: 0.5rem; border-top: 1px solid var(--_border); }
 .inviting .actions { gap: 0.5rem; margin-top: 0.75rem; }
-.inviting .actions .button { min-height: 2.25rem; padding-inline: 0.8rem; }
+.inviting .actions .button { flex: 1 1 auto; min-height: 2.25rem; padding-inline: 0.7rem; }
 
 dialog {
   width: min(32rem, calc(100% - 2rem)); padding: clamp(1.25rem, 4vmin, 2rem);

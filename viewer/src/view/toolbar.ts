@@ -151,6 +151,7 @@ export class Toolbar {
     (first ?? this.#end).focus();
   }
 
+  // A name is as long as it likes: the pill cuts it, and shows all of it when asked.
   #updateHands(view: View, t: T): void {
     const hands = handsOf(view);
     const other = hands === "yes" ? undefined : otherHands(view.members);
@@ -166,6 +167,7 @@ export class Toolbar {
             ? t("live.other", { name: other.name || t("people.someone") })
             : t("live.view"),
     );
+    this.#state.title = this.#stateText.textContent;
     this.#ask.hidden = hands === "yes" || view.kind === ParticipantKind.OBSERVER;
     this.#ask.disabled = hands === "asked" || !view.pathUp;
     this.#giveBack.hidden = hands !== "yes";
