@@ -25,13 +25,25 @@ type Desktop struct {
 // compiled.
 func (p *Prefix) Desktop(ctx context.Context, display, eye string) (*Desktop, error) {
 	d := &Desktop{prefix: p, display: display, eye: eye}
-	// The first program that has windows opens it.
-	ctx, cancel := context.WithTimeout(ctx, 60*time.Second)
-	defer cancel()
-	if _, err := d.Windows(ctx); err != nil {
+	// Wine closes a desktop that nobody uses, so one program stays on it. Nobody
+	// who may have to open it has streams: the processes behind a desktop would
+	// hold them open.
+	keeper := d.Command(context.WithoutCancel(ctx), d.eye, "stay")
+	if err := keeper.Start(); err != nil {
 		return nil, fmt.Errorf("wine: open the desktop: %w", err)
 	}
-	return d, nil
+	go func() { _ = keeper.Wait() }() // until Close ends it
+	ctx, cancel := context.WithTimeout(ctx, 60*time.Second)
+	defer cancel()
+	for {
+		err := d.Command(ctx, d.eye, "stays").Run()
+		if err == nil {
+			return d, nil
+		}
+		if ctx.Err() != nil {
+			return nil, errors.Join(fmt.Errorf("wine: the desktop does not open: %w", err), d.Close())
+		}
+	}
 }
 
 // Close ends every program on the desktop.

@@ -178,7 +178,7 @@ func host(t *testing.T) string {
 	if _, err := os.Stat(exe); err == nil {
 		return exe
 	}
-	if err := forWindows(t.Context(), "build", exe, "./host", "-trimpath", "-buildvcs=false", "-ldflags=-s -w -buildid="); err != nil {
+	if err := forWindows(t.Context(), "build", exe, "./host", "-trimpath", "-buildvcs=false", "-ldflags=-s -w -H windowsgui -buildid="); err != nil {
 		t.Fatal(err)
 	}
 	return exe

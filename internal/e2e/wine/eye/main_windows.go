@@ -1,7 +1,8 @@
 // The eye looks at the windows on a Windows desktop from outside and writes them
 // to its standard output as JSON: class, text, place and controls of each. Tests
 // read by it what stands in a native window of another program. It changes
-// nothing.
+// nothing. Called as "eye stay" it stays on the desktop until it is killed, and
+// "eye stays" tells by its exit code whether one does.
 package main
 
 import (
@@ -9,6 +10,7 @@ import (
 	"fmt"
 	"image"
 	"os"
+	"runtime"
 	"unsafe"
 
 	"golang.org/x/sys/windows"
@@ -32,13 +34,54 @@ var (
 	isWindowVisible    = user32.NewProc("IsWindowVisible")
 	isWindowEnabled    = user32.NewProc("IsWindowEnabled")
 	getWindowRect      = user32.NewProc("GetWindowRect")
+	findWindow         = user32.NewProc("FindWindowW")
+	createWindow       = user32.NewProc("CreateWindowExW")
+	getMessage         = user32.NewProc("GetMessageW")
+	dispatchMessage    = user32.NewProc("DispatchMessageW")
 	sendMessageTimeout = user32.NewProc("SendMessageTimeoutW")
 )
 
 // longest bounds a text and how many windows are looked at.
 const longest = 1 << 16
 
+// staying is the title of the window, never shown, of an eye that stays.
+const staying = "mainforte stays"
+
 func main() {
+	switch {
+	case len(os.Args) < 2:
+		list()
+	case os.Args[1] == "stay":
+		stay()
+	default:
+		if title, _ := windows.UTF16PtrFromString(staying); title != nil {
+			if h, _, _ := findWindow.Call(0, uintptr(unsafe.Pointer(title))); h != 0 {
+				return
+			}
+		}
+		os.Exit(1)
+	}
+}
+
+// stay opens a window that is not shown and handles its messages.
+func stay() {
+	runtime.LockOSThread()
+	class, _ := windows.UTF16PtrFromString("Static")
+	title, _ := windows.UTF16PtrFromString(staying)
+	if h, _, err := createWindow.Call(0, uintptr(unsafe.Pointer(class)), uintptr(unsafe.Pointer(title)), 0, 0, 0, 0, 0, 0, 0, 0, 0); h == 0 {
+		fmt.Fprintln(os.Stderr, "eye:", err)
+		os.Exit(1)
+	}
+	var msg [48]byte // MSG
+	for {
+		if r, _, _ := getMessage.Call(uintptr(unsafe.Pointer(&msg)), 0, 0, 0); int32(r) <= 0 {
+			return
+		}
+		dispatchMessage.Call(uintptr(unsafe.Pointer(&msg)))
+	}
+}
+
+func list() {
 	var handles []windows.HWND
 	each := windows.NewCallback(func(h windows.HWND, _ uintptr) uintptr {
 		handles = append(handles, h)
