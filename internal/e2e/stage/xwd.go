@@ -12,6 +12,7 @@ var ErrXWD = errors.New("stage: not an XWD dump of 24 colour bits")
 
 // DecodeXWD reads what `xwd -root` writes (X11/XWDFile.h, version 7): an
 // independent picture of the display, by another program than the one on test.
+// It packs pixels into 24 bits where windows of several visuals are shown.
 // A pixel takes 32 bits, or 24 where xwd put together windows of several visuals,
 // as Wine has them.
 func DecodeXWD(b []byte) (*image.RGBA, error) {
