@@ -71,11 +71,13 @@ func TestEverySideGetsItsOwnRelayCredentials(t *testing.T) {
 
 	bob.end(mfpb.Reason_REASON_LEFT)
 	h.hears(t, "2", mfpb.Reason_REASON_LEFT)
+	b.desk.Waiting() // the lock is free: all of it is done
 	if got := r.ended(); got != "2" {
 		t.Errorf("ended for %q", got)
 	}
 	ann.end(mfpb.Reason_REASON_TECHNICIAN_ENDED)
 	wantEnd(t, h.peer, mfpb.Reason_REASON_TECHNICIAN_ENDED, false)
+	b.desk.Waiting()
 	if got := r.ended(); got != "2 " {
 		t.Errorf("ended for %q, want 2 and all", got)
 	}
