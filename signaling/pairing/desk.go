@@ -64,7 +64,7 @@ type Limits struct {
 	AccountDay limit.Every // 30 in 24 h
 	Address    limit.Every // of one address; 10 in 1 h
 	All        limit.Every // of everybody: the breaker; 200 in 1 h
-	Plates     limit.Every // nameplates given to one address; 600 in 1 h
+	Plates     limit.Every // nameplates given to one address; 4,000 in 1 h: HostsPerAddress of them, each a new one every 10 min
 	Refusals   limit.Every // refused resumes of one address that are logged; 5 in 10 min
 
 	Hosts           int // waiting in all; 15,000
@@ -186,7 +186,7 @@ func defaults(c *Config) {
 	lim(&c.Limits.AccountDay, 30, 24*time.Hour)
 	lim(&c.Limits.Address, 10, time.Hour)
 	lim(&c.Limits.All, 200, time.Hour)
-	lim(&c.Limits.Plates, 600, time.Hour)
+	lim(&c.Limits.Plates, 4000, time.Hour)
 	lim(&c.Limits.Refusals, 5, 10*time.Minute)
 	num := func(n *int, v int) {
 		if *n == 0 {

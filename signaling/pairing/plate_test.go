@@ -101,3 +101,14 @@ func TestNameplatesAreShortAndDifferent(t *testing.T) {
 		}
 	}
 }
+
+// A hospital behind one address: as many hosts as may wait there get their codes,
+// and new ones for as long as they wait.
+func TestAllHostsOfOneAddressGetTheirNameplates(t *testing.T) {
+	var c Config
+	defaults(&c)
+	perHour := int(time.Hour / c.Life)
+	if need := c.Limits.HostsPerAddress * perHour; c.Limits.Plates.N < need || c.Limits.Plates.In != time.Hour {
+		t.Errorf("%d hosts of one address need %d nameplates an hour, and get %d in %v", c.Limits.HostsPerAddress, need, c.Limits.Plates.N, c.Limits.Plates.In)
+	}
+}
