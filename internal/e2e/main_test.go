@@ -233,9 +233,12 @@ type canvas struct {
 	W, H                int // of the backing store
 }
 
+// canvasPlace asks a page for it.
+var canvasPlace = fmt.Sprintf(`(e => { const r = e.getBoundingClientRect(); return {X: r.x, Y: r.y, Width: r.width, Height: r.height, W: Math.round(r.width * devicePixelRatio), H: Math.round(r.height * devicePixelRatio)} })(%s)`, stage.Element("canvas#picture"))
+
 func (w *world) canvas() canvas {
 	w.t.Helper()
-	c, err := stage.Eval[canvas](w.browser, fmt.Sprintf(`(e => { const r = e.getBoundingClientRect(); return {X: r.x, Y: r.y, Width: r.width, Height: r.height, W: Math.round(r.width * devicePixelRatio), H: Math.round(r.height * devicePixelRatio)} })(%s)`, stage.Element("canvas#picture")))
+	c, err := stage.Eval[canvas](w.browser, canvasPlace)
 	w.must(err)
 	return c
 }
@@ -263,6 +266,10 @@ func (w *world) differing(page image.Image, display *image.RGBA) (count int, fir
 	if c.X != float64(int(c.X)) || c.Y != float64(int(c.Y)) {
 		w.t.Fatalf("the picture does not stand on whole pixels: %+v", c)
 	}
+	return differingAt(c, page, display)
+}
+
+func differingAt(c canvas, page image.Image, display *image.RGBA) (count int, first image.Point) {
 	b := display.Bounds()
 	for y := range b.Dy() {
 		for x := range b.Dx() {

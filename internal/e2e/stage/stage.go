@@ -16,6 +16,7 @@ import (
 	"fmt"
 	"io"
 	"net"
+	"math/rand/v2"
 	"net/http"
 	"os"
 	"os/exec"
@@ -340,14 +341,40 @@ type Desktop struct {
 	procs   []*Process
 }
 
+// Display numbers of StartDesktop. The X server would find a free one by itself,
+// but only among those of its own network namespace, while the socket files and
+// locks in /tmp belong to all of them: two would take the same. With a number it
+// is told, it respects the lock. The low ones are left to whoever lets it choose.
+const firstDisplay, displays = 100, 800
+
 // StartDesktop starts Xvfb with a screen of width × height pixels and openbox.
 func StartDesktop(ctx context.Context, width, height int) (*Desktop, error) {
+	var d *Desktop
+	var err error
+	for range 20 {
+		if d, err = startX(ctx, firstDisplay+rand.IntN(displays), width, height); err == nil {
+			break
+		}
+	}
+	if err != nil {
+		return nil, err
+	}
+	if _, err := d.Run(ctx, "openbox", "--sm-disable"); err != nil {
+		d.Stop()
+		return nil, err
+	}
+	return d, nil
+}
+
+// startX starts Xvfb under a number; it fails if that is taken.
+func startX(ctx context.Context, number, width, height int) (*Desktop, error) {
 	r, w, err := os.Pipe()
 	if err != nil {
 		return nil, fmt.Errorf("stage: desktop: %w", err)
 	}
 	defer r.Close()
-	cmd := exec.CommandContext(ctx, "Xvfb", "-displayfd", "3", "-nolisten", "tcp", "-noreset",
+	display := ":" + strconv.Itoa(number)
+	cmd := exec.CommandContext(ctx, "Xvfb", display, "-displayfd", "3", "-nolisten", "tcp", "-noreset",
 		"-screen", "0", fmt.Sprintf("%dx%dx24", width, height))
 	cmd.ExtraFiles = []*os.File{w}
 	p, err := start("Xvfb", cmd, nil)
@@ -355,18 +382,11 @@ func StartDesktop(ctx context.Context, width, height int) (*Desktop, error) {
 	if err != nil {
 		return nil, err
 	}
-	d := &Desktop{procs: []*Process{p}}
+	d := &Desktop{procs: []*Process{p}, Display: display}
 	_ = r.SetReadDeadline(time.Now().Add(20 * time.Second))
-	line, err := bufio.NewReader(r).ReadString('\n')
-	n, convErr := strconv.Atoi(strings.TrimSpace(line))
-	if err := errors.Join(err, convErr); err != nil {
+	if _, err := bufio.NewReader(r).ReadString('\n'); err != nil { // it says so when it is ready
 		d.Stop()
 		return nil, fmt.Errorf("stage: Xvfb did not start: %w\n%s", err, p.Out)
-	}
-	d.Display = ":" + strconv.Itoa(n)
-	if _, err := d.Run(ctx, "openbox", "--sm-disable"); err != nil {
-		d.Stop()
-		return nil, err
 	}
 	return d, nil
 }
