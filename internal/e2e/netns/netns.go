@@ -97,13 +97,18 @@ func Enter() (int, error) {
 
 // Prepare makes the mounts of this process private; call it first inside.
 func Prepare() error {
-	if err := run("mount", "--make-rprivate", "/"); err != nil {
-		return err
+	// X servers find a free display by their sockets. Those of another network are
+	// not seen, and their files would be taken away: they need a folder of their own.
+	const sockets = "/tmp/.X11-unix"
+	if err := os.MkdirAll(sockets, 0o1777); err != nil {
+		return fmt.Errorf("netns: %w", err)
 	}
-	if err := run("mount", "-t", "tmpfs", "tmpfs", "/run"); err != nil {
-		return err
-	}
-	return run("ip", "link", "set", "lo", "up")
+	var s script
+	s.do("mount", "--make-rprivate", "/")
+	s.do("mount", "-t", "tmpfs", "tmpfs", "/run")
+	s.do("mount", "-t", "tmpfs", "-o", "mode=1777", "tmpfs", sockets)
+	s.do("ip", "link", "set", "lo", "up")
+	return s.err
 }
 
 // Net is a built network. End it with Close.
@@ -221,9 +226,9 @@ func (n *Net) route(s *script, p Place, to string, via [2]string) {
 // access point would; what stood on the old one is cut.
 func (n *Net) MoveHost(from, to string) error {
 	var s script
-	s.in(Host, "ip", "addr", "add", to+"/24", "dev", "net")
 	s.in(Host, "ip", "addr", "del", from+"/24", "dev", "net")
-	s.in(Host, "ip", "route", "replace", "default", "via", "192.168.10.1", "src", to)
+	s.in(Host, "ip", "addr", "add", to+"/24", "dev", "net")
+	s.in(Host, "ip", "route", "replace", "default", "via", "192.168.10.1")
 	return s.err
 }
 

@@ -78,6 +78,7 @@ type scene struct {
 	browser *stage.Browser
 	seen    int
 	ca      string
+	code    string
 }
 
 const width, height = 800, 600
@@ -177,15 +178,8 @@ func (s *scene) session() {
 	s.t.Helper()
 	link, err := exec.CommandContext(s.ctx, program("mainforte-signaling"), "admin", "link", "--data", s.data, "--role", "technician", "--base", s.url).Output()
 	s.must(err)
-	i := strings.Index(string(link), "https://")
-	if i < 0 {
-		s.t.Fatalf("no link in %q", link)
-	}
 	b := s.browser
-	s.must(b.Goto(strings.Fields(string(link[i:]))[0]))
-	s.must(b.Fill("#name", "Anaïs Tremblay"))
-	s.must(b.Fill("#password", "correct horse battery staple"))
-	s.must(b.Click("#submit"))
+	s.signUp(b, string(link), "Anaïs Tremblay")
 	s.must(b.Click("#new-ticket"))
 	s.must(b.Fill("#ticket-subject", "The printer does not answer"))
 	s.must(b.Fill("#ticket-requester", "Zoé Côté"))
@@ -193,28 +187,47 @@ func (s *scene) session() {
 	s.must(b.WaitFor(10*time.Second, "#start-session"))
 	s.must(b.Click("#start-session"))
 	s.must(b.WaitFor(10*time.Second, "#code"))
-	// The page's connections, for what only they know: by which way they go.
-	_, err = stage.Eval[bool](b, `(() => { window.__pcs = []; const P = window.RTCPeerConnection;
-		window.RTCPeerConnection = function (...a) { const pc = new P(...a); window.__pcs.push(pc); return pc };
+	// The page's connections, for what only they know: by which way they go, and
+	// what became of it.
+	_, err = stage.Eval[bool](b, `(() => { window.__pcs = []; window.__way = []; const P = window.RTCPeerConnection;
+		window.RTCPeerConnection = function (...a) { const pc = new P(...a); window.__pcs.push(pc); for (const n of ['iceconnectionstatechange', 'signalingstatechange'])
+			pc.addEventListener(n, () => window.__way.push(new Date().toISOString() + ' ' + (n[0] === 'i' ? pc.iceConnectionState : pc.signalingState))); return pc };
 		window.RTCPeerConnection.prototype = P.prototype; window.RTCPeerConnection.generateCertificate = P.generateCertificate.bind(P); return true })()`)
 	s.must(err)
 
 	file, err := s.net.Program(Host, program("mainforte-host"))
 	s.must(err)
-	s.host, err = stage.StartHost(s.ctx, file, s.desktop.Display, s.url, "en", "--ca", s.ca)
+	s.host, err = stage.StartHost(s.ctx, file, s.desktop.Display, s.url, "en", "--ca", s.ca, "--verbose")
 	s.must(err)
 	s.t.Cleanup(func() {
 		_ = s.host.Stop()
 		if s.t.Failed() {
-			s.t.Logf("host:\n%s\nconsole: %q", s.host.Out, b.Console())
+			way, _ := stage.Eval[[]string](b, "window.__way")
+			s.t.Logf("host:\n%s\nconsole: %q\nthe way: %q", s.host.Out, b.Console(), way)
 		}
 	})
-	s.must(b.Fill("#code", s.hear("code").Code))
+	s.code = s.hear("code").Code
+	s.must(b.Fill("#code", s.code))
 	s.must(b.Keys("\r"))
 	q := s.hear("ask")
 	s.must(s.host.Say(ui.Command{ID: q.ID, Answer: "allow"}))
+	yes := time.Now()
 	s.must(b.Wait(40*time.Second, stage.Element("remote-session")+"?.state === 'live'"))
+	s.t.Logf("from the yes to the session: %v", time.Since(yes).Round(time.Millisecond))
 	s.exact()
+}
+
+// signUp makes an account by a one-time link.
+func (s *scene) signUp(b *stage.Browser, link, name string) {
+	s.t.Helper()
+	i := strings.Index(link, "https://")
+	if i < 0 {
+		s.t.Fatalf("no link in %q", link)
+	}
+	s.must(b.Goto(strings.Fields(link[i:])[0]))
+	s.must(b.Fill("#name", name))
+	s.must(b.Fill("#password", "correct horse battery staple"))
+	s.must(b.Click("#submit"))
 }
 
 func (s *scene) hear(name string) ui.Event {
@@ -238,8 +251,11 @@ func (s *scene) exact() {
 		s.must(err)
 		page, _, err := s.browser.Screenshot()
 		s.must(err)
-		at, err := stage.Eval[[]float64](s.browser, `(e => { const r = e.getBoundingClientRect(); return [r.x, r.y] })(`+stage.Element("canvas#picture")+`)`)
+		at, err := stage.Eval[[]float64](s.browser, `(e => { const r = e?.getBoundingClientRect(); return r ? [r.x, r.y] : [] })(`+stage.Element("canvas#picture")+`)`)
 		s.must(err)
+		if len(at) < 2 { // it is hidden while the way is interrupted
+			continue
+		}
 		if differ = differing(want, page, int(at[0]), int(at[1])); differ == 0 {
 			return
 		}
