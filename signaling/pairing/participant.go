@@ -92,22 +92,12 @@ func (s *session) nextNumber() int {
 	return 1
 }
 
-// participant finds one that is in the session. A host of today names none: then
-// it is the only one there is.
+// participant finds one that is in the session.
 func (s *session) participant(id string) *participant {
-	var only *participant
-	n := 0
 	for _, p := range s.participants {
-		switch {
-		case p.state != in:
-		case p.id() == id:
+		if p.state == in && p.id() == id {
 			return p
-		default:
-			n, only = n+1, p
 		}
-	}
-	if id == "" && n == 1 {
-		return only
 	}
 	return nil
 }

@@ -294,11 +294,11 @@ func (h *hostPeer) acked(t *testing.T, seq uint64) {
 }
 
 func (h *hostPeer) attach(epoch uint32) {
-	h.send(&mfpb.HostMessage{Body: &mfpb.HostMessage_Attach{Attach: &mfpb.Attach{Epoch: epoch, Nonce: make([]byte, 16)}}})
+	h.send(&mfpb.HostMessage{Body: &mfpb.HostMessage_Attach{Attach: &mfpb.Attach{Epoch: epoch, Nonce: make([]byte, 16), Participant: "1"}}})
 }
 
 func (h *hostPeer) sealed(counter uint64, box []byte) {
-	h.send(&mfpb.HostMessage{Body: &mfpb.HostMessage_Sealed{Sealed: &mfpb.Sealed{Epoch: 1, Counter: counter, Box: box}}})
+	h.send(&mfpb.HostMessage{Body: &mfpb.HostMessage_Sealed{Sealed: &mfpb.Sealed{Epoch: 1, Counter: counter, Box: box, Participant: "1"}}})
 }
 
 type viewerPeer struct {
