@@ -200,6 +200,7 @@ export class RemoteSession extends HTMLElement {
     this.dataset["state"] = view.state;
     this.#root.setAttribute("lang", langOf(this.getAttribute("lang")));
     this.#live.hidden = !live;
+    this.#panel.joining = this.getAttribute("ticket") === "";
     this.#panel.update(view, t);
     this.#toolbar.update(view, t);
     this.#invite.update(view, t);

@@ -31,6 +31,7 @@ describe("locales", () => {
         "toolbar.people",
         "toolbar.peopleCount",
         "people.title",
+        "details.ticket",
         "details.session",
         "details.pixels",
         "step.code",

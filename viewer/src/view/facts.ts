@@ -6,9 +6,16 @@ import type { T, TextKey } from "./texts";
 
 export class Facts {
   readonly element = h("dl");
-  #rows: { key: TextKey; term: HTMLElement; value: HTMLElement; of: (view: View, t: T) => string }[] = [];
+  #rows: {
+    key: TextKey;
+    row: HTMLElement;
+    term: HTMLElement;
+    value: HTMLElement;
+    of: (view: View, t: T) => string;
+  }[] = [];
 
   constructor(withPicture: boolean) {
+    this.#row("details.ticket", ({ ticket }) => (ticket ? `${ticket.number} · ${ticket.subject}` : ""));
     this.#row("details.session", (view) => view.session ?? "", "session-id");
     this.#row("details.server", (view) => view.server);
     this.#row("details.hostKey", (view) => view.hostKey.replace(/(.{4})(?=.)/g, "$1 "), "host-key");
@@ -25,16 +32,19 @@ export class Facts {
   }
 
   update(view: View, t: T): void {
-    for (const { key, term, value, of } of this.#rows) {
+    for (const { key, row, term, value, of } of this.#rows) {
+      const text = of(view, t);
+      row.hidden = key === "details.ticket" && text === ""; // known to who joined it, and to nobody else here
       setText(term, t(key));
-      setText(value, of(view, t) || t("details.unknown"));
+      setText(value, text || t("details.unknown"));
     }
   }
 
   #row(key: TextKey, of: (view: View, t: T) => string, name?: string): void {
     const term = h("dt");
     const value = h("dd", name ? { class: "code", "data-fact": name } : {});
-    this.element.append(h("div", {}, term, value));
-    this.#rows.push({ key, term, value, of });
+    const row = h("div", {}, term, value);
+    this.element.append(row);
+    this.#rows.push({ key, row, term, value, of });
   }
 }

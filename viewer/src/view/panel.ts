@@ -42,6 +42,8 @@ export class Panel {
     maxlength: "64",
     "aria-describedby": "code-hint code-error",
   });
+  /** The code is a colleague's, who invites. */
+  joining = false;
   readonly again = button("new-code", "primary");
   #title = h("h2", { id: "panel-title", tabindex: "-1" });
   #lead = h("p", { class: "lead" });
@@ -126,8 +128,9 @@ export class Panel {
       state === "asking" &&
       [GrantState.REVOKED, GrantState.DENIED, GrantState.GIVEN_BACK].includes(view.view);
     this.#updateSteps(view, t, waiting && !withdrawn);
-    setText(this.#title, t(titleOf(view, withdrawn)));
-    const lead = leadOf(view, withdrawn);
+    const joins = this.joining && state === "code";
+    setText(this.#title, t(joins ? "join.title" : titleOf(view, withdrawn)));
+    const lead = joins ? "join.lead" : leadOf(view, withdrawn);
     this.#lead.hidden = lead === undefined;
     setText(this.#lead, lead ? t(lead) : "");
     this.#updateForm(view, t);
@@ -181,7 +184,7 @@ export class Panel {
     this.#form.hidden = view.state !== "code";
     setText(this.#label, t("code.label"));
     setText(this.#hint, t("code.hint"));
-    setText(this.#private, t("code.private"));
+    setText(this.#private, t(this.joining ? "join.private" : "code.private"));
     setLabel(this.#connect, t("code.submit"));
     const failed =
       view.state === "code" &&
