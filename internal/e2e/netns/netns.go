@@ -42,8 +42,9 @@ const (
 	tech     Place = ""
 )
 
-// Addresses of a net.
+// Addresses of a net, and the server's name.
 const (
+	Name    = "help.test"
 	Server4 = "203.0.113.5"
 	Server6 = "2001:db8:5::5"
 	Host4   = "192.168.10.20"
@@ -55,6 +56,7 @@ const (
 // Options of a net. The zero value has IPv4 and lets UDP through.
 type Options struct {
 	IPv6Only  bool // no IPv4 anywhere; no translation then, firewalls only
+	Mixed     bool // the host has IPv4 only, the technician IPv6 only, the server both
 	BlockUDP  bool // both routers drop all of it, and count
 	Symmetric bool // the routers give every connection another port
 }
@@ -108,6 +110,11 @@ func Prepare() error {
 	s.do("mount", "-t", "tmpfs", "tmpfs", "/run")
 	s.do("mount", "-t", "tmpfs", "-o", "mode=1777", "tmpfs", sockets)
 	s.do("ip", "link", "set", "lo", "up")
+	hosts := filepath.Join("/run", "hosts")
+	if err := os.WriteFile(hosts, []byte("127.0.0.1 localhost\n::1 localhost\n"+Server4+" "+Name+"\n"+Server6+" "+Name+"\n"), 0o644); s.err == nil {
+		s.err = err
+	}
+	s.do("mount", "--bind", hosts, "/etc/hosts")
 	return s.err
 }
 
@@ -153,17 +160,20 @@ func (n *Net) build() error {
 		Server: {"203.0.113.1", "2001:db8:5::1"}, HostGate: {"198.51.100.1", "2001:db8:a::1"}, TechGate: {"192.0.2.1", "2001:db8:b::1"},
 		Host: {"192.168.10.1", "2001:db8:10::1"}, tech: {"192.168.20.1", "2001:db8:20::1"},
 	} {
-		n.route(&s, p, "default", via)
+		n.route(&s, p, via[0], via[1])
 	}
-	if n.o.IPv6Only {
+	// IPv6 is not translated: the homes are reached under their own addresses.
+	if _, has6 := n.families(HostGate); has6 {
 		s.in(inet, "ip", "route", "add", "2001:db8:10::/64", "via", "2001:db8:a::2")
+	}
+	if _, has6 := n.families(TechGate); has6 {
 		s.in(inet, "ip", "route", "add", "2001:db8:20::/64", "via", "2001:db8:b::2")
 	}
 	for _, p := range []Place{inet, HostGate, TechGate} {
 		s.in(p, "sh", "-c", "echo 1 > /proc/sys/net/ipv4/ip_forward && echo 1 > /proc/sys/net/ipv6/conf/all/forwarding")
 	}
 	for _, p := range []Place{HostGate, TechGate} {
-		s.in(p, "nft", n.firewall())
+		s.in(p, "nft", n.firewall(p))
 	}
 	return s.err
 }
@@ -171,12 +181,12 @@ func (n *Net) build() error {
 // firewall is that of a home: what was not asked for from within does not come in.
 // That goes for the router itself too: if it answered, Linux would remember the
 // other side's first packet, and give ours another port when it leaves.
-func (n *Net) firewall() string {
+func (n *Net) firewall(p Place) string {
 	udp, nat := "", ""
 	if n.o.BlockUDP {
 		udp = "meta l4proto udp counter name dropped drop;"
 	}
-	if !n.o.IPv6Only {
+	if has4, _ := n.families(p); has4 {
 		how := "masquerade"
 		if n.o.Symmetric {
 			how = "masquerade fully-random"
@@ -190,6 +200,19 @@ func (n *Net) firewall() string {
 		` + nat + ` }`
 }
 
+// families tells which versions of IP a place has.
+func (n *Net) families(p Place) (v4, v6 bool) {
+	switch {
+	case n.o.IPv6Only:
+		return false, true
+	case !n.o.Mixed || p == Host || p == HostGate:
+		return true, false
+	case p == tech || p == TechGate:
+		return false, true
+	}
+	return true, true
+}
+
 // wire connects two places and gives both ends their addresses.
 func (n *Net) wire(s *script, a Place, aIf string, b Place, bIf string, a4, b4, a6, b6 string) {
 	args := []string{"link", "add", aIf, "netns", string(a), "type", "veth", "peer", "name", bIf}
@@ -201,25 +224,26 @@ func (n *Net) wire(s *script, a Place, aIf string, b Place, bIf string, a4, b4, 
 		p         Place
 		i, v4, v6 string
 	}{{a, aIf, a4, a6}, {b, bIf, b4, b6}} {
-		if n.o.IPv6Only {
-			s.in(e.p, "ip", "addr", "add", e.v6, "dev", e.i, "nodad")
-		} else {
+		has4, has6 := n.families(e.p)
+		if has4 {
 			s.in(e.p, "ip", "addr", "add", e.v4, "dev", e.i)
+		}
+		if has6 {
+			s.in(e.p, "ip", "addr", "add", e.v6, "dev", e.i, "nodad")
 		}
 		s.in(e.p, "ip", "link", "set", e.i, "up")
 	}
 }
 
-func (n *Net) route(s *script, p Place, to string, via [2]string) {
-	v := via[0]
-	if n.o.IPv6Only {
-		v = via[1]
+// route sends everything that a place does not know to its neighbour.
+func (n *Net) route(s *script, p Place, via4, via6 string) {
+	has4, has6 := n.families(p)
+	if has4 {
+		s.in(p, "ip", "route", "add", "default", "via", via4)
 	}
-	args := []string{"route", "add", to, "via", v}
-	if n.o.IPv6Only {
-		args = append([]string{"-6"}, args...)
+	if has6 {
+		s.in(p, "ip", "-6", "route", "add", "default", "via", via6)
 	}
-	s.in(p, "ip", args...)
 }
 
 // MoveHost gives the host's computer another address on its network, as another

@@ -60,3 +60,13 @@ func TestIPv6OnlyAndUDPBlocked(t *testing.T) {
 		t.Errorf("the way is %+v", p)
 	}
 }
+
+// TestOneSideHasIPv4AndTheOtherIPv6: no direct way can exist. Both get a relayed
+// address of the same kind, whatever they came by.
+func TestOneSideHasIPv4AndTheOtherIPv6(t *testing.T) {
+	s := newScene(t, Options{Mixed: true})
+	s.session()
+	if p := s.pair(); p.Local.CandidateType != "relay" || p.Local.Address != Server4 {
+		t.Errorf("the way is %+v", p)
+	}
+}

@@ -98,8 +98,11 @@ func newScene(t *testing.T, o Options) *scene {
 	})
 	name := Server4
 	s.url = "https://" + Server4
-	if o.IPv6Only {
+	switch {
+	case o.IPv6Only:
 		name, s.url = Server6, "https://["+Server6+"]"
+	case o.Mixed:
+		name, s.url = Name, "https://"+Name
 	}
 	s.trust(name)
 	s.startServer(name)
