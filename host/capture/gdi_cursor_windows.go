@@ -18,6 +18,9 @@ type cursorWatch struct {
 	moved  time.Time
 }
 
+// pointerTime is how often a pointer is asked for that nobody moves.
+const pointerTime = 250 * time.Millisecond
+
 // cursorInfo is CURSORINFO.
 type cursorInfo struct {
 	size, flags uint32
@@ -35,6 +38,7 @@ func (g *GDI) NextCursor(ctx context.Context) (Cursor, error) {
 	for {
 		select {
 		case <-timer.C:
+		case <-g.pointed:
 		case <-ctx.Done():
 			return Cursor{}, ctx.Err()
 		case <-g.closed:
@@ -49,7 +53,7 @@ func (g *GDI) NextCursor(ctx context.Context) (Cursor, error) {
 		if c, ok := w.look(now); ok {
 			return c, nil
 		}
-		pause := glanceTime
+		pause := pointerTime
 		if now.Sub(w.moved) < lively {
 			pause = frameTime
 		}

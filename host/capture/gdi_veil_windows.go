@@ -10,13 +10,28 @@ import (
 )
 
 // veilTime is how often it is asked whether the desktop is veiled.
-const veilTime = 250 * time.Millisecond
+const veilTime = 300 * time.Millisecond
 
-// veilWatch is what NextVeil remembers.
+// veilWatch remembers for NextVeil what it returned, and for all what Windows
+// said last.
 type veilWatch struct {
-	mu    sync.Mutex // held by NextVeil; guards what follows
+	next  sync.Mutex // held by NextVeil; guards what follows
 	shown bool
 	last  Veil
+
+	mu    sync.Mutex // guards what follows
+	asked time.Time
+	said  Veil
+}
+
+// now asks, unless somebody else did within the time given.
+func (w *veilWatch) now(ask func() Veil, within time.Duration) Veil {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if now := time.Now(); now.Sub(w.asked) >= within {
+		w.asked, w.said = now, ask()
+	}
+	return w.said
 }
 
 // inputVeil tells what has the screen: Windows keeps the lock screen and its own
@@ -84,8 +99,8 @@ func sessionLocked() bool {
 // NextVeil implements Veiled.
 func (g *GDI) NextVeil(ctx context.Context) (Veil, error) {
 	w := &g.veil
-	w.mu.Lock()
-	defer w.mu.Unlock()
+	w.next.Lock()
+	defer w.next.Unlock()
 	tick := time.NewTicker(veilTime)
 	defer tick.Stop()
 	for {
@@ -94,7 +109,7 @@ func (g *GDI) NextVeil(ctx context.Context) (Veil, error) {
 			return Unveiled, g.lost("it was closed")
 		default:
 		}
-		if v := g.ask(); !w.shown || v != w.last {
+		if v := w.now(g.ask, veilTime/2); !w.shown || v != w.last {
 			w.shown, w.last = true, v
 			return v, nil
 		}

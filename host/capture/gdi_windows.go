@@ -9,10 +9,11 @@ import (
 )
 
 const (
-	// attention is how often a still desktop is asked whether somebody gave it input.
-	attention = 50 * time.Millisecond
+	// attention is how often a still desktop is asked whether somebody gave it
+	// input: no more often than it is glanced at, since waking up costs as well.
+	attention = glanceTime
 	// remeasure is how often the monitors are listed.
-	remeasure = 500 * time.Millisecond
+	remeasure = time.Second
 	// blind is how long copies of a desktop that is not veiled may fail before
 	// it is lost: a change of graphics driver or resolution takes that long.
 	blind = 10 * time.Second
@@ -31,8 +32,7 @@ type GDI struct {
 	screen   *screen
 	pix      []uint32
 	whole    bool // the next frame is whole
-	veiled   bool // it was veiled when last asked
-	asked    time.Time
+	veiled   bool // it was veiled at the last look
 	pace     pace
 	input    uint32    // tick of the last input seen
 	failing  time.Time // when copies began to fail, or zero
@@ -42,7 +42,8 @@ type GDI struct {
 	veil   veilWatch   // guards itself
 	ask    func() Veil // inputVeil, but for tests
 
-	nudged chan struct{}
+	nudged  chan struct{}
+	pointed chan struct{} // somebody may have moved the pointer
 
 	mu       sync.Mutex
 	displays []Display
@@ -58,7 +59,7 @@ func OpenGDI() (*GDI, error) {
 	if err != nil {
 		return nil, fmt.Errorf("%w: %w", ErrUnsupported, err)
 	}
-	g := &GDI{ask: inputVeil, nudged: make(chan struct{}, 1), closed: make(chan struct{})}
+	g := &GDI{ask: inputVeil, nudged: make(chan struct{}, 1), pointed: make(chan struct{}, 1), closed: make(chan struct{})}
 	g.use(s)
 	return g, nil
 }
@@ -87,6 +88,15 @@ func (g *GDI) list(now time.Time) {
 func (g *GDI) Nudge() {
 	select {
 	case g.nudged <- struct{}{}:
+	default:
+	}
+	g.pointAgain()
+}
+
+// pointAgain wakes whoever watches the pointer.
+func (g *GDI) pointAgain() {
+	select {
+	case g.pointed <- struct{}{}:
 	default:
 	}
 }
@@ -126,6 +136,7 @@ func (g *GDI) Next(ctx context.Context) (Frame, error) {
 		if tick := lastInput(); tick != g.input {
 			g.input = tick
 			g.pace.stir(now)
+			g.pointAgain()
 		}
 		if g.pace.wait(now) > 0 {
 			continue
@@ -145,7 +156,7 @@ func (g *GDI) Next(ctx context.Context) (Frame, error) {
 // look looks at what the pace says and returns what changed. A glance that
 // finds anything is followed by a whole look.
 func (g *GDI) look(now time.Time) (changed image.Rectangle, err error) {
-	if (g.veiled || now.Sub(g.asked) >= veilTime) && g.isVeiled(now) {
+	if g.isVeiled(now, veilTime) {
 		return changed, nil
 	}
 	if now.Sub(g.measured) >= remeasure {
@@ -161,7 +172,7 @@ func (g *GDI) look(now time.Time) (changed image.Rectangle, err error) {
 			from, to = 0, h
 		}
 		err := g.screen.copy(from, to)
-		if (err != nil || isBlack(g.screen.bits[from*w:to*w])) && g.isVeiled(began) {
+		if (err != nil || isBlack(g.screen.bits[from*w:to*w])) && g.isVeiled(began, 0) {
 			return image.Rectangle{}, nil
 		}
 		if err != nil {
@@ -204,12 +215,11 @@ func (g *GDI) measure(now time.Time) error {
 	return nil
 }
 
-// isVeiled tells whether the desktop is veiled; the look is then over. When the
-// veil is gone, all of it is seen.
-func (g *GDI) isVeiled(now time.Time) bool {
-	g.asked = now
+// isVeiled tells whether the desktop is veiled, or was within the time given;
+// the look is then over. When the veil is gone, all of it is seen.
+func (g *GDI) isVeiled(now time.Time, within time.Duration) bool {
 	was := g.veiled
-	g.veiled = g.ask() != Unveiled
+	g.veiled = g.veil.now(g.ask, within) != Unveiled
 	switch {
 	case g.veiled:
 		g.failing = time.Time{}
