@@ -66,7 +66,7 @@ func forWindows(ctx context.Context, verb, file, pkg string, args ...string) err
 }
 
 // desktop opens a desktop on an X server of its own; both end with the test.
-func desktop(t *testing.T) (*Desktop, *capturetest.Server) {
+func desktop(t testing.TB) (*Desktop, *capturetest.Server) {
 	t.Helper()
 	t.Setenv("MAINFORTE_NEED_XVFB", "1")
 	server := capturetest.Start(t, Width, Height)
@@ -172,7 +172,7 @@ func TestTheStubIsNotShipped(t *testing.T) {
 }
 
 // host is the host program for Windows, built once.
-func host(t *testing.T) string {
+func host(t testing.TB) string {
 	t.Helper()
 	exe := filepath.Join(programs, "mainforte.exe")
 	if _, err := os.Stat(exe); err == nil {

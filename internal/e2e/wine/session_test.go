@@ -34,7 +34,7 @@ func TestASessionUnderWine(t *testing.T) {
 
 // scene is one whole set-up: a Windows desktop, a server, a browser.
 type scene struct {
-	t       *testing.T
+	t       testing.TB
 	ctx     context.Context
 	lang    string
 	texts   *ui.Texts
@@ -54,13 +54,11 @@ func session(t *testing.T, lang string) {
 	page := s.control("notepad's text", isClass("Edit"))
 	s.toSession()
 
-	began := time.Now()
 	s.host, err = s.desktop.Start(s.ctx, host(t), "--server", s.url, "--lang", lang)
 	s.must(err)
 	t.Cleanup(s.host.Kill)
 	digits := regexp.MustCompile(`^\d[\d ]{9,}\d$`)
 	code := s.control("the code", func(c Control) bool { return c.Class == "Static" && digits.MatchString(c.Text) }).Text
-	t.Logf("the code is in the window %v after the start; %s", time.Since(began).Round(time.Millisecond), s.memory())
 	s.desktopShot("code")
 
 	s.must(s.browser.Fill("#code", code))
@@ -107,7 +105,6 @@ func session(t *testing.T, lang string) {
 			return fmt.Sprintf("it has %q", s.control("notepad's text", isClass("Edit")).Text)
 		})
 	s.exact("typed")
-	t.Logf("in the session %s", s.memory())
 
 	// With control granted, the window's Stop is still the person's alone.
 	s.raise()
@@ -142,7 +139,7 @@ func session(t *testing.T, lang string) {
 
 const technician = "Anaïs Tremblay"
 
-func newScene(t *testing.T, lang string) *scene {
+func newScene(t testing.TB, lang string) *scene {
 	t.Helper()
 	ctx, cancel := context.WithTimeout(context.Background(), 6*time.Minute) // outlives the test's own, for its cleanups
 	t.Cleanup(cancel)
@@ -428,18 +425,4 @@ func (s *scene) keep(step string, data []byte) {
 	if err := os.WriteFile(name, data, 0o644); err != nil {
 		s.t.Error(err)
 	}
-}
-
-// memory is what the host's process has of the machine's.
-func (s *scene) memory() string {
-	b, err := os.ReadFile(fmt.Sprintf("/proc/%d/status", s.host.Cmd.Process.Pid))
-	if err != nil {
-		return err.Error()
-	}
-	for line := range strings.Lines(string(b)) {
-		if strings.HasPrefix(line, "VmRSS:") {
-			return strings.Join(strings.Fields(line), " ")
-		}
-	}
-	return "no VmRSS"
 }
