@@ -38,10 +38,18 @@ func standardStreams() *streams {
 	return s
 }
 
-// leads tells whether a standard stream leads anywhere.
+// leads tells whether a standard stream leads anywhere: to a file, a pipe or a
+// console, not to nothing and not to NUL.
 func leads(f *os.File) bool {
-	kind, err := windows.GetFileType(windows.Handle(f.Fd()))
-	return err == nil && kind != windows.FILE_TYPE_UNKNOWN
+	h := windows.Handle(f.Fd())
+	switch kind, err := windows.GetFileType(h); {
+	case err != nil || kind == windows.FILE_TYPE_UNKNOWN:
+		return false
+	case kind == windows.FILE_TYPE_CHAR:
+		var mode uint32
+		return windows.GetConsoleMode(h, &mode) == nil
+	}
+	return true
 }
 
 // lastResort writes to the console that the app was started in, or keeps the

@@ -151,7 +151,7 @@ func accelerate(s string, used map[rune]bool) string {
 	s = strings.ReplaceAll(s, "&", "&&")
 	for i, r := range s {
 		low := unicode.ToLower(r)
-		if unicode.IsLetter(r) && low < unicode.MaxLatin1 && !used[low] {
+		if unicode.IsLetter(r) && r < unicode.MaxASCII && !used[low] {
 			used[low] = true
 			return s[:i] + "&" + s[i:]
 		}

@@ -142,6 +142,45 @@ func TestTheHostUnderWineSpeaksThroughPipes(t *testing.T) {
 	}
 }
 
+// TestTheHostUnderWineIsNeverSilent: without a window it speaks in the console,
+// without a console it opens one, and a wrong call is shown in a box.
+func TestTheHostUnderWineIsNeverSilent(t *testing.T) {
+	d, x := desktop(t)
+	occupied(t, d)
+
+	blind := d.Command(t.Context(), host(t), "--lang", "fr")
+	blind.Env = append(blind.Env, "DISPLAY=")
+	blind.Stdin = strings.NewReader("")
+	out, err := blind.Output()
+	if err != nil || !strings.Contains(string(out), ui.Load("fr").T("error.window")) {
+		t.Errorf("without a window: %v\n%s", err, out)
+	}
+
+	wrong := silent(t, d, "--unattended")
+	shown(t, d, "what is wrong with the call", func(c Control) bool { return strings.Contains(c.Text, "usage: host") })
+	x.Command(t, "xdotool", "key", "Return")
+	if _ = wrong.Wait(); wrong.ProcessState.ExitCode() != 2 {
+		t.Errorf("a wrong call: %v", wrong.ProcessState)
+	}
+
+	silent(t, d, "--console")
+	shown(t, d, "a console", func(c Control) bool { return strings.Contains(c.Class, "Console") })
+}
+
+// silent starts the host with streams that lead nowhere, as a desktop does.
+func silent(t *testing.T, d *Desktop, args ...string) *exec.Cmd {
+	t.Helper()
+	cmd := d.Command(t.Context(), host(t), args...)
+	if err := cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		_ = cmd.Process.Kill()
+		_ = cmd.Wait()
+	})
+	return cmd
+}
+
 // occupied keeps a program without a window on the desktop: with the last one
 // Wine's own servers end, and the next program that starts them again leaves
 // them its streams.
@@ -229,8 +268,8 @@ func (c *conversation) hears(t *testing.T, want ui.Command) {
 	}
 }
 
-// native waits for the host's window to show something.
-func native(t *testing.T, d *Desktop, what string, fits func(Control) bool) (window Control) {
+// shown waits for a window that fits, or has a control that does.
+func shown(t *testing.T, d *Desktop, what string, fits func(Control) bool) (window Control) {
 	t.Helper()
 	var all []Control
 	for deadline := time.Now().Add(20 * time.Second); time.Now().Before(deadline); time.Sleep(50 * time.Millisecond) {
@@ -239,13 +278,23 @@ func native(t *testing.T, d *Desktop, what string, fits func(Control) bool) (win
 			t.Fatal(err)
 		}
 		for _, w := range all {
-			if _, ok := Find(w.Controls, func(c Control) bool { c.Text = Plain(c.Text); return fits(c) }); w.Class == "MainforteWindow" && ok {
+			if _, ok := Find([]Control{w}, func(c Control) bool { c.Text = Plain(c.Text); return fits(c) }); ok {
 				return w
 			}
 		}
 	}
-	t.Fatalf("the window does not show %s: %+v", what, all)
+	t.Fatalf("there is never %s: %+v", what, all)
 	return window
+}
+
+// native waits for the host's window to show something.
+func native(t *testing.T, d *Desktop, what string, fits func(Control) bool) Control {
+	t.Helper()
+	w := shown(t, d, "a window that shows "+what, fits)
+	if w.Class != "MainforteWindow" {
+		t.Fatalf("%s is shown in a window of class %q", what, w.Class)
+	}
+	return w
 }
 
 func button(t *testing.T, d *Desktop, text string) Control {
