@@ -25,7 +25,8 @@ const (
 	silence   = 40 * time.Second // without a message or pong the line is dead
 	backoff   = 500 * time.Millisecond
 	maxWait   = 15 * time.Second
-	lineQueue = 256 // messages not yet written; more, and the line counts as dead
+	liveWait  = 4 * time.Second // in a session: somebody is being helped
+	lineQueue = 256             // messages not yet written; more, and the line counts as dead
 )
 
 // line is one WebSocket connection to the server. Its reader hands messages to
@@ -119,6 +120,9 @@ func (h *Host) unreachable(err error) {
 		h.status("error.no_server")
 	}
 	ceiling := min(backoff<<min(h.failures, 8), maxWait)
+	if h.live != nil {
+		ceiling = min(ceiling, liveWait)
+	}
 	h.failures++
 	h.alarm("dial", rand.N(ceiling)+10*time.Millisecond, h.dial)
 }

@@ -76,25 +76,31 @@ func TestTrouble(t *testing.T) {
 	t.Run("server restarted", func(t *testing.T) {
 		w := newWorld(t, "en")
 		session := w.live("The server restarts")
+		painter, err := stage.NewPainter(w.desktop.Display, 560, 30, 440, 600, 11)
+		w.must(err)
+		t.Cleanup(painter.Close)
 		w.server.Kill()
-		w.hear("status") // "your session goes on"
-		time.Sleep(time.Second)
-		w.exact("server-away")
+		w.hear("status")   // "your session goes on"
+		for i := range 3 { // the picture goes on without a server
+			w.must(painter.Paint())
+			w.exact(fmt.Sprintf("server-away-%d", i+1))
+		}
 		server, err := stage.StartServer(w.ctx, programs.Signaling, w.server.Addr, w.server.Data)
 		w.must(err)
 		w.server = server
 		t.Cleanup(func() { _ = server.Stop() })
-		// Both sides find it again by themselves; the picture never stopped.
-		texts := ui.Load("en")
-		w.until("the host is back", func() bool {
+		// Both sides find it again by themselves, within 5 s of its being there.
+		back, _, _ := strings.Cut(ui.Load("en").T("status.server_back", "server", "127.0.0.1"), "{duration}")
+		w.within(5*time.Second, "the host is back", func() bool {
 			for _, e := range w.host.Events() {
-				back, _, _ := strings.Cut(texts.T("status.server_back", "server", "127.0.0.1"), "{duration}")
 				if e.Name == "status" && strings.HasPrefix(e.Text, back) {
 					return true
 				}
 			}
 			return false
 		})
+		w.must(painter.Paint())
+		w.exact("server-back")
 		w.must(w.host.Say(ui.Command{Do: "stop"}))
 		w.state("ended")
 		if e := w.hear("ended"); e.Reason != "PERSON_STOPPED" || e.Session != session {

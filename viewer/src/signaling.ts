@@ -43,7 +43,8 @@ export interface LineEvents {
 /** How long a new line may take to reach Welcome, ms. */
 const welcomeTimeout = 10_000;
 const firstDelay = 500;
-const maxDelay = 8_000;
+/** Somebody is being helped: the line is back within 5 s of the server, whatever came before. */
+const maxDelay = 4_000;
 
 interface Resume {
   session: string;
