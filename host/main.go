@@ -191,15 +191,6 @@ func parse(args []string, stdout, stderr io.Writer) (opt options, code int, done
 	return opt, 0, false
 }
 
-// streams are what the app was started with; what they are is the system's
-// matter.
-type streams struct {
-	in       io.Reader
-	out, err io.Writer
-	// platform is what a system must know about them besides.
-	platform platformStreams
-}
-
 // open begins the conversation: in the window if there can be one, else on the
 // console. The window is nil when nobody could hear either; the person was then
 // told so if there is any way.

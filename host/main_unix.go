@@ -3,12 +3,17 @@
 package main
 
 import (
+	"io"
 	"os"
 
 	"github.com/mainforte/mainforte/host/ui"
 )
 
-type platformStreams struct{}
+// streams are what the app was started with.
+type streams struct {
+	in       io.Reader
+	out, err io.Writer
+}
 
 func standardStreams() *streams {
 	return &streams{in: os.Stdin, out: os.Stdout, err: os.Stderr}

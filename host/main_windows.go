@@ -14,26 +14,24 @@ import (
 	"github.com/mainforte/mainforte/host/ui/win32"
 )
 
-// A windowed program has no console and, unless its streams were redirected, no
-// streams either.
-type platformStreams struct {
-	in, out, err bool         // were redirected, or lead to a console
-	unheard      bytes.Buffer // what was written to nowhere, at most maxUnheard bytes
-	parent       *os.File     // the console that the app was started in
-	tried        bool         // to find it
+// streams are what the app was started with. A windowed program has no console
+// and, unless its streams were redirected, no streams either.
+type streams struct {
+	in            io.Reader
+	out, err      io.Writer
+	hasIn, hasOut bool // were redirected, or lead to a console
+	hasErr        bool
+	lastResort    lastResort
 }
-
-const maxUnheard = 8 << 10
 
 func standardStreams() *streams {
 	s := &streams{in: os.Stdin, out: os.Stdout, err: os.Stderr}
-	p := &s.platform
-	p.in, p.out, p.err = leads(os.Stdin), leads(os.Stdout), leads(os.Stderr)
-	if !p.out {
-		s.out = (*lastResort)(p)
+	s.hasIn, s.hasOut, s.hasErr = leads(os.Stdin), leads(os.Stdout), leads(os.Stderr)
+	if !s.hasOut {
+		s.out = &s.lastResort
 	}
-	if !p.err {
-		s.err = (*lastResort)(p)
+	if !s.hasErr {
+		s.err = &s.lastResort
 	}
 	return s
 }
@@ -54,7 +52,14 @@ func leads(f *os.File) bool {
 
 // lastResort writes to the console that the app was started in, or keeps the
 // text until the app ends.
-type lastResort platformStreams
+type lastResort struct {
+	parent  *os.File // the console
+	tried   bool     // to find it
+	unheard bytes.Buffer
+}
+
+// maxUnheard bounds what is kept.
+const maxUnheard = 8 << 10
 
 func (l *lastResort) Write(b []byte) (int, error) {
 	if !l.tried {
@@ -75,11 +80,11 @@ func (l *lastResort) Write(b []byte) (int, error) {
 // heard tells whether somebody may be listening to what is written: a program
 // that redirected the output. The console that the app was started in is left
 // alone while there is a window.
-func (s *streams) heard() bool { return s.platform.out }
+func (s *streams) heard() bool { return s.hasOut }
 
 // close shows what was wrong with the call if nobody could read it.
 func (s *streams) close(code int) {
-	if text := s.platform.unheard.String(); code == exitUsage && text != "" {
+	if text := s.lastResort.unheard.String(); code == exitUsage && text != "" {
 		box(strings.TrimSpace(text), win.MB_ICONERROR|win.MB_OK)
 	}
 }
@@ -88,7 +93,7 @@ func (s *streams) close(code int) {
 // one: the shell that started a windowed program does not wait for it, and
 // would read half of what the person types.
 func (s *streams) needConsole() error {
-	if s.platform.in && s.platform.out {
+	if s.hasIn && s.hasOut {
 		return nil
 	}
 	freeConsole()
@@ -103,13 +108,13 @@ func (s *streams) needConsole() error {
 	if err != nil {
 		return fmt.Errorf("open a console: %w", err)
 	}
-	if !s.platform.in {
+	if !s.hasIn {
 		s.in = in
 	}
-	if !s.platform.out {
+	if !s.hasOut {
 		s.out = out
 	}
-	if !s.platform.err {
+	if !s.hasErr {
 		s.err = io.Writer(out)
 	}
 	return nil
@@ -117,7 +122,7 @@ func (s *streams) needConsole() error {
 
 // instead asks whether the conversation shall go on in a console.
 func (s *streams) instead(texts *ui.Texts, cause error) bool {
-	if s.platform.in && s.platform.out {
+	if s.hasIn && s.hasOut {
 		return true
 	}
 	if box(texts.T("error.window.ask", "detail", cause.Error()), win.MB_ICONWARNING|win.MB_YESNO) != win.IDYES {
