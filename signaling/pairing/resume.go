@@ -148,6 +148,9 @@ func (d *Desk) resumeHost(h *host, m *mfpb.HostResume) {
 		d.takeDown(old, mfpb.Reason_REASON_HOST_GONE) // its code is worth nothing to the new line
 		old.session = nil
 		old.close(closeDone)
+		// A host whose address changed dials anew while its old line still seems to
+		// stand. What was on its way there is lost, so the viewers must begin an epoch.
+		s.sayHostToAll(false)
 	}
 	s.host, s.hostSecret, s.hostLost = h, m.Token, time.Time{}
 	h.session, h.had = s, true
