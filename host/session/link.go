@@ -62,7 +62,9 @@ type link struct {
 	proven             bool // as proved, for the loop
 	greeted            bool // the viewer's Hello was accepted
 	down               bool
-	moved              bool // our addresses changed, and the viewer has not been told
+	nonce              []byte // the viewer's, of the newest attach
+	opened             bool   // a sealed body of the newest epoch was opened: the viewer has its keys
+	moved              bool   // our addresses changed, and the viewer has not been told
 	shapes             shapes
 	displays           []capture.Display // that the viewer was told
 
@@ -100,6 +102,9 @@ func (h *Host) newLink(p *participant, epoch uint32, sealed *pake.Link) (*link, 
 	se.SetICEMulticastDNSMode(ice.MulticastDNSModeDisabled)
 	se.SetICETimeouts(4*time.Second, 6*time.Second, 2*time.Second)
 	se.SetSCTPMaxMessageSize(wire.MaxCursor)
+	// While a way is interrupted, retransmissions back off up to this: after another
+	// was found the picture would wait as long again (60 s by default).
+	se.SetSCTPRTOMax(time.Second)
 	se.LoggerFactory = pionLog{h.log}
 	se.SetIncludeLoopbackCandidate(loopback(h.server))
 	se.SetICEProxyDialer(h.relayDialer())
@@ -256,7 +261,7 @@ func (l *link) seal(body *mfpb.SealedBody) {
 
 // rekey gives the sealed bodies of a standing connection the keys of a new epoch.
 func (l *link) rekey(epoch uint32, sealed *pake.Link) {
-	l.epoch, l.sealed = epoch, sealed
+	l.epoch, l.sealed, l.opened = epoch, sealed, false
 	l.spoilt, l.offers, l.candidates = false, 0, 0
 }
 
