@@ -80,7 +80,7 @@ func (h *Host) endInvite(why mfpb.Reason) {
 	}
 	h.cancelAlarm("code")
 	if h.code != nil {
-		h.code.used, h.code.secret = true, ""
+		h.code.secret = ""
 	}
 	if why != 0 && !h.asked { // a nameplate that is still to come is given back then
 		h.giveBackPlate(why)

@@ -169,7 +169,10 @@ func (h *Host) attach(m *mfpb.Attach) {
 		return
 	}
 	nonce := pake.NewNonce()
-	sealed, err := p.keys.Attach(pake.RoleHost, m.GetEpoch(), m.GetNonce(), nonce) // C22
+	sealed, err := p.keys.Attach(pake.RoleHost, m.GetEpoch(), m.GetNonce(), nonce)                          // C22
+	if k := p.link; err != nil && k != nil && k.spoilt && !k.opened && bytes.Equal(k.nonce, m.GetNonce()) { // C47
+		sealed, err = p.keys.Again(m.GetEpoch(), m.GetNonce(), nonce)
+	}
 	if err != nil {
 		h.refused(p, "viewer", err)
 		return
@@ -192,6 +195,7 @@ func (h *Host) attach(m *mfpb.Attach) {
 		}
 		p.link = k
 	}
+	p.link.nonce = bytes.Clone(m.GetNonce())
 	h.send(&mfpb.HostMessage{Body: &mfpb.HostMessage_Attach{Attach: answer}})
 	if answer.Keep {
 		p.link.tellRoute()
@@ -214,6 +218,7 @@ func (h *Host) sealed(m *mfpb.Sealed) {
 		h.refused(p, "viewer", err)
 		return
 	}
+	p.link.opened = true
 	body := new(mfpb.SealedBody)
 	err = wire.Decode(plain, wire.MaxSealed, body)
 	if err == nil {

@@ -161,8 +161,15 @@ func TestHandingOverNeedsThePersonsYesOnce(t *testing.T) { // C45
 	lead, s := r.live()
 	r.control(lead)
 	v := r.joined(lead, s, expert, 1)
-	ok(t, v.HandOver("2")) // who has nothing hands over nothing
-	ok(t, v.WaitGrant(ctx(t), "control", mfpb.GrantState_GRANT_STATE_UNSPECIFIED))
+	ok(t, lead.GiveBack("control"))
+	ok(t, lead.WaitGrant(ctx(t), "control", gopeer.GivenBack))
+	ok(t, v.HandOver("1")) // who has nothing hands over nothing
+	ok(t, v.Ask("barrier"))
+	ok(t, v.WaitGrant(ctx(t), "barrier", gopeer.Denied))
+	if got := lead.Grant("control"); got != gopeer.GivenBack {
+		t.Errorf("control was handed over by who did not have it: %v", got)
+	}
+	r.control(lead)
 	ok(t, lead.HandOver("2"))
 	r.window.Answer(t, "control", "allow")
 	ok(t, v.WaitGrant(ctx(t), "control", gopeer.Allowed))
@@ -173,8 +180,13 @@ func TestHandingOverNeedsThePersonsYesOnce(t *testing.T) { // C45
 	if lead.Grant("control") != gopeer.HandedOver || v.Grant("control") != gopeer.Allowed {
 		t.Error("who does not hold control handed it over")
 	}
+	seq := must[uint32](t)(v.Button(2, 5, 6, true)) // a drag: no timer of the receiver's looks at it
+	ok(t, v.WaitAck(ctx(t), seq))
 	ok(t, v.HandOver("1")) // the person allowed the lead before
 	ok(t, lead.WaitGrant(ctx(t), "control", gopeer.Allowed))
+	if down := r.hands.Down(); len(down) > 0 { // C44
+		t.Errorf("still down after the hand-over: %v", down)
+	}
 	ok(t, v.WaitGrant(ctx(t), "control", gopeer.HandedOver))
 	r.window.Say(ui.Command{Do: "revoke", Grant: "control", Participant: "2"}) // and that yes is taken back
 	ok(t, lead.HandOver("2"))
@@ -317,7 +329,9 @@ func TestNobodyJoinsWithoutAnInvite(t *testing.T) { // C39
 	}
 	l.send(&mfpb.Opened{Session: sessionID, Claim: []byte("claim-of-nobody!"), Participant: "9"})
 	l.send(&mfpb.Attach{Epoch: 1, Nonce: make([]byte, 16), Participant: "9"}) // C41
+	guess()                                                                   // the host has read it all when it answers this
 	l.send(&mfpb.Sealed{Epoch: 1, Box: make([]byte, 48), Participant: "9"})
+	guess()
 	r.paint(6, 6, 0x998877)
 	r.sees(lead, 6, 6, 0x998877)
 	ok(t, lead.WaitParticipants(ctx(t), "nobody else", func(list []*mfpb.Participant) bool { return len(list) == 1 }))

@@ -26,7 +26,9 @@ type relay struct {
 	kinds    map[string]mfpb.ParticipantKind
 	invited  mfpb.ParticipantKind // of the plate that is out
 	came     int
-	verdicts int // passed on to the host
+	attaches int  // that the host answered
+	losing   bool // its answers are lost
+	verdicts int  // passed on to the host
 	events   []*mfpb.HostEvent
 	gone     []*mfpb.ParticipantGone
 	refusals []*mfpb.ClaimRefused
@@ -208,6 +210,9 @@ func (s *relay) host(l *hostLine, m *mfpb.HostMessage) {
 		l.send(&mfpb.Opened{Session: sessionID, ResumeToken: token, Claim: b.Paired.Claim, Participant: id, Kind: kind})
 		to(pipe, &mfpb.ServerToViewer{Body: &mfpb.ServerToViewer_Opened{Opened: &mfpb.Opened{Session: sessionID, ResumeToken: token, Participant: id, Kind: kind}}})
 	case *mfpb.HostMessage_Attach:
+		if s.attaches++; s.losing {
+			break
+		}
 		to(s.seats[b.Attach.Participant], &mfpb.ServerToViewer{Body: &mfpb.ServerToViewer_Attach{Attach: b.Attach}})
 	case *mfpb.HostMessage_Sealed:
 		to(s.seats[b.Sealed.Participant], &mfpb.ServerToViewer{Body: &mfpb.ServerToViewer_Sealed{Sealed: b.Sealed}})

@@ -6,6 +6,8 @@ import (
 	"testing"
 	"time"
 
+	"google.golang.org/protobuf/proto"
+
 	"github.com/mainforte/mainforte/host/session"
 	"github.com/mainforte/mainforte/internal/e2e/gopeer"
 	"github.com/mainforte/mainforte/internal/wire"
@@ -164,4 +166,57 @@ func TestASlowBrowserStandsInTheLog(t *testing.T) {
 	s.event("session.restored")
 	say(mfpb.NoticeCode_NOTICE_CODE_SERVER_AWAY, 0) // that is the host's to say
 	r.ends(v, s, mfpb.Reason_REASON_PROTOCOL)
+}
+
+// The viewer's line broke while the host's half of an attach was on its way.
+func TestALostAnswerToAnAttachIsGivenAgain(t *testing.T) { // C47
+	r := start(t)
+	v, s := r.live()
+	var said *mfpb.Attach
+	s.mu.Lock()
+	s.losing = true
+	n := s.attaches
+	s.mu.Unlock()
+	s.spoil(func(m *mfpb.ViewerMessage) *mfpb.ViewerMessage {
+		if a := m.GetAttach(); a != nil {
+			said = proto.CloneOf(a)
+		}
+		return m
+	})
+	kept := make(chan bool, 1)
+	go func() {
+		k, err := v.Keep(ctx(t))
+		kept <- k && err == nil
+	}()
+	s.until("an answer that is lost", func() bool { return s.attaches == n+1 })
+	s.mu.Lock()
+	s.losing = false
+	s.mu.Unlock()
+	s.to().send(&mfpb.ViewerState{})
+	s.to().send(&mfpb.ViewerState{Connected: true})
+	s.to().send(said)
+	if !<-kept {
+		t.Fatal("the connection was not kept")
+	}
+	before := must[string](t)(v.Ufrag())
+	ok(t, v.Restart())
+	ok(t, v.WaitUfrag(ctx(t), before))
+	// Now the viewer has the keys: the same again is somebody else's.
+	s.to().send(&mfpb.ViewerState{})
+	s.to().send(said)
+	r.ends(v, s, mfpb.Reason_REASON_OLD_EPOCH)
+}
+
+func TestALostAnswerIsGivenToNobodyElse(t *testing.T) { // C47
+	r := start(t)
+	v, s := r.live()
+	s.mu.Lock()
+	s.losing = true
+	n := s.attaches
+	s.mu.Unlock()
+	go func() { _, _ = v.Keep(ctx(t)) }()
+	s.until("an answer that is lost", func() bool { return s.attaches == n+1 })
+	s.to().send(&mfpb.ViewerState{})
+	s.to().send(&mfpb.Attach{Epoch: 2, Nonce: make([]byte, 16)})
+	r.ends(v, s, mfpb.Reason_REASON_OLD_EPOCH)
 }

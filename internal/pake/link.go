@@ -71,6 +71,34 @@ func (k *Keys) Attach(role Role, epoch uint32, viewerNonce, hostNonce []byte) (*
 	if uint64(epoch) != uint64(k.epoch)+1 { // C22: exactly one higher
 		return nil, ErrOldEpoch
 	}
+	return k.derive(epoch, viewerNonce, hostNonce)
+}
+
+// Again derives other keys for the newest epoch: when the host's half of it was
+// lost with a line, the viewer repeats its own, and the host draws another nonce.
+// The nonce must be a new one: keys are never used from the beginning twice. It
+// is the caller's matter that nothing was opened under the epoch before. Any
+// other epoch is ErrOldEpoch.
+func (k *Keys) Again(epoch uint32, viewerNonce, hostNonce []byte) (*Link, error) {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	if k.wiped {
+		return nil, ErrUsed
+	}
+	if k.role != RoleHost {
+		return nil, ErrParameters
+	}
+	if len(viewerNonce) != wire.NonceSize || len(hostNonce) != wire.NonceSize {
+		return nil, ErrPeer
+	}
+	if epoch != k.epoch || epoch == 0 {
+		return nil, ErrOldEpoch
+	}
+	return k.derive(epoch, viewerNonce, hostNonce)
+}
+
+// derive makes the link of an epoch, for this side. It holds k.mu.
+func (k *Keys) derive(epoch uint32, viewerNonce, hostNonce []byte) (*Link, error) {
 	okm, err := attachKeys(k.isk[:], epoch, viewerNonce, hostNonce)
 	if err != nil {
 		return nil, err
@@ -85,7 +113,7 @@ func (k *Keys) Attach(role Role, epoch uint32, viewerNonce, hostNonce []byte) (*
 		return nil, err
 	}
 	l.out, l.in = toHost, toViewer
-	if role == RoleHost {
+	if k.role == RoleHost {
 		l.out, l.in = toViewer, toHost
 	}
 	k.epoch = epoch

@@ -270,3 +270,43 @@ func FuzzOpen(f *testing.F) {
 		}
 	})
 }
+
+func TestARepeatedAttachHasOtherKeys(t *testing.T) {
+	viewer, host := pair(t)
+	mine, lost, theirs := NewNonce(), NewNonce(), NewNonce()
+	first, err := host.Attach(RoleHost, 1, mine, lost)
+	if err != nil {
+		t.Fatal(err)
+	}
+	again, err := host.Again(1, mine, theirs)
+	if err != nil {
+		t.Fatal(err)
+	}
+	there, err := viewer.Attach(RoleViewer, 1, mine, theirs)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if a, b := first.Seal([]byte("body")), again.Seal([]byte("body")); bytes.Equal(a.Box, b.Box) {
+		t.Error("the same keys were begun twice")
+	} else if got, err := there.Open(b); err != nil || string(got) != "body" {
+		t.Errorf("%q %v", got, err)
+	}
+	for name, f := range map[string]func() error{
+		"an older epoch":    func() error { _, err := host.Again(0, mine, theirs); return err },
+		"one that is ahead": func() error { _, err := host.Again(2, mine, theirs); return err },
+	} {
+		if err := f(); !errors.Is(err, ErrOldEpoch) {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
+	if _, err := viewer.Again(1, mine, theirs); !errors.Is(err, ErrParameters) {
+		t.Errorf("a viewer: %v", err)
+	}
+	if _, err := host.Again(1, mine[:15], theirs); !errors.Is(err, ErrPeer) {
+		t.Errorf("a short nonce: %v", err)
+	}
+	host.Wipe()
+	if _, err := host.Again(1, mine, theirs); !errors.Is(err, ErrUsed) {
+		t.Errorf("after Wipe: %v", err)
+	}
+}
