@@ -7,16 +7,19 @@ import (
 	"io"
 	"os"
 	"os/exec"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
+
+	"golang.org/x/sys/windows"
 
 	"github.com/mainforte/mainforte/host/capture/capturetest"
 	"github.com/mainforte/mainforte/host/input"
 )
 
 // A test binary with this in its environment is another program: it shows two
-// windows of the areas it is told, the second owned by nobody, and waits.
+// windows and waits. The second window belongs to the one that is named, if any.
 const otherProgram = "MAINFORTE_TEST_OTHER_PROGRAM"
 
 func TestMain(m *testing.M) {
@@ -33,7 +36,11 @@ func TestOtherProgram(t *testing.T) {
 		t.Skip("it is the program that other tests look at")
 	}
 	a := capturetest.NewWindow(t, image.Rect(0, 0, 150, 150), true)
-	b := capturetest.NewWindow(t, image.Rect(150, 0, 300, 150), false)
+	owner, err := strconv.ParseUint(os.Getenv(otherProgram), 10, 64)
+	if err != nil {
+		t.Fatal(err)
+	}
+	b := capturetest.NewOwned(t, image.Rect(150, 0, 300, 150), false, windows.HWND(uintptr(owner)))
 	fmt.Printf("windows %d %d\n", a.Handle, b.Handle)
 	in := bufio.NewReader(os.Stdin)
 	for {
@@ -54,10 +61,11 @@ type program struct {
 	focus         func()
 }
 
-func other(t *testing.T) program {
+// other starts it; its second window belongs to owner, or to nobody for 0.
+func other(t *testing.T, owner windows.HWND) program {
 	t.Helper()
 	cmd := exec.Command(os.Args[0], "-test.run=^TestOtherProgram$")
-	cmd.Env = append(os.Environ(), otherProgram+"=1")
+	cmd.Env = append(os.Environ(), otherProgram+"="+strconv.FormatUint(uint64(owner), 10))
 	in, err := cmd.StdinPipe()
 	if err != nil {
 		t.Fatal(err)
@@ -112,7 +120,7 @@ func becomes(t *testing.T, what string, want bool, answer func() bool) {
 
 func TestNoInputReachesTheHostsOwnWindows(t *testing.T) {
 	g := guard(t)
-	p := other(t)
+	p := other(t, 0)
 	p.focus()
 	becomes(t, "keys into another program", true, g.KeysAllowed)
 	becomes(t, "a click on another program", true, func() bool { return g.PointerAllowed(50, 50) })
@@ -129,7 +137,7 @@ func TestNoInputReachesTheHostsOwnWindows(t *testing.T) {
 
 func TestAProtectedWindowsWholeProgramIsProtected(t *testing.T) {
 	g := guard(t)
-	p := other(t)
+	p := other(t, 0)
 	p.focus()
 	becomes(t, "keys before", true, g.KeysAllowed)
 	becomes(t, "a click before", true, func() bool { return g.PointerAllowed(200, 50) })
@@ -140,9 +148,19 @@ func TestAProtectedWindowsWholeProgramIsProtected(t *testing.T) {
 	becomes(t, "a click on the desktop", true, func() bool { return g.PointerAllowed(350, 250) })
 }
 
+// A dialog that another process shows for the host is the host's.
+func TestAWindowThatBelongsToTheHostsIsProtected(t *testing.T) {
+	g := guard(t)
+	w := capturetest.NewWindow(t, image.Rect(0, 200, 100, 300), false)
+	p := other(t, w.Handle)
+	p.focus()
+	becomes(t, "a click on a window of its own", true, func() bool { return g.PointerAllowed(50, 50) })
+	becomes(t, "a click on the one that belongs to the host's", false, func() bool { return g.PointerAllowed(200, 50) })
+}
+
 func TestTheProgramsAboveAreTheTerminal(t *testing.T) {
 	g := guard(t)
-	p := other(t)
+	p := other(t, 0)
 	// The other program's parent is this one: seen from there, we are the terminal.
 	above, err := input.ProcessesAbove(input.ProcessOf(p.first))
 	if err != nil {
@@ -159,7 +177,7 @@ func TestTheProgramsAboveAreTheTerminal(t *testing.T) {
 
 func TestAGuardThatCannotTellSaysNo(t *testing.T) {
 	g := guard(t)
-	p := other(t)
+	p := other(t, 0)
 	p.focus()
 	for _, at := range []image.Point{{-1, 5}, {5, -1}, {100000, 5}, {5, 100000}} {
 		if g.PointerAllowed(at.X, at.Y) {

@@ -124,6 +124,29 @@ func TestAnyCharacterArrives(t *testing.T) {
 	wants(t, w, "日本 Ω 🙂𝄞 Œuvre\nfin")
 }
 
+// A modifier that the technician holds makes no command of text, and is down
+// again afterwards.
+func TestHeldModifiersDoNotSpoilText(t *testing.T) {
+	w := focused(t)
+	s := hands(t, input.VirtualKeys)
+	for _, usage := range []uint16{0xE0, 0xE2} { // Control, Alt
+		if err := s.Key(input.Key{Usage: usage}, true); err != nil {
+			t.Fatal(err)
+		}
+		w.Forget()
+		if err := s.Text("aé\n€"); err != nil {
+			t.Fatal(err)
+		}
+		wants(t, w, "aé\n€")
+		if n := w.Spoiled(); n != 0 {
+			t.Errorf("with usage %#x held, %d characters are commands", usage, n)
+		}
+		if err := s.Key(input.Key{Usage: usage}, false); err != nil {
+			t.Fatal(err)
+		}
+	}
+}
+
 // The technician's NumLock decides, not the person's.
 func TestTheKeypadTypesWhatTheTechnicianSees(t *testing.T) {
 	w := focused(t)

@@ -29,6 +29,7 @@ var (
 	setCursor           = user32.NewProc("SetCursor")
 	setCursorPos        = user32.NewProc("SetCursorPos")
 	loadCursor          = user32.NewProc("LoadCursorW")
+	getKeyState         = user32.NewProc("GetKeyState")
 	getDC               = user32.NewProc("GetDC")
 	releaseDC           = user32.NewProc("ReleaseDC")
 	fillRect            = user32.NewProc("FillRect")
@@ -56,6 +57,7 @@ type Window struct {
 	t      testing.TB
 	Handle windows.HWND
 	area   image.Rectangle
+	owner  windows.HWND
 
 	work chan func()
 	done chan struct{}
@@ -63,6 +65,7 @@ type Window struct {
 	mu      sync.Mutex
 	cursor  uintptr
 	units   []uint16 // characters, as UTF-16
+	spoiled int      // characters that came with Control or Alt
 	buttons []string
 	keys    []uint16
 	wheel   [2]int // 1/120 of a notch, across and up, not yet a whole one
@@ -95,7 +98,14 @@ var (
 // With focus set it takes the keyboard.
 func NewWindow(t testing.TB, area image.Rectangle, focus bool) *Window {
 	t.Helper()
-	w := &Window{t: t, area: area, work: make(chan func(), 64), done: make(chan struct{})}
+	return NewOwned(t, area, focus, 0)
+}
+
+// NewOwned is NewWindow for one that belongs to another window, of whatever
+// program, as a dialog does.
+func NewOwned(t testing.TB, area image.Rectangle, focus bool, owner windows.HWND) *Window {
+	t.Helper()
+	w := &Window{t: t, area: area, owner: owner, work: make(chan func(), 64), done: make(chan struct{})}
 	opened := make(chan error, 1)
 	go w.run(focus, opened)
 	if err := <-opened; err != nil {
@@ -119,7 +129,7 @@ func (w *Window) run(focus bool, opened chan<- error) {
 	}
 	title, _ := windows.UTF16PtrFromString("Mainforte test")
 	h, _, err := createWindow.Call(style, uintptr(unsafe.Pointer(class())), uintptr(unsafe.Pointer(title)), popup|visible,
-		uintptr(w.area.Min.X), uintptr(w.area.Min.Y), uintptr(w.area.Dx()), uintptr(w.area.Dy()), 0, 0, 0, 0)
+		uintptr(w.area.Min.X), uintptr(w.area.Min.Y), uintptr(w.area.Dx()), uintptr(w.area.Dy()), uintptr(w.owner), 0, 0, 0)
 	if h == 0 {
 		opened <- err
 		return
@@ -187,6 +197,9 @@ func handle(h windows.HWND, msg uint32, wp, lp uintptr) uintptr {
 	case wmChar, wmSysChar:
 		w.mu.Lock()
 		w.units = append(w.units, uint16(wp))
+		if msg == wmSysChar || isDown(vkControl) || isDown(vkMenu) {
+			w.spoiled++
+		}
 		w.mu.Unlock()
 		return 0
 	case 0x020A: // WM_MOUSEWHEEL
@@ -209,6 +222,14 @@ func handle(h windows.HWND, msg uint32, wp, lp uintptr) uintptr {
 	}
 	r, _, _ := defWindowProc.Call(uintptr(h), uintptr(msg), wp, lp)
 	return r
+}
+
+const vkControl, vkMenu = 0x11, 0x12
+
+// isDown tells whether a key was down when the message now handled was sent.
+func isDown(vk uintptr) bool {
+	r, _, _ := getKeyState.Call(vk)
+	return r&0x8000 != 0
 }
 
 // turned adds to a wheel, as programs do, and notes whole notches. A turn the
@@ -291,6 +312,14 @@ func (w *Window) Typed() string {
 	return string(utf16.Decode(w.units))
 }
 
+// Spoiled is how many characters came while Control or Alt was down: most
+// programs take those for commands.
+func (w *Window) Spoiled() int {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return w.spoiled
+}
+
 // Keys are the virtual keys that were pressed, or repeated, so far.
 func (w *Window) Keys() []uint16 {
 	w.mu.Lock()
@@ -302,7 +331,7 @@ func (w *Window) Keys() []uint16 {
 func (w *Window) Forget() {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	w.units, w.keys, w.buttons, w.wheel = nil, nil, nil, [2]int{}
+	w.units, w.keys, w.buttons, w.wheel, w.spoiled = nil, nil, nil, [2]int{}, 0
 }
 
 // Buttons are the button and wheel events that have reached the window so far,
