@@ -126,7 +126,8 @@ func TestCaptureUnderWine(t *testing.T) {
 
 func TestInputUnderWine(t *testing.T) {
 	tests(t, "host/input", "TestSendInputPassesTheSuite", "TestSendInputPassesTheSuite/text_arrives_exactly",
-		"TestNoInputReachesTheHostsOwnWindows", "TestAProtectedWindowsWholeProgramIsProtected", "TestCloseLetsEverythingGo")
+		"TestNoInputReachesTheHostsOwnWindows", "TestAProtectedWindowsWholeProgramIsProtected",
+		"TestAWindowThatBelongsToTheHostsIsProtected", "TestHeldModifiersDoNotSpoilText", "TestCloseLetsEverythingGo")
 }
 
 // TestTheStubIsNotShipped: what only Wine needs is in no program and no folder
