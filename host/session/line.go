@@ -78,8 +78,13 @@ func (h *Host) dial() {
 	d.TLSClientConfig.MinVersion = tls.VersionTLS12
 	h.spawn(func() {
 		conn, resp, err := d.DialContext(h.ctx, h.cfg.Server.String(), nil)
-		if resp != nil && resp.Body != nil {
-			resp.Body.Close()
+		if resp != nil {
+			if resp.Body != nil {
+				resp.Body.Close()
+			}
+			if err != nil {
+				err = &answered{resp.StatusCode, err}
+			}
 		}
 		ok := h.post(nil, func() {
 			switch {
@@ -103,21 +108,20 @@ func (h *Host) dial() {
 // dials again; or gives up when there never was contact.
 func (h *Host) unreachable(err error) {
 	h.log.Info("no line to the server", "error", err)
-	var unknown x509.UnknownAuthorityError
-	var bad *tls.CertificateVerificationError
-	if errors.As(err, &bad) || errors.As(err, &unknown) {
+	key := h.trouble(err)
+	if key == "error.tls" || key == "error.clock" {
 		if h.live == nil {
-			h.show(ui.Event{Name: "error", Server: h.server, Text: h.texts.T("error.tls", "server", h.server)})
+			h.show(ui.Event{Name: "error", Server: h.server, Text: h.texts.T(key, "server", h.server, "date", h.clock.Now().Format("2006-01-02"))})
 			h.finish(fmt.Errorf("%w: %w: %w", ErrServer, ErrCertificate, err))
 			return
 		}
 	} else if !h.met && h.cfg.Patience > 0 && h.clock.Now().Sub(h.began) >= h.cfg.Patience {
-		h.show(ui.Event{Name: "error", Server: h.server, Text: h.texts.T("error.no_server", "server", h.server)})
+		h.show(ui.Event{Name: "error", Server: h.server, Text: h.texts.T(key, "server", h.server)})
 		h.finish(fmt.Errorf("%w: %w", ErrServer, err))
 		return
 	}
 	if h.failures == 0 && !h.met {
-		h.status("error.no_server")
+		h.status(key)
 	}
 	ceiling := min(backoff<<min(h.failures, 8), maxWait)
 	if h.live != nil {
@@ -125,6 +129,35 @@ func (h *Host) unreachable(err error) {
 	}
 	h.failures++
 	h.alarm("dial", rand.N(ceiling)+10*time.Millisecond, h.dial)
+}
+
+// answered is a dial that came to something which speaks HTTP and opened no line.
+type answered struct {
+	status int
+	err    error
+}
+
+func (a *answered) Error() string { return fmt.Sprintf("%v: status %d", a.err, a.status) }
+func (a *answered) Unwrap() error { return a.err }
+
+// trouble is the text that says why the server was not reached, as far as this
+// side can tell.
+func (h *Host) trouble(err error) string {
+	var invalid x509.CertificateInvalidError
+	var unknown x509.UnknownAuthorityError
+	var bad *tls.CertificateVerificationError
+	var http *answered
+	switch {
+	case errors.As(err, &invalid) && invalid.Reason == x509.Expired:
+		return "error.clock" // rather this computer's clock than a help desk's certificate
+	case errors.As(err, &bad) || errors.As(err, &unknown):
+		return "error.tls"
+	case errors.As(err, &http) && (http.status == 503 || http.status == 429):
+		return "error.busy"
+	case errors.As(err, &http):
+		return "error.blocked" // a page to sign in at, or a proxy that knows no WebSockets
+	}
+	return "error.no_server"
 }
 
 // connected starts a line: Hello, and HostResume in mid-session.
