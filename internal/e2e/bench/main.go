@@ -55,7 +55,7 @@ type report struct {
 func main() {
 	out := flag.String("json", "bin/bench.json", "file for the figures")
 	keys := flag.Int("keys", 80, "keys and clicks to time")
-	only := flag.String("only", "", "names of parts, with commas: latency,moving,quiet,start,server")
+	only := flag.String("only", "", "names of parts, with commas: latency,moving,quiet,start,server,wine")
 	flag.Parse()
 	xgb.Logger.SetOutput(io.Discard) // it says on each connection that there is no authority file
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
@@ -83,6 +83,7 @@ func run(ctx context.Context, out string, keys int, only string) error {
 		{"moving", b.moving},
 		{"quiet", b.quiet},
 		{"server", b.idleHosts},
+		{"wine", func() ([]Row, error) { return underWine(ctx) }},
 	}
 	for _, p := range parts {
 		if only != "" && !slices.Contains(strings.Split(only, ","), p.name) {
