@@ -138,6 +138,22 @@ func (d *desktop) tellVeil(p *participant) {
 	}
 }
 
+// relayed names how this side talks to its relay: a relay over plain TCP counts
+// as one over TLS, which is the only one that this server has off loopback.
+func (l *link) relayed(c *webrtc.ICECandidate) string {
+	for _, s := range l.pc.GetStats() {
+		if s, ok := s.(webrtc.ICECandidateStats); ok && s.Type == webrtc.StatsTypeLocalCandidate && s.IP == c.Address && s.Port == int32(c.Port) {
+			switch s.RelayProtocol {
+			case "udp":
+				return "relay_udp"
+			case "tcp", "tls":
+				return "relay_tls"
+			}
+		}
+	}
+	return "relay"
+}
+
 // routed writes down by which way the connection goes: never by which address.
 func (l *link) routed() {
 	t := l.pc.SCTP().Transport().ICETransport()
@@ -146,7 +162,10 @@ func (l *link) routed() {
 		return
 	}
 	route := "direct"
-	if pair.Local.Typ == webrtc.ICECandidateTypeRelay || pair.Remote.Typ == webrtc.ICECandidateTypeRelay {
+	switch {
+	case pair.Local.Typ == webrtc.ICECandidateTypeRelay:
+		route = l.relayed(pair.Local)
+	case pair.Remote.Typ == webrtc.ICECandidateTypeRelay:
 		route = "relay"
 	}
 	if route != l.route {

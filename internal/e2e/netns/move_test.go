@@ -46,14 +46,18 @@ func TestTheHostMoves(t *testing.T) {
 			if after := s.pair(); after.Remote == before.Remote && !o.BlockUDP {
 				t.Errorf("the way did not change: %+v", after)
 			}
-			s.ends()
+			// The log names the way, and never an address.
+			way := map[bool]string{false: "direct", true: "relay_tls"}[o.BlockUDP]
+			if log := s.ends(); !strings.Contains(log, `"route":"`+way+`"`) {
+				t.Errorf("the log does not name the way %s:\n%s", way, log)
+			}
 		})
 	}
 }
 
 // ends stops the session as the person does, and reads the log: the host's own,
-// signed count of its events is that of the log.
-func (s *scene) ends() {
+// signed count of its events is that of the log. It returns the log as JSON.
+func (s *scene) ends() (text string) {
 	s.t.Helper()
 	s.must(s.host.Say(ui.Command{Do: "stop"}))
 	ended := s.hear("ended")
@@ -71,7 +75,7 @@ func (s *scene) ends() {
 	s.must(b.Wait(15*time.Second, "location.pathname === '/audit'"))
 	var log struct{ Events []struct{ Type string } }
 	for until := time.Now().Add(15 * time.Second); ; time.Sleep(time.Second) {
-		text, err := stage.Eval[string](b, fmt.Sprintf("fetch('/api/v1/sessions/%s/events').then(r => r.text())", ended.Session))
+		text, err = stage.Eval[string](b, fmt.Sprintf("fetch('/api/v1/sessions/%s/events').then(r => r.text())", ended.Session))
 		s.must(err)
 		s.must(json.Unmarshal([]byte(text), &log))
 		if strings.Contains(text, `"session.ended"`) || time.Now().After(until) {
@@ -87,4 +91,5 @@ func (s *scene) ends() {
 	if strings.Contains(all, "log.gap") || !strings.Contains(all, "host.closed") {
 		s.t.Errorf("the log misses something: %s", all)
 	}
+	return text
 }
