@@ -117,13 +117,14 @@ var _ io.Writer = (*Program)(nil)
 
 // Control is a native window, or a control within one, as its own program knows it.
 type Control struct {
-	Handle   uint64
-	Process  uint32
-	Class    string // such as Static, Button, Edit
-	Text     string // by WM_GETTEXT
-	Bounds   image.Rectangle
-	Enabled  bool
-	Controls []Control
+	Handle     uint64
+	Process    uint32
+	Class      string // such as Static, Button, Edit
+	Text       string // by WM_GETTEXT
+	Bounds     image.Rectangle
+	Enabled    bool
+	Foreground bool // its program has the keyboard
+	Controls   []Control
 }
 
 // Windows are the visible windows on the desktop, with their visible controls,

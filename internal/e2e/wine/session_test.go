@@ -40,6 +40,7 @@ type scene struct {
 	texts   *ui.Texts
 	desktop *Desktop
 	x       *capturetest.Server
+	server  *stage.Server
 	browser *stage.Browser
 	url     string
 	host    *Program
@@ -57,6 +58,7 @@ func session(t *testing.T, lang string) {
 	s.host, err = s.desktop.Start(s.ctx, host(t), "--server", s.url, "--lang", lang)
 	s.must(err)
 	t.Cleanup(s.host.Kill)
+	t.Cleanup(s.failed)
 	digits := regexp.MustCompile(`^\d[\d ]{9,}\d$`)
 	code := s.control("the code", func(c Control) bool { return c.Class == "Static" && digits.MatchString(c.Text) }).Text
 	s.desktopShot("code")
@@ -98,6 +100,7 @@ func session(t *testing.T, lang string) {
 	at := s.free(page.Bounds, hostClass)
 	s.must(s.browser.ClickAt(s.on(at)))
 	s.until("the pointer follows", func() bool { return s.pointer() == at })
+	s.before("Notepad") // until then keys would go into the host's window, and are held
 	const text = "Bonjour, ça va ? @#€"
 	s.typeOnDesktop(text)
 	s.until("notepad has the line", func() bool { return s.control("notepad's text", isClass("Edit")).Text == text+"\r\n" },
@@ -153,27 +156,31 @@ func newScene(t testing.TB, lang string) *scene {
 	}
 	addr, err := stage.FreeAddr()
 	s.must(err)
-	server, err := stage.StartServer(ctx, signaling, addr, filepath.Join(t.TempDir(), "data"), "--organisation", "Hôpital Sainte-Anne")
+	s.server, err = stage.StartServer(ctx, signaling, addr, filepath.Join(t.TempDir(), "data"), "--organisation", "Hôpital Sainte-Anne")
 	s.must(err)
-	t.Cleanup(func() { _ = server.Stop() })
-	s.url = server.URL
+	t.Cleanup(func() { _ = s.server.Stop() })
+	s.url = s.server.URL
 	s.browser, err = stage.StartBrowser(ctx, stage.BrowserOptions{Lang: lang + "-CA"})
 	s.must(err)
 	t.Cleanup(s.browser.Close)
-	link, err := server.Link(ctx, "technician")
+	link, err := s.server.Link(ctx, "technician")
 	s.must(err)
 	s.must(s.browser.Goto(link))
-	t.Cleanup(func() {
-		if t.Failed() {
-			s.shot("failed")
-			s.desktopShot("failed")
-			t.Logf("server:\n%s", server.Out.String())
-			if s.host != nil {
-				t.Logf("host:\n%s", s.host.Output())
-			}
-		}
-	})
 	return s
+}
+
+// failed keeps what is to be seen when a test has failed. It is registered after
+// all that the picture holds was started, so that it comes before its end.
+func (s *scene) failed() {
+	if !s.t.Failed() {
+		return
+	}
+	s.shot("failed")
+	s.desktopShot("failed")
+	if all, err := s.desktop.Windows(s.ctx); err == nil {
+		s.t.Logf("windows: %+v", all)
+	}
+	s.t.Logf("server:\n%s\nhost:\n%s", s.server.Out.String(), s.host.Output())
 }
 
 func (s *scene) must(err error) {
@@ -255,23 +262,31 @@ func (s *scene) press(key string) {
 	s.t.Helper()
 	b := s.button(key)
 	time.Sleep(800 * time.Millisecond)
-	at := middle(b.Bounds)
-	s.x.Command(s.t, "xdotool", "mousemove", fmt.Sprint(at.X), fmt.Sprint(at.Y), "sleep", "0.1", "click", "1")
+	s.click(middle(b.Bounds))
 }
 
-// raise clicks into what is to be seen of the host's window, beside its controls,
-// as the person does to have it before all others.
+// click clicks as a hand does, which comes from somewhere.
+func (s *scene) click(at image.Point) {
+	s.t.Helper()
+	s.x.Command(s.t, "xdotool", "mousemove", fmt.Sprint(at.X-9), fmt.Sprint(at.Y-5), "sleep", "0.1",
+		"mousemove", fmt.Sprint(at.X), fmt.Sprint(at.Y), "sleep", "0.1", "click", "1")
+}
+
+// raise clicks into what is to be seen of the host's window, beside its buttons,
+// as the person does who wants to use it.
 func (s *scene) raise() {
 	s.t.Helper()
 	window := s.control("the host's window", isClass(hostClass))
 	at := s.free(window.Bounds, "Notepad", "Button")
-	s.x.Command(s.t, "xdotool", "mousemove", fmt.Sprint(at.X), fmt.Sprint(at.Y), "sleep", "0.1", "click", "1")
-	s.until("the host's window is before all others", func() bool {
-		all, err := s.desktop.Windows(s.ctx)
-		s.must(err)
-		top, _ := Find(all, func(c Control) bool { return c.Class == hostClass || c.Class == "Notepad" })
-		return top.Class == hostClass
-	})
+	s.click(at)
+	s.before(hostClass)
+}
+
+// before waits until a window has the keyboard.
+func (s *scene) before(class string) {
+	s.t.Helper()
+	s.control(class+" with the keyboard", func(c Control) bool { return c.Class == class && c.Foreground })
+	time.Sleep(300 * time.Millisecond) // the control within it follows
 }
 
 // hostClass is the class of the host's window.

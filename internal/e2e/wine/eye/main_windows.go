@@ -18,13 +18,14 @@ import (
 
 // control is wine.Control.
 type control struct {
-	Handle   uint64
-	Process  uint32
-	Class    string
-	Text     string
-	Bounds   image.Rectangle
-	Enabled  bool
-	Controls []control
+	Handle     uint64
+	Process    uint32
+	Class      string
+	Text       string
+	Bounds     image.Rectangle
+	Enabled    bool
+	Foreground bool
+	Controls   []control
 }
 
 var (
@@ -105,7 +106,7 @@ func look(h windows.HWND) (c control, ok bool) {
 	if r, _, _ := isWindowVisible.Call(uintptr(h)); r == 0 {
 		return c, false
 	}
-	c = control{Handle: uint64(h), Class: class(h), Text: text(h)}
+	c = control{Handle: uint64(h), Foreground: h == windows.GetForegroundWindow(), Class: class(h), Text: text(h)}
 	_, _ = windows.GetWindowThreadProcessId(h, &c.Process)
 	enabled, _, _ := isWindowEnabled.Call(uintptr(h))
 	c.Enabled = enabled != 0
