@@ -35,18 +35,6 @@ func TestTheWindowsHostIsTheSameBytesInAnyFolder(t *testing.T) {
 	resources(t, first)
 }
 
-// TestProveTheWindowsHostIsTheSameBytesWithoutACache compiles everything again.
-func TestProveTheWindowsHostIsTheSameBytesWithoutACache(t *testing.T) {
-	if os.Getenv("MAINFORTE_PROVE") == "" {
-		t.Skip("compiles everything twice: runs in task prove")
-	}
-	first := buildWindows(t, filepath.Join(t.TempDir(), "a"), "GOCACHE="+t.TempDir())
-	second := buildWindows(t, filepath.Join(t.TempDir(), "b"), "GOCACHE="+t.TempDir())
-	if sha256.Sum256(first) != sha256.Sum256(second) {
-		t.Error("two caches, two programs")
-	}
-}
-
 // buildWindows copies the tree to dir and runs `task build:windows` there.
 func buildWindows(t *testing.T, dir string, env ...string) []byte {
 	t.Helper()
