@@ -85,12 +85,12 @@ func (h *Host) endInvite(why mfpb.Reason) {
 	if why != 0 && !h.asked { // a nameplate that is still to come is given back then
 		h.giveBackPlate(why)
 	}
-	outcome, name := "ok", "USED"
+	outcome, name, shown := "ok", "USED", ""
 	if why != 0 {
-		outcome, name = "fail", wire.Name(why)
+		outcome, name, shown = "fail", wire.Name(why), wire.Name(why)
 	}
 	s.note("invite.ended", outcome, map[string]any{"participant": in.by.id, "kind": kindNames[in.kind], "reason": name}, nil)
-	h.show(ui.Event{Name: "invite", Technician: in.by.technician, Kind: kindNames[in.kind], Reason: wire.Name(why)})
+	h.show(ui.Event{Name: "invite", Technician: in.by.technician, Kind: kindNames[in.kind], Reason: shown})
 	in.by.sendInvite(in.kind, nil, why)
 }
 

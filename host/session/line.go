@@ -146,15 +146,15 @@ func (h *Host) trouble(err error) string {
 	var invalid x509.CertificateInvalidError
 	var unknown x509.UnknownAuthorityError
 	var bad *tls.CertificateVerificationError
-	var http *answered
+	var page *answered
 	switch {
 	case errors.As(err, &invalid) && invalid.Reason == x509.Expired:
 		return "error.clock" // rather this computer's clock than a help desk's certificate
 	case errors.As(err, &bad) || errors.As(err, &unknown):
 		return "error.tls"
-	case errors.As(err, &http) && (http.status == 503 || http.status == 429):
+	case errors.As(err, &page) && (page.status == http.StatusServiceUnavailable || page.status == http.StatusTooManyRequests):
 		return "error.busy"
-	case errors.As(err, &http):
+	case errors.As(err, &page):
 		return "error.blocked" // a page to sign in at, or a proxy that knows no WebSockets
 	}
 	return "error.no_server"

@@ -45,7 +45,6 @@ var errSlow = errors.New("session: the data channel is full")
 type link struct {
 	h      *Host
 	p      *participant
-	epoch  uint32
 	sealed *pake.Link
 	cert   []byte // our DTLS certificate, DER
 
@@ -72,7 +71,7 @@ type link struct {
 	failed atomic.Bool   // the data channel takes no picture any more
 	given  atomic.Uint64 // bytes of picture that it took
 	pace   pace
-	route  string // "direct", "relay"
+	route  string // as the log knows it, see routed
 }
 
 // tileEnd is where the viewer's messages about the picture go. Its hello may
@@ -85,13 +84,13 @@ type tileEnd struct {
 }
 
 // newLink prepares a peer connection for the viewer's offer.
-func (h *Host) newLink(p *participant, epoch uint32, sealed *pake.Link) (*link, error) {
+func (h *Host) newLink(p *participant, sealed *pake.Link) (*link, error) {
 	cert, der, err := newCertificate()
 	if err != nil {
 		return nil, err
 	}
 	l := &link{
-		h: h, p: p, epoch: epoch, sealed: sealed, cert: der,
+		h: h, p: p, sealed: sealed, cert: der,
 		proved: make(chan struct{}), gone: make(chan struct{}),
 	}
 	var se webrtc.SettingEngine
@@ -260,8 +259,8 @@ func (l *link) seal(body *mfpb.SealedBody) {
 }
 
 // rekey gives the sealed bodies of a standing connection the keys of a new epoch.
-func (l *link) rekey(epoch uint32, sealed *pake.Link) {
-	l.epoch, l.sealed, l.opened = epoch, sealed, false
+func (l *link) rekey(sealed *pake.Link) {
+	l.sealed, l.opened = sealed, false
 	l.spoilt, l.offers, l.candidates = false, 0, 0
 }
 
@@ -318,7 +317,7 @@ func (l *link) trickle(c *webrtc.ICECandidate) {
 
 // state follows the peer connection.
 func (l *link) state(s webrtc.PeerConnectionState) {
-	l.h.log.Info("peer connection", "epoch", l.epoch, "state", s.String())
+	l.h.log.Info("peer connection", "epoch", l.sealed.Epoch(), "state", s.String())
 	switch s {
 	case webrtc.PeerConnectionStateConnected:
 		l.routed()
@@ -435,7 +434,7 @@ func (l *link) accept() {
 	l.control(&mfpb.Control{Body: &mfpb.Control_Hello{Hello: hello}})
 	p.sendGrants()
 	if p.met {
-		s.note("session.resumed", "ok", map[string]any{"epoch": l.epoch, "participant": p.id}, nil)
+		s.note("session.resumed", "ok", map[string]any{"epoch": l.sealed.Epoch(), "participant": p.id}, nil)
 		l.h.statusOf("status.viewer_back", p, "duration", l.h.texts.Duration(l.h.clock.Now().Sub(p.lost).Seconds()))
 	}
 	p.met, p.lost = true, time.Time{}

@@ -71,7 +71,7 @@ func (h *Host) opened(m *mfpb.Opened) {
 	h.show(ui.Event{Name: "session", Server: h.server, Session: l.id, Technician: c.technician, Ticket: l.ticket})
 	h.alarm("summary", summaryTime, l.summary)
 	l.watchRoutes()
-	l.h.alarm("quality", qualityTime, l.watchQuality)
+	h.alarm("quality", qualityTime, l.watchQuality)
 	l.join(c, m.Participant, lead)
 }
 
@@ -127,7 +127,7 @@ func (h *Host) linkLost(k *link) {
 	if s == nil || s.over || p.out || p.link != k || k.down {
 		return
 	}
-	h.log.Info("connection to the viewer lost", "participant", p.id, "epoch", k.epoch)
+	h.log.Info("connection to the viewer lost", "participant", p.id, "epoch", k.sealed.Epoch())
 	s.dropLink(p)
 	s.missing(p, k.proven)
 }
@@ -136,7 +136,7 @@ func (h *Host) linkLost(k *link) {
 func (l *live) missing(p *participant, stood bool) {
 	if stood {
 		p.lost = l.h.clock.Now()
-		l.note("session.paused", "ok", map[string]any{"epoch": p.link.epoch, "participant": p.id}, nil)
+		l.note("session.paused", "ok", map[string]any{"epoch": p.link.sealed.Epoch(), "participant": p.id}, nil)
 		l.h.statusOf("status.viewer_away", p)
 		l.tellParticipants()
 	}
@@ -180,14 +180,14 @@ func (h *Host) attach(m *mfpb.Attach) {
 	answer := &mfpb.Attach{Epoch: m.Epoch, Nonce: nonce, Participant: p.id}
 	if m.GetKeep() && p.up() { // C46
 		answer.Keep = true
-		p.link.rekey(m.Epoch, sealed)
+		p.link.rekey(sealed)
 	} else {
 		if p.link != nil && !p.link.down {
 			stood := p.link.proven
 			s.dropLink(p)
 			s.missing(p, stood)
 		}
-		k, err := h.newLink(p, m.Epoch, sealed)
+		k, err := h.newLink(p, sealed)
 		if err != nil {
 			h.log.Error("no peer connection", "error", err)
 			h.leave(p, mfpb.Reason_REASON_INTERNAL, true)

@@ -1,6 +1,7 @@
 package session
 
 import (
+	"slices"
 	"time"
 
 	"github.com/mainforte/mainforte/host/ui"
@@ -96,12 +97,8 @@ func (h *Host) leave(p *participant, why mfpb.Reason, tell bool) {
 	}
 	h.log.Info("a participant is out", "participant", p.id, "reason", wire.Name(why))
 	s.takeOut(p, why)
-	for i, q := range s.participants {
-		if q == p {
-			s.participants = append(s.participants[:i:i], s.participants[i+1:]...)
-			break
-		}
-	}
+	// A copy: whoever goes through the list at this moment goes on with the old one.
+	s.participants = slices.DeleteFunc(slices.Clone(s.participants), func(q *participant) bool { return q == p })
 	heir.kind = lead
 	if tell {
 		s.tellGone(&mfpb.ParticipantGone{Participant: p.id, Reason: why})

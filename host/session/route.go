@@ -6,6 +6,7 @@ import (
 	"slices"
 	"time"
 
+	"github.com/pion/stun/v4"
 	"github.com/pion/webrtc/v4"
 
 	"github.com/mainforte/mainforte/internal/wire/mfpb"
@@ -48,11 +49,22 @@ func (h *Host) relays(m *mfpb.Relay) {
 	}
 }
 
-// iceServers are the relays as pion wants them.
+// iceServers are the relays as pion wants them. It takes all or none, so what it
+// could not use is left out here: a session needs no relay to begin.
 func (h *Host) iceServers() []webrtc.ICEServer {
 	var list []webrtc.ICEServer
 	for _, s := range h.relay.GetServers() {
-		list = append(list, webrtc.ICEServer{URLs: s.GetUrls(), Username: s.GetUsername(), Credential: s.GetCredential()})
+		signed := s.GetUsername() != "" && s.GetCredential() != ""
+		var urls []string
+		for _, raw := range s.GetUrls() {
+			u, err := stun.ParseURI(raw)
+			if err == nil && (signed || u.Scheme == stun.SchemeTypeSTUN || u.Scheme == stun.SchemeTypeSTUNS) {
+				urls = append(urls, raw)
+			}
+		}
+		if len(urls) > 0 {
+			list = append(list, webrtc.ICEServer{URLs: urls, Username: s.GetUsername(), Credential: s.GetCredential()})
+		}
 	}
 	return list
 }

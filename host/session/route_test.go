@@ -151,6 +151,18 @@ func TestRelaysAreBounded(t *testing.T) {
 	}
 }
 
+func TestARelayThatCannotBeUsedKeepsNobodyApart(t *testing.T) {
+	r := start(t)
+	v, s := r.live()
+	s.to().send(&mfpb.Relay{Servers: []*mfpb.IceServer{
+		{Urls: []string{"turn:", "http://help.example.org", "turn:help.example.org:port"}, Username: "u", Credential: "c"},
+		{Urls: []string{"turn:127.0.0.1:9?transport=udp"}}, // no credential
+	}})
+	ok(t, v.Attach(ctx(t)))
+	r.paint(2, 2, 0x445566)
+	r.sees(v, 2, 2, 0x445566)
+}
+
 func TestASlowBrowserStandsInTheLog(t *testing.T) {
 	r := start(t)
 	v, s := r.live()
