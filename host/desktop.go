@@ -33,41 +33,6 @@ func desktopFor(terminal bool) func() (capture.Source, input.Injector, input.Gua
 				return nil, nil, nil, errors.Join(err, guard.Close(), hands.Close(), src.Close())
 			}
 		}
-		if eyes, ok := src.(capture.Nudger); ok {
-			hands = nudging{hands, eyes}
-		}
 		return src, hands, guard, nil
 	}
-}
-
-// nudging are hands whose every move is followed by a look: some systems tell
-// nothing of what changes on their screens.
-type nudging struct {
-	input.Injector
-	eyes capture.Nudger
-}
-
-func (n nudging) Move(x, y int) error {
-	defer n.eyes.Nudge()
-	return n.Injector.Move(x, y)
-}
-
-func (n nudging) Button(b input.Button, down bool) error {
-	defer n.eyes.Nudge()
-	return n.Injector.Button(b, down)
-}
-
-func (n nudging) Wheel(dx, dy int) error {
-	defer n.eyes.Nudge()
-	return n.Injector.Wheel(dx, dy)
-}
-
-func (n nudging) Key(k input.Key, down bool) error {
-	defer n.eyes.Nudge()
-	return n.Injector.Key(k, down)
-}
-
-func (n nudging) Text(s string) error {
-	defer n.eyes.Nudge()
-	return n.Injector.Text(s)
 }

@@ -48,3 +48,13 @@ type Pace struct{ p pace }
 func (p *Pace) Look(waits time.Duration, given, held uint64) (changed bool, rate uint32) {
 	return p.p.look(waits, given, held)
 }
+
+// Slow makes the first participant's line a slow one.
+func (h *Host) Slow() {
+	done := make(chan struct{})
+	h.post(nil, func() {
+		h.live.participants[0].link.pace.slow = true
+		close(done)
+	})
+	<-done
+}

@@ -155,6 +155,9 @@ func (l *live) dropLink(p *participant) {
 		return
 	}
 	l.h.cancelAlarm(p.alarmed("proof"))
+	if k.pace.slow { // the next one is another line
+		l.note("session.restored", "ok", map[string]any{"reason": "LINE_SLOW", "participant": p.id}, nil)
+	}
 	if l.desk != nil {
 		l.desk.detach(k)
 	}

@@ -32,9 +32,9 @@ type pace struct {
 // acknowledgement, how many bytes were given to the channel and how many of
 // those it still holds. changed tells that slow is another now; rate is in kbit/s.
 func (p *pace) look(waits time.Duration, given, held uint64) (changed bool, rate uint32) {
-	left := given - held
+	left := given - min(held, given) // a message is held a moment before it is counted
 	if p.filled == len(p.out) {
-		rate = uint32(min((left-p.out[len(p.out)-1])*8/1000/uint64(len(p.out)), 1<<31))
+		rate = uint32(min((left-min(p.out[len(p.out)-1], left))*8/1000/uint64(len(p.out)), 1<<31))
 	} else {
 		p.filled++
 	}

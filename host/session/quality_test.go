@@ -70,14 +70,32 @@ func TestASourceThatMustLookIsToldOfInput(t *testing.T) {
 	r := start(t, withVeil(nil, nudges))
 	v, _ := r.live()
 	r.control(v)
-	for len(nudges) > 0 {
-		<-nudges
+	for name, move := range map[string]func() (uint32, error){
+		"a motion": func() (uint32, error) { return 0, v.Motion(3, 4) },
+		"a button": func() (uint32, error) { return v.Button(0, 5, 6, true) },
+		"a wheel":  func() (uint32, error) { return v.Wheel(5, 6, 0, 120) },
+		"a key":    func() (uint32, error) { return v.Key(0x04, "a", true) },
+		"a text":   func() (uint32, error) { return v.Type("é") },
+	} {
+		for len(nudges) > 0 {
+			<-nudges
+		}
+		must[uint32](t)(move())
+		select {
+		case <-nudges:
+		case <-time.After(patience):
+			t.Errorf("the source was not told of %s", name)
+		}
 	}
-	must[uint32](t)(v.Key(0x04, "a", true))
-	select {
-	case <-nudges:
-	case <-time.After(patience):
-		t.Error("the source was not told")
+}
+
+func TestALineThatIsLostIsSlowNoMore(t *testing.T) {
+	r := start(t)
+	v, s := r.live()
+	r.host.Slow()
+	v.Cut()
+	if e := s.event("session.restored"); string(e.Data) != `{"participant":"1","reason":"LINE_SLOW"}` {
+		t.Errorf("logged %s", e.Data)
 	}
 }
 
@@ -86,6 +104,15 @@ func TestTheRouteStandsInTheLog(t *testing.T) {
 	_, s := r.live()
 	if e := s.event("session.route"); string(e.Data) != `{"participant":"1","route":"direct"}` {
 		t.Errorf("logged %s", e.Data)
+	}
+}
+
+func TestWhatTheChannelHoldsMayBeMoreThanWasCounted(t *testing.T) {
+	p := new(session.Pace)
+	for i := range 10 { // a message is in the channel a moment before it is counted
+		if changed, rate := p.Look(2*time.Second, uint64(i), 1000); rate > 1000 {
+			t.Fatalf("%v: %d kbit/s", changed, rate)
+		}
 	}
 }
 
