@@ -217,7 +217,13 @@ func (w *world) toSession(subject, requester string) {
 // state waits until the element says it is in a state.
 func (w *world) state(state string) {
 	w.t.Helper()
-	w.must(w.browser.Wait(25*time.Second, fmt.Sprintf("%s?.state === %q", stage.Element("remote-session"), state)))
+	w.stateOf(w.browser, state)
+}
+
+// stateOf does so on somebody's page.
+func (w *world) stateOf(b *stage.Browser, state string) {
+	w.t.Helper()
+	w.must(b.Wait(25*time.Second, fmt.Sprintf("%s?.state === %q", stage.Element("remote-session"), state)))
 }
 
 // typeCode types a code and sends it.
@@ -236,16 +242,20 @@ type canvas struct {
 // canvasPlace asks a page for it.
 var canvasPlace = fmt.Sprintf(`(e => { const r = e.getBoundingClientRect(); return {X: r.x, Y: r.y, Width: r.width, Height: r.height, W: Math.round(r.width * devicePixelRatio), H: Math.round(r.height * devicePixelRatio)} })(%s)`, stage.Element("canvas#picture"))
 
-func (w *world) canvas() canvas {
+func (w *world) canvas(b *stage.Browser) canvas {
 	w.t.Helper()
-	c, err := stage.Eval[canvas](w.browser, canvasPlace)
+	c, err := stage.Eval[canvas](b, canvasPlace)
 	w.must(err)
 	return c
 }
 
 // on is a point of the remote desktop, as a point of the page.
-func (w *world) on(x, y int) stage.Point {
-	c := w.canvas()
+func (w *world) on(x, y int) stage.Point { return w.onOf(w.browser, x, y) }
+
+// onOf is a point of the remote desktop, as a point of somebody's page.
+func (w *world) onOf(b *stage.Browser, x, y int) stage.Point {
+	w.t.Helper()
+	c := w.canvas(b)
 	return stage.Point{X: c.X + float64(x) + 0.5, Y: c.Y + float64(y) + 0.5}
 }
 
@@ -259,17 +269,13 @@ func (w *world) xwd() *image.RGBA {
 	return img
 }
 
-// differing counts the pixels in which the page's picture differs from the display.
-func (w *world) differing(page image.Image, display *image.RGBA) (count int, first image.Point) {
+// differing counts the pixels in which a page's picture differs from the display.
+func (w *world) differing(browser *stage.Browser, page image.Image, display *image.RGBA) (count int, first image.Point) {
 	w.t.Helper()
-	c := w.canvas()
+	c := w.canvas(browser)
 	if c.X != float64(int(c.X)) || c.Y != float64(int(c.Y)) {
 		w.t.Fatalf("the picture does not stand on whole pixels: %+v", c)
 	}
-	return differingAt(c, page, display)
-}
-
-func differingAt(c canvas, page image.Image, display *image.RGBA) (count int, first image.Point) {
 	b := display.Bounds()
 	for y := range b.Dy() {
 		for x := range b.Dx() {
@@ -290,13 +296,19 @@ func differingAt(c canvas, page image.Image, display *image.RGBA) (count int, fi
 // does not come to that.
 func (w *world) exact(step string) {
 	w.t.Helper()
+	w.exactFor(w.browser, step)
+}
+
+// exactFor does so for somebody's page.
+func (w *world) exactFor(b *stage.Browser, step string) {
+	w.t.Helper()
 	var count int
 	var first image.Point
 	for deadline := time.Now().Add(5 * time.Second); ; time.Sleep(50 * time.Millisecond) {
 		before := w.xwd()
-		page, png, err := w.browser.Screenshot()
+		page, png, err := b.Screenshot()
 		w.must(err)
-		if count, first = w.differing(page, before); count == 0 {
+		if count, first = w.differing(b, page, before); count == 0 {
 			w.keep(step, png)
 			return
 		}

@@ -2,7 +2,6 @@ package e2e
 
 import (
 	"fmt"
-	"image"
 	"strings"
 	"testing"
 	"time"
@@ -37,15 +36,14 @@ func (w *world) joins(name, code string) *colleague {
 
 func (c *colleague) state(state string) {
 	c.w.t.Helper()
-	c.w.must(c.Wait(25*time.Second, fmt.Sprintf("%s?.state === %q", stage.Element("remote-session"), state)))
+	c.w.stateOf(c.Browser, state)
 }
 
-func (c *colleague) keep(step string) image.Image {
-	img, png, err := c.Screenshot()
-	if err == nil {
-		c.w.keep(step, png)
-	}
-	return img
+func (c *colleague) keep(step string) {
+	c.w.t.Helper()
+	_, png, err := c.Screenshot()
+	c.w.must(err)
+	c.w.keep(step, png)
 }
 
 // invite asks for a code and reads it from the dialog.
@@ -121,7 +119,8 @@ func threeParticipants(t *testing.T, lang string) {
 	t.Cleanup(painter.Close)
 	w.must(painter.Paint())
 	w.exact("lead")
-	w.sameFor(expert, watcher)
+	w.exactFor(expert.Browser, "expert-sees")
+	w.exactFor(watcher.Browser, "observer-sees")
 
 	// Control by the technician, then handed over: one at a time.
 	w.must(w.browser.Click("#ask-control"))
@@ -165,7 +164,7 @@ func threeParticipants(t *testing.T, lang string) {
 	w.state("ended")
 	w.shot("left")
 	w.must(painter.Paint())
-	w.sameFor(expert)
+	w.exactFor(expert.Browser, "expert-leads")
 	w.must(expert.Click("#end"))
 	w.must(expert.WaitFor(10*time.Second, "#confirm-end"))
 	w.must(expert.Click("#confirm-end"))
@@ -179,36 +178,6 @@ func threeParticipants(t *testing.T, lang string) {
 	for _, name := range []string{"Anaïs Tremblay", "Paul Roy", "Zoé Martin"} {
 		if !strings.Contains(text, name) {
 			t.Errorf("the note does not name %s", name)
-		}
-	}
-}
-
-// onOf is a point of the remote desktop, as a point of somebody's page.
-func (w *world) onOf(b *stage.Browser, x, y int) stage.Point {
-	w.t.Helper()
-	c, err := stage.Eval[canvas](b, canvasPlace)
-	w.must(err)
-	return stage.Point{X: c.X + float64(x) + 0.5, Y: c.Y + float64(y) + 0.5}
-}
-
-// sameFor waits until others see the display too, every pixel.
-func (w *world) sameFor(others ...*colleague) {
-	w.t.Helper()
-	for _, c := range others {
-		var count int
-		for deadline := time.Now().Add(8 * time.Second); ; time.Sleep(50 * time.Millisecond) {
-			display := w.xwd()
-			page, _, err := c.Screenshot()
-			w.must(err)
-			place, err := stage.Eval[canvas](c.Browser, canvasPlace)
-			w.must(err)
-			if count, _ = differingAt(place, page, display); count == 0 {
-				break
-			}
-			if time.Now().After(deadline) {
-				c.keep("differs")
-				w.t.Fatalf("%d pixels differ for one who joined", count)
-			}
 		}
 	}
 }
