@@ -1,6 +1,7 @@
 // The Worker of a session: receives the channel `tiles` and the canvas, decodes
 // and paints. Here no animation or layout of the page delays a picture.
 
+import { Pace } from "./picture/pace";
 import { Painter, type Report } from "./picture/painter";
 
 /** What the page tells the Worker. The first is `take`, with both transferred; a new connection brings a channel. */
@@ -16,6 +17,7 @@ export type Order =
 export type { Report };
 
 const scope = self as unknown as DedicatedWorkerGlobalScope;
+const pace = new Pace();
 let canvas: OffscreenCanvas | undefined;
 let painter: Painter | undefined;
 let held = false;
@@ -26,7 +28,7 @@ scope.onmessage = (event: MessageEvent<Order>) => {
     case "take":
       painter?.close();
       canvas ??= order.canvas;
-      if (canvas) painter = new Painter(order.channel, canvas, (report) => scope.postMessage(report));
+      if (canvas) painter = new Painter(order.channel, canvas, (report) => scope.postMessage(report), pace);
       if (held) painter?.hold();
       break;
     case "begin":

@@ -3,6 +3,7 @@ import { createHash } from "node:crypto";
 import { readFileSync } from "node:fs";
 import { Decompress } from "fzstd";
 import { describe, expect, test, vi } from "vitest";
+import { Pace } from "../src/picture/pace";
 import { Painter, type Report, type Surface, type TileChannel } from "../src/picture/painter";
 import { BadUpdate, Picture } from "../src/picture/tiles";
 import { BadStream, ZstdStream } from "../src/picture/zstd";
@@ -91,11 +92,11 @@ class FakeChannel implements TileChannel {
 }
 
 /** A painter that asked for pictures, or did not yet. */
-function open(begun = true, now?: () => number) {
+function open(begun = true, pace = new Pace(), now?: () => number) {
   const channel = new FakeChannel();
   const canvas = new FakeCanvas();
   const reports: Report[] = [];
-  const painter = new Painter(channel, canvas, (report) => reports.push(report), now);
+  const painter = new Painter(channel, canvas, (report) => reports.push(report), pace, now);
   if (begun) painter.begin();
   channel.sent = [];
   return { channel, canvas, reports, painter };
@@ -262,11 +263,32 @@ describe("a picture that nobody looks at", () => {
 describe("a browser that paints slowly", () => {
   test("is found by what each update takes here, its wait included", () => {
     let now = 0;
-    const { channel, reports } = open(true, () => (now += 300)); // every look at the clock is 300 ms later
+    const { channel, reports } = open(true, new Pace(), () => (now += 300)); // every look at the clock is 300 ms later
     for (let i = 0; i < 3; i++) for (const message of messages("photo.bin")) channel.receive(message);
     expect(reports.filter((r) => r.kind === "pace")).toEqual([
       expect.objectContaining({ kind: "pace", slow: true }),
     ]);
+  });
+
+  test("is found good again on the next connection too", () => {
+    const pace = new Pace();
+    let now = 0;
+    const slow = open(true, pace, () => (now += 300));
+    for (let i = 0; i < 3; i++) for (const message of messages("photo.bin")) slow.channel.receive(message);
+    now += 10_000;
+    const next = open(true, pace, () => (now += 10));
+    for (let i = 0; i < 3; i++) for (const message of messages("photo.bin")) next.channel.receive(message);
+    expect(next.reports.filter((r) => r.kind === "pace")).toEqual([
+      expect.objectContaining({ kind: "pace", slow: false }),
+    ]);
+  });
+
+  test("is not found while nobody looks", () => {
+    let now = 0;
+    const { channel, reports, painter } = open(true, new Pace(), () => (now += 300));
+    painter.hold();
+    for (let i = 0; i < 3; i++) for (const message of messages("photo.bin")) channel.receive(message);
+    expect(reports.filter((r) => r.kind === "pace")).toEqual([]);
   });
 });
 

@@ -94,6 +94,16 @@ test("a browser that cannot transfer paints on the page, and still says hello on
   expect(second.close).toHaveBeenCalledOnce();
 });
 
+test("a picture that nobody looks at is held, also when it begins so", () => {
+  const { screen, take } = setup();
+  screen.held = true; // before there is a Worker
+  take();
+  screen.held = true;
+  screen.held = false;
+  screen.held = true;
+  expect(FakeWorker.all[0]?.posted.map(({ kind }) => kind)).toEqual(["take", "hold", "resume", "hold"]);
+});
+
 test("without Workers at all it paints on the page", () => {
   vi.stubGlobal("Worker", undefined);
   const { take } = setup();

@@ -1,6 +1,7 @@
 // Whether this browser paints as fast as pictures come. The host never has more
 // than two updates on their way, so the time that one takes here is all that a
-// slow browser adds; the line has no part in it.
+// slow browser adds; the line has no part in it. One for all connections of a
+// session: what was said of this browser stands until it is taken back.
 
 /** Over what time the median is taken, ms, and of how many updates at least. */
 const span = 2_000;
@@ -27,12 +28,14 @@ export class Pace {
     if (this.#samples.length > maxSamples) this.#samples.shift();
     while ((this.#samples[0]?.at ?? at) < at - span) this.#samples.shift();
     if (this.#samples.length < least || at - this.#changed < calm) return undefined;
-    const sorted = this.#samples.map((s) => s.ms).sort((a, b) => a - b);
-    const median = sorted[sorted.length >> 1] ?? 0;
-    const slow = this.#slow ? median >= goodBelow : median > slowAbove;
-    if (slow === this.#slow) return undefined;
-    this.#slow = slow;
+    // Whether the median is past its limit is counted, not sorted: this runs for every update.
+    let past = 0;
+    for (const { ms } of this.#samples) if (this.#slow ? ms < goodBelow : ms > slowAbove) past++;
+    const half = this.#samples.length >> 1;
+    if (this.#slow ? past <= half : past < this.#samples.length - half) return undefined;
+    this.#slow = !this.#slow;
     this.#changed = at;
-    return { slow, ms: Math.round(median) };
+    const sorted = this.#samples.map((s) => s.ms).sort((a, b) => a - b);
+    return { slow: this.#slow, ms: Math.round(sorted[half] ?? 0) };
   }
 }

@@ -55,28 +55,34 @@ export class Painter {
   #missed = false; // a picture began while nothing was to be shown
   #held = false; // nobody looks
   #unsaid: number | undefined; // the newest update painted meanwhile
-  #pace = new Pace();
+  #pace: Pace;
   #now: () => number;
-  #busy = 0; // ms spent on the update whose pieces are being collected
+  #came = 0; // when the message in hand arrived
+  #busy = 0; // ms spent on the update whose pieces are being collected, before it
 
-  /** @param now milliseconds of the clock that also stamps events */
+  /**
+   * @param pace of this browser, over all connections of the session
+   * @param now milliseconds of the clock that also stamps events
+   */
   constructor(
     channel: TileChannel,
     surface: Surface,
     report: (report: Report) => void,
+    pace = new Pace(),
     now: () => number = () => performance.now(),
   ) {
     this.#channel = channel;
     this.#surface = surface;
     this.#report = report;
+    this.#pace = pace;
     this.#now = now;
     channel.binaryType = "arraybuffer";
     // Set in the task that received the channel: a message that finds no handler is lost, reliable or not.
     channel.onmessage = (event) => {
       const began = this.#now();
       // Browsers that stamp a message when it arrives say how long it waited for us; others when we take it.
-      const waited = event.timeStamp > 0 ? began - event.timeStamp : 0;
-      this.#message(event.data, () => this.#busy + this.#now() - began + Math.max(0, waited));
+      this.#came = event.timeStamp > 0 ? Math.min(event.timeStamp, began) : began;
+      this.#message(event.data);
       this.#busy = this.#update === undefined ? 0 : this.#busy + this.#now() - began;
     };
   }
@@ -129,7 +135,7 @@ export class Painter {
     this.#channel.close();
   }
 
-  #message(data: unknown, spent: () => number): void {
+  #message(data: unknown): void {
     try {
       // C25: the host sends nothing before our hello, and that goes out after its proof.
       if (!this.#said) {
@@ -140,7 +146,7 @@ export class Painter {
       const message = parsePicture(data);
       if (this.#blank) this.#missed ||= message?.kind === "start";
       else if (message?.kind === "start") this.#start(message);
-      else if (message?.kind === "piece") this.#piece(message, spent);
+      else if (message?.kind === "piece") this.#piece(message);
     } catch (error) {
       if (error instanceof BadUpdate || error instanceof BadStream) this.#restart();
       else this.#fail("protocol");
@@ -166,7 +172,7 @@ export class Painter {
     this.#report({ kind: "size", width, height });
   }
 
-  #piece(piece: Piece, spent: () => number): void {
+  #piece(piece: Piece): void {
     const picture = this.#picture;
     const stream = this.#stream;
     if (picture === undefined || stream === undefined) return; // after a bad update, until the next start
@@ -179,13 +185,19 @@ export class Painter {
     this.#paint(picture.apply(stream.take()));
     if (this.#held) this.#unsaid = piece.update;
     else this.#channel.send(tileAck(piece.update));
-    const pace = this.#held ? undefined : this.#pace.painted(this.#now(), spent());
-    if (pace) this.#report({ kind: "pace", ...pace });
+    if (!this.#held) this.#judge();
     this.#restarts = 0;
     if (this.#fresh) {
       this.#fresh = false;
       this.#report({ kind: "painted" });
     }
+  }
+
+  // An update was painted: was it long after it arrived?
+  #judge(): void {
+    const now = this.#now();
+    const change = this.#pace.painted(now, this.#busy + now - this.#came);
+    if (change) this.#report({ kind: "pace", ...change });
   }
 
   #paint(damage: { x: number; y: number; width: number; height: number }[]): void {

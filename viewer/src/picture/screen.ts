@@ -2,6 +2,7 @@
 // the Worker, or paints here where the browser cannot transfer a data channel.
 
 import type { Order, Report } from "../worker";
+import { Pace } from "./pace";
 import { Painter } from "./painter";
 
 const workerUrl = "/viewer/worker.js";
@@ -41,6 +42,7 @@ export class Screen {
   #report: (report: Report) => void;
   #worker: Worker | undefined; // holds the canvas, once it took it
   #here: { canvas: OffscreenCanvas; painter: Painter } | undefined;
+  #pace = new Pace(); // of painting here; the Worker has its own
   #held = false;
 
   constructor(canvas: HTMLCanvasElement, report: (report: Report) => void) {
@@ -81,7 +83,7 @@ export class Screen {
   }
 
   #paintHere(channel: RTCDataChannel, canvas: OffscreenCanvas): void {
-    const painter = new Painter(channel, canvas, this.#report);
+    const painter = new Painter(channel, canvas, this.#report, this.#pace);
     if (this.#held) painter.hold();
     this.#here = { canvas, painter };
   }
