@@ -125,11 +125,8 @@ export class RemoteSession extends HTMLElement {
   }
 
   attributeChangedCallback(name: string): void {
-    if (name === "background") {
-      this.#look();
-      return;
-    }
-    this.#t = textsFor(langOf(this.getAttribute("lang")));
+    if (name === "background") this.#look();
+    else this.#t = textsFor(langOf(this.getAttribute("lang")));
     if (this.isConnected) this.#show(this.#view);
   }
 
@@ -203,6 +200,7 @@ export class RemoteSession extends HTMLElement {
     this.#panel.joining = this.getAttribute("ticket") === "";
     this.#panel.update(view, t);
     this.#toolbar.update(view, t);
+    this.#invite.background = this.hasAttribute("background");
     this.#invite.update(view, t);
     this.#stage.update(view, t);
     setText(this.#status, this.#statusText(view));

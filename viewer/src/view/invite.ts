@@ -13,6 +13,8 @@ export interface InviteActions {
 const steps = ["invite.step1", "invite.step2", "invite.step3"] as const satisfies TextKey[];
 
 export class InviteDialog {
+  /** Nobody looks at the session: a modal dialog would block the page, unseen. */
+  background = false;
   readonly element = h("dialog", { id: "invite", "aria-labelledby": "invite-title" });
   #title = h("h3", { id: "invite-title", tabindex: "-1" });
   #lead = h("p", { class: "lead", role: "status" });
@@ -24,9 +26,10 @@ export class InviteDialog {
   #close = button("close-invite", "primary");
   #hidden = false; // put aside while the code is good
   #last: View["invite"] = null;
-  #over: () => void;
+  #actions: InviteActions;
 
   constructor(actions: InviteActions) {
+    this.#actions = actions;
     this.element.append(
       this.#title,
       this.#lead,
@@ -44,22 +47,20 @@ export class InviteDialog {
       if (state === "asked" || state === "open") this.#putAside();
       else actions.close();
     });
-    this.#over = () => actions.close();
   }
 
   update(view: View, t: T): void {
     const { invite } = view;
-    const fresh = this.#last === null;
     this.#last = invite;
     if (invite === null || view.state !== "live") {
       this.#hidden = false;
-      if (this.element.open) this.element.close();
+      this.element.close();
       return;
     }
     const { state, kind } = invite;
     const over = state === "used" || state === "ended";
-    if (over && this.#hidden && state === "used") {
-      queueMicrotask(this.#over); // nobody waits to read it: the list says who came
+    if (state === "used" && this.#hidden) {
+      queueMicrotask(() => this.#actions.close()); // nobody waits to read it: the list says who came
       return;
     }
     if (over) this.#hidden = false;
@@ -91,7 +92,8 @@ export class InviteDialog {
     setLabel(this.#hide, t("invite.hide"));
     setLabel(this.#cancel, t("invite.cancel"));
     setLabel(this.#close, t("details.close"));
-    if ((fresh || !this.#hidden) && !this.element.open) this.show();
+    if (this.background) this.element.close();
+    else if (!this.#hidden) this.show();
   }
 
   /** Shows the code that is out again. */
