@@ -84,6 +84,7 @@ export class Route {
     this.#attaching = this.#offered = undefined;
     this.#offers = 0;
     if (!kept) {
+      if (this.#was) this.#interrupted(); // until the new one is proven
       this.#stands = "unproven";
       this.#renewed = Date.now();
       this.#offers = 1;

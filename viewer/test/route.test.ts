@@ -105,6 +105,18 @@ describe("while both lines stand", () => {
     expect(log).toEqual(["10s down", "10s attach"]);
   });
 
+  test("a connection that the host could not keep is away until the next one is proven", () => {
+    const { route, log, world, stands } = setup();
+    stands();
+    world.sealable = false;
+    route.linesBack();
+    world.sealable = true;
+    route.attached(false);
+    vi.advanceTimersByTime(500);
+    route.proven();
+    expect(log).toEqual(["0s attach keep", "0s down", "0.5s up"]);
+  });
+
   test("a new connection that fails is followed by others, apart, until the grace time is over", () => {
     const { route, log, stands } = setup();
     stands();
