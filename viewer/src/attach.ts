@@ -50,11 +50,6 @@ export class Attachment {
     return this.#link !== undefined && this.#ours === undefined && !this.#broken && !this.#over;
   }
 
-  /** Whether an attach waits for the host's answer. */
-  get pending(): boolean {
-    return this.#ours !== undefined;
-  }
-
   /**
    * Begins the next epoch, or says again that it has begun.
    * @param keep our peer connection stands and is proven
@@ -110,7 +105,7 @@ export class Attachment {
       const link = this.#link;
       if (link === undefined) throw new WireError(Reason.PROTOCOL, "sealed before an attach");
       // Sent under the present epoch before the host knew that it ends: neither opened nor believed.
-      if ((this.#broken || this.pending) && message.epoch === link.epoch) return;
+      if ((this.#broken || this.#ours !== undefined) && message.epoch === link.epoch) return;
       const body = decode(SealedBodySchema, await link.open(message), maxSealed);
       if (!this.#over && known(body) && body.body.case !== undefined) this.#events.body(body.body);
     });

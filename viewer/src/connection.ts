@@ -1,6 +1,7 @@
-// The WebRTC connection of one attach, with its five negotiated data channels
-// (PROTOCOL.md §1.8). Descriptions and candidates go out sealed. Browser
-// workarounds stand here and in picture/screen.ts, nowhere else.
+// The WebRTC connection that one attach began and later ones may keep, with its
+// five negotiated data channels (PROTOCOL.md §1.8). Descriptions and candidates
+// go out sealed. Browser workarounds stand here and in picture/screen.ts,
+// nowhere else.
 
 import type { SealedInit } from "./attach";
 import { Control, type ControlBody, type ControlInit, type Proof } from "./control";

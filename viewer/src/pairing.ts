@@ -15,8 +15,7 @@ import { ViewerPake } from "./pake/cpace";
 import type { Keys } from "./pake/link";
 import type { ViewerBody } from "./signaling";
 import { parseCode } from "./wire/code";
-import { reasonOf, WireError } from "./wire/codec";
-import { equal } from "./wire/codec";
+import { equal, reasonOf, WireError } from "./wire/codec";
 
 /** Bytes of a claim id, of a resume token. */
 const claimSize = 16;
@@ -98,12 +97,11 @@ export class Pairing {
     ) {
       throw new WireError(Reason.PROTOCOL, "not a session");
     }
+    if ((opened.ticket?.id.length ?? 0) > maxTicketId) throw new WireError(Reason.PROTOCOL, "not a ticket");
     this.#stage = "over";
     this.#keys = undefined;
     this.#pake = undefined;
     const { session, resumeToken: token, kind, ticket } = opened;
-    if (ticket !== undefined && ticket.id.length > maxTicketId)
-      throw new WireError(Reason.PROTOCOL, "not a ticket");
     return { keys, session, token, kind, ticket: ticket ?? null };
   }
 

@@ -66,6 +66,10 @@ describe("pairing", () => {
     ["another claim", { session: id, resumeToken: token, claim: new Uint8Array(16) }],
     ["no session", { session: "", resumeToken: token, claim: claimId }],
     ["a short token", { session: id, resumeToken: token.subarray(1), claim: claimId }],
+    [
+      "a ticket of another size",
+      { session: id, resumeToken: token, claim: claimId, ticket: { id: "t".repeat(129) } },
+    ],
   ])("Opened for %s is refused", (_, value) => {
     const s = paired();
     s.socket().push({ case: "opened", value });

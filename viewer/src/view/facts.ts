@@ -1,4 +1,5 @@
-// What identifies a session: its id, the server, the host's key.
+// What identifies a session: its ticket and id, the server, the host's key; and
+// with a picture its size, the way it comes and how the keyboard leaves it.
 
 import type { View } from "../state";
 import { h, setText } from "./dom";
