@@ -6,7 +6,6 @@ import (
 	"io"
 	"strings"
 	"sync"
-	"time"
 	"unicode"
 )
 
@@ -23,7 +22,6 @@ type Console struct {
 	asking string // id of the open question
 	asked  string // "server" when an address is asked for
 	hint   string
-	tech   string // name of the technician, cleaned
 }
 
 // NewConsole speaks on out and listens on in.
@@ -75,7 +73,7 @@ func (c *Console) command(line string) (Command, bool) {
 		return Command{ID: id, Answer: answer}, true
 	case word == "s" || word == "stop" || word == "arrêter":
 		return Command{Do: "stop"}, true
-	case strings.HasPrefix(word, "s ") || strings.HasPrefix(word, "stop "):
+	case strings.HasPrefix(word, "s ") || strings.HasPrefix(word, "stop ") || strings.HasPrefix(word, "arrêter "):
 		_, who, _ := strings.Cut(word, " ")
 		return Command{Do: "stop", Participant: strings.TrimSpace(who)}, true
 	case word == "i":
@@ -116,22 +114,18 @@ func (c *Console) Show(e Event) {
 		line("    " + e.Code)
 		line("")
 		if e.Expires != nil {
-			line(t.T("code.valid", "time", clock(*e.Expires)))
+			line(t.T("code.valid", "time", Clock(*e.Expires)))
 		}
 		line(t.T("code.safety"))
 	case "ask":
 		c.asking = e.ID
 		line("")
-		if e.Technician != nil {
-			c.tech = e.Technician.Name
-		}
 		line(t.T("ask.server") + t.T("colon") + e.Server)
 		if e.Ticket != nil {
 			line(t.T("ask.ticket") + t.T("colon") + e.Ticket.Number + " " + e.Ticket.Subject)
 		}
 		if e.Technician != nil && e.Technician.SignedIn != "" {
-			at, _ := time.Parse(time.RFC3339, e.Technician.SignedInAt)
-			line(t.T("ask.signed_in") + t.T("colon") + t.T("signed_in."+e.Technician.SignedIn, "time", clock(at)))
+			line(t.SignedIn(*e.Technician))
 		}
 		line(t.T("ask.scam"))
 		line(e.Text)
@@ -202,13 +196,6 @@ func Standing(grants []Grant) string {
 		}
 	}
 	return key
-}
-
-func clock(t time.Time) string {
-	if t.IsZero() {
-		return "–"
-	}
-	return t.Local().Format("15:04")
 }
 
 // printable keeps hostile names from moving the terminal's cursor.

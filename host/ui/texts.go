@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"strings"
+	"time"
 
 	"github.com/mainforte/mainforte/internal/wire/mfpb"
 )
@@ -74,6 +75,24 @@ func (t *Texts) Question(grant, kind string, tech Technician) (id, text string) 
 		id += "." + kind
 	}
 	return id, t.T(id, "name", tech.Name)
+}
+
+// SignedIn says how a technician signed in, and when; empty if the server does
+// not tell.
+func (t *Texts) SignedIn(tech Technician) string {
+	if tech.SignedIn == "" {
+		return ""
+	}
+	at, _ := time.Parse(time.RFC3339, tech.SignedInAt) // without a time Clock shows a dash
+	return t.T("ask.signed_in") + t.T("colon") + t.T("signed_in."+tech.SignedIn, "time", Clock(at))
+}
+
+// Clock is a time of day where the person is, as in 15:04.
+func Clock(t time.Time) string {
+	if t.IsZero() {
+		return "–"
+	}
+	return t.Local().Format("15:04")
 }
 
 // Duration of a session in words: "4 min 12 s".

@@ -97,6 +97,30 @@ func TestConsoleAnswersAQuestionOnce(t *testing.T) {
 	}
 }
 
+func TestConsoleStopsOneOrAll(t *testing.T) {
+	in := strings.NewReader("s\nstop\nArrêter\ns 2\nstop 2\narrêter  2\n")
+	c := NewConsole(in, io.Discard, Load("fr"))
+	for i, who := range []string{"", "", "", "2", "2", "2"} {
+		if got, _ := next(t, c); got != (Command{Do: "stop", Participant: who}) {
+			t.Errorf("line %d: %+v, want a stop of %q", i+1, got, who)
+		}
+	}
+}
+
+func TestTheQuestionSaysHowTheTechnicianSignedIn(t *testing.T) {
+	en := Load("en")
+	at := time.Date(2026, 11, 24, 14, 5, 0, 0, time.Local)
+	for want, tech := range map[string]Technician{
+		"Signed in with: a password, at 14:05":  {SignedIn: "password", SignedInAt: at.UTC().Format(time.RFC3339)},
+		"Signed in with: a one-time link, at –": {SignedIn: "link"},
+		"": {Name: "Ana"},
+	} {
+		if got := en.SignedIn(tech); got != want {
+			t.Errorf("%+v: %q, want %q", tech, got, want)
+		}
+	}
+}
+
 func TestHostileNamesCannotMoveTheCursor(t *testing.T) {
 	var out bytes.Buffer
 	c := NewConsole(strings.NewReader(""), &out, Load("en"))

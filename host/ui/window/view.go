@@ -6,7 +6,6 @@ import (
 	"image"
 	"image/color"
 	"sync"
-	"time"
 
 	"gioui.org/font"
 	"gioui.org/font/gofont"
@@ -268,7 +267,7 @@ func (v *view) layoutCode(gtx layout.Context) layout.Dimensions {
 			return l.Layout(gtx)
 		}), gap(14))
 	if v.code.Expires != nil {
-		rows = append(rows, v.small(t.T("code.valid", "time", v.code.Expires.Local().Format("15:04"))), gap(6))
+		rows = append(rows, v.small(t.T("code.valid", "time", ui.Clock(*v.code.Expires))), gap(6))
 	}
 	rows = append(rows, v.small(t.T("code.safety")), gap(14), v.body(v.status), gap(4),
 		v.small(t.T("ask.server")+t.T("colon")+v.code.Server))
@@ -289,8 +288,7 @@ func (v *view) layoutAsk(gtx layout.Context) layout.Dimensions {
 		}
 		rows = append(rows, v.strong(who))
 		if e.Technician.SignedIn != "" {
-			at, _ := time.Parse(time.RFC3339, e.Technician.SignedInAt)
-			rows = append(rows, v.small(t.T("ask.signed_in")+t.T("colon")+t.T("signed_in."+e.Technician.SignedIn, "time", at.Local().Format("15:04"))))
+			rows = append(rows, v.small(t.SignedIn(*e.Technician)))
 		}
 	}
 	if e.Ticket != nil {
