@@ -14,7 +14,6 @@
 // question takes no answer in its first half second, so that a key or click meant
 // for something else, or the second half of a double click, does not answer it.
 //
-// Calls go through github.com/tailscale/win, which is linked for the hands
-// anyway. (windigo v0.2.6 counts bytes where DrawTextW wants UTF-16 units, which
+// Calls go through github.com/tailscale/win. (windigo v0.2.6 counts bytes where DrawTextW wants UTF-16 units, which
 // spoils every French line.)
 package win32

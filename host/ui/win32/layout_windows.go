@@ -56,9 +56,6 @@ func (n *native) render() {
 func (n *native) restyle() {
 	n.look.free()
 	n.look = newLooks(n.dpi)
-	for _, c := range n.controls {
-		win.SendMessage(c.hwnd, win.WM_SETFONT, uintptr(n.look.font(c)), 0)
-	}
 	n.render()
 }
 

@@ -283,7 +283,7 @@ func (s *screen) viewCode(v *view) {
 	v.add(16, plain, line("title", title, t.T("code.title")))
 	valid := ""
 	if s.code.Expires != nil {
-		valid = t.T("code.valid", "time", clock(*s.code.Expires))
+		valid = t.T("code.valid", "time", ui.Clock(*s.code.Expires))
 	}
 	v.add(14, soft, []cell{{id: "code", look: digits, text: clean(s.code.Code), center: true}},
 		[]cell{{id: "valid", look: small, text: valid, center: true}})
@@ -298,10 +298,7 @@ func (s *screen) viewAsk(v *view) {
 		if who = e.Technician.Name; e.Technician.Organisation != "" {
 			who = t.T("ask.who", "name", who, "organisation", e.Technician.Organisation)
 		}
-		if e.Technician.SignedIn != "" {
-			at, _ := time.Parse(time.RFC3339, e.Technician.SignedInAt)
-			signed = t.T("ask.signed_in") + t.T("colon") + t.T("signed_in."+e.Technician.SignedIn, "time", clock(at))
-		}
+		signed = t.SignedIn(*e.Technician)
 	}
 	if e.Ticket != nil {
 		ticket = t.T("ask.ticket") + " " + e.Ticket.Number + " – " + e.Ticket.Subject
@@ -334,16 +331,17 @@ func (s *screen) viewLeave(v *view) {
 func (s *screen) viewSession(v *view) {
 	t := s.texts
 	v.width, v.above, v.focus = narrow, true, idStop
-	several := len(s.people) > 1
+	several, stop := len(s.people) > 1, "session.stop"
 	switch {
 	case several:
+		stop = "session.stop.all"
 		v.add(0, plain, line("standing", strong, t.T("participants.title")))
 	case len(s.people) == 1:
 		p := s.people[0]
 		v.add(0, plain, line("standing", strong, t.T(ui.Standing(p.Grants), "name", p.Technician.Name)))
 	}
 	v.add(6, plain, line("status", body, s.status))
-	v.add(12, plain, []cell{{id: idStop, what: danger, text: t.T("session.stop")}})
+	v.add(12, plain, []cell{{id: idStop, what: danger, text: t.T(stop)}})
 	v.add(6, plain, line("stop-help", small, t.T("session.stop.help")))
 	if s.invite != nil {
 		s.viewInvite(v)
@@ -424,13 +422,6 @@ func (s *screen) addAgain(v *view) {
 		{id: idQuit, what: primary, text: s.texts.T("ended.close")},
 	})
 	v.focus = idQuit
-}
-
-func clock(t time.Time) string {
-	if t.IsZero() {
-		return "–"
-	}
-	return t.Local().Format("15:04")
 }
 
 // longest is how much of a text is shown; the wire allows 256 characters of a name.

@@ -152,6 +152,9 @@ func TestTheSessionListsEveryoneWithAButtonForEachGrant(t *testing.T) {
 	if v.cells()[first].id != idStop {
 		t.Error("Stop is not the first button")
 	}
+	if v.cells()[first].text != "Stop everything" {
+		t.Errorf("beside a button for each of them, the one for all is called %q", v.cells()[first].text)
+	}
 	one := shown("en", ui.Event{Name: "participants", Participants: []ui.Participant{helper("1", "Ana", "allowed")}}).view()
 	if one.has("stop 1") || !strings.Contains(one.says(), "Ana can see your screen and use your mouse and keyboard.") {
 		t.Errorf("one participant:\n%s", one.says())
