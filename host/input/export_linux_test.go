@@ -30,5 +30,11 @@ func (x *X11) LockGroup(group uint8) error {
 // Remapped tells whether a new keymap was heard of and not yet read.
 func (x *X11) Remapped() bool { return x.remapped.Load() }
 
+// RestoreLate is the turn of a waiting Restore.
+func (x *X11) RestoreLate() {
+	x.wg.Add(1)
+	x.restoreLate()
+}
+
 // Borrowed are the spare keycodes in use.
 func (x *X11) Borrowed() []byte { return slices.Sorted(maps.Keys(x.spare.bound)) }

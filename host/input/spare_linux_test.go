@@ -3,6 +3,7 @@ package input_test
 import (
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	"syscall"
 	"testing"
@@ -82,6 +83,20 @@ func TestWhatAnotherProgramBoundMeanwhileStays(t *testing.T) {
 	m, err := xproto.GetKeyboardMapping(d.c, xproto.Keycode(code), 1).Reply()
 	if err != nil || m.Keysyms[0] != f30 {
 		t.Errorf("keycode %d types %v, %v; want %#x", code, m.Keysyms, err, f30)
+	}
+}
+
+// A Restore whose turn comes just as control is granted again takes nothing away.
+func TestALateRestoreLeavesWhatWasPreparedSince(t *testing.T) {
+	d := newDesktop(t)
+	x := d.hands(false)
+	if err := x.Prepare(); err != nil {
+		t.Fatal(err)
+	}
+	before := x.Borrowed()
+	x.RestoreLate()
+	if after := x.Borrowed(); len(before) == 0 || !slices.Equal(after, before) {
+		t.Errorf("the spare keycodes were %v, then %v", before, after)
 	}
 }
 

@@ -28,7 +28,7 @@ const common = "éèàçùâêîôûëïüœÉÈÀÇÊŒæÆ€’«»…–—�
 // type now. Xvfb's keymap leaves 18, so each takes two characters.
 type spare struct {
 	bound map[byte]*binding
-	later *time.Timer // a Restore that waits; nil if there is none
+	later *time.Timer // a Restore that waits; nil if there is none, or it was called off
 }
 
 // perKey is how many characters a keycode takes: plain and with Shift. The core
@@ -189,9 +189,9 @@ func (x *X11) Prepare() error {
 	x.mu.Lock()
 	defer x.mu.Unlock()
 	if x.spare.later != nil && x.spare.later.Stop() {
-		x.spare.later = nil
 		x.wg.Done()
 	}
+	x.spare.later = nil // also for one whose turn has come, which waits for the lock
 	if err := x.ready("prepare the keyboard"); err != nil {
 		return err
 	}
@@ -226,10 +226,10 @@ func (x *X11) restoreLate() {
 	defer x.wg.Done()
 	x.mu.Lock()
 	defer x.mu.Unlock()
-	x.spare.later = nil
-	if x.closed {
-		return // Close has done it
+	if x.spare.later == nil || x.closed {
+		return // called off by Prepare; or Close has done it
 	}
+	x.spare.later = nil
 	if wait := x.untilSettled(); wait > 0 { // something was typed meanwhile
 		x.wg.Add(1)
 		x.spare.later = time.AfterFunc(wait, x.restoreLate)
