@@ -6,7 +6,7 @@
 // own window, and lets everything go that is down when it must.
 //
 // [Open] finds hands and guard for this system. On Linux they are [X11] and
-// [X11Guard]; input/fake is a strict recorder for tests, and input/inputtest the
+// [X11Guard], on Windows [SendInput] and [WindowsGuard]; input/fake is a strict recorder for tests, and input/inputtest the
 // suite that every Injector passes. Nothing here keeps or logs what was typed:
 // the Receiver counts, and only that.
 package input
@@ -84,7 +84,7 @@ type Guard interface {
 	PointerAllowed(x, y int) bool
 	// KeysAllowed tells whether the window with the keyboard focus may get keys.
 	KeysAllowed() bool
-	// Protect adds a window by its system-wide id (X11: the XID). It may be
+	// Protect adds a window by its system-wide id (X11: the XID; Windows: the HWND). It may be
 	// called from any goroutine.
 	Protect(window uint64)
 }
