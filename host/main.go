@@ -90,7 +90,7 @@ func run(ctx context.Context, args []string, s *streams) int {
 		return code
 	}
 	texts := ui.Load(opt.lang)
-	window, isConsole := open(opt, texts, s)
+	window, isConsole := open(ctx, opt, texts, s)
 	if window == nil {
 		return exitError
 	}
@@ -194,7 +194,7 @@ func parse(args []string, stdout, stderr io.Writer) (opt options, code int, done
 // open begins the conversation: in the window if there can be one, else on the
 // console. The window is nil when nobody could hear either; the person was then
 // told so if there is any way.
-func open(opt options, texts *ui.Texts, s *streams) (w ui.Window, isConsole bool) {
+func open(ctx context.Context, opt options, texts *ui.Texts, s *streams) (w ui.Window, isConsole bool) {
 	if opt.console == "" {
 		window, err := openWindow(texts.Lang)
 		if err == nil {
@@ -204,7 +204,7 @@ func open(opt options, texts *ui.Texts, s *streams) (w ui.Window, isConsole bool
 			return window, false
 		}
 		fmt.Fprintln(s.err, "host:", err)
-		if !s.instead(texts, err) {
+		if !s.instead(ctx, texts, err) {
 			return nil, false
 		}
 		fmt.Fprintln(s.out, texts.T("error.window"))

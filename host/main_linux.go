@@ -15,7 +15,7 @@ import (
 // instead tells whether the conversation can go on in the console. A host that
 // was started from a desktop has none: its input is /dev/null. Then a dialog of
 // the desktop's says how to start the app in a terminal.
-func (s *streams) instead(texts *ui.Texts, _ error) bool {
+func (s *streams) instead(ctx context.Context, texts *ui.Texts, _ error) bool {
 	in, ok := s.in.(*os.File)
 	if !ok || listens(in) {
 		return true
@@ -24,7 +24,7 @@ func (s *streams) instead(texts *ui.Texts, _ error) bool {
 	if err != nil {
 		self = os.Args[0]
 	}
-	tell(texts.T("title"), texts.T("error.window.terminal", "command", quote(self)+" --console"))
+	tell(ctx, texts.T("title"), texts.T("error.window.terminal", "command", quote(self)+" --console"))
 	return false
 }
 
@@ -56,15 +56,15 @@ func dialogs(title, text string) [][]string {
 // readTime is how long a dialog may stand.
 const readTime = 10 * time.Minute
 
-// tell shows a text by the first program that can.
-func tell(title, text string) {
-	ctx, cancel := context.WithTimeout(context.Background(), readTime)
+// tell shows a text by the first program that can, until it is closed or ctx ends.
+func tell(ctx context.Context, title, text string) {
+	ctx, cancel := context.WithTimeout(ctx, readTime)
 	defer cancel()
 	for _, d := range dialogs(title, text) {
 		began := time.Now()
 		// One that was closed may answer with an error; one that cannot show
 		// anything does so at once.
-		if err := exec.CommandContext(ctx, d[0], d[1:]...).Run(); err == nil || time.Since(began) > time.Second {
+		if err := exec.CommandContext(ctx, d[0], d[1:]...).Run(); err == nil || ctx.Err() != nil || time.Since(began) > time.Second {
 			return
 		}
 	}

@@ -2,7 +2,11 @@
 
 package main
 
-import "github.com/mainforte/mainforte/host/ui"
+import (
+	"context"
+
+	"github.com/mainforte/mainforte/host/ui"
+)
 
 // instead of a window there is the console.
-func (s *streams) instead(*ui.Texts, error) bool { return true }
+func (s *streams) instead(context.Context, *ui.Texts, error) bool { return true }

@@ -2,6 +2,7 @@ package main
 
 import (
 	"bytes"
+	"context"
 	"fmt"
 	"io"
 	"os"
@@ -121,7 +122,7 @@ func (s *streams) needConsole() error {
 }
 
 // instead asks whether the conversation shall go on in a console.
-func (s *streams) instead(texts *ui.Texts, cause error) bool {
+func (s *streams) instead(_ context.Context, texts *ui.Texts, cause error) bool {
 	if s.hasIn && s.hasOut {
 		return true
 	}
