@@ -42,11 +42,11 @@ func (g *GDI) NextCursor(ctx context.Context) (Cursor, error) {
 		case <-ctx.Done():
 			return Cursor{}, ctx.Err()
 		case <-g.closed:
-			return Cursor{}, g.lost("it was closed")
+			return Cursor{}, g.gone()
 		}
 		select {
 		case <-g.closed:
-			return Cursor{}, g.lost("it was closed")
+			return Cursor{}, g.gone()
 		default:
 		}
 		now := time.Now()

@@ -106,7 +106,7 @@ func (g *GDI) NextVeil(ctx context.Context) (Veil, error) {
 	for {
 		select {
 		case <-g.closed:
-			return Unveiled, g.lost("it was closed")
+			return Unveiled, g.gone()
 		default:
 		}
 		if v := w.now(g.ask, veilTime/2); !w.shown || v != w.last {

@@ -101,7 +101,7 @@ func (g *GDI) pointAgain() {
 	}
 }
 
-func (g *GDI) lost(why string) error { return fmt.Errorf("%w: %s", ErrLost, why) }
+func (g *GDI) gone() error { return fmt.Errorf("%w: it was closed, or the desktop is gone", ErrLost) }
 
 // Next implements Source.
 func (g *GDI) Next(ctx context.Context) (Frame, error) {
@@ -122,14 +122,14 @@ func (g *GDI) Next(ctx context.Context) (Frame, error) {
 		case <-ctx.Done():
 			return Frame{}, ctx.Err()
 		case <-g.closed:
-			return Frame{}, g.lost("it was closed")
+			return Frame{}, g.gone()
 		}
 		if err := ctx.Err(); err != nil {
 			return Frame{}, err
 		}
 		select {
 		case <-g.closed:
-			return Frame{}, g.lost("it was closed")
+			return Frame{}, g.gone()
 		default:
 		}
 		now := time.Now()

@@ -22,8 +22,8 @@ const (
 
 // pace decides when a desktop that tells nothing of its changes is looked at,
 // and how much of it. A look costs milliseconds. A lively desktop gets as many
-// as fit into half of one core, at most one a frameTime; a still one gets
-// glances, each at another strip of it, and one whole look whenever a glance or
+// as fit into half of one core, at most one a frameTime unless a nudge asks for
+// one sooner; a still one gets glances, each at another strip of it, and one whole look whenever a glance or
 // anything else says that it is no longer still.
 type pace struct {
 	stirred time.Time     // when it was last known to be lively
