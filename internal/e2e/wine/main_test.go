@@ -102,7 +102,9 @@ func tests(t *testing.T, pkg string, want ...string) {
 	err := cmd.Run()
 	passed := make(map[string]bool)
 	for _, r := range result.FindAllStringSubmatch(strings.ReplaceAll(out.String(), "\r", ""), -1) {
-		passed[r[2]] = r[1] == "PASS"
+		if r[1] == "PASS" {
+			passed[r[2]] = true
+		}
 	}
 	for _, name := range want {
 		if !passed[name] {

@@ -291,7 +291,7 @@ func shown(t *testing.T, d *Desktop, what string, fits func(Control) bool) (wind
 func native(t *testing.T, d *Desktop, what string, fits func(Control) bool) Control {
 	t.Helper()
 	w := shown(t, d, "a window that shows "+what, fits)
-	if w.Class != "MainforteWindow" {
+	if w.Class != hostClass {
 		t.Fatalf("%s is shown in a window of class %q", what, w.Class)
 	}
 	return w
