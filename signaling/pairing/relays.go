@@ -45,8 +45,12 @@ func (d *Desk) renewal(r *mfpb.Relay) time.Time {
 	return now.Add(life / 4 * 3)
 }
 
-// renewRelays sends new credentials before the old ones expire.
+// renewRelays sends new credentials before the old ones expire. A session that is
+// over gets none: the relay has forgotten it, and would take it for a new one.
 func (s *session) renewRelays(now time.Time) {
+	if s.state != open {
+		return
+	}
 	due := func(t time.Time) bool { return !t.IsZero() && !now.Before(t) }
 	if due(s.hostRelayDue) {
 		s.relayHost()

@@ -128,3 +128,22 @@ func TestWithoutARelayNothingIsSaidOfOne(t *testing.T) {
 	quiet(t, h.peer)
 	quiet(t, ann.peer)
 }
+
+// The lead is given up in the same look at the deadlines in which the host's
+// credentials are due: the session is over, and over at the relay too.
+func TestASessionThatIsOverGetsNoRelayCredentials(t *testing.T) {
+	b, r := newRelayBench(t)
+	h, ann := b.host(), b.viewer("ann")
+	b.pair(h, ann)
+	relayed(t, h.peer, h.session, RelayHost)
+	relayed(t, ann.peer, h.session, "1")
+	b.advance(40 * time.Minute)
+	ann.ws.Close()
+	h.sees(t, "1", false)
+	b.advance(10*time.Minute + time.Second)
+	wantEnd(t, h.peer, mfpb.Reason_REASON_VIEWER_GONE, false)
+	quiet(t, h.peer)
+	if got := r.ended(); got != "" || len(r.done) != 1 {
+		t.Errorf("ended for %q, want all, once", r.done)
+	}
+}
