@@ -73,12 +73,11 @@ func (s *session) hostLine(m *mfpb.HostEvent) (audit.Event, mfpb.Reason) {
 	if known && !typ.Host {
 		return audit.Event{}, mfpb.Reason_REASON_PROTOCOL // the server's own words
 	}
-	e := s.event(m.Type, m.Outcome, audit.Actor{Kind: "system"}, nil)
 	if !known {
 		// A newer host has more to say than this log has words for.
-		e = s.event("log.gap", "fail", audit.Actor{Kind: "system"}, map[string]any{"seq": m.Seq, "why": "unknown_type"})
-		return e, 0
+		return s.event("log.gap", "fail", audit.Actor{Kind: "system"}, map[string]any{"seq": m.Seq, "why": "unknown_type"}), 0
 	}
+	e := s.event(m.Type, m.Outcome, audit.Actor{Kind: "system"}, nil)
 	if e.Outcome != "ok" && e.Outcome != "deny" && e.Outcome != "fail" {
 		return audit.Event{}, mfpb.Reason_REASON_PROTOCOL
 	}

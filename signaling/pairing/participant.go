@@ -289,7 +289,7 @@ func (s *session) hostGone(m *mfpb.ParticipantGone) mfpb.Reason {
 	if _, known := mfpb.Reason_name[int32(m.Reason)]; !known || m.Reason == 0 || s.state == opening {
 		return mfpb.Reason_REASON_PROTOCOL
 	}
-	if p := s.participant(m.Participant); p != nil && m.Participant != "" {
+	if p := s.participant(m.Participant); p != nil {
 		s.leave(p, m.Reason, byHost)
 	}
 	return 0

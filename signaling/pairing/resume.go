@@ -239,22 +239,16 @@ func (d *Desk) notResumed(l *line, session string, who audit.Actor, r mfpb.Reaso
 	if l.host {
 		side = "host"
 	}
-	e := audit.Event{
-		Type: "session.resume_refused", Outcome: "deny", Origin: "server", Time: now, Actor: who,
-		Data:     map[string]any{"line": side, "reason": wire.Name(r)},
-		Personal: map[string]any{"address": l.addr.String()},
-	}
+	const typ, outcome = "session.resume_refused", "deny"
+	data := map[string]any{"line": side, "reason": wire.Name(r)}
 	d.mu.Lock()
 	defer d.mu.Unlock()
+	j, e := d.loose, audit.Event{Type: typ, Outcome: outcome, Origin: "server", Time: now, Actor: who, Data: data}
 	if s := d.sessions[session]; s != nil && s.state == open {
-		e.Session, e.MonoMS = s.id, max(0, now.Sub(s.started).Milliseconds())
-		if audit.IsToken(s.ticket.ID) {
-			e.Ticket = s.ticket.ID
-		}
-		s.journal.add(job{events: []audit.Event{e}})
-		return
+		j, e = s.journal, s.event(typ, outcome, who, data)
 	}
-	d.loose.add(job{events: []audit.Event{e}})
+	e.Personal = map[string]any{"address": l.addr.String()}
+	j.add(job{events: []audit.Event{e}})
 }
 
 // whyOverHost tells a host that comes back too late why its session ended;
