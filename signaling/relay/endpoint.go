@@ -234,17 +234,20 @@ func (d *door) created(src, _ net.Addr, _, _, _ string, relayed net.Addr, _ int)
 	s := d.server
 	s.mu.Lock()
 	c := s.relayed[addrPort(relayed)]
+	if c != nil {
+		// Under the lock, or a Close in between would not find what to forget.
+		c.client.Store(&from)
+		d.mu.Lock()
+		d.clients[from] = c
+		d.mu.Unlock()
+	}
 	s.mu.Unlock()
 	if c == nil { // its session ended in between
 		return
 	}
-	c.client.Store(&from)
 	if l, ok := lifetime(d.current(src)); ok {
 		c.lasts(l)
 	}
-	d.mu.Lock()
-	d.clients[from] = c
-	d.mu.Unlock()
 	if st := s.stream(src); st != nil {
 		st.allocated(c.party)
 	}

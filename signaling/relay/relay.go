@@ -4,10 +4,10 @@
 //
 // A [Server] answers over UDP on a port of its own, and over TCP on whatever
 // listener it is given: [NewSplit] lets it share the HTTPS port, which is the one
-// port that every network lets through. Package pairing asks for [Credentials]
-// when a session opens or a side comes back, and calls [Server.Release] and
-// [Server.End]; what was given out is worth nothing after that, and the
-// allocations made with it close at once.
+// port that every network lets through. Package pairing asks [Server.Relays] for
+// [Credentials] when a session opens, when a side comes back and before they
+// expire, and calls [Server.Done] when a side or the session is out; what was given
+// out is worth nothing after that, and the allocations made with it close at once.
 //
 // The relay stands inside the network of whoever runs it, so what it may reach
 // is an allow-list and not a list of what it may not: the relayed addresses of

@@ -17,8 +17,6 @@ type Credentials struct {
 	// Expires is when a new allocation needs newer ones. Ask again before: what is
 	// allocated by then lives on with the session.
 	Expires time.Time
-	// Renew is when to ask again.
-	Renew time.Time
 }
 
 // ICEServer is an RTCIceServer.
@@ -42,7 +40,6 @@ type party struct {
 	seen    netip.Addr
 	issued  []issued
 	conns   map[*conn]struct{}
-	gone    bool
 
 	// list is what this side's allocations may talk to, made anew whenever the
 	// session changes, read by every packet.
@@ -120,7 +117,6 @@ func (s *Server) Credentials(sessionID, partyName string, seen netip.Addr) (Cred
 	return Credentials{
 		Servers: s.servers(username, password),
 		Expires: expires,
-		Renew:   now.Add(s.cfg.Limits.Life * 3 / 4),
 	}, nil
 }
 
@@ -158,7 +154,6 @@ func (s *Server) drop(p *party) (ends []ender) {
 	if p == nil {
 		return nil
 	}
-	p.gone = true
 	p.list.Store(&list{})
 	delete(p.session.parties, p.name)
 	s.parties--
