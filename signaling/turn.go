@@ -85,13 +85,14 @@ func (o *options) relay(secure bool, web net.Addr, log *slog.Logger) (*relay.Ser
 		cfg.Listen, cfg.StreamPort = o.turn.listen, tcp.Port
 	}
 	s, err := relay.New(cfg)
+	if err == nil {
+		return s, nil
+	}
+	text := strings.TrimPrefix(err.Error(), "relay: ")
 	if errors.Is(err, syscall.EADDRINUSE) {
-		return nil, fmt.Errorf("%w\nIs another relay running here? Choose another port: --turn-listen :PORT, or none: --no-turn", err)
+		text += "\nIs another relay running here? Choose another port: --turn-listen :PORT, or none: --no-turn"
 	}
-	if err != nil {
-		return nil, errors.New(strings.TrimPrefix(err.Error(), "relay: "))
-	}
-	return s, nil
+	return nil, errors.New(text)
 }
 
 // serve gives the relay its streams. Without one, and where only others
