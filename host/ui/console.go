@@ -4,6 +4,7 @@ import (
 	"bufio"
 	"fmt"
 	"io"
+	"slices"
 	"strings"
 	"sync"
 	"unicode"
@@ -22,6 +23,7 @@ type Console struct {
 	asking string // id of the open question
 	asked  string // "server" when an address is asked for
 	hint   string
+	people []Participant // who is in the session
 }
 
 // NewConsole speaks on out and listens on in.
@@ -75,7 +77,11 @@ func (c *Console) command(line string) (Command, bool) {
 		return Command{Do: "stop"}, true
 	case strings.HasPrefix(word, "s ") || strings.HasPrefix(word, "stop ") || strings.HasPrefix(word, "arrêter "):
 		_, who, _ := strings.Cut(word, " ")
-		return Command{Do: "stop", Participant: strings.TrimSpace(who)}, true
+		who = strings.TrimSpace(who)
+		if !slices.ContainsFunc(c.people, func(p Participant) bool { return p.ID == who }) {
+			who = "" // "stop now": whatever is meant by it, nobody goes on
+		}
+		return Command{Do: "stop", Participant: who}, true
 	case word == "i":
 		return Command{Do: "cancel_invite"}, true
 	case word == "c":
@@ -124,6 +130,9 @@ func (c *Console) Show(e Event) {
 		if e.Ticket != nil {
 			line(t.T("ask.ticket") + t.T("colon") + e.Ticket.Number + " " + e.Ticket.Subject)
 		}
+		if e.Technician != nil && e.Technician.Organisation != "" {
+			line(t.T("ask.who", "name", e.Technician.Name, "organisation", e.Technician.Organisation))
+		}
 		if e.Technician != nil && e.Technician.SignedIn != "" {
 			line(t.SignedIn(*e.Technician))
 		}
@@ -134,10 +143,15 @@ func (c *Console) Show(e Event) {
 		c.asking = ""
 		line("")
 	case "participants":
+		c.people = e.Participants
 		for _, p := range e.Participants {
 			s := t.T(Standing(p.Grants), "name", p.Technician.Name)
 			if len(e.Participants) > 1 {
-				s = p.ID + ": " + s + " (" + t.T("participant."+p.Kind) + ")"
+				what := t.T("participant." + p.Kind)
+				if !p.Connected {
+					what = t.T("participant.away")
+				}
+				s = p.ID + ": " + s + " (" + what + ")"
 			}
 			line(s)
 		}

@@ -98,12 +98,33 @@ func TestConsoleAnswersAQuestionOnce(t *testing.T) {
 }
 
 func TestConsoleStopsOneOrAll(t *testing.T) {
-	in := strings.NewReader("s\nstop\nArrêter\ns 2\nstop 2\narrêter  2\n")
-	c := NewConsole(in, io.Discard, Load("fr"))
-	for i, who := range []string{"", "", "", "2", "2", "2"} {
+	r, w := io.Pipe()
+	var out strings.Builder
+	c := NewConsole(r, &out, Load("fr"))
+	c.Show(Event{Name: "participants", Participants: []Participant{
+		{ID: "1", Kind: "lead", Technician: Technician{Name: "Ana"}, Connected: true},
+		{ID: "2", Kind: "expert", Technician: Technician{Name: "Paul"}},
+	}})
+	if !strings.Contains(out.String(), "(technicien)") || !strings.Contains(out.String(), "(liaison coupée, retour attendu)") {
+		t.Errorf("the person reads:\n%s", &out)
+	}
+	go func() {
+		_, _ = io.WriteString(w, "s\nstop\nArrêter\ns 2\nstop 2\narrêter  2\nstop now\ns 9\n")
+		w.Close()
+	}()
+	for i, who := range []string{"", "", "", "2", "2", "2", "", ""} { // a Stop for nobody stops everybody
 		if got, _ := next(t, c); got != (Command{Do: "stop", Participant: who}) {
 			t.Errorf("line %d: %+v, want a stop of %q", i+1, got, who)
 		}
+	}
+}
+
+func TestTheConsoleNamesTheOrganisation(t *testing.T) { // P7
+	var out strings.Builder
+	c := NewConsole(strings.NewReader(""), &out, Load("en"))
+	c.Show(Event{Name: "ask", ID: "q", Grant: "view", Technician: &Technician{Name: "Ana", Organisation: "Aide & Co"}})
+	if !strings.Contains(out.String(), "Ana, Aide & Co") {
+		t.Errorf("the person reads:\n%s", &out)
 	}
 }
 
