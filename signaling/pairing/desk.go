@@ -525,8 +525,8 @@ func (d *Desk) Close(ctx context.Context) error {
 	done := make(chan struct{})
 	go func() {
 		d.loops.Wait()
+		d.lines.Wait() // before the work: a line that ends may still have something to write
 		d.work.Wait()
-		d.lines.Wait()
 		close(done)
 	}()
 	select {
