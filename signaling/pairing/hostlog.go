@@ -149,6 +149,8 @@ type tally struct {
 	Grants []tickets.Granted
 	Used   map[string]int64
 	Course []tickets.Moment
+
+	row tallied // of now, made anew only where something changed: a host says much that is not counted
 }
 
 // tallied is a tally as it stands in the session's row: JSON.
@@ -176,10 +178,14 @@ func (t *tally) add(e audit.Event, at time.Time) tallied {
 		}
 		return v
 	}
+	if t.row == (tallied{}) {
+		t.row = tallied{grants: list(t.Grants), used: object(t.Used), course: list(t.Course)}
+	}
 	who := text("participant")
 	if st := answers[e.Type]; st != "" && len(t.Grants) < maxGrants {
 		if name := text("grant"); name != "" {
 			t.Grants = append(t.Grants, tickets.Granted{Name: name, State: st, At: at, Participant: who})
+			t.row.grants = list(t.Grants)
 		}
 	}
 	switch e.Type {
@@ -189,23 +195,30 @@ func (t *tally) add(e audit.Event, at time.Time) tallied {
 				t.Used[k] += int64(n)
 			}
 		}
+		t.row.used = object(t.Used)
 	case "session.degraded":
 		n, _ := e.Data["value"].(float64)
 		if what := text("reason"); what != "" && len(t.Course) < maxCourse {
 			t.Course = append(t.Course, tickets.Moment{What: what, Participant: who, Value: int64(max(0, min(n, 1e9))), At: at})
+			t.row.course = list(t.Course)
 		}
 	case "session.restored":
+		over := false
 		for i := range t.Course {
 			if m := &t.Course[i]; m.What == text("reason") && m.Participant == who && m.Until.IsZero() {
-				m.Until = at
+				m.Until, over = at, true
 			}
+		}
+		if over {
+			t.row.course = list(t.Course)
 		}
 	case "session.route":
 		if what := text("route"); what != "" && len(t.Course) < maxCourse {
 			t.Course = append(t.Course, tickets.Moment{What: "route", Participant: who, Route: what, At: at, Until: at})
+			t.row.course = list(t.Course)
 		}
 	}
-	return tallied{grants: list(t.Grants), used: object(t.Used), course: list(t.Course)}
+	return t.row
 }
 
 // list is l as JSON, also when it is empty.

@@ -8,6 +8,7 @@ import (
 
 	"github.com/mainforte/mainforte/internal/wire"
 	"github.com/mainforte/mainforte/internal/wire/mfpb"
+	"github.com/mainforte/mainforte/signaling/audit"
 )
 
 func TestEventsAreDurableBeforeTheyAreAcknowledged(t *testing.T) {
@@ -129,6 +130,56 @@ func TestWhatAHostWritesIsKeptInBounds(t *testing.T) {
 	v.end(mfpb.Reason_REASON_TECHNICIAN_ENDED)
 	h.close(mfpb.Reason_REASON_TECHNICIAN_ENDED)
 	b.ended(h.session)
+}
+
+// What the note counts is the host's word: prose is left out of it, numbers that
+// cannot be are not added, and however much comes it stays short.
+func TestWhatTheNoteCountsIsKeptInBounds(t *testing.T) {
+	type data = map[string]any
+	said := func(tl *tally, typ string, d data) {
+		t.Helper()
+		row := tl.add(audit.Event{Type: typ, Data: d}, time.Now())
+		if want := (tallied{grants: list(tl.Grants), used: object(tl.Used), course: list(tl.Course)}); row != want {
+			t.Fatalf("after %s %v: the row holds %+v, want %+v", typ, d, row, want)
+		}
+	}
+	fresh := func() *tally { return &tally{Used: map[string]int64{}} }
+
+	tl := fresh()
+	for _, bad := range []any{"Monsieur Dupont", "", 7.0, nil} {
+		said(tl, "consent.granted", data{"grant": bad})
+		said(tl, "session.degraded", data{"reason": bad})
+		said(tl, "session.route", data{"route": bad})
+	}
+	if len(tl.Grants)+len(tl.Course) != 0 {
+		t.Errorf("counted %+v %+v", tl.Grants, tl.Course)
+	}
+	for _, n := range []any{3.0, -5.0, 1e9, 1e300, "4"} {
+		said(tl, "input.summary", data{"keys": n, "clicks": n})
+	}
+	if tl.Used["keys"] != 3 || tl.Used["clicks"] != 3 {
+		t.Errorf("used: %v", tl.Used)
+	}
+	for i, want := range []int64{812, 0, 1e9} {
+		said(tl, "session.degraded", data{"reason": "LINE_SLOW", "value": []float64{812, -1, 1e300}[i]})
+		if got := tl.Course[i].Value; got != want {
+			t.Errorf("a line of %d, want %d", got, want)
+		}
+	}
+	said(tl, "consent.granted", data{"grant": "view"})
+	said(tl, "session.restored", data{"reason": "LINE_SLOW"})
+	said(tl, "session.route", data{"route": "direct"})
+	said(tl, "consent.shown", data{"grant": "control"})
+
+	slow, routes := fresh(), fresh()
+	for range 200 {
+		said(slow, "consent.granted", data{"grant": "view"})
+		said(slow, "session.degraded", data{"reason": "LINE_SLOW"})
+		said(routes, "session.route", data{"route": "direct"})
+	}
+	if g, c, r := len(slow.Grants), len(slow.Course), len(routes.Course); g != maxGrants || c != maxCourse || r != maxCourse {
+		t.Errorf("%d answers, %d moments, %d routes", g, c, r)
+	}
 }
 
 // A host whose clock is wrong by days: its events stand with the time that it

@@ -493,6 +493,39 @@ func TestC9_NoParticipantWithoutALog(t *testing.T) {
 	}
 }
 
+// The session ends while the log is still to take the next participant: whether it
+// does or not, nobody hears more than the end, and the note does not name who
+// was never in.
+func TestASessionThatEndsWhileOneIsOnTheWayIn(t *testing.T) {
+	for _, full := range []bool{false, true} {
+		t.Run(fmt.Sprintf("full %v", full), func(t *testing.T) {
+			b := newBench(t)
+			h, ann, bob := b.host(), b.viewer("ann"), b.viewer("bob")
+			b.pair(h, ann)
+			h.invite(t, expert)
+			claim := b.confirmedFor(h, bob, "")
+			gate := make(chan struct{})
+			b.store.gate.Store(&gate)
+			h.paired(claim)
+			quiet(t, h.peer)
+			ann.end(mfpb.Reason_REASON_TECHNICIAN_ENDED)
+			wantEnd(t, h.peer, mfpb.Reason_REASON_TECHNICIAN_ENDED, false)
+			wantEnd(t, bob.peer, mfpb.Reason_REASON_TECHNICIAN_ENDED, false)
+			b.store.full.Store(full)
+			b.store.gate.Store(nil)
+			close(gate)
+			quiet(t, h.peer)
+			quiet(t, bob.peer)
+			b.store.full.Store(false)
+			h.close(mfpb.Reason_REASON_TECHNICIAN_ENDED)
+			b.ended(h.session)
+			if note := b.notes(1)[0].Text; strings.Contains(note, "bob") {
+				t.Errorf("the note is\n%s", note)
+			}
+		})
+	}
+}
+
 func TestAnInviteIsPairedWithTheKeyOfTheSession(t *testing.T) {
 	b := newBench(t)
 	h, ann, bob := b.host(), b.viewer("ann"), b.viewer("bob")
