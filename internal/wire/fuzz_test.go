@@ -88,6 +88,13 @@ func FuzzParsePicture(f *testing.F) {
 				t.Fatalf("%x is written as %x", b, again)
 			}
 		}
+		if v, err := wire.ParseVideo(b); err == nil {
+			again := wire.AppendVideo(nil, v)
+			again[1] = b[1]
+			if !bytes.Equal(again, b) {
+				t.Fatalf("%x is written as %x", b, again)
+			}
+		}
 	})
 }
 

@@ -7,9 +7,11 @@ import (
 	"encoding/json"
 	"errors"
 	"flag"
+	"image"
 	"maps"
 	"os"
 	"path/filepath"
+	"reflect"
 	"slices"
 	"strings"
 	"testing"
@@ -81,6 +83,22 @@ type goldenPicture struct {
 	Update     uint32 `json:"update,omitempty"`
 	Last       bool   `json:"last,omitempty"`
 	Data       string `json:"data,omitempty"` // hex
+	// Video: x, y, width, height of the area, and of each rectangle.
+	Timestamp uint32   `json:"timestamp,omitempty"`
+	Area      *[4]int  `json:"area,omitempty"`
+	Rects     [][4]int `json:"rects,omitempty"`
+}
+
+func corners(r image.Rectangle) [4]int { return [4]int{r.Min.X, r.Min.Y, r.Dx(), r.Dy()} }
+
+// ofVideo describes v.
+func ofVideo(file string, v wire.Video) goldenPicture {
+	area := corners(v.Area)
+	g := goldenPicture{File: file, Kind: "video", Timestamp: v.Timestamp, Area: &area}
+	for _, r := range v.Rects {
+		g.Rects = append(g.Rects, corners(r))
+	}
+	return g
 }
 
 type goldenAnswer struct {
@@ -188,6 +206,19 @@ func TestGoldenFilesNeverChange(t *testing.T) {
 		name := "picture.piece." + string(rune('a'+len(x.Picture)-3)) + ".bin"
 		put(name, append(wire.AppendPiece(nil, p.Update, p.Last), p.Data...))
 		x.Picture = append(x.Picture, goldenPicture{File: name, Kind: "piece", Update: p.Update, Last: p.Last, Data: hex.EncodeToString(p.Data)})
+	}
+	eight := make([]image.Rectangle, wire.MaxVideoRects)
+	for i := range eight {
+		eight[i] = image.Rect(16*i, 0, 16*i+16, 16384)
+	}
+	for i, v := range []wire.Video{
+		{Timestamp: 0xFEDCBA98, Area: image.Rect(0, 0, 1920, 1080), Rects: []image.Rectangle{image.Rect(320, 160, 1600, 880)}},
+		{Timestamp: 7},
+		{Timestamp: 1, Area: image.Rect(0, 0, 16384, 16384), Rects: eight},
+	} {
+		name := "picture.video." + string(rune('a'+i)) + ".bin"
+		put(name, wire.AppendVideo(nil, v))
+		x.Picture = append(x.Picture, ofVideo(name, v))
 	}
 	put("answer.hello.bin", wire.AppendHello(nil))
 	put("answer.ack.bin", wire.AppendAck(nil, 0xFEDCBA98))
@@ -301,6 +332,11 @@ func TestGoldenPicture(t *testing.T) {
 			if err != nil || got.Update != g.Update || got.Last != g.Last || hex.EncodeToString(got.Data) != g.Data {
 				t.Errorf("%s: %+v, %v", g.File, got, err)
 			}
+		case "video":
+			got, err := wire.ParseVideo(b)
+			if err != nil || !reflect.DeepEqual(ofVideo(g.File, got), g) {
+				t.Errorf("%s: %+v, %v", g.File, got, err)
+			}
 		default:
 			t.Errorf("%s: kind %q", g.File, g.Kind)
 		}
@@ -356,6 +392,8 @@ func parsePicture(b []byte) error {
 		_, err = wire.ParseStart(b)
 	case b[0] == wire.PicturePiece:
 		_, err = wire.ParsePiece(b)
+	case b[0] == wire.PictureVideo:
+		_, err = wire.ParseVideo(b)
 	case b[1]&wire.FlagOptional != 0:
 		return wire.ErrSkip
 	default:

@@ -1,6 +1,9 @@
 package wire
 
-import "encoding/binary"
+import (
+	"encoding/binary"
+	"image"
+)
 
 // Kinds of picture messages, PROTOCOL.md §1.10: their first byte. The two
 // directions count apart.
@@ -11,6 +14,7 @@ const (
 
 	PictureStart = 1 // host → viewer
 	PicturePiece = 2
+	PictureVideo = 3
 )
 
 // PictureFormat is the format of updates that start announces: the tile format
@@ -24,8 +28,13 @@ const (
 	MaxWindowLog = 23
 )
 
+// MaxVideoRects is the largest number of rectangles in a video message.
+const MaxVideoRects = 8
+
 const (
 	startSize  = 16
+	videoSize  = 16 // without its rectangles
+	rectSize   = 8
 	answerSize = 8
 	lastFlag   = 0x01
 )
@@ -90,6 +99,67 @@ func ParsePiece(b []byte) (Piece, error) {
 		return Piece{}, ErrMalformed
 	}
 	return Piece{binary.LittleEndian.Uint32(b[4:]), b[1]&lastFlag != 0, b[PieceHeader:]}, nil
+}
+
+// Video tells the viewer which parts of the picture the video track shows now,
+// above the tiles: from the frame with this timestamp on, or, with no Rects, not
+// any more.
+type Video struct {
+	Timestamp uint32            // RTP, 90 kHz
+	Area      image.Rectangle   // what the frames of the track show; empty without Rects
+	Rects     []image.Rectangle // at most MaxVideoRects, none empty, all in Area
+}
+
+// AppendVideo appends a video message. The caller keeps v in its bounds.
+func AppendVideo(dst []byte, v Video) []byte {
+	le := binary.LittleEndian
+	b := le.AppendUint16(append(dst, PictureVideo, 0), uint16(len(v.Rects)))
+	b = appendRect(le.AppendUint32(b, v.Timestamp), v.Area)
+	for _, r := range v.Rects {
+		b = appendRect(b, r)
+	}
+	return b
+}
+
+func appendRect(dst []byte, r image.Rectangle) []byte {
+	le := binary.LittleEndian
+	dst = le.AppendUint16(le.AppendUint16(dst, uint16(r.Min.X)), uint16(r.Min.Y))
+	return le.AppendUint16(le.AppendUint16(dst, uint16(r.Dx())), uint16(r.Dy()))
+}
+
+func parseRect(b []byte) image.Rectangle {
+	le := binary.LittleEndian
+	at := image.Pt(int(le.Uint16(b)), int(le.Uint16(b[2:])))
+	return image.Rectangle{Min: at, Max: at.Add(image.Pt(int(le.Uint16(b[4:])), int(le.Uint16(b[6:]))))}
+}
+
+// ParseVideo reads a video message, or returns ErrMalformed.
+func ParseVideo(b []byte) (Video, error) {
+	if len(b) < videoSize || b[0] != PictureVideo || b[1]&^FlagOptional != 0 {
+		return Video{}, ErrMalformed
+	}
+	n := int(binary.LittleEndian.Uint16(b[2:]))
+	if n > MaxVideoRects || len(b) != videoSize+n*rectSize {
+		return Video{}, ErrMalformed
+	}
+	v := Video{Timestamp: binary.LittleEndian.Uint32(b[4:]), Area: parseRect(b[8:])}
+	if n == 0 {
+		if v.Area != (image.Rectangle{}) {
+			return Video{}, ErrMalformed
+		}
+		return v, nil
+	}
+	if v.Area.Empty() || !v.Area.In(image.Rect(0, 0, MaxPictureSide, MaxPictureSide)) {
+		return Video{}, ErrMalformed
+	}
+	for i := range n {
+		r := parseRect(b[videoSize+i*rectSize:])
+		if r.Empty() || !r.In(v.Area) {
+			return Video{}, ErrMalformed
+		}
+		v.Rects = append(v.Rects, r)
+	}
+	return v, nil
 }
 
 // TileAnswer is what a viewer sends on the channel tiles.

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"crypto/ed25519"
 	"math"
+	"slices"
 	"strings"
 
 	"google.golang.org/protobuf/proto"
@@ -212,8 +213,19 @@ func refused() map[string]refusal {
 		"picture piece short":        {[]byte{2, 0, 0, 0, 1, 0, 0}, "malformed"},
 		"picture piece reserved":     {[]byte{2, 0, 0, 1, 1, 0, 0, 0}, "malformed"},
 		"picture piece flag":         {[]byte{2, 2, 0, 0, 1, 0, 0, 0}, "malformed"},
-		"picture unknown":            {[]byte{3, 0, 0, 0, 1, 0, 0, 0}, "unknown"},
-		"picture unknown optional":   {[]byte{3, 0x80, 0, 0, 1, 0, 0, 0}, "skip"},
+		"picture unknown":            {[]byte{99, 0, 0, 0, 1, 0, 0, 0}, "unknown"},
+		"picture unknown optional":   {[]byte{99, 0x80, 0, 0, 1, 0, 0, 0}, "skip"},
+		"picture video short":        {video(0, 0, 0, 0, 0)[:15], "malformed"},
+		"picture video trailing":     {append(video(0, 0, 0, 0, 0), 0), "malformed"},
+		"picture video flag":         {append([]byte{3, 1}, video(0, 0, 0, 0, 0)[2:]...), "malformed"},
+		"picture video area alone":   {video(0, 0, 0, 16, 16), "malformed"},
+		"picture video count":        {video(2, 0, 0, 64, 64, 0, 0, 16, 16), "malformed"},
+		"picture video nine":         {video(9, slices.Repeat([]uint16{0, 0, 8, 8}, 10)...), "malformed"},
+		"picture video area empty":   {video(1, 0, 0, 0, 64, 0, 0, 0, 16), "malformed"},
+		"picture video area wide":    {video(1, 1, 0, 16384, 64, 1, 0, 16, 16), "malformed"},
+		"picture video rect empty":   {video(1, 0, 0, 64, 64, 0, 0, 16, 0), "malformed"},
+		"picture video rect outside": {video(1, 16, 16, 64, 64, 0, 16, 16, 16), "malformed"},
+		"picture video rect over":    {video(1, 0, 0, 64, 64, 49, 0, 16, 16), "malformed"},
 		"answer empty":               {nil, "malformed"},
 		"answer hello version":       {[]byte{1, 2, 0, 0}, "version"},
 		"answer hello trailing":      {[]byte{1, 1, 0, 0, 0}, "malformed"},
@@ -230,4 +242,13 @@ func refused() map[string]refusal {
 		"control unknown":            {[]byte{0xA2, 0x06, 0x00}, "unknown"},
 		"control unknown optional":   {[]byte{0x08, 0x01, 0xA2, 0x06, 0x00}, "skip"},
 	}
+}
+
+// video is a video message with n as its count and these places in it.
+func video(n int, places ...uint16) []byte {
+	b := []byte{3, 0, byte(n), byte(n >> 8), 1, 0, 0, 0}
+	for _, v := range places {
+		b = append(b, byte(v), byte(v>>8))
+	}
+	return b
 }

@@ -232,6 +232,54 @@ describe("the painter", () => {
   });
 });
 
+describe("what the video track shows", () => {
+  const video = (timestamp: number, area: number[], ...rects: number[][]) => {
+    const view = new DataView(new ArrayBuffer(16 + 8 * rects.length));
+    view.setUint8(0, 3);
+    view.setUint16(2, rects.length, true);
+    view.setUint32(4, timestamp, true);
+    [...area, ...rects.flat()].forEach((n, i) => view.setUint16(8 + 2 * i, n, true));
+    return view.buffer;
+  };
+  const place = ([x, y, width, height]: number[]) => ({ x, y, width, height });
+  const whole = [0, 0, 240, 220];
+  const filmed = (reports: Report[]) => reports.filter((r) => r.kind === "video");
+
+  test("is told as it came, and needs no answer", () => {
+    const { channel, reports } = open();
+    channel.receive([...messages("scroll.bin")][0]);
+    channel.receive(video(0xfedcba98, whole, [16, 32, 64, 48]));
+    channel.receive(video(9, [0, 0, 0, 0]));
+    expect(filmed(reports)).toEqual([
+      { kind: "video", timestamp: 0xfedcba98, area: place(whole), rects: [place([16, 32, 64, 48])] },
+      { kind: "video", timestamp: 9, area: place([0, 0, 0, 0]), rects: [] },
+    ]);
+    expect(channel.sent).toEqual([]);
+  });
+
+  test("ends with its picture, and with the view", () => {
+    const { channel, reports, painter } = open();
+    const first = [...messages("scroll.bin")][0] as ArrayBuffer;
+    channel.receive(first);
+    channel.receive(video(1, whole, whole));
+    channel.receive(first);
+    expect(filmed(reports).at(-1)).toMatchObject({ rects: [] });
+    channel.receive(video(2, whole, whole));
+    painter.blank();
+    channel.receive(video(3, whole, whole)); // overtook the word that nothing may be shown
+    expect(filmed(reports)).toHaveLength(4);
+    expect(filmed(reports).at(-1)).toMatchObject({ rects: [] });
+  });
+
+  test("may not lie outside the picture", () => {
+    const { channel, reports } = open();
+    channel.receive([...messages("scroll.bin")][0]);
+    channel.receive(video(1, [0, 0, 241, 220], [0, 0, 16, 16]));
+    expect(filmed(reports)).toEqual([]);
+    expect(reports.at(-1)).toEqual({ kind: "failed", why: "protocol" });
+  });
+});
+
 describe("a picture that nobody looks at", () => {
   const acks = (channel: FakeChannel) => channel.sent.filter((m) => m[0] === 2);
 

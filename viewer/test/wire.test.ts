@@ -20,7 +20,7 @@ import { formatCode, parseCode } from "../src/wire/code";
 import { reasonOf, WireError } from "../src/wire/errors";
 import * as input from "../src/wire/input";
 import * as limits from "../src/wire/limits";
-import { parsePicture, tileAck, tileHello, tileRestart } from "../src/wire/picture";
+import { parsePicture, type Area, tileAck, tileHello, tileRestart } from "../src/wire/picture";
 
 interface Index {
   limits: Record<string, number>;
@@ -46,7 +46,7 @@ interface GoldenInput extends input.ButtonInput, input.WheelInput {
 
 interface GoldenPicture {
   file: string;
-  kind: "start" | "piece";
+  kind: "start" | "piece" | "video";
   generation?: number;
   width?: number;
   height?: number;
@@ -54,6 +54,9 @@ interface GoldenPicture {
   update?: number;
   last?: boolean;
   data?: string;
+  timestamp?: number;
+  area?: [number, number, number, number];
+  rects?: [number, number, number, number][];
 }
 
 interface Texts {
@@ -128,6 +131,14 @@ describe("golden files", () => {
         last: g.last ?? false,
         data: g.data ?? "",
       });
+    } else if (got?.kind === "video") {
+      const corners = ({ x, y, width, height }: Area) => [x, y, width, height];
+      expect({
+        kind: g.kind,
+        timestamp: got.timestamp,
+        area: corners(got.area),
+        rects: got.rects.map(corners),
+      }).toEqual({ kind: "video", timestamp: g.timestamp ?? 0, area: g.area, rects: g.rects ?? [] });
     } else {
       expect({ file: g.file, ...got }).toEqual({ generation: 0, ...g });
     }

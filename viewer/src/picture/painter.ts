@@ -2,7 +2,15 @@
 // decodes them and paints the canvas, pixel for pixel. The same class runs in
 // the Worker and, where a browser cannot transfer a data channel, on the page.
 
-import { parsePicture, tileAck, tileHello, tileRestart, type Piece, type Start } from "../wire/picture";
+import {
+  parsePicture,
+  tileAck,
+  tileHello,
+  tileRestart,
+  type Piece,
+  type Start,
+  type Video,
+} from "../wire/picture";
 import { Pace } from "./pace";
 import { BadUpdate, Picture } from "./tiles";
 import { BadStream, ZstdStream } from "./zstd";
@@ -31,6 +39,7 @@ export interface Surface {
 export type Report =
   | { kind: "size"; width: number; height: number } // a picture began
   | { kind: "painted" } // its first update is on the canvas
+  | Video // what the video track shows now, above the canvas; never outside the picture
   | { kind: "pace"; slow: boolean; ms: number } // how long an update waits here to be painted
   | { kind: "failed"; why: "protocol" | "too large" | "worker" }; // nothing can be shown any more
 
@@ -51,6 +60,7 @@ export class Painter {
   #restarts = 0;
   #fresh = false; // nothing of this picture was painted yet
   #said = false; // hello
+  #filmed = false; // the newest Video named rectangles
   #blank = false;
   #missed = false; // a picture began while nothing was to be shown
   #held = false; // nobody looks
@@ -101,6 +111,7 @@ export class Painter {
   /** The person took the view back: nothing of it stays, on the canvas or in memory. */
   blank(): void {
     this.#blank = true;
+    this.#unfilm();
     this.#forget();
     this.#context?.fillRect(0, 0, this.#surface.width, this.#surface.height);
   }
@@ -131,6 +142,7 @@ export class Painter {
 
   close(): void {
     this.#channel.onmessage = null;
+    this.#unfilm();
     this.#forget();
     this.#channel.close();
   }
@@ -147,6 +159,7 @@ export class Painter {
       if (this.#blank) this.#missed ||= message?.kind === "start";
       else if (message?.kind === "start") this.#start(message);
       else if (message?.kind === "piece") this.#piece(message);
+      else if (message?.kind === "video") this.#video(message);
     } catch (error) {
       if (error instanceof BadUpdate || error instanceof BadStream) this.#restart();
       else this.#fail("protocol");
@@ -159,6 +172,7 @@ export class Painter {
       this.#fail("too large");
       return;
     }
+    this.#unfilm();
     this.#picture = new Picture(width, height);
     const bytes = new Uint8ClampedArray(this.#picture.pixels.buffer);
     this.#image = new ImageData(bytes, width, height, { colorSpace: "srgb" });
@@ -170,6 +184,25 @@ export class Painter {
     this.#context ??= this.#surface.getContext("2d", { alpha: false, colorSpace: "srgb" });
     this.#context?.fillRect(0, 0, width, height);
     this.#report({ kind: "size", width, height });
+  }
+
+  #video(video: Video): void {
+    const picture = this.#picture;
+    if (picture === undefined) return; // after a bad update, until the next start
+    const { x, y, width, height } = video.area;
+    if (x + width > picture.width || y + height > picture.height) {
+      this.#fail("protocol");
+      return;
+    }
+    this.#filmed = video.rects.length > 0;
+    this.#report(video);
+  }
+
+  // Nothing is video any more: of another picture, or not to be seen.
+  #unfilm(): void {
+    if (!this.#filmed) return;
+    this.#filmed = false;
+    this.#report({ kind: "video", timestamp: 0, area: { x: 0, y: 0, width: 0, height: 0 }, rects: [] });
   }
 
   #piece(piece: Piece): void {
@@ -209,6 +242,7 @@ export class Painter {
 
   // The decoder no longer holds what the host believes it holds: begin again.
   #restart(): void {
+    this.#unfilm();
     this.#forget();
     this.#restarts++;
     if (this.#restarts > maxRestarts) this.#fail("protocol");
@@ -216,6 +250,7 @@ export class Painter {
   }
 
   #fail(why: "protocol" | "too large"): void {
+    this.#unfilm();
     this.#forget();
     this.#channel.onmessage = null;
     this.#report({ kind: "failed", why });

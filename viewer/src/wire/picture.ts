@@ -7,6 +7,7 @@ import { flagOptional, maxPictureSide, maxTileMessage, version } from "./limits"
 const flagLast = 0x01;
 const kindStart = 1;
 const kindPiece = 2;
+const kindVideo = 3;
 const tileFormat = 1;
 
 export const pieceHeader = 8;
@@ -34,17 +35,68 @@ export interface Piece {
   readonly data: Uint8Array<ArrayBuffer>;
 }
 
+/** Pixels of the picture. */
+export interface Area {
+  readonly x: number;
+  readonly y: number;
+  readonly width: number;
+  readonly height: number;
+}
+
+/** Which parts of the picture the video track shows from a frame on, above the tiles. */
+export interface Video {
+  readonly kind: "video";
+  /** RTP, 90 kHz, of the frame from which on this holds. */
+  readonly timestamp: number;
+  /** What the frames of the track show; all zero without rectangles. */
+  readonly area: Area;
+  /** At most 8, none empty, all in the area; none hides the video at once. */
+  readonly rects: readonly Area[];
+}
+
+const videoHeader = 16;
+const rectSize = 8;
+const maxVideoRects = 8;
+
+function parseVideo(view: DataView): Video {
+  const n = view.getUint16(2, true);
+  if (view.byteLength !== videoHeader + n * rectSize || n > maxVideoRects) throw malformed();
+  const at = (offset: number): Area => ({
+    x: view.getUint16(offset, true),
+    y: view.getUint16(offset + 2, true),
+    width: view.getUint16(offset + 4, true),
+    height: view.getUint16(offset + 6, true),
+  });
+  const area = at(8);
+  const right = area.x + area.width;
+  const bottom = area.y + area.height;
+  const empty = area.width === 0 || area.height === 0;
+  if (n === 0 ? right + bottom !== 0 : empty || Math.max(right, bottom) > maxPictureSide) throw malformed();
+  const rects: Area[] = [];
+  for (let i = 0; i < n; i++) {
+    const r = at(videoHeader + i * rectSize);
+    if (r.width === 0 || r.height === 0 || r.x < area.x || r.y < area.y) throw malformed();
+    if (r.x + r.width > right || r.y + r.height > bottom) throw malformed();
+    rects.push(r);
+  }
+  return { kind: "video", timestamp: view.getUint32(4, true), area, rects };
+}
+
 /**
  * Reads one picture message; undefined for an optional one of a kind that this
  * version does not know. Throws a WireError for anything else.
  */
-export function parsePicture(message: ArrayBuffer): Start | Piece | undefined {
+export function parsePicture(message: ArrayBuffer): Start | Piece | Video | undefined {
   const size = message.byteLength;
   if (size > maxTileMessage) throw tooLarge();
   if (size < pieceHeader) throw malformed();
   const view = new DataView(message);
   const kind = view.getUint8(0);
   const flags = view.getUint8(1);
+  if (kind === kindVideo) {
+    if (flags & ~flagOptional || size < videoHeader) throw malformed();
+    return parseVideo(view);
+  }
   if (kind !== kindStart && kind !== kindPiece) {
     if (flags & flagOptional) return undefined;
     throw unknownMessage();
