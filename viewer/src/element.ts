@@ -63,7 +63,10 @@ export class RemoteSession extends HTMLElement {
     end: () => this.end(),
     leave: () => this.#session?.leave(),
   });
-  #stage = new Stage(() => this.#cursor?.refresh());
+  #stage = new Stage({
+    ratioChanged: () => this.#cursor?.refresh(),
+    lookChanged: () => this.#show(this.#view),
+  });
   #pageHidden = (event: PageTransitionEvent) => {
     if (!event.persisted) this.#session?.end(Reason.VIEWER_GONE);
   };
@@ -202,7 +205,7 @@ export class RemoteSession extends HTMLElement {
     this.#toolbar.update(view, t);
     this.#invite.background = this.hasAttribute("background");
     this.#invite.update(view, t);
-    this.#stage.update(view, t);
+    this.#stage.update(view, null, t);
     setText(this.#status, this.#statusText(view));
     const connection = this.#session?.connection;
     if (live && handsOf(view) === "yes" && connection)

@@ -1,16 +1,41 @@
-// The picture on the page: one canvas, one picture pixel to one device pixel,
-// scrolled when it is larger than its box; and the hidden text area that takes
-// the keys while the technician has control.
+// The picture on the page: the canvas, and whatever lies exactly over it, in
+// layers that carry its size; a frame that shows one part of them; and the box
+// that scrolls. And the hidden text area that takes the keys while the
+// technician has control.
 
 import type { Sender } from "../input/sender";
 import { attachKeyboard, Keyboard, systemOf } from "../input/keyboard";
 import { attachPointer } from "../input/pointer";
 import type { View } from "../state";
 import { h } from "./dom";
+import {
+  common,
+  firstLook,
+  keepLook,
+  layAxis,
+  parseLook,
+  rendering,
+  scaleOf,
+  step,
+  type Look,
+  type Part,
+  type Point,
+} from "./lens";
+import { attachPan } from "./pan";
 import { handsOf } from "./toolbar";
 import type { T } from "./texts";
 
 type Hands = Pick<Sender, "motion" | "button" | "wheel" | "key" | "text" | "release">;
+
+/** Where the look is kept from one session to the next: it is the technician's, not the ticket's. */
+const kept = "mf-look";
+
+export interface StageEvents {
+  /** The screen's device pixel ratio is another one. */
+  ratioChanged(): void;
+  /** The look or the scale that came of it is another one. */
+  lookChanged(): void;
+}
 
 export class Stage {
   readonly element = h("div", { id: "stage", part: "stage", tabindex: "0", role: "group" });
@@ -23,28 +48,41 @@ export class Stage {
     tabindex: "-1",
     "aria-multiline": "false",
   });
+  /** Exactly as large as the whole picture, at every scale: what belongs over the canvas fills it. */
+  readonly layers = h("div", { id: "layers" });
   canvas: HTMLCanvasElement;
+  #frame = h("div", { id: "frame" }, this.layers);
+  #events: StageEvents;
   #width = 0;
   #height = 0;
+  #watched: Part | null = null; // one display; null: the whole picture
+  #look: Look = parseLook(recall());
+  #scale = 1;
+  #at: Point = { x: 0, y: 0 }; // of the part, in its pixels: where the technician scrolled to
+  #laid: Point = { x: 0, y: 0 }; // scroll offsets as we set them, CSS pixels
   #hands: Hands | undefined; // those of the present connection
   #detach: (() => void)[] = [];
+  #unpan: (() => void) | undefined;
   #resize: ResizeObserver;
   #ratio: MediaQueryList | undefined;
-  #ratioChanged: () => void;
   #onRatio = () => this.#watchRatio();
 
-  /** @param ratioChanged the screen's device pixel ratio is another one */
-  constructor(ratioChanged: () => void) {
-    this.#ratioChanged = ratioChanged;
+  constructor(events: StageEvents) {
+    this.#events = events;
     this.canvas = newCanvas();
-    this.element.append(this.canvas, this.keys);
+    this.layers.append(this.canvas);
+    this.element.append(this.#frame, this.keys);
     this.#resize = new ResizeObserver(() => this.#place());
+    this.element.addEventListener("scroll", () => this.#scrolled(), { passive: true });
+    this.element.addEventListener("wheel", (event) => this.#pinch(event), { passive: false });
   }
 
   /** A canvas given to a Worker never comes back: each session has its own. */
   renew(): HTMLCanvasElement {
     this.release();
     this.#width = this.#height = 0;
+    this.#watched = null;
+    this.#at = { x: 0, y: 0 };
     const canvas = newCanvas();
     this.canvas.replaceWith(canvas);
     this.canvas = canvas;
@@ -53,25 +91,51 @@ export class Stage {
 
   connect(): void {
     this.#resize.observe(this.element);
+    this.#unpan = attachPan(this.element, this.#frame, () => this.#hands !== undefined);
     this.#watchRatio();
   }
 
   disconnect(): void {
     this.#resize.disconnect();
+    this.#unpan?.();
     this.#ratio?.removeEventListener("change", this.#onRatio);
     this.release();
   }
 
-  update(view: View, t: T): void {
+  /** @param watched the display that is looked at; null: the whole picture */
+  update(view: View, watched: Part | null, t: T): void {
     this.element.dataset["hands"] = handsOf(view);
     this.element.setAttribute("aria-label", t("picture.label"));
     this.canvas.setAttribute("aria-label", t("picture.label"));
     this.keys.setAttribute("aria-label", t("keyboard.label"));
-    this.canvas.hidden = view.state !== "live";
-    if (view.width === this.#width && view.height === this.#height) return;
+    this.#frame.hidden = view.state !== "live";
+    const same = samePart(watched, this.#watched);
+    if (view.width === this.#width && view.height === this.#height && same) return;
+    if (!same) this.#at = { x: 0, y: 0 };
     this.#width = view.width;
     this.#height = view.height;
+    this.#watched = watched;
     this.#place();
+  }
+
+  get look(): Look {
+    return this.#look;
+  }
+
+  /** Device pixels a picture pixel takes. */
+  get scale(): number {
+    return this.#scale;
+  }
+
+  /** Looks in another way; what is in the middle stays there. */
+  set look(look: Look) {
+    const { clientWidth, clientHeight } = this.element;
+    this.#lookAt(look, { x: clientWidth / 2, y: clientHeight / 2 });
+  }
+
+  /** One step larger (1) or smaller (-1). */
+  zoom(way: 1 | -1): void {
+    this.look = step(this.#scale, way);
   }
 
   /** The technician has control: keys and pointer go to the host. */
@@ -80,7 +144,12 @@ export class Stage {
     this.release();
     this.#hands = hands;
     const keyboard = new Keyboard(hands, systemOf(navigator.userAgent));
-    const surface = () => ({ width: this.#width, height: this.#height, ratio: devicePixelRatio });
+    // The canvas is laid out at its scale, so that a place on it needs no other way back to the picture.
+    const surface = () => ({
+      width: this.#width,
+      height: this.#height,
+      ratio: devicePixelRatio / this.#scale,
+    });
     this.#detach = [
       attachKeyboard(this.keys, keyboard, leave),
       attachPointer(this.canvas, hands, surface, () => this.focus()),
@@ -94,7 +163,7 @@ export class Stage {
     this.#hands = undefined;
     for (const detach of this.#detach.splice(0)) detach();
     this.keys.tabIndex = -1;
-    this.cursor("default");
+    this.cursor("");
   }
 
   focus(): void {
@@ -102,25 +171,102 @@ export class Stage {
   }
 
   cursor(css: string): void {
-    this.canvas.style.cursor = this.#hands ? css : "default";
+    this.canvas.style.cursor = this.#hands ? css : "";
   }
 
-  // Sizes in CSS pixels that are whole device pixels, in the middle when there is room. The box
-  // itself may begin between two device pixels: a picture that did would be blurred.
+  get #part(): Part {
+    const whole = { x: 0, y: 0, width: Math.max(1, this.#width), height: Math.max(1, this.#height) };
+    return (this.#watched && common(this.#watched, whole)) ?? whole;
+  }
+
+  /** @param anchor what lies there stays there, CSS pixels in the box */
+  #lookAt(look: Look, anchor: Point): void {
+    if (this.#frame.hidden) return;
+    const box = this.element.getBoundingClientRect();
+    const frame = this.#frame.getBoundingClientRect();
+    const before = devicePixelRatio / this.#scale;
+    const there = {
+      x: (box.left + anchor.x - frame.left) * before,
+      y: (box.top + anchor.y - frame.top) * before,
+    };
+    this.#look = look;
+    keep(look);
+    const after = devicePixelRatio / scaleOf(look, this.#part, this.#room());
+    this.#at = { x: there.x - anchor.x * after, y: there.y - anchor.y * after };
+    this.#place();
+    this.#events.lookChanged();
+  }
+
+  // The wheel with Control, and two fingers on a pad, change the size while the pointer is nobody's.
+  #pinch(event: WheelEvent): void {
+    if (!event.ctrlKey || this.#hands) return;
+    event.preventDefault();
+    if (event.deltaY === 0) return;
+    const box = this.element.getBoundingClientRect();
+    this.#lookAt(step(this.#scale, event.deltaY < 0 ? 1 : -1), {
+      x: event.clientX - box.left,
+      y: event.clientY - box.top,
+    });
+  }
+
+  // A place that a smaller picture does not have is kept for when there is a larger one again:
+  // only what the technician scrolled counts, an axis at a time.
+  #scrolled(): void {
+    const { scrollLeft, scrollTop } = this.element;
+    const ratio = devicePixelRatio / this.#scale;
+    const moved = (now: number, laid: number) => Math.abs(now - laid) > 0.5;
+    this.#at = {
+      x: moved(scrollLeft, this.#laid.x) ? scrollLeft * ratio : this.#at.x,
+      y: moved(scrollTop, this.#laid.y) ? scrollTop * ratio : this.#at.y,
+    };
+    this.#laid = { x: scrollLeft, y: scrollTop };
+  }
+
+  /** The whole box, device pixels. */
+  #room(): { width: number; height: number } {
+    const box = this.element.getBoundingClientRect();
+    const ratio = devicePixelRatio;
+    return { width: Math.floor(box.width * ratio), height: Math.floor(box.height * ratio) };
+  }
+
+  // Only when a size, the look or the box is another one: never for a frame.
   #place(): void {
     const ratio = devicePixelRatio;
-    const { style } = this.canvas;
+    const part = this.#part;
+    const before = this.#scale;
+    const scale = scaleOf(this.#look, part, this.#room());
+    this.#scale = scale;
+    this.element.dataset["look"] = this.#look.mode;
     const box = this.element.getBoundingClientRect();
-    const gap = (edge: number, room: number, size: number) => {
-      const between = Math.ceil(edge * ratio - 0.02) - edge * ratio;
-      return css(Math.max(0, Math.floor((room * ratio - size) / 2)) + between);
-    };
-    // Chromium lays out in 1/64 pixels and cuts what is finer: rounded up, it still paints whole device pixels.
-    const css = (device: number) => `${Math.ceil((device / ratio) * 64 - 0.02) / 64}px`;
-    style.width = css(this.#width);
-    style.height = css(this.#height);
-    style.marginLeft = gap(box.left, this.element.clientWidth, this.#width);
-    style.marginTop = gap(box.top, this.element.clientHeight, this.#height);
+    const lay = () => ({
+      x: layAxis(part.x, part.width, this.#width, scale, ratio, box.left, this.element.clientWidth),
+      y: layAxis(part.y, part.height, this.#height, scale, ratio, box.top, this.element.clientHeight),
+    });
+    let { x, y } = lay();
+    const frame = this.#frame.style;
+    frame.width = `${x.size}px`;
+    frame.height = `${y.size}px`;
+    ({ x, y } = lay()); // the size decides whether there are scroll bars, and they take room
+    frame.marginLeft = `${x.gap}px`;
+    frame.marginTop = `${y.gap}px`;
+    const layers = this.layers.style;
+    layers.left = `${x.shift}px`;
+    layers.top = `${y.shift}px`;
+    layers.width = `${x.whole}px`;
+    layers.height = `${y.whole}px`;
+    this.layers.dataset["pixels"] = rendering(scale);
+    const { element } = this;
+    element.scrollTo({
+      left: (this.#at.x * scale) / ratio,
+      top: (this.#at.y * scale) / ratio,
+      behavior: "instant",
+    });
+    this.#laid = { x: element.scrollLeft, y: element.scrollTop };
+    element.toggleAttribute(
+      "data-scrolls",
+      element.scrollWidth > element.clientWidth || element.scrollHeight > element.clientHeight,
+    );
+    if (Math.round(before * 100) !== Math.round(scale * 100)) this.#events.lookChanged();
   }
 
   #watchRatio(): void {
@@ -128,10 +274,33 @@ export class Stage {
     this.#ratio = matchMedia(`(resolution: ${devicePixelRatio}dppx)`);
     this.#ratio.addEventListener("change", this.#onRatio);
     this.#place();
-    this.#ratioChanged();
+    this.#events.ratioChanged();
+  }
+}
+
+function samePart(a: Part | null, b: Part | null): boolean {
+  if (a === null || b === null) return a === b;
+  return a.x === b.x && a.y === b.y && a.width === b.width && a.height === b.height;
+}
+
+// A browser that keeps nothing for a page throws.
+function recall(): string | null {
+  try {
+    return localStorage.getItem(kept);
+  } catch {
+    return null;
+  }
+}
+
+function keep(look: Look): void {
+  try {
+    if (look === firstLook) localStorage.removeItem(kept);
+    else localStorage.setItem(kept, keepLook(look));
+  } catch {
+    // This time only, then.
   }
 }
 
 function newCanvas(): HTMLCanvasElement {
-  return h("canvas", { id: "picture", part: "picture", role: "img", width: "1", height: "1", hidden: true });
+  return h("canvas", { id: "picture", part: "picture", role: "img", width: "1", height: "1" });
 }

@@ -140,7 +140,15 @@ h2:focus, h3:focus { outline: none; } /* focused by us, so that reading goes on 
 #live { flex: 1; min-height: 0; display: flex; flex-direction: column; }
 #view { position: relative; flex: 1; min-height: 0; }
 #stage { width: 100%; height: 100%; overflow: auto; background: var(--_stage); }
-#picture { display: block; image-rendering: pixelated; touch-action: manipulation; }
+#stage[data-look="fit"] { overflow: hidden; }
+/* The frame shows a part of the layers; they are as large as the whole picture, and so is all that lies in them. */
+#frame { position: relative; overflow: clip; }
+#layers { position: absolute; }
+#layers > * { position: absolute; inset: 0; width: 100%; height: 100%; }
+#layers[data-pixels="pixelated"] > * { image-rendering: pixelated; }
+#picture { display: block; touch-action: manipulation; }
+#stage[data-scrolls][data-hands="no"] #frame { cursor: grab; }
+#stage[data-panning][data-hands="no"] #frame { cursor: grabbing; }
 #stage[data-hands="yes"] #picture { touch-action: none; }
 #keys { position: fixed; top: 0; left: 0; width: 1px; height: 1px; padding: 0; border: 0; opacity: 0; resize: none; pointer-events: none; font-size: 16px; }
 
