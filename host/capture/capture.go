@@ -17,6 +17,7 @@ import (
 	"context"
 	"errors"
 	"image"
+	"time"
 
 	"github.com/mainforte/mainforte/internal/wire"
 )
@@ -39,6 +40,8 @@ type Frame struct {
 	// Damage bounds all pixels that may differ from the frame before. It is the
 	// whole picture for the first frame and after a change of size.
 	Damage image.Rectangle
+	// Took is how long it took to read what changed, once that was known.
+	Took time.Duration
 }
 
 // Display is one monitor, in pixels of the frame.

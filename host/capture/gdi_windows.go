@@ -148,7 +148,7 @@ func (g *GDI) Next(ctx context.Context) (Frame, error) {
 		}
 		if !changed.Empty() {
 			area := g.screen.area
-			return Frame{Pix: g.pix, Width: area.Dx(), Height: area.Dy(), Damage: changed}, nil
+			return Frame{Pix: g.pix, Width: area.Dx(), Height: area.Dy(), Damage: changed, Took: time.Since(now)}, nil
 		}
 	}
 }

@@ -79,7 +79,7 @@ func (p *Portable) Next(ctx context.Context) (Frame, error) {
 		}
 		p.paused = max(pollPause, pollShare*time.Since(began))
 		if !changed.Empty() {
-			return Frame{Pix: p.pix, Width: p.bounds.Dx(), Height: p.bounds.Dy(), Damage: changed}, nil
+			return Frame{Pix: p.pix, Width: p.bounds.Dx(), Height: p.bounds.Dy(), Damage: changed, Took: time.Since(began)}, nil
 		}
 		pause.Reset(p.paused)
 	}

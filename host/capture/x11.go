@@ -264,12 +264,13 @@ func (x *X11) Next(ctx context.Context) (Frame, error) {
 			x.signalDirty()
 			return Frame{}, err
 		}
+		began := time.Now()
 		r, err := x.grab()
 		if err != nil {
 			return Frame{}, err
 		}
 		if !r.Empty() {
-			return Frame{Pix: x.pix, Width: x.w, Height: x.h, Damage: r}, nil
+			return Frame{Pix: x.pix, Width: x.w, Height: x.h, Damage: r, Took: time.Since(began)}, nil
 		}
 	}
 }

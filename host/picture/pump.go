@@ -28,6 +28,7 @@ type Pump struct {
 	capture   chan struct{} // closed when the capture under way ends; nil if there is none
 	cancel    func()        // ends it
 	kick      chan struct{} // something may be sent now
+	captured  Captures
 
 	last capture.Frame // Run's; valid while it does not call Next
 }
@@ -197,6 +198,8 @@ func (p *Pump) step(ctx context.Context, do action, streams []*Stream) error {
 		switch {
 		case err == nil:
 			p.last, f, p.stale = newer, newer, false
+			p.captured.Frames++
+			p.captured.Took += newer.Took
 		case do == refresh && errors.Is(err, context.DeadlineExceeded):
 			err, p.stale = nil, false // the desktop stands still
 		}

@@ -42,6 +42,7 @@ type Stream struct {
 	waits     time.Time       // since when an update is out and none was acknowledged
 	restarts  int             // asked for by the viewer since since
 	since     time.Time
+	tally     tally
 
 	sending sync.Mutex // held while a message is given to the sink
 
@@ -103,7 +104,9 @@ func (s *Stream) answer(a wire.TileAnswer) error {
 			}
 			return fmt.Errorf("%w: update %d was never sent", ErrAnswer, a.Update)
 		}
-		s.acked, s.waits = a.Update, time.Now()
+		now := time.Now()
+		s.tally.acked(s.acked, a.Update, now)
+		s.acked, s.waits = a.Update, now
 	case wire.AnswerRestart:
 		if now := time.Now(); now.Sub(s.since) > restartPeriod {
 			s.restarts, s.since = 0, now
@@ -267,6 +270,7 @@ func (s *Stream) Frame(f capture.Frame) error {
 
 // update makes one update and sends it. It holds s.encoding.
 func (s *Stream) update(f capture.Frame, restart bool, box image.Rectangle) error {
+	began := time.Now()
 	if restart {
 		if err := s.start(f.Width, f.Height); err != nil {
 			return err
@@ -288,12 +292,14 @@ func (s *Stream) update(f capture.Frame, restart bool, box image.Rectangle) erro
 		return fmt.Errorf("compress an update: %w", err)
 	}
 
+	now := time.Now()
 	s.mu.Lock()
 	if s.sent == s.acked {
-		s.waits = time.Now()
+		s.waits = now
 	}
 	s.sent++ // before it leaves: its ack can be quicker than Send returns
 	number := s.sent
+	s.tally.sent(number, len(s.compressed.b), now.Sub(began), now)
 	s.mu.Unlock()
 	for rest := s.compressed.b; len(rest) > 0; {
 		n := min(len(rest), pieceData)

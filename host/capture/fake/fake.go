@@ -11,6 +11,7 @@ import (
 	"slices"
 	"sync"
 	"testing"
+	"time"
 
 	"github.com/mainforte/mainforte/host/capture"
 )
@@ -30,7 +31,8 @@ type Source struct {
 	cursor    capture.Cursor
 	newCursor bool
 	displays  []capture.Display
-	calls     int // of Next that returned a frame
+	took      time.Duration // what a frame says of itself
+	calls     int           // of Next that returned a frame
 	inNext    bool
 	inCursor  bool
 	lost      bool
@@ -94,6 +96,21 @@ func (s *Source) SetCursor(c capture.Cursor) {
 	defer s.mu.Unlock()
 	s.cursor, s.newCursor = c, true
 	s.tell()
+}
+
+// SetDisplays plugs other monitors in; the desktop stays as large as it is.
+func (s *Source) SetDisplays(displays ...capture.Display) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.displays = displays
+	s.tell()
+}
+
+// SetTook makes frames say that reading them took so long.
+func (s *Source) SetTook(took time.Duration) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.took = took
 }
 
 // Lose takes the desktop away, as when the X server ends.
@@ -164,7 +181,7 @@ func (s *Source) Next(ctx context.Context) (f capture.Frame, err error) {
 			s.last[i] = Poison
 		}
 		s.last = slices.Clone(s.desktop)
-		f = capture.Frame{Pix: s.last, Width: s.w, Height: s.h, Damage: s.damage}
+		f = capture.Frame{Pix: s.last, Width: s.w, Height: s.h, Damage: s.damage, Took: s.took}
 		s.damage = image.Rectangle{}
 		s.calls++
 		return true
