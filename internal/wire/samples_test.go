@@ -125,6 +125,10 @@ func samples() []proto.Message {
 				Grants: []*mfpb.Grant{{Name: "control", State: mfpb.GrantState_GRANT_STATE_HANDED_OVER, Since: 1764000002000}}},
 			{Id: "2", Name: "<b>Paul</b>", Kind: mfpb.ParticipantKind_PARTICIPANT_KIND_EXPERT}}}}},
 		&mfpb.Control{Body: &mfpb.Control_HandOver{HandOver: &mfpb.HandOver{Participant: "2"}}},
+		&mfpb.Control{Optional: true, Body: &mfpb.Control_Watch{Watch: &mfpb.Watch{Display: proto.Uint32(3)}}},
+		&mfpb.Control{Optional: true, Body: &mfpb.Control_Measure{Measure: &mfpb.Measure{On: true}}},
+		&mfpb.Control{Optional: true, Body: &mfpb.Control_Figures{Figures: &mfpb.Figures{Ms: 1001, Updates: 30, Bytes: 1 << 40, CaptureUs: 700,
+			EncodeUs: 2500, WayUs: 31_000, Acked: 29, WaitingBytes: 65_536, WaitingMs: 12, RttUs: 20_400}}},
 
 		&mfpb.CursorUpdate{Body: &mfpb.CursorUpdate_Shape{Shape: &mfpb.CursorShape{Id: 3, Width: 2, Height: 2, HotX: 1, HotY: 1, Rgba: run(0xF0, 16)}}},
 		&mfpb.CursorUpdate{Body: &mfpb.CursorUpdate_Use{Use: &mfpb.CursorUse{Id: 3}}},

@@ -104,6 +104,8 @@ const (
 	NoticeCode_NOTICE_CODE_LINE_GOOD             NoticeCode = 11
 	NoticeCode_NOTICE_CODE_BROWSER_SLOW          NoticeCode = 12 // viewer -> host, passed on to nobody; value: ms a picture waits to be painted
 	NoticeCode_NOTICE_CODE_BROWSER_GOOD          NoticeCode = 13 // viewer -> host
+	NoticeCode_NOTICE_CODE_HOST_SLOW             NoticeCode = 14 // value: ms that this computer takes to make a picture
+	NoticeCode_NOTICE_CODE_HOST_GOOD             NoticeCode = 15
 )
 
 // Enum value maps for NoticeCode.
@@ -123,6 +125,8 @@ var (
 		11: "NOTICE_CODE_LINE_GOOD",
 		12: "NOTICE_CODE_BROWSER_SLOW",
 		13: "NOTICE_CODE_BROWSER_GOOD",
+		14: "NOTICE_CODE_HOST_SLOW",
+		15: "NOTICE_CODE_HOST_GOOD",
 	}
 	NoticeCode_value = map[string]int32{
 		"NOTICE_CODE_UNSPECIFIED":           0,
@@ -139,6 +143,8 @@ var (
 		"NOTICE_CODE_LINE_GOOD":             11,
 		"NOTICE_CODE_BROWSER_SLOW":          12,
 		"NOTICE_CODE_BROWSER_GOOD":          13,
+		"NOTICE_CODE_HOST_SLOW":             14,
+		"NOTICE_CODE_HOST_GOOD":             15,
 	}
 )
 
@@ -188,6 +194,9 @@ type Control struct {
 	//	*Control_Invite
 	//	*Control_Participants
 	//	*Control_HandOver
+	//	*Control_Watch
+	//	*Control_Measure
+	//	*Control_Figures
 	Body          isControl_Body `protobuf_oneof:"body"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -354,6 +363,33 @@ func (x *Control) GetHandOver() *HandOver {
 	return nil
 }
 
+func (x *Control) GetWatch() *Watch {
+	if x != nil {
+		if x, ok := x.Body.(*Control_Watch); ok {
+			return x.Watch
+		}
+	}
+	return nil
+}
+
+func (x *Control) GetMeasure() *Measure {
+	if x != nil {
+		if x, ok := x.Body.(*Control_Measure); ok {
+			return x.Measure
+		}
+	}
+	return nil
+}
+
+func (x *Control) GetFigures() *Figures {
+	if x != nil {
+		if x, ok := x.Body.(*Control_Figures); ok {
+			return x.Figures
+		}
+	}
+	return nil
+}
+
 type isControl_Body interface {
 	isControl_Body()
 }
@@ -410,6 +446,18 @@ type Control_HandOver struct {
 	HandOver *HandOver `protobuf:"bytes,14,opt,name=hand_over,json=handOver,proto3,oneof"` // viewer -> host
 }
 
+type Control_Watch struct {
+	Watch *Watch `protobuf:"bytes,15,opt,name=watch,proto3,oneof"` // viewer -> host, optional
+}
+
+type Control_Measure struct {
+	Measure *Measure `protobuf:"bytes,16,opt,name=measure,proto3,oneof"` // viewer -> host, optional
+}
+
+type Control_Figures struct {
+	Figures *Figures `protobuf:"bytes,17,opt,name=figures,proto3,oneof"` // host -> viewer, optional
+}
+
 func (*Control_Proof) isControl_Body() {}
 
 func (*Control_Hello) isControl_Body() {}
@@ -435,6 +483,12 @@ func (*Control_Invite) isControl_Body() {}
 func (*Control_Participants) isControl_Body() {}
 
 func (*Control_HandOver) isControl_Body() {}
+
+func (*Control_Watch) isControl_Body() {}
+
+func (*Control_Measure) isControl_Body() {}
+
+func (*Control_Figures) isControl_Body() {}
 
 // CertificateProof is the HMAC over both DTLS certificates, PROTOCOL.md §1.6.
 type CertificateProof struct {
@@ -803,6 +857,215 @@ func (x *Displays) GetDisplays() []*Display {
 	return nil
 }
 
+// Watch says what the viewer looks at, so that no more than that is sent. One
+// that the host does not know is as none.
+type Watch struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Display       *uint32                `protobuf:"varint,1,opt,name=display,proto3,oneof" json:"display,omitempty"` // none: all of them
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Watch) Reset() {
+	*x = Watch{}
+	mi := &file_session_proto_msgTypes[8]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Watch) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Watch) ProtoMessage() {}
+
+func (x *Watch) ProtoReflect() protoreflect.Message {
+	mi := &file_session_proto_msgTypes[8]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Watch.ProtoReflect.Descriptor instead.
+func (*Watch) Descriptor() ([]byte, []int) {
+	return file_session_proto_rawDescGZIP(), []int{8}
+}
+
+func (x *Watch) GetDisplay() uint32 {
+	if x != nil && x.Display != nil {
+		return *x.Display
+	}
+	return 0
+}
+
+// Measure wants Figures, about one a second, until it is taken back.
+type Measure struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	On            bool                   `protobuf:"varint,1,opt,name=on,proto3" json:"on,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Measure) Reset() {
+	*x = Measure{}
+	mi := &file_session_proto_msgTypes[9]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Measure) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Measure) ProtoMessage() {}
+
+func (x *Measure) ProtoReflect() protoreflect.Message {
+	mi := &file_session_proto_msgTypes[9]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Measure.ProtoReflect.Descriptor instead.
+func (*Measure) Descriptor() ([]byte, []int) {
+	return file_session_proto_rawDescGZIP(), []int{9}
+}
+
+func (x *Measure) GetOn() bool {
+	if x != nil {
+		return x.On
+	}
+	return false
+}
+
+// Figures are what the host measured of this viewer's picture since the last
+// ones. Means are 0 where there was nothing to measure.
+type Figures struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Ms            uint32                 `protobuf:"varint,1,opt,name=ms,proto3" json:"ms,omitempty"`                                         // the time that they cover
+	Updates       uint32                 `protobuf:"varint,2,opt,name=updates,proto3" json:"updates,omitempty"`                               // that were sent
+	Bytes         uint64                 `protobuf:"varint,3,opt,name=bytes,proto3" json:"bytes,omitempty"`                                   // of picture messages that were given to the channel
+	CaptureUs     uint32                 `protobuf:"varint,4,opt,name=capture_us,json=captureUs,proto3" json:"capture_us,omitempty"`          // mean of reading what changed on the screen
+	EncodeUs      uint32                 `protobuf:"varint,5,opt,name=encode_us,json=encodeUs,proto3" json:"encode_us,omitempty"`             // mean of making an update
+	WayUs         uint32                 `protobuf:"varint,6,opt,name=way_us,json=wayUs,proto3" json:"way_us,omitempty"`                      // mean from an update's last message to its acknowledgement
+	Acked         uint32                 `protobuf:"varint,7,opt,name=acked,proto3" json:"acked,omitempty"`                                   // updates that were acknowledged
+	WaitingBytes  uint32                 `protobuf:"varint,8,opt,name=waiting_bytes,json=waitingBytes,proto3" json:"waiting_bytes,omitempty"` // that the channel holds back at this moment
+	WaitingMs     uint32                 `protobuf:"varint,9,opt,name=waiting_ms,json=waitingMs,proto3" json:"waiting_ms,omitempty"`          // for how long updates are under way without an acknowledgement
+	RttUs         uint32                 `protobuf:"varint,10,opt,name=rtt_us,json=rttUs,proto3" json:"rtt_us,omitempty"`                     // as the channel measures it
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Figures) Reset() {
+	*x = Figures{}
+	mi := &file_session_proto_msgTypes[10]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Figures) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Figures) ProtoMessage() {}
+
+func (x *Figures) ProtoReflect() protoreflect.Message {
+	mi := &file_session_proto_msgTypes[10]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Figures.ProtoReflect.Descriptor instead.
+func (*Figures) Descriptor() ([]byte, []int) {
+	return file_session_proto_rawDescGZIP(), []int{10}
+}
+
+func (x *Figures) GetMs() uint32 {
+	if x != nil {
+		return x.Ms
+	}
+	return 0
+}
+
+func (x *Figures) GetUpdates() uint32 {
+	if x != nil {
+		return x.Updates
+	}
+	return 0
+}
+
+func (x *Figures) GetBytes() uint64 {
+	if x != nil {
+		return x.Bytes
+	}
+	return 0
+}
+
+func (x *Figures) GetCaptureUs() uint32 {
+	if x != nil {
+		return x.CaptureUs
+	}
+	return 0
+}
+
+func (x *Figures) GetEncodeUs() uint32 {
+	if x != nil {
+		return x.EncodeUs
+	}
+	return 0
+}
+
+func (x *Figures) GetWayUs() uint32 {
+	if x != nil {
+		return x.WayUs
+	}
+	return 0
+}
+
+func (x *Figures) GetAcked() uint32 {
+	if x != nil {
+		return x.Acked
+	}
+	return 0
+}
+
+func (x *Figures) GetWaitingBytes() uint32 {
+	if x != nil {
+		return x.WaitingBytes
+	}
+	return 0
+}
+
+func (x *Figures) GetWaitingMs() uint32 {
+	if x != nil {
+		return x.WaitingMs
+	}
+	return 0
+}
+
+func (x *Figures) GetRttUs() uint32 {
+	if x != nil {
+		return x.RttUs
+	}
+	return 0
+}
+
 // Notice is something short. From the viewer only the two about its browser.
 type Notice struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
@@ -814,7 +1077,7 @@ type Notice struct {
 
 func (x *Notice) Reset() {
 	*x = Notice{}
-	mi := &file_session_proto_msgTypes[8]
+	mi := &file_session_proto_msgTypes[11]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -826,7 +1089,7 @@ func (x *Notice) String() string {
 func (*Notice) ProtoMessage() {}
 
 func (x *Notice) ProtoReflect() protoreflect.Message {
-	mi := &file_session_proto_msgTypes[8]
+	mi := &file_session_proto_msgTypes[11]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -839,7 +1102,7 @@ func (x *Notice) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Notice.ProtoReflect.Descriptor instead.
 func (*Notice) Descriptor() ([]byte, []int) {
-	return file_session_proto_rawDescGZIP(), []int{8}
+	return file_session_proto_rawDescGZIP(), []int{11}
 }
 
 func (x *Notice) GetCode() NoticeCode {
@@ -866,7 +1129,7 @@ type AskInvite struct {
 
 func (x *AskInvite) Reset() {
 	*x = AskInvite{}
-	mi := &file_session_proto_msgTypes[9]
+	mi := &file_session_proto_msgTypes[12]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -878,7 +1141,7 @@ func (x *AskInvite) String() string {
 func (*AskInvite) ProtoMessage() {}
 
 func (x *AskInvite) ProtoReflect() protoreflect.Message {
-	mi := &file_session_proto_msgTypes[9]
+	mi := &file_session_proto_msgTypes[12]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -891,7 +1154,7 @@ func (x *AskInvite) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use AskInvite.ProtoReflect.Descriptor instead.
 func (*AskInvite) Descriptor() ([]byte, []int) {
-	return file_session_proto_rawDescGZIP(), []int{9}
+	return file_session_proto_rawDescGZIP(), []int{12}
 }
 
 func (x *AskInvite) GetKind() ParticipantKind {
@@ -910,7 +1173,7 @@ type CancelInvite struct {
 
 func (x *CancelInvite) Reset() {
 	*x = CancelInvite{}
-	mi := &file_session_proto_msgTypes[10]
+	mi := &file_session_proto_msgTypes[13]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -922,7 +1185,7 @@ func (x *CancelInvite) String() string {
 func (*CancelInvite) ProtoMessage() {}
 
 func (x *CancelInvite) ProtoReflect() protoreflect.Message {
-	mi := &file_session_proto_msgTypes[10]
+	mi := &file_session_proto_msgTypes[13]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -935,7 +1198,7 @@ func (x *CancelInvite) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use CancelInvite.ProtoReflect.Descriptor instead.
 func (*CancelInvite) Descriptor() ([]byte, []int) {
-	return file_session_proto_rawDescGZIP(), []int{10}
+	return file_session_proto_rawDescGZIP(), []int{13}
 }
 
 // Invite answers AskInvite, and says what became of the code. It goes to the
@@ -952,7 +1215,7 @@ type Invite struct {
 
 func (x *Invite) Reset() {
 	*x = Invite{}
-	mi := &file_session_proto_msgTypes[11]
+	mi := &file_session_proto_msgTypes[14]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -964,7 +1227,7 @@ func (x *Invite) String() string {
 func (*Invite) ProtoMessage() {}
 
 func (x *Invite) ProtoReflect() protoreflect.Message {
-	mi := &file_session_proto_msgTypes[11]
+	mi := &file_session_proto_msgTypes[14]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -977,7 +1240,7 @@ func (x *Invite) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Invite.ProtoReflect.Descriptor instead.
 func (*Invite) Descriptor() ([]byte, []int) {
-	return file_session_proto_rawDescGZIP(), []int{11}
+	return file_session_proto_rawDescGZIP(), []int{14}
 }
 
 func (x *Invite) GetKind() ParticipantKind {
@@ -1023,7 +1286,7 @@ type Participant struct {
 
 func (x *Participant) Reset() {
 	*x = Participant{}
-	mi := &file_session_proto_msgTypes[12]
+	mi := &file_session_proto_msgTypes[15]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1035,7 +1298,7 @@ func (x *Participant) String() string {
 func (*Participant) ProtoMessage() {}
 
 func (x *Participant) ProtoReflect() protoreflect.Message {
-	mi := &file_session_proto_msgTypes[12]
+	mi := &file_session_proto_msgTypes[15]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1048,7 +1311,7 @@ func (x *Participant) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Participant.ProtoReflect.Descriptor instead.
 func (*Participant) Descriptor() ([]byte, []int) {
-	return file_session_proto_rawDescGZIP(), []int{12}
+	return file_session_proto_rawDescGZIP(), []int{15}
 }
 
 func (x *Participant) GetId() string {
@@ -1102,7 +1365,7 @@ type Participants struct {
 
 func (x *Participants) Reset() {
 	*x = Participants{}
-	mi := &file_session_proto_msgTypes[13]
+	mi := &file_session_proto_msgTypes[16]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1114,7 +1377,7 @@ func (x *Participants) String() string {
 func (*Participants) ProtoMessage() {}
 
 func (x *Participants) ProtoReflect() protoreflect.Message {
-	mi := &file_session_proto_msgTypes[13]
+	mi := &file_session_proto_msgTypes[16]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1127,7 +1390,7 @@ func (x *Participants) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Participants.ProtoReflect.Descriptor instead.
 func (*Participants) Descriptor() ([]byte, []int) {
-	return file_session_proto_rawDescGZIP(), []int{13}
+	return file_session_proto_rawDescGZIP(), []int{16}
 }
 
 func (x *Participants) GetParticipants() []*Participant {
@@ -1147,7 +1410,7 @@ type HandOver struct {
 
 func (x *HandOver) Reset() {
 	*x = HandOver{}
-	mi := &file_session_proto_msgTypes[14]
+	mi := &file_session_proto_msgTypes[17]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1159,7 +1422,7 @@ func (x *HandOver) String() string {
 func (*HandOver) ProtoMessage() {}
 
 func (x *HandOver) ProtoReflect() protoreflect.Message {
-	mi := &file_session_proto_msgTypes[14]
+	mi := &file_session_proto_msgTypes[17]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1172,7 +1435,7 @@ func (x *HandOver) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use HandOver.ProtoReflect.Descriptor instead.
 func (*HandOver) Descriptor() ([]byte, []int) {
-	return file_session_proto_rawDescGZIP(), []int{14}
+	return file_session_proto_rawDescGZIP(), []int{17}
 }
 
 func (x *HandOver) GetParticipant() string {
@@ -1198,7 +1461,7 @@ type CursorUpdate struct {
 
 func (x *CursorUpdate) Reset() {
 	*x = CursorUpdate{}
-	mi := &file_session_proto_msgTypes[15]
+	mi := &file_session_proto_msgTypes[18]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1210,7 +1473,7 @@ func (x *CursorUpdate) String() string {
 func (*CursorUpdate) ProtoMessage() {}
 
 func (x *CursorUpdate) ProtoReflect() protoreflect.Message {
-	mi := &file_session_proto_msgTypes[15]
+	mi := &file_session_proto_msgTypes[18]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1223,7 +1486,7 @@ func (x *CursorUpdate) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use CursorUpdate.ProtoReflect.Descriptor instead.
 func (*CursorUpdate) Descriptor() ([]byte, []int) {
-	return file_session_proto_rawDescGZIP(), []int{15}
+	return file_session_proto_rawDescGZIP(), []int{18}
 }
 
 func (x *CursorUpdate) GetOptional() bool {
@@ -1305,7 +1568,7 @@ type CursorShape struct {
 
 func (x *CursorShape) Reset() {
 	*x = CursorShape{}
-	mi := &file_session_proto_msgTypes[16]
+	mi := &file_session_proto_msgTypes[19]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1317,7 +1580,7 @@ func (x *CursorShape) String() string {
 func (*CursorShape) ProtoMessage() {}
 
 func (x *CursorShape) ProtoReflect() protoreflect.Message {
-	mi := &file_session_proto_msgTypes[16]
+	mi := &file_session_proto_msgTypes[19]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1330,7 +1593,7 @@ func (x *CursorShape) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use CursorShape.ProtoReflect.Descriptor instead.
 func (*CursorShape) Descriptor() ([]byte, []int) {
-	return file_session_proto_rawDescGZIP(), []int{16}
+	return file_session_proto_rawDescGZIP(), []int{19}
 }
 
 func (x *CursorShape) GetId() uint32 {
@@ -1384,7 +1647,7 @@ type CursorUse struct {
 
 func (x *CursorUse) Reset() {
 	*x = CursorUse{}
-	mi := &file_session_proto_msgTypes[17]
+	mi := &file_session_proto_msgTypes[20]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1396,7 +1659,7 @@ func (x *CursorUse) String() string {
 func (*CursorUse) ProtoMessage() {}
 
 func (x *CursorUse) ProtoReflect() protoreflect.Message {
-	mi := &file_session_proto_msgTypes[17]
+	mi := &file_session_proto_msgTypes[20]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1409,7 +1672,7 @@ func (x *CursorUse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use CursorUse.ProtoReflect.Descriptor instead.
 func (*CursorUse) Descriptor() ([]byte, []int) {
-	return file_session_proto_rawDescGZIP(), []int{17}
+	return file_session_proto_rawDescGZIP(), []int{20}
 }
 
 func (x *CursorUse) GetId() uint32 {
@@ -1427,7 +1690,7 @@ type CursorHidden struct {
 
 func (x *CursorHidden) Reset() {
 	*x = CursorHidden{}
-	mi := &file_session_proto_msgTypes[18]
+	mi := &file_session_proto_msgTypes[21]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1439,7 +1702,7 @@ func (x *CursorHidden) String() string {
 func (*CursorHidden) ProtoMessage() {}
 
 func (x *CursorHidden) ProtoReflect() protoreflect.Message {
-	mi := &file_session_proto_msgTypes[18]
+	mi := &file_session_proto_msgTypes[21]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1452,14 +1715,14 @@ func (x *CursorHidden) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use CursorHidden.ProtoReflect.Descriptor instead.
 func (*CursorHidden) Descriptor() ([]byte, []int) {
-	return file_session_proto_rawDescGZIP(), []int{18}
+	return file_session_proto_rawDescGZIP(), []int{21}
 }
 
 var File_session_proto protoreflect.FileDescriptor
 
 const file_session_proto_rawDesc = "" +
 	"\n" +
-	"\rsession.proto\x12\x05mf.v1\x1a\x0fsignaling.proto\"\xfd\x04\n" +
+	"\rsession.proto\x12\x05mf.v1\x1a\x0fsignaling.proto\"\xfb\x05\n" +
 	"\aControl\x12\x1a\n" +
 	"\boptional\x18\x01 \x01(\bR\boptional\x12/\n" +
 	"\x05proof\x18\x02 \x01(\v2\x17.mf.v1.CertificateProofH\x00R\x05proof\x12$\n" +
@@ -1477,7 +1740,10 @@ const file_session_proto_rawDesc = "" +
 	"\rcancel_invite\x18\v \x01(\v2\x13.mf.v1.CancelInviteH\x00R\fcancelInvite\x12'\n" +
 	"\x06invite\x18\f \x01(\v2\r.mf.v1.InviteH\x00R\x06invite\x129\n" +
 	"\fparticipants\x18\r \x01(\v2\x13.mf.v1.ParticipantsH\x00R\fparticipants\x12.\n" +
-	"\thand_over\x18\x0e \x01(\v2\x0f.mf.v1.HandOverH\x00R\bhandOverB\x06\n" +
+	"\thand_over\x18\x0e \x01(\v2\x0f.mf.v1.HandOverH\x00R\bhandOver\x12$\n" +
+	"\x05watch\x18\x0f \x01(\v2\f.mf.v1.WatchH\x00R\x05watch\x12*\n" +
+	"\ameasure\x18\x10 \x01(\v2\x0e.mf.v1.MeasureH\x00R\ameasure\x12*\n" +
+	"\afigures\x18\x11 \x01(\v2\x0e.mf.v1.FiguresH\x00R\afiguresB\x06\n" +
 	"\x04body\"$\n" +
 	"\x10CertificateProof\x12\x10\n" +
 	"\x03mac\x18\x01 \x01(\fR\x03mac\"Z\n" +
@@ -1499,7 +1765,27 @@ const file_session_proto_rawDesc = "" +
 	"\x06height\x18\x05 \x01(\rR\x06height\x12\x12\n" +
 	"\x04name\x18\x06 \x01(\tR\x04name\"6\n" +
 	"\bDisplays\x12*\n" +
-	"\bdisplays\x18\x01 \x03(\v2\x0e.mf.v1.DisplayR\bdisplays\"E\n" +
+	"\bdisplays\x18\x01 \x03(\v2\x0e.mf.v1.DisplayR\bdisplays\"2\n" +
+	"\x05Watch\x12\x1d\n" +
+	"\adisplay\x18\x01 \x01(\rH\x00R\adisplay\x88\x01\x01B\n" +
+	"\n" +
+	"\b_display\"\x19\n" +
+	"\aMeasure\x12\x0e\n" +
+	"\x02on\x18\x01 \x01(\bR\x02on\"\x8d\x02\n" +
+	"\aFigures\x12\x0e\n" +
+	"\x02ms\x18\x01 \x01(\rR\x02ms\x12\x18\n" +
+	"\aupdates\x18\x02 \x01(\rR\aupdates\x12\x14\n" +
+	"\x05bytes\x18\x03 \x01(\x04R\x05bytes\x12\x1d\n" +
+	"\n" +
+	"capture_us\x18\x04 \x01(\rR\tcaptureUs\x12\x1b\n" +
+	"\tencode_us\x18\x05 \x01(\rR\bencodeUs\x12\x15\n" +
+	"\x06way_us\x18\x06 \x01(\rR\x05wayUs\x12\x14\n" +
+	"\x05acked\x18\a \x01(\rR\x05acked\x12#\n" +
+	"\rwaiting_bytes\x18\b \x01(\rR\fwaitingBytes\x12\x1d\n" +
+	"\n" +
+	"waiting_ms\x18\t \x01(\rR\twaitingMs\x12\x15\n" +
+	"\x06rtt_us\x18\n" +
+	" \x01(\rR\x05rttUs\"E\n" +
 	"\x06Notice\x12%\n" +
 	"\x04code\x18\x01 \x01(\x0e2\x11.mf.v1.NoticeCodeR\x04code\x12\x14\n" +
 	"\x05value\x18\x02 \x01(\rR\x05value\"7\n" +
@@ -1546,7 +1832,7 @@ const file_session_proto_rawDesc = "" +
 	"\x12GRANT_STATE_DENIED\x10\x03\x12\x17\n" +
 	"\x13GRANT_STATE_REVOKED\x10\x04\x12\x1a\n" +
 	"\x16GRANT_STATE_GIVEN_BACK\x10\x05\x12\x1b\n" +
-	"\x17GRANT_STATE_HANDED_OVER\x10\x06*\xbb\x03\n" +
+	"\x17GRANT_STATE_HANDED_OVER\x10\x06*\xf1\x03\n" +
 	"\n" +
 	"NoticeCode\x12\x1b\n" +
 	"\x17NOTICE_CODE_UNSPECIFIED\x10\x00\x12#\n" +
@@ -1563,7 +1849,9 @@ const file_session_proto_rawDesc = "" +
 	"\x12\x19\n" +
 	"\x15NOTICE_CODE_LINE_GOOD\x10\v\x12\x1c\n" +
 	"\x18NOTICE_CODE_BROWSER_SLOW\x10\f\x12\x1c\n" +
-	"\x18NOTICE_CODE_BROWSER_GOOD\x10\rB3Z1github.com/mainforte/mainforte/internal/wire/mfpbb\x06proto3"
+	"\x18NOTICE_CODE_BROWSER_GOOD\x10\r\x12\x19\n" +
+	"\x15NOTICE_CODE_HOST_SLOW\x10\x0e\x12\x19\n" +
+	"\x15NOTICE_CODE_HOST_GOOD\x10\x0fB3Z1github.com/mainforte/mainforte/internal/wire/mfpbb\x06proto3"
 
 var (
 	file_session_proto_rawDescOnce sync.Once
@@ -1578,7 +1866,7 @@ func file_session_proto_rawDescGZIP() []byte {
 }
 
 var file_session_proto_enumTypes = make([]protoimpl.EnumInfo, 2)
-var file_session_proto_msgTypes = make([]protoimpl.MessageInfo, 19)
+var file_session_proto_msgTypes = make([]protoimpl.MessageInfo, 22)
 var file_session_proto_goTypes = []any{
 	(GrantState)(0),          // 0: mf.v1.GrantState
 	(NoticeCode)(0),          // 1: mf.v1.NoticeCode
@@ -1590,54 +1878,60 @@ var file_session_proto_goTypes = []any{
 	(*GiveBack)(nil),         // 7: mf.v1.GiveBack
 	(*Display)(nil),          // 8: mf.v1.Display
 	(*Displays)(nil),         // 9: mf.v1.Displays
-	(*Notice)(nil),           // 10: mf.v1.Notice
-	(*AskInvite)(nil),        // 11: mf.v1.AskInvite
-	(*CancelInvite)(nil),     // 12: mf.v1.CancelInvite
-	(*Invite)(nil),           // 13: mf.v1.Invite
-	(*Participant)(nil),      // 14: mf.v1.Participant
-	(*Participants)(nil),     // 15: mf.v1.Participants
-	(*HandOver)(nil),         // 16: mf.v1.HandOver
-	(*CursorUpdate)(nil),     // 17: mf.v1.CursorUpdate
-	(*CursorShape)(nil),      // 18: mf.v1.CursorShape
-	(*CursorUse)(nil),        // 19: mf.v1.CursorUse
-	(*CursorHidden)(nil),     // 20: mf.v1.CursorHidden
-	(*Hello)(nil),            // 21: mf.v1.Hello
-	(*Bye)(nil),              // 22: mf.v1.Bye
-	(ParticipantKind)(0),     // 23: mf.v1.ParticipantKind
-	(Reason)(0),              // 24: mf.v1.Reason
+	(*Watch)(nil),            // 10: mf.v1.Watch
+	(*Measure)(nil),          // 11: mf.v1.Measure
+	(*Figures)(nil),          // 12: mf.v1.Figures
+	(*Notice)(nil),           // 13: mf.v1.Notice
+	(*AskInvite)(nil),        // 14: mf.v1.AskInvite
+	(*CancelInvite)(nil),     // 15: mf.v1.CancelInvite
+	(*Invite)(nil),           // 16: mf.v1.Invite
+	(*Participant)(nil),      // 17: mf.v1.Participant
+	(*Participants)(nil),     // 18: mf.v1.Participants
+	(*HandOver)(nil),         // 19: mf.v1.HandOver
+	(*CursorUpdate)(nil),     // 20: mf.v1.CursorUpdate
+	(*CursorShape)(nil),      // 21: mf.v1.CursorShape
+	(*CursorUse)(nil),        // 22: mf.v1.CursorUse
+	(*CursorHidden)(nil),     // 23: mf.v1.CursorHidden
+	(*Hello)(nil),            // 24: mf.v1.Hello
+	(*Bye)(nil),              // 25: mf.v1.Bye
+	(ParticipantKind)(0),     // 26: mf.v1.ParticipantKind
+	(Reason)(0),              // 27: mf.v1.Reason
 }
 var file_session_proto_depIdxs = []int32{
 	3,  // 0: mf.v1.Control.proof:type_name -> mf.v1.CertificateProof
-	21, // 1: mf.v1.Control.hello:type_name -> mf.v1.Hello
+	24, // 1: mf.v1.Control.hello:type_name -> mf.v1.Hello
 	5,  // 2: mf.v1.Control.grants:type_name -> mf.v1.Grants
 	6,  // 3: mf.v1.Control.ask:type_name -> mf.v1.AskGrant
 	7,  // 4: mf.v1.Control.give_back:type_name -> mf.v1.GiveBack
 	9,  // 5: mf.v1.Control.displays:type_name -> mf.v1.Displays
-	10, // 6: mf.v1.Control.notice:type_name -> mf.v1.Notice
-	22, // 7: mf.v1.Control.bye:type_name -> mf.v1.Bye
-	11, // 8: mf.v1.Control.ask_invite:type_name -> mf.v1.AskInvite
-	12, // 9: mf.v1.Control.cancel_invite:type_name -> mf.v1.CancelInvite
-	13, // 10: mf.v1.Control.invite:type_name -> mf.v1.Invite
-	15, // 11: mf.v1.Control.participants:type_name -> mf.v1.Participants
-	16, // 12: mf.v1.Control.hand_over:type_name -> mf.v1.HandOver
-	0,  // 13: mf.v1.Grant.state:type_name -> mf.v1.GrantState
-	4,  // 14: mf.v1.Grants.grants:type_name -> mf.v1.Grant
-	8,  // 15: mf.v1.Displays.displays:type_name -> mf.v1.Display
-	1,  // 16: mf.v1.Notice.code:type_name -> mf.v1.NoticeCode
-	23, // 17: mf.v1.AskInvite.kind:type_name -> mf.v1.ParticipantKind
-	23, // 18: mf.v1.Invite.kind:type_name -> mf.v1.ParticipantKind
-	24, // 19: mf.v1.Invite.reason:type_name -> mf.v1.Reason
-	23, // 20: mf.v1.Participant.kind:type_name -> mf.v1.ParticipantKind
-	4,  // 21: mf.v1.Participant.grants:type_name -> mf.v1.Grant
-	14, // 22: mf.v1.Participants.participants:type_name -> mf.v1.Participant
-	18, // 23: mf.v1.CursorUpdate.shape:type_name -> mf.v1.CursorShape
-	19, // 24: mf.v1.CursorUpdate.use:type_name -> mf.v1.CursorUse
-	20, // 25: mf.v1.CursorUpdate.hidden:type_name -> mf.v1.CursorHidden
-	26, // [26:26] is the sub-list for method output_type
-	26, // [26:26] is the sub-list for method input_type
-	26, // [26:26] is the sub-list for extension type_name
-	26, // [26:26] is the sub-list for extension extendee
-	0,  // [0:26] is the sub-list for field type_name
+	13, // 6: mf.v1.Control.notice:type_name -> mf.v1.Notice
+	25, // 7: mf.v1.Control.bye:type_name -> mf.v1.Bye
+	14, // 8: mf.v1.Control.ask_invite:type_name -> mf.v1.AskInvite
+	15, // 9: mf.v1.Control.cancel_invite:type_name -> mf.v1.CancelInvite
+	16, // 10: mf.v1.Control.invite:type_name -> mf.v1.Invite
+	18, // 11: mf.v1.Control.participants:type_name -> mf.v1.Participants
+	19, // 12: mf.v1.Control.hand_over:type_name -> mf.v1.HandOver
+	10, // 13: mf.v1.Control.watch:type_name -> mf.v1.Watch
+	11, // 14: mf.v1.Control.measure:type_name -> mf.v1.Measure
+	12, // 15: mf.v1.Control.figures:type_name -> mf.v1.Figures
+	0,  // 16: mf.v1.Grant.state:type_name -> mf.v1.GrantState
+	4,  // 17: mf.v1.Grants.grants:type_name -> mf.v1.Grant
+	8,  // 18: mf.v1.Displays.displays:type_name -> mf.v1.Display
+	1,  // 19: mf.v1.Notice.code:type_name -> mf.v1.NoticeCode
+	26, // 20: mf.v1.AskInvite.kind:type_name -> mf.v1.ParticipantKind
+	26, // 21: mf.v1.Invite.kind:type_name -> mf.v1.ParticipantKind
+	27, // 22: mf.v1.Invite.reason:type_name -> mf.v1.Reason
+	26, // 23: mf.v1.Participant.kind:type_name -> mf.v1.ParticipantKind
+	4,  // 24: mf.v1.Participant.grants:type_name -> mf.v1.Grant
+	17, // 25: mf.v1.Participants.participants:type_name -> mf.v1.Participant
+	21, // 26: mf.v1.CursorUpdate.shape:type_name -> mf.v1.CursorShape
+	22, // 27: mf.v1.CursorUpdate.use:type_name -> mf.v1.CursorUse
+	23, // 28: mf.v1.CursorUpdate.hidden:type_name -> mf.v1.CursorHidden
+	29, // [29:29] is the sub-list for method output_type
+	29, // [29:29] is the sub-list for method input_type
+	29, // [29:29] is the sub-list for extension type_name
+	29, // [29:29] is the sub-list for extension extendee
+	0,  // [0:29] is the sub-list for field type_name
 }
 
 func init() { file_session_proto_init() }
@@ -1660,8 +1954,12 @@ func file_session_proto_init() {
 		(*Control_Invite)(nil),
 		(*Control_Participants)(nil),
 		(*Control_HandOver)(nil),
+		(*Control_Watch)(nil),
+		(*Control_Measure)(nil),
+		(*Control_Figures)(nil),
 	}
-	file_session_proto_msgTypes[15].OneofWrappers = []any{
+	file_session_proto_msgTypes[8].OneofWrappers = []any{}
+	file_session_proto_msgTypes[18].OneofWrappers = []any{
 		(*CursorUpdate_Shape)(nil),
 		(*CursorUpdate_Use)(nil),
 		(*CursorUpdate_Hidden)(nil),
@@ -1672,7 +1970,7 @@ func file_session_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_session_proto_rawDesc), len(file_session_proto_rawDesc)),
 			NumEnums:      2,
-			NumMessages:   19,
+			NumMessages:   22,
 			NumExtensions: 0,
 			NumServices:   0,
 		},

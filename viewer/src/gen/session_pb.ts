@@ -17,7 +17,7 @@ import type { Message } from "@bufbuild/protobuf";
  * Describes the file session.proto.
  */
 export const file_session: GenFile = /*@__PURE__*/
-  fileDesc("Cg1zZXNzaW9uLnByb3RvEgVtZi52MSL+AwoHQ29udHJvbBIQCghvcHRpb25hbBgBIAEoCBIoCgVwcm9vZhgCIAEoCzIXLm1mLnYxLkNlcnRpZmljYXRlUHJvb2ZIABIdCgVoZWxsbxgDIAEoCzIMLm1mLnYxLkhlbGxvSAASHwoGZ3JhbnRzGAQgASgLMg0ubWYudjEuR3JhbnRzSAASHgoDYXNrGAUgASgLMg8ubWYudjEuQXNrR3JhbnRIABIkCglnaXZlX2JhY2sYBiABKAsyDy5tZi52MS5HaXZlQmFja0gAEiMKCGRpc3BsYXlzGAcgASgLMg8ubWYudjEuRGlzcGxheXNIABIfCgZub3RpY2UYCCABKAsyDS5tZi52MS5Ob3RpY2VIABIZCgNieWUYCSABKAsyCi5tZi52MS5CeWVIABImCgphc2tfaW52aXRlGAogASgLMhAubWYudjEuQXNrSW52aXRlSAASLAoNY2FuY2VsX2ludml0ZRgLIAEoCzITLm1mLnYxLkNhbmNlbEludml0ZUgAEh8KBmludml0ZRgMIAEoCzINLm1mLnYxLkludml0ZUgAEisKDHBhcnRpY2lwYW50cxgNIAEoCzITLm1mLnYxLlBhcnRpY2lwYW50c0gAEiQKCWhhbmRfb3ZlchgOIAEoCzIPLm1mLnYxLkhhbmRPdmVySABCBgoEYm9keSIfChBDZXJ0aWZpY2F0ZVByb29mEgsKA21hYxgBIAEoDCJGCgVHcmFudBIMCgRuYW1lGAEgASgJEiAKBXN0YXRlGAIgASgOMhEubWYudjEuR3JhbnRTdGF0ZRINCgVzaW5jZRgDIAEoAyImCgZHcmFudHMSHAoGZ3JhbnRzGAEgAygLMgwubWYudjEuR3JhbnQiGAoIQXNrR3JhbnQSDAoEbmFtZRgBIAEoCSIYCghHaXZlQmFjaxIMCgRuYW1lGAEgASgJIlgKB0Rpc3BsYXkSCgoCaWQYASABKA0SCQoBeBgCIAEoERIJCgF5GAMgASgREg0KBXdpZHRoGAQgASgNEg4KBmhlaWdodBgFIAEoDRIMCgRuYW1lGAYgASgJIiwKCERpc3BsYXlzEiAKCGRpc3BsYXlzGAEgAygLMg4ubWYudjEuRGlzcGxheSI4CgZOb3RpY2USHwoEY29kZRgBIAEoDjIRLm1mLnYxLk5vdGljZUNvZGUSDQoFdmFsdWUYAiABKA0iMQoJQXNrSW52aXRlEiQKBGtpbmQYASABKA4yFi5tZi52MS5QYXJ0aWNpcGFudEtpbmQiDgoMQ2FuY2VsSW52aXRlImwKBkludml0ZRIkCgRraW5kGAEgASgOMhYubWYudjEuUGFydGljaXBhbnRLaW5kEgwKBGNvZGUYAiABKAkSDwoHZXhwaXJlcxgDIAEoAxIdCgZyZWFzb24YBCABKA4yDS5tZi52MS5SZWFzb24iiwEKC1BhcnRpY2lwYW50EgoKAmlkGAEgASgJEgwKBG5hbWUYAiABKAkSJAoEa2luZBgDIAEoDjIWLm1mLnYxLlBhcnRpY2lwYW50S2luZBILCgN5b3UYBCABKAgSEQoJY29ubmVjdGVkGAUgASgIEhwKBmdyYW50cxgGIAMoCzIMLm1mLnYxLkdyYW50IjgKDFBhcnRpY2lwYW50cxIoCgxwYXJ0aWNpcGFudHMYASADKAsyEi5tZi52MS5QYXJ0aWNpcGFudCIfCghIYW5kT3ZlchITCgtwYXJ0aWNpcGFudBgBIAEoCSKVAQoMQ3Vyc29yVXBkYXRlEhAKCG9wdGlvbmFsGAEgASgIEiMKBXNoYXBlGAIgASgLMhIubWYudjEuQ3Vyc29yU2hhcGVIABIfCgN1c2UYAyABKAsyEC5tZi52MS5DdXJzb3JVc2VIABIlCgZoaWRkZW4YBCABKAsyEy5tZi52MS5DdXJzb3JIaWRkZW5IAEIGCgRib2R5ImQKC0N1cnNvclNoYXBlEgoKAmlkGAEgASgNEg0KBXdpZHRoGAIgASgNEg4KBmhlaWdodBgDIAEoDRINCgVob3RfeBgEIAEoDRINCgVob3RfeRgFIAEoDRIMCgRyZ2JhGAYgASgMIhcKCUN1cnNvclVzZRIKCgJpZBgBIAEoDSIOCgxDdXJzb3JIaWRkZW4qwwEKCkdyYW50U3RhdGUSGwoXR1JBTlRfU1RBVEVfVU5TUEVDSUZJRUQQABIVChFHUkFOVF9TVEFURV9BU0tFRBABEhcKE0dSQU5UX1NUQVRFX0FMTE9XRUQQAhIWChJHUkFOVF9TVEFURV9ERU5JRUQQAxIXChNHUkFOVF9TVEFURV9SRVZPS0VEEAQSGgoWR1JBTlRfU1RBVEVfR0lWRU5fQkFDSxAFEhsKF0dSQU5UX1NUQVRFX0hBTkRFRF9PVkVSEAYquwMKCk5vdGljZUNvZGUSGwoXTk9USUNFX0NPREVfVU5TUEVDSUZJRUQQABIjCh9OT1RJQ0VfQ09ERV9JTlBVVF9IRUxEX1FVRVNUSU9OEAESJQohTk9USUNFX0NPREVfSU5QVVRfSEVMRF9PV05fV0lORE9XEAISHQoZTk9USUNFX0NPREVfSU5QVVRfUkVTVU1FRBADEh0KGU5PVElDRV9DT0RFX0tFWV9OT1RfVFlQRUQQBBIbChdOT1RJQ0VfQ09ERV9TRVJWRVJfQVdBWRAFEhsKF05PVElDRV9DT0RFX1NFUlZFUl9CQUNLEAYSHQoZTk9USUNFX0NPREVfU0NSRUVOX0xPQ0tFRBAHEh4KGk5PVElDRV9DT0RFX1NFQ1VSRV9ERVNLVE9QEAgSGwoXTk9USUNFX0NPREVfU0NSRUVOX0JBQ0sQCRIZChVOT1RJQ0VfQ09ERV9MSU5FX1NMT1cQChIZChVOT1RJQ0VfQ09ERV9MSU5FX0dPT0QQCxIcChhOT1RJQ0VfQ09ERV9CUk9XU0VSX1NMT1cQDBIcChhOT1RJQ0VfQ09ERV9CUk9XU0VSX0dPT0QQDUIzWjFnaXRodWIuY29tL21haW5mb3J0ZS9tYWluZm9ydGUvaW50ZXJuYWwvd2lyZS9tZnBiYgZwcm90bzM", [file_signaling]);
+  fileDesc("Cg1zZXNzaW9uLnByb3RvEgVtZi52MSLjBAoHQ29udHJvbBIQCghvcHRpb25hbBgBIAEoCBIoCgVwcm9vZhgCIAEoCzIXLm1mLnYxLkNlcnRpZmljYXRlUHJvb2ZIABIdCgVoZWxsbxgDIAEoCzIMLm1mLnYxLkhlbGxvSAASHwoGZ3JhbnRzGAQgASgLMg0ubWYudjEuR3JhbnRzSAASHgoDYXNrGAUgASgLMg8ubWYudjEuQXNrR3JhbnRIABIkCglnaXZlX2JhY2sYBiABKAsyDy5tZi52MS5HaXZlQmFja0gAEiMKCGRpc3BsYXlzGAcgASgLMg8ubWYudjEuRGlzcGxheXNIABIfCgZub3RpY2UYCCABKAsyDS5tZi52MS5Ob3RpY2VIABIZCgNieWUYCSABKAsyCi5tZi52MS5CeWVIABImCgphc2tfaW52aXRlGAogASgLMhAubWYudjEuQXNrSW52aXRlSAASLAoNY2FuY2VsX2ludml0ZRgLIAEoCzITLm1mLnYxLkNhbmNlbEludml0ZUgAEh8KBmludml0ZRgMIAEoCzINLm1mLnYxLkludml0ZUgAEisKDHBhcnRpY2lwYW50cxgNIAEoCzITLm1mLnYxLlBhcnRpY2lwYW50c0gAEiQKCWhhbmRfb3ZlchgOIAEoCzIPLm1mLnYxLkhhbmRPdmVySAASHQoFd2F0Y2gYDyABKAsyDC5tZi52MS5XYXRjaEgAEiEKB21lYXN1cmUYECABKAsyDi5tZi52MS5NZWFzdXJlSAASIQoHZmlndXJlcxgRIAEoCzIOLm1mLnYxLkZpZ3VyZXNIAEIGCgRib2R5Ih8KEENlcnRpZmljYXRlUHJvb2YSCwoDbWFjGAEgASgMIkYKBUdyYW50EgwKBG5hbWUYASABKAkSIAoFc3RhdGUYAiABKA4yES5tZi52MS5HcmFudFN0YXRlEg0KBXNpbmNlGAMgASgDIiYKBkdyYW50cxIcCgZncmFudHMYASADKAsyDC5tZi52MS5HcmFudCIYCghBc2tHcmFudBIMCgRuYW1lGAEgASgJIhgKCEdpdmVCYWNrEgwKBG5hbWUYASABKAkiWAoHRGlzcGxheRIKCgJpZBgBIAEoDRIJCgF4GAIgASgREgkKAXkYAyABKBESDQoFd2lkdGgYBCABKA0SDgoGaGVpZ2h0GAUgASgNEgwKBG5hbWUYBiABKAkiLAoIRGlzcGxheXMSIAoIZGlzcGxheXMYASADKAsyDi5tZi52MS5EaXNwbGF5IikKBVdhdGNoEhQKB2Rpc3BsYXkYASABKA1IAIgBAUIKCghfZGlzcGxheSIVCgdNZWFzdXJlEgoKAm9uGAEgASgIIrYBCgdGaWd1cmVzEgoKAm1zGAEgASgNEg8KB3VwZGF0ZXMYAiABKA0SDQoFYnl0ZXMYAyABKAQSEgoKY2FwdHVyZV91cxgEIAEoDRIRCgllbmNvZGVfdXMYBSABKA0SDgoGd2F5X3VzGAYgASgNEg0KBWFja2VkGAcgASgNEhUKDXdhaXRpbmdfYnl0ZXMYCCABKA0SEgoKd2FpdGluZ19tcxgJIAEoDRIOCgZydHRfdXMYCiABKA0iOAoGTm90aWNlEh8KBGNvZGUYASABKA4yES5tZi52MS5Ob3RpY2VDb2RlEg0KBXZhbHVlGAIgASgNIjEKCUFza0ludml0ZRIkCgRraW5kGAEgASgOMhYubWYudjEuUGFydGljaXBhbnRLaW5kIg4KDENhbmNlbEludml0ZSJsCgZJbnZpdGUSJAoEa2luZBgBIAEoDjIWLm1mLnYxLlBhcnRpY2lwYW50S2luZBIMCgRjb2RlGAIgASgJEg8KB2V4cGlyZXMYAyABKAMSHQoGcmVhc29uGAQgASgOMg0ubWYudjEuUmVhc29uIosBCgtQYXJ0aWNpcGFudBIKCgJpZBgBIAEoCRIMCgRuYW1lGAIgASgJEiQKBGtpbmQYAyABKA4yFi5tZi52MS5QYXJ0aWNpcGFudEtpbmQSCwoDeW91GAQgASgIEhEKCWNvbm5lY3RlZBgFIAEoCBIcCgZncmFudHMYBiADKAsyDC5tZi52MS5HcmFudCI4CgxQYXJ0aWNpcGFudHMSKAoMcGFydGljaXBhbnRzGAEgAygLMhIubWYudjEuUGFydGljaXBhbnQiHwoISGFuZE92ZXISEwoLcGFydGljaXBhbnQYASABKAkilQEKDEN1cnNvclVwZGF0ZRIQCghvcHRpb25hbBgBIAEoCBIjCgVzaGFwZRgCIAEoCzISLm1mLnYxLkN1cnNvclNoYXBlSAASHwoDdXNlGAMgASgLMhAubWYudjEuQ3Vyc29yVXNlSAASJQoGaGlkZGVuGAQgASgLMhMubWYudjEuQ3Vyc29ySGlkZGVuSABCBgoEYm9keSJkCgtDdXJzb3JTaGFwZRIKCgJpZBgBIAEoDRINCgV3aWR0aBgCIAEoDRIOCgZoZWlnaHQYAyABKA0SDQoFaG90X3gYBCABKA0SDQoFaG90X3kYBSABKA0SDAoEcmdiYRgGIAEoDCIXCglDdXJzb3JVc2USCgoCaWQYASABKA0iDgoMQ3Vyc29ySGlkZGVuKsMBCgpHcmFudFN0YXRlEhsKF0dSQU5UX1NUQVRFX1VOU1BFQ0lGSUVEEAASFQoRR1JBTlRfU1RBVEVfQVNLRUQQARIXChNHUkFOVF9TVEFURV9BTExPV0VEEAISFgoSR1JBTlRfU1RBVEVfREVOSUVEEAMSFwoTR1JBTlRfU1RBVEVfUkVWT0tFRBAEEhoKFkdSQU5UX1NUQVRFX0dJVkVOX0JBQ0sQBRIbChdHUkFOVF9TVEFURV9IQU5ERURfT1ZFUhAGKvEDCgpOb3RpY2VDb2RlEhsKF05PVElDRV9DT0RFX1VOU1BFQ0lGSUVEEAASIwofTk9USUNFX0NPREVfSU5QVVRfSEVMRF9RVUVTVElPThABEiUKIU5PVElDRV9DT0RFX0lOUFVUX0hFTERfT1dOX1dJTkRPVxACEh0KGU5PVElDRV9DT0RFX0lOUFVUX1JFU1VNRUQQAxIdChlOT1RJQ0VfQ09ERV9LRVlfTk9UX1RZUEVEEAQSGwoXTk9USUNFX0NPREVfU0VSVkVSX0FXQVkQBRIbChdOT1RJQ0VfQ09ERV9TRVJWRVJfQkFDSxAGEh0KGU5PVElDRV9DT0RFX1NDUkVFTl9MT0NLRUQQBxIeChpOT1RJQ0VfQ09ERV9TRUNVUkVfREVTS1RPUBAIEhsKF05PVElDRV9DT0RFX1NDUkVFTl9CQUNLEAkSGQoVTk9USUNFX0NPREVfTElORV9TTE9XEAoSGQoVTk9USUNFX0NPREVfTElORV9HT09EEAsSHAoYTk9USUNFX0NPREVfQlJPV1NFUl9TTE9XEAwSHAoYTk9USUNFX0NPREVfQlJPV1NFUl9HT09EEA0SGQoVTk9USUNFX0NPREVfSE9TVF9TTE9XEA4SGQoVTk9USUNFX0NPREVfSE9TVF9HT09EEA9CM1oxZ2l0aHViLmNvbS9tYWluZm9ydGUvbWFpbmZvcnRlL2ludGVybmFsL3dpcmUvbWZwYmIGcHJvdG8z", [file_signaling]);
 
 /**
  * Control is one message on channel ctl.
@@ -139,6 +139,30 @@ export type Control = Message<"mf.v1.Control"> & {
      */
     value: HandOver;
     case: "handOver";
+  } | {
+    /**
+     * viewer -> host, optional
+     *
+     * @generated from field: mf.v1.Watch watch = 15;
+     */
+    value: Watch;
+    case: "watch";
+  } | {
+    /**
+     * viewer -> host, optional
+     *
+     * @generated from field: mf.v1.Measure measure = 16;
+     */
+    value: Measure;
+    case: "measure";
+  } | {
+    /**
+     * host -> viewer, optional
+     *
+     * @generated from field: mf.v1.Figures figures = 17;
+     */
+    value: Figures;
+    case: "figures";
   } | { case: undefined; value?: undefined };
 };
 
@@ -318,6 +342,132 @@ export const DisplaysSchema: GenMessage<Displays> = /*@__PURE__*/
   messageDesc(file_session, 7);
 
 /**
+ * Watch says what the viewer looks at, so that no more than that is sent. One
+ * that the host does not know is as none.
+ *
+ * @generated from message mf.v1.Watch
+ */
+export type Watch = Message<"mf.v1.Watch"> & {
+  /**
+   * none: all of them
+   *
+   * @generated from field: optional uint32 display = 1;
+   */
+  display?: number | undefined;
+};
+
+/**
+ * Describes the message mf.v1.Watch.
+ * Use `create(WatchSchema)` to create a new message.
+ */
+export const WatchSchema: GenMessage<Watch> = /*@__PURE__*/
+  messageDesc(file_session, 8);
+
+/**
+ * Measure wants Figures, about one a second, until it is taken back.
+ *
+ * @generated from message mf.v1.Measure
+ */
+export type Measure = Message<"mf.v1.Measure"> & {
+  /**
+   * @generated from field: bool on = 1;
+   */
+  on: boolean;
+};
+
+/**
+ * Describes the message mf.v1.Measure.
+ * Use `create(MeasureSchema)` to create a new message.
+ */
+export const MeasureSchema: GenMessage<Measure> = /*@__PURE__*/
+  messageDesc(file_session, 9);
+
+/**
+ * Figures are what the host measured of this viewer's picture since the last
+ * ones. Means are 0 where there was nothing to measure.
+ *
+ * @generated from message mf.v1.Figures
+ */
+export type Figures = Message<"mf.v1.Figures"> & {
+  /**
+   * the time that they cover
+   *
+   * @generated from field: uint32 ms = 1;
+   */
+  ms: number;
+
+  /**
+   * that were sent
+   *
+   * @generated from field: uint32 updates = 2;
+   */
+  updates: number;
+
+  /**
+   * of picture messages that were given to the channel
+   *
+   * @generated from field: uint64 bytes = 3;
+   */
+  bytes: bigint;
+
+  /**
+   * mean of reading what changed on the screen
+   *
+   * @generated from field: uint32 capture_us = 4;
+   */
+  captureUs: number;
+
+  /**
+   * mean of making an update
+   *
+   * @generated from field: uint32 encode_us = 5;
+   */
+  encodeUs: number;
+
+  /**
+   * mean from an update's last message to its acknowledgement
+   *
+   * @generated from field: uint32 way_us = 6;
+   */
+  wayUs: number;
+
+  /**
+   * updates that were acknowledged
+   *
+   * @generated from field: uint32 acked = 7;
+   */
+  acked: number;
+
+  /**
+   * that the channel holds back at this moment
+   *
+   * @generated from field: uint32 waiting_bytes = 8;
+   */
+  waitingBytes: number;
+
+  /**
+   * for how long updates are under way without an acknowledgement
+   *
+   * @generated from field: uint32 waiting_ms = 9;
+   */
+  waitingMs: number;
+
+  /**
+   * as the channel measures it
+   *
+   * @generated from field: uint32 rtt_us = 10;
+   */
+  rttUs: number;
+};
+
+/**
+ * Describes the message mf.v1.Figures.
+ * Use `create(FiguresSchema)` to create a new message.
+ */
+export const FiguresSchema: GenMessage<Figures> = /*@__PURE__*/
+  messageDesc(file_session, 10);
+
+/**
  * Notice is something short. From the viewer only the two about its browser.
  *
  * @generated from message mf.v1.Notice
@@ -339,7 +489,7 @@ export type Notice = Message<"mf.v1.Notice"> & {
  * Use `create(NoticeSchema)` to create a new message.
  */
 export const NoticeSchema: GenMessage<Notice> = /*@__PURE__*/
-  messageDesc(file_session, 8);
+  messageDesc(file_session, 11);
 
 /**
  * AskInvite wants an invite code, to be passed on outside the server.
@@ -360,7 +510,7 @@ export type AskInvite = Message<"mf.v1.AskInvite"> & {
  * Use `create(AskInviteSchema)` to create a new message.
  */
 export const AskInviteSchema: GenMessage<AskInvite> = /*@__PURE__*/
-  messageDesc(file_session, 9);
+  messageDesc(file_session, 12);
 
 /**
  * CancelInvite makes the open invite code worthless.
@@ -375,7 +525,7 @@ export type CancelInvite = Message<"mf.v1.CancelInvite"> & {
  * Use `create(CancelInviteSchema)` to create a new message.
  */
 export const CancelInviteSchema: GenMessage<CancelInvite> = /*@__PURE__*/
-  messageDesc(file_session, 10);
+  messageDesc(file_session, 13);
 
 /**
  * Invite answers AskInvite, and says what became of the code. It goes to the
@@ -416,7 +566,7 @@ export type Invite = Message<"mf.v1.Invite"> & {
  * Use `create(InviteSchema)` to create a new message.
  */
 export const InviteSchema: GenMessage<Invite> = /*@__PURE__*/
-  messageDesc(file_session, 11);
+  messageDesc(file_session, 14);
 
 /**
  * Participant as the host knows it.
@@ -464,7 +614,7 @@ export type Participant = Message<"mf.v1.Participant"> & {
  * Use `create(ParticipantSchema)` to create a new message.
  */
 export const ParticipantSchema: GenMessage<Participant> = /*@__PURE__*/
-  messageDesc(file_session, 12);
+  messageDesc(file_session, 15);
 
 /**
  * @generated from message mf.v1.Participants
@@ -481,7 +631,7 @@ export type Participants = Message<"mf.v1.Participants"> & {
  * Use `create(ParticipantsSchema)` to create a new message.
  */
 export const ParticipantsSchema: GenMessage<Participants> = /*@__PURE__*/
-  messageDesc(file_session, 13);
+  messageDesc(file_session, 16);
 
 /**
  * HandOver gives control, which the sender holds, to another participant.
@@ -500,7 +650,7 @@ export type HandOver = Message<"mf.v1.HandOver"> & {
  * Use `create(HandOverSchema)` to create a new message.
  */
 export const HandOverSchema: GenMessage<HandOver> = /*@__PURE__*/
-  messageDesc(file_session, 14);
+  messageDesc(file_session, 17);
 
 /**
  * CursorUpdate is one message on channel cursor, host -> viewer.
@@ -546,7 +696,7 @@ export type CursorUpdate = Message<"mf.v1.CursorUpdate"> & {
  * Use `create(CursorUpdateSchema)` to create a new message.
  */
 export const CursorUpdateSchema: GenMessage<CursorUpdate> = /*@__PURE__*/
-  messageDesc(file_session, 15);
+  messageDesc(file_session, 18);
 
 /**
  * CursorShape is at most 96 x 96 pixels; rgba is straight (not premultiplied)
@@ -591,7 +741,7 @@ export type CursorShape = Message<"mf.v1.CursorShape"> & {
  * Use `create(CursorShapeSchema)` to create a new message.
  */
 export const CursorShapeSchema: GenMessage<CursorShape> = /*@__PURE__*/
-  messageDesc(file_session, 16);
+  messageDesc(file_session, 19);
 
 /**
  * @generated from message mf.v1.CursorUse
@@ -608,7 +758,7 @@ export type CursorUse = Message<"mf.v1.CursorUse"> & {
  * Use `create(CursorUseSchema)` to create a new message.
  */
 export const CursorUseSchema: GenMessage<CursorUse> = /*@__PURE__*/
-  messageDesc(file_session, 17);
+  messageDesc(file_session, 20);
 
 /**
  * @generated from message mf.v1.CursorHidden
@@ -621,7 +771,7 @@ export type CursorHidden = Message<"mf.v1.CursorHidden"> & {
  * Use `create(CursorHiddenSchema)` to create a new message.
  */
 export const CursorHiddenSchema: GenMessage<CursorHidden> = /*@__PURE__*/
-  messageDesc(file_session, 18);
+  messageDesc(file_session, 21);
 
 /**
  * @generated from enum mf.v1.GrantState
@@ -772,6 +922,18 @@ export enum NoticeCode {
    * @generated from enum value: NOTICE_CODE_BROWSER_GOOD = 13;
    */
   BROWSER_GOOD = 13,
+
+  /**
+   * value: ms that this computer takes to make a picture
+   *
+   * @generated from enum value: NOTICE_CODE_HOST_SLOW = 14;
+   */
+  HOST_SLOW = 14,
+
+  /**
+   * @generated from enum value: NOTICE_CODE_HOST_GOOD = 15;
+   */
+  HOST_GOOD = 15,
 }
 
 /**
