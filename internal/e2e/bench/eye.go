@@ -3,6 +3,8 @@ package main
 import (
 	"encoding/binary"
 	"fmt"
+	"hash/crc32"
+	"image"
 	"time"
 
 	"github.com/jezek/xgb"
@@ -11,24 +13,33 @@ import (
 	"github.com/jezek/xgb/xproto"
 )
 
-// eye watches one small area of an X screen, woken by DAMAGE.
+// eye watches an area of an X screen, woken by DAMAGE.
 type eye struct {
 	c      *xgb.Conn
 	root   xproto.Window
 	dmg    damage.Damage
 	sees   chan sight
 	closed chan struct{}
-	x, y   int16
+	area   image.Rectangle
+	read   reader
 }
 
-// sight is a colour (0xRRGGBB) and when it was there.
+// reader makes a value of an area's pixels, BGRX row by row; false if there is none.
+type reader func(pix []byte) (uint32, bool)
+
+// sight is a value and when it was there.
 type sight struct {
-	color uint32
+	value uint32
 	at    time.Time
 }
 
-// openEye watches the pixel at x, y.
-func openEye(display string, x, y int) (*eye, error) {
+// color is the value of one pixel: 0xRRGGBB.
+func color(pix []byte) (uint32, bool) { return binary.LittleEndian.Uint32(pix) & 0xffffff, true }
+
+// anything tells one picture of an area from another.
+func anything(pix []byte) (uint32, bool) { return crc32.ChecksumIEEE(pix), true }
+
+func openEye(display string, area image.Rectangle, read reader) (*eye, error) {
 	c, err := xgb.NewConnDisplay(display)
 	if err != nil {
 		return nil, fmt.Errorf("eye: %w", err)
@@ -45,7 +56,7 @@ func openEye(display string, x, y int) (*eye, error) {
 	if _, err := damage.QueryVersion(c, 1, 1).Reply(); err != nil {
 		return nil, fmt.Errorf("eye: %w", err)
 	}
-	e := &eye{c: c, root: xproto.Setup(c).DefaultScreen(c).Root, sees: make(chan sight, 4096), closed: make(chan struct{}), x: int16(x), y: int16(y)}
+	e := &eye{c: c, root: xproto.Setup(c).DefaultScreen(c).Root, sees: make(chan sight, 1<<14), closed: make(chan struct{}), area: area, read: read}
 	if e.dmg, err = damage.NewDamageId(c); err != nil {
 		return nil, err
 	}
@@ -58,8 +69,8 @@ func openEye(display string, x, y int) (*eye, error) {
 
 func (e *eye) watch() {
 	defer close(e.closed)
-	last := uint32(1) << 31
-	for {
+	var last uint32
+	for first := true; ; {
 		ev, err := e.c.WaitForEvent()
 		if ev == nil && err == nil {
 			return
@@ -68,52 +79,58 @@ func (e *eye) watch() {
 			continue
 		}
 		damage.Subtract(e.c, e.dmg, 0, 0)
-		color, gerr := e.look()
-		if gerr != nil {
+		pix, gone := e.look()
+		if gone != nil {
 			return
 		}
-		if color != last {
-			last = color
+		if v, ok := e.read(pix); ok && (first || v != last) {
+			first, last = false, v
 			select {
-			case e.sees <- sight{color, time.Now()}:
+			case e.sees <- sight{v, time.Now()}:
 			default:
 			}
 		}
 	}
 }
 
-// look reads the pixel now.
-func (e *eye) look() (uint32, error) {
-	r, err := xproto.GetImage(e.c, xproto.ImageFormatZPixmap, xproto.Drawable(e.root), e.x, e.y, 1, 1, 0xffffffff).Reply()
+// look reads the area now.
+func (e *eye) look() ([]byte, error) { return grab(e.c, e.area) }
+
+// grab reads pixels of a screen, BGRX row by row.
+func grab(c *xgb.Conn, area image.Rectangle) ([]byte, error) {
+	root := xproto.Setup(c).DefaultScreen(c).Root
+	r, err := xproto.GetImage(c, xproto.ImageFormatZPixmap, xproto.Drawable(root), int16(area.Min.X), int16(area.Min.Y),
+		uint16(area.Dx()), uint16(area.Dy()), 0xffffffff).Reply()
 	if err != nil {
-		return 0, fmt.Errorf("eye: %w", err)
+		return nil, fmt.Errorf("read %v of a screen: %w", area, err)
 	}
-	return binary.LittleEndian.Uint32(r.Data) & 0xffffff, nil
+	return r.Data, nil
 }
 
-// drain forgets what was seen.
-func (e *eye) drain() {
+// drain returns what was seen so far, and forgets it.
+func (e *eye) drain() (seen []sight) {
 	for {
 		select {
-		case <-e.sees:
+		case s := <-e.sees:
+			seen = append(seen, s)
 		default:
-			return
+			return seen
 		}
 	}
 }
 
-// await waits for a colour that match accepts.
+// await waits for a value that match accepts.
 func (e *eye) await(d time.Duration, match func(uint32) bool) (sight, error) {
 	timeout := time.After(d)
 	for {
 		select {
 		case s := <-e.sees:
-			if match(s.color) {
+			if match(s.value) {
 				return s, nil
 			}
 		case <-timeout:
-			color, err := e.look()
-			return sight{}, fmt.Errorf("eye: not seen in %v; it is %06x (%v)", d, color, err)
+			pix, err := e.look()
+			return sight{}, fmt.Errorf("eye: not seen in %v; there is %.16x… (%v)", d, pix[:min(len(pix), 16)], err)
 		}
 	}
 }

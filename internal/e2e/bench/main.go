@@ -3,134 +3,152 @@
 // A host on one X server, Chromium in a real window on another, the server in
 // between. Times run from the page's own event to the changed pixel on the
 // technician's X screen (DAMAGE there), and, for moving pictures, from the pixel
-// on the host's screen to the same pixel on the technician's. The load average
-// is printed with the figures: a busy machine makes them worthless.
+// on the host's screen to the same pixel on the technician's. For the bad lines
+// the host runs behind one of ours (package shape). The load average is printed
+// with the figures: a busy machine makes them worthless.
 //
-// Usage: bench [-json FILE] [-keys N] [-only NAME,…]
+// docs/benchmarks.md describes workloads and method. Each part takes less than 90
+// seconds; the figures of parts that did not run stay in the file as they were.
+//
+// Usage: bench [-json FILE] [-keys N] [-runs N] [-only NAME,…] [-programs DIR] [-list]
 package main
 
 import (
 	"context"
-	"encoding/json"
+	"errors"
 	"flag"
 	"fmt"
 	"io"
 	"os"
 	"os/signal"
+	"path/filepath"
 	"slices"
 	"strings"
-	"text/tabwriter"
 	"time"
 
 	"github.com/jezek/xgb"
+
+	"github.com/mainforte/mainforte/internal/e2e/stage"
 )
 
-// Row is one figure.
-type Row struct {
-	Name   string  `json:"name"`
-	Unit   string  `json:"unit"`
-	Value  float64 `json:"value"`
-	Target float64 `json:"target,omitempty"` // DESIGN's figure; 0: none
-	AtMost bool    `json:"at_most"`          // the target is an upper bound
-	Note   string  `json:"note,omitempty"`
+// part is a group of figures that are measured together.
+type part struct {
+	name string
+	what string
+	rig  kind
+	run  func(*rig) ([]Row, error)
 }
 
-func (r Row) verdict() string {
-	if r.Target == 0 {
-		return ""
-	}
-	if (r.Value <= r.Target) == r.AtMost || r.Value == r.Target {
-		return "reached"
-	}
-	return "MISSED"
-}
+// kind is what a part stands on.
+type kind int
 
-type report struct {
-	Time  string `json:"time"`
-	Load  string `json:"load_average_before"`
-	After string `json:"load_average_after"`
-	Rows  []Row  `json:"rows"`
+const (
+	alone  kind = iota // no session
+	near               // a session on one machine
+	behind             // a session whose host is behind a line
+)
+
+func parts(keys int) []part {
+	p := []part{
+		{"start", "host: start to code, memory", near, (*rig).start},
+		{"latency", "key and click → screen", near, func(r *rig) ([]Row, error) { return r.latency(keys) }},
+		{"moving", "sprite, text scroll, window drag: frames, age, bytes, CPU", near, (*rig).moving},
+		{"quiet", "idle and typing", near, (*rig).quiet},
+	}
+	for _, l := range lines {
+		p = append(p, part{l.name, l.what, behind, func(r *rig) ([]Row, error) { return r.badLine(l, keys) }})
+	}
+	return append(p,
+		part{"server", "the server's memory for idle hosts", alone, (*rig).idleHosts},
+		part{"wine", "the Windows host under Wine", alone, func(r *rig) ([]Row, error) { return underWine(r.ctx) }},
+	)
 }
 
 func main() {
-	out := flag.String("json", "bin/bench.json", "file for the figures")
-	keys := flag.Int("keys", 80, "keys and clicks to time")
-	only := flag.String("only", "", "names of parts, with commas: latency,moving,quiet,start,server,wine")
+	out := flag.String("json", "bin/bench.json", "file for the figures; the samples go beside it")
+	keys := flag.Int("keys", 200, "keys and clicks to time")
+	runs := flag.Int("runs", 1, "how often each part runs: the figures are the medians")
+	only := flag.String("only", "", "names of parts, with commas; none: all of them")
+	programs := flag.String("programs", "", "folder with mainforte-host and mainforte-signaling; none: they are built")
+	list := flag.Bool("list", false, "print the names of the parts")
 	flag.Parse()
 	xgb.Logger.SetOutput(io.Discard) // it says on each connection that there is no authority file
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
 	defer stop()
-	if err := run(ctx, *out, *keys, *only); err != nil {
+	if *list {
+		for _, p := range parts(*keys) {
+			fmt.Printf("%-10s %s\n", p.name, p.what)
+		}
+		return
+	}
+	if err := run(ctx, options{*out, *only, *programs, *runs}, parts(*keys)); err != nil {
 		fmt.Fprintln(os.Stderr, "bench:", err)
 		stop()
 		os.Exit(1)
 	}
 }
 
-func run(ctx context.Context, out string, keys int, only string) error {
-	rep := report{Time: time.Now().UTC().Format(time.RFC3339), Load: load()}
-	b, err := newBench(ctx)
+type options struct {
+	out, only, programs string
+	runs                int
+}
+
+func run(ctx context.Context, o options, all []part) (err error) {
+	names := strings.FieldsFunc(o.only, func(r rune) bool { return r == ',' })
+	for _, n := range names {
+		if !slices.ContainsFunc(all, func(p part) bool { return p.name == n }) {
+			return fmt.Errorf("no part is called %q; -list prints them", n)
+		}
+	}
+	rep, err := readReport(o.out)
 	if err != nil {
 		return err
 	}
-	defer b.close()
-	parts := []struct {
-		name string
-		run  func() ([]Row, error)
-	}{
-		{"start", b.start},
-		{"latency", func() ([]Row, error) { return b.latency(keys) }},
-		{"moving", b.moving},
-		{"quiet", b.quiet},
-		{"server", b.idleHosts},
-		{"wine", func() ([]Row, error) { return underWine(ctx) }},
+	dir, err := os.MkdirTemp("", "mainforte-bench-")
+	if err != nil {
+		return err
 	}
-	for _, p := range parts {
-		if only != "" && !slices.Contains(strings.Split(only, ","), p.name) {
+	defer func() { err = errors.Join(err, os.RemoveAll(dir)) }()
+	files := stage.Programs{Host: filepath.Join(o.programs, "mainforte-host"), Signaling: filepath.Join(o.programs, "mainforte-signaling")}
+	if o.programs == "" {
+		if files, err = stage.Build(ctx, dir); err != nil {
+			return err
+		}
+	}
+	var r *rig
+	defer func() { r.close() }()
+	for _, p := range all {
+		if names != nil && !slices.Contains(names, p.name) {
 			continue
 		}
 		fmt.Fprintf(os.Stderr, "%s …\n", p.name)
-		rows, err := p.run()
-		if err != nil {
-			return fmt.Errorf("%s: %w", p.name, err)
+		f := Figures{Part: p.name, Time: time.Now().UTC().Format(time.RFC3339), Load: load(), Runs: o.runs}
+		var rows [][]Row
+		for i := range o.runs {
+			if r == nil || r.kind != p.rig || i > 0 && p.rig == near {
+				r.close()
+				sub := filepath.Join(dir, fmt.Sprintf("%s-%d", p.name, i))
+				if r, err = newRig(ctx, sub, files, p.rig); err != nil {
+					return fmt.Errorf("%s: %w", p.name, err)
+				}
+			}
+			got, err := p.run(r)
+			if err != nil {
+				return fmt.Errorf("%s: %w", p.name, err)
+			}
+			rows = append(rows, got)
 		}
-		rep.Rows = append(rep.Rows, rows...)
-	}
-	rep.After = load()
-	w := tabwriter.NewWriter(os.Stdout, 0, 0, 2, ' ', 0)
-	fmt.Fprintf(w, "what\tmeasured\tunit\tfigure to reach\t\t\n")
-	for _, r := range rep.Rows {
-		target := ""
-		if r.Target != 0 {
-			target = fmt.Sprintf("%s %g", map[bool]string{true: "≤", false: "≥"}[r.AtMost], r.Target)
+		f.After = load()
+		f.Rows = medians(rows)
+		rep.put(f)
+		// What was measured is kept, whatever happens to the parts after it.
+		if err := rep.write(o.out); err != nil {
+			return err
 		}
-		fmt.Fprintf(w, "%s\t%.2f\t%s\t%s\t%s\t%s\n", r.Name, r.Value, r.Unit, target, r.verdict(), r.Note)
+		if err := writeSamples(o.out, p.name, rows); err != nil {
+			return err
+		}
+		f.print(os.Stdout)
 	}
-	if err := w.Flush(); err != nil {
-		return err
-	}
-	fmt.Printf("load average %s before, %s after; 1920 × 1080\n", rep.Load, rep.After)
-	data, err := json.MarshalIndent(rep, "", "  ")
-	if err != nil {
-		return err
-	}
-	return os.WriteFile(out, append(data, '\n'), 0o644)
-}
-
-func load() string {
-	b, err := os.ReadFile("/proc/loadavg")
-	if err != nil {
-		return "unknown"
-	}
-	return strings.Join(strings.Fields(string(b))[:3], " ")
-}
-
-// percentile of sorted or unsorted values, p from 0 to 1.
-func percentile(v []float64, p float64) float64 {
-	if len(v) == 0 {
-		return 0
-	}
-	s := slices.Clone(v)
-	slices.Sort(s)
-	return s[min(len(s)-1, int(p*float64(len(s))))]
+	return nil
 }

@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"fmt"
+	"image"
 	"math/rand/v2"
 	"sync/atomic"
 	"time"
@@ -75,6 +76,7 @@ func (v *canvas) close() { v.c.Close() }
 type flipper struct {
 	*canvas
 	color atomic.Uint32
+	came  chan time.Time // of each key and button, if somebody asks
 	done  chan struct{}
 }
 
@@ -83,7 +85,7 @@ func newFlipper(display string, x, y, side int) (*flipper, error) {
 	if err != nil {
 		return nil, err
 	}
-	f := &flipper{canvas: v, done: make(chan struct{})}
+	f := &flipper{canvas: v, came: make(chan time.Time, 16), done: make(chan struct{})}
 	f.paint(0x2040c0)
 	if err := v.sync(); err != nil {
 		return nil, err
@@ -98,6 +100,10 @@ func newFlipper(display string, x, y, side int) (*flipper, error) {
 			}
 			switch ev.(type) {
 			case xproto.KeyPressEvent, xproto.ButtonPressEvent:
+				select {
+				case f.came <- time.Now():
+				default:
+				}
 				f.paint(f.other())
 				xproto.SetInputFocus(v.c, xproto.InputFocusPointerRoot, v.win, 0)
 			}
@@ -145,11 +151,11 @@ func (t *typer) run(ctx context.Context, every time.Duration) error {
 	}
 }
 
-// mover draws one frame of a moving picture, with a patch of the given colour
-// where marker says: the patch's middle, in pixels of the screen.
+// mover is a moving picture. Its frames carry their number in squares at marker.
 type mover interface {
-	draw(color uint32) error
-	marker() (x, y int)
+	// draw draws frame n and returns when it is on the screen.
+	draw(n uint32) error
+	marker() image.Point
 	close()
 }
 
@@ -158,33 +164,40 @@ type sprite struct {
 	n int
 }
 
-// newSprite: a small square runs over a still page; the marker is a patch beside it.
+// newSprite: a small square runs over a still page.
 func newSprite(display string) (mover, error) {
 	v, err := newCanvas(display, 400, 300, 640, 360, 0)
 	return &sprite{canvas: v}, err
 }
 
-func (s *sprite) draw(color uint32) error {
+func (s *sprite) draw(n uint32) error {
 	s.fill(20+s.n*5%560, 100, 64, 64, 0xffffff)
 	s.n++
 	s.fill(20+s.n*5%560, 100, 64, 64, 0xc03020)
-	s.fill(0, 0, 32, 32, color)
+	s.mark(n)
 	return s.sync()
 }
 
-func (s *sprite) marker() (int, int) { return 400 + 16, 300 + 16 }
+func (s *sprite) marker() image.Point { return image.Pt(400, 300) }
 
 type scroller struct {
 	*canvas
 	rng *rand.Rand
+	at  image.Point
 }
 
-// newScroller: a full screen of text moves up by 24 pixels a frame.
+const lineHeight = 24
+
+// newScroller: a full screen of text moves up by a line a frame.
 func newScroller(display string) (mover, error) {
-	v, err := newCanvas(display, 0, 0, width, height, 0)
-	s := &scroller{canvas: v, rng: rand.New(rand.NewPCG(7, 7))}
+	return newScrollerIn(display, image.Rect(0, 0, width, height))
+}
+
+func newScrollerIn(display string, area image.Rectangle) (mover, error) {
+	v, err := newCanvas(display, area.Min.X, area.Min.Y, area.Dx(), area.Dy(), 0)
+	s := &scroller{canvas: v, rng: rand.New(rand.NewPCG(7, 7)), at: area.Min}
 	if err == nil {
-		for y := 40; y < height; y += 24 {
+		for y := 40; y < s.h; y += lineHeight {
 			s.line(y)
 		}
 		err = v.sync()
@@ -202,24 +215,25 @@ func (s *scroller) line(y int) {
 	}
 }
 
-func (s *scroller) draw(color uint32) error {
+func (s *scroller) draw(n uint32) error {
 	d := xproto.Drawable(s.win)
-	xproto.CopyArea(s.c, d, d, s.gc, 0, 24+32, 0, 32, uint16(s.w), uint16(s.h-24-32))
-	s.fill(0, s.h-24, s.w, 24, 0xffffff)
+	const top = 32 // of what scrolls: the squares stand still
+	xproto.CopyArea(s.c, d, d, s.gc, 0, lineHeight+top, 0, top, uint16(s.w), uint16(s.h-lineHeight-top))
+	s.fill(0, s.h-lineHeight, s.w, lineHeight, 0xffffff)
 	s.line(s.h - 8)
-	s.fill(0, 0, 32, 32, color)
+	s.mark(n)
 	return s.sync()
 }
 
-func (s *scroller) marker() (int, int) { return 16, 16 }
+func (s *scroller) marker() image.Point { return s.at }
 
 type dragger struct {
 	*canvas
-	mark *canvas
-	n    int
+	squares *canvas
+	n       int
 }
 
-// newDragger: a window full of text is dragged over the desktop; the marker is a window of its own.
+// newDragger: a window full of text is dragged over the desktop; the squares are a window of their own.
 func newDragger(display string) (mover, error) {
 	v, err := newCanvas(display, 300, 200, 800, 500, 0)
 	if err != nil {
@@ -229,27 +243,27 @@ func newDragger(display string) (mover, error) {
 	for y := 20; y < 500; y += 18 {
 		s.line(y)
 	}
-	mark, err := newCanvas(display, 1800, 20, 32, 32, 0)
+	squares, err := newCanvas(display, 1600, 20, markWidth, markSide, 0)
 	if err != nil {
 		return nil, err
 	}
-	return &dragger{canvas: v, mark: mark}, v.sync()
+	return &dragger{canvas: v, squares: squares}, v.sync()
 }
 
-func (d *dragger) draw(color uint32) error {
+func (d *dragger) draw(n uint32) error {
 	d.n++
 	x, y := 300+d.n*7%500, 200+d.n*3%300
 	xproto.ConfigureWindow(d.c, d.win, xproto.ConfigWindowX|xproto.ConfigWindowY, []uint32{uint32(x), uint32(y)})
 	if err := d.sync(); err != nil {
 		return err
 	}
-	d.mark.fill(0, 0, 32, 32, color)
-	return d.mark.sync()
+	d.squares.mark(n)
+	return d.squares.sync()
 }
 
-func (d *dragger) marker() (int, int) { return 1816, 36 }
+func (d *dragger) marker() image.Point { return image.Pt(1600, 20) }
 
 func (d *dragger) close() {
-	d.mark.close()
+	d.squares.close()
 	d.canvas.close()
 }
