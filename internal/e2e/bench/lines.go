@@ -100,6 +100,7 @@ func (r *rig) badLine(l badLine, keys int) ([]Row, error) {
 		mid, high = l.keyP50, l.keyP95
 	}
 	rows = append(rows, spread(what+": key → screen", "ms", busy.screen, mid, 95, high)...)
+	rows = append(rows, spread(what+": key → program", "ms", busy.event, 0, 95, 0)...)
 	rows = append(rows, atMost(what+": bytes a frame", "kB", v.kB(), 0))
 	if after.Packets == before.Packets {
 		return nil, fmt.Errorf("the picture did not go over the line")
