@@ -3,6 +3,7 @@ package house
 import (
 	"bytes"
 	"crypto/sha256"
+	"debug/elf"
 	"debug/pe"
 	"encoding/binary"
 	"io"
@@ -23,8 +24,28 @@ const largestDownload = 20_000_000
 // TestTheWindowsHostIsTheSameBytesInAnyFolder: whoever builds it can compare
 // (P16), and it is small enough to be sent for.
 func TestTheWindowsHostIsTheSameBytesInAnyFolder(t *testing.T) {
-	first := buildWindows(t, filepath.Join(t.TempDir(), "a"))
-	second := buildWindows(t, filepath.Join(t.TempDir(), "another folder", "deeper", "mainforte"))
+	resources(t, reproduced(t, "build:windows", "mainforte-host.exe"))
+}
+
+// TestTheLinuxHostIsTheSameBytesInAnyFolder: and it needs nothing of the system
+// that it runs on.
+func TestTheLinuxHostIsTheSameBytesInAnyFolder(t *testing.T) {
+	program, err := elf.NewFile(bytes.NewReader(reproduced(t, "build:linux", "mainforte-host")))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, p := range program.Progs {
+		if p.Type == elf.PT_INTERP || p.Type == elf.PT_DYNAMIC {
+			t.Errorf("it is not static: %v", p.Type)
+		}
+	}
+}
+
+// reproduced builds in two folders and returns what came out of both.
+func reproduced(t *testing.T, task, file string) []byte {
+	t.Helper()
+	first := build(t, task, file, filepath.Join(t.TempDir(), "a"))
+	second := build(t, task, file, filepath.Join(t.TempDir(), "another folder", "deeper", "mainforte"))
 	if sha256.Sum256(first) != sha256.Sum256(second) {
 		t.Error("two folders, two programs")
 	}
@@ -32,24 +53,24 @@ func TestTheWindowsHostIsTheSameBytesInAnyFolder(t *testing.T) {
 		t.Errorf("%d bytes, more than %d", len(first), largestDownload)
 	}
 	t.Logf("%d bytes, SHA-256 %x", len(first), sha256.Sum256(first))
-	resources(t, first)
+	return first
 }
 
-// buildWindows copies the tree to dir and runs `task build:windows` there.
-func buildWindows(t *testing.T, dir string, env ...string) []byte {
+// build copies the tree to dir and runs a task there that makes bin/file.
+func build(t *testing.T, task, file, dir string, env ...string) []byte {
 	t.Helper()
 	copyTree(t, root(t), dir)
-	cmd := exec.Command("go", "run", taskProgram, "build:windows")
+	cmd := exec.Command("go", "run", taskProgram, task)
 	cmd.Dir = dir
 	cmd.Env = append(os.Environ(), env...)
 	if out, err := cmd.CombinedOutput(); err != nil {
-		t.Fatalf("task build:windows: %v\n%s", err, out)
+		t.Fatalf("task %s: %v\n%s", task, err, out)
 	}
-	exe, err := os.ReadFile(filepath.Join(dir, "bin", "mainforte-host.exe"))
+	program, err := os.ReadFile(filepath.Join(dir, "bin", file))
 	if err != nil {
 		t.Fatal(err)
 	}
-	return exe
+	return program
 }
 
 // copyTree copies the files that belong to the repository.

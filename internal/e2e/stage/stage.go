@@ -134,12 +134,15 @@ func Build(ctx context.Context, dir string) (Programs, error) {
 		return Programs{}, err
 	}
 	p := Programs{Host: filepath.Join(dir, "mainforte-host"), Signaling: filepath.Join(dir, "mainforte-signaling")}
-	for file, pkg := range map[string]string{p.Host: "./host", p.Signaling: "./signaling"} {
-		cmd := exec.CommandContext(ctx, "go", "build", "-o", file, pkg)
+	host := exec.CommandContext(ctx, "go", "build", "-tags", "netgo,osusergo",
+		"-ldflags", "-linkmode external -extldflags -static", "-o", p.Host, "./host")
+	host.Env = append(os.Environ(), "CGO_ENABLED=1") // libvpx
+	server := exec.CommandContext(ctx, "go", "build", "-o", p.Signaling, "./signaling")
+	server.Env = append(os.Environ(), "CGO_ENABLED=0")
+	for _, cmd := range []*exec.Cmd{host, server} {
 		cmd.Dir = root
-		cmd.Env = append(os.Environ(), "CGO_ENABLED=0")
 		if out, err := cmd.CombinedOutput(); err != nil {
-			return p, fmt.Errorf("stage: build %s: %w\n%s", pkg, err, out)
+			return p, fmt.Errorf("stage: %s: %w\n%s", strings.Join(cmd.Args, " "), err, out)
 		}
 	}
 	return p, nil

@@ -1,0 +1,8 @@
+//go:build cgo && linux
+
+package vpx
+
+import "image"
+
+// Planes is what the next frame is made of.
+func (e *Encoder) Planes() *image.YCbCr { return e.planes() }

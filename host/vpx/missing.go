@@ -1,0 +1,29 @@
+//go:build !cgo || !linux
+
+package vpx
+
+import "image"
+
+// Encoder is never made in this build.
+type Encoder struct{}
+
+// New returns ErrMissing.
+func New(Config) (*Encoder, error) { return nil, ErrMissing }
+
+// Load does nothing.
+func (*Encoder) Load([]uint32, int, []image.Rectangle) error { return ErrMissing }
+
+// SetActive does nothing.
+func (*Encoder) SetActive([]image.Rectangle) error { return ErrMissing }
+
+// SetRate does nothing.
+func (*Encoder) SetRate(int) error { return ErrMissing }
+
+// SetSpeed does nothing.
+func (*Encoder) SetSpeed(int) error { return ErrMissing }
+
+// Encode does nothing.
+func (*Encoder) Encode(uint64, bool) (Frame, error) { return Frame{}, ErrMissing }
+
+// Close does nothing.
+func (*Encoder) Close() {}
