@@ -4,6 +4,7 @@ package input
 
 // Usages with a name.
 const (
+	usageKPDivide  = 0x54
 	usageKP1       = 0x59
 	usageKPDecimal = 0x63
 	usageLeftAlt   = 0xE2
@@ -17,12 +18,3 @@ var navigationOf = [usageKPDecimal - usageKP1 + 1]uint16{
 }
 
 func isModifier(usage uint16) bool { return usage >= 0xE0 && usage <= 0xE7 }
-
-// isShortcut tells whether a key was pressed with a modifier that makes it a
-// command. AltGr types, and Windows reports it as Control and Alt together.
-func isShortcut(modifiers uint8) bool {
-	if modifiers&ModAltGraph != 0 {
-		modifiers &^= ModControl | ModAlt
-	}
-	return modifiers&(ModControl|ModAlt|ModMeta) != 0
-}

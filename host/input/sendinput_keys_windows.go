@@ -154,6 +154,11 @@ func (s *SendInput) stroke(k Key, b keyboard) stroke {
 	default: // KP1 to KP9, KP0
 		return stroke{vkNumpad0 + (usage-usageKP1+1)%10, scan}
 	}
+	if r := shortcutChar(k); r != 0 {
+		if key, ok := b.shortcut(r, k.Modifiers&ModShift != 0); ok {
+			return key
+		}
+	}
 	const scanToKey = 3 // MAPVK_VSC_TO_VK_EX: left and right told apart
 	vk, _, _ := mapVirtualKeyEx.Call(uintptr(scan), scanToKey, b.layout)
 	if vk == 0 && scan >= extended { // a layout that does not know the E0
@@ -224,6 +229,26 @@ func locked(vk uintptr) bool {
 	peekMessage.Call(uintptr(unsafe.Pointer(&msg)), 0, 0, 0, 0)
 	r, _, _ := getKeyState.Call(vk)
 	return r&isOn != 0
+}
+
+// shortcut is the key of this layout that types r, a letter by itself and any
+// other character under the same Shift.
+func (b *keyboard) shortcut(r rune, shift bool) (stroke, bool) {
+	if r > 0xFFFF {
+		return stroke{}, false
+	}
+	const keyToScan = 0 // MAPVK_VK_TO_VSC
+	at, _, _ := vkKeyScanEx.Call(uintptr(r), b.layout)
+	vk, state := uint16(at&0xFF), at>>8&0xFF // what is held for it: 1 Shift, 2 Control, 4 Alt; 0xFF: no key
+	want := uintptr(0)
+	if shift && !unicode.IsLetter(r) {
+		want = 1
+	}
+	if state != want {
+		return stroke{}, false
+	}
+	scan, _, _ := mapVirtualKeyEx.Call(uintptr(vk), keyToScan, b.layout)
+	return stroke{vk, uint16(scan)}, vk != 0 && scan != 0
 }
 
 // types tells whether a key would type exactly this text now.

@@ -75,7 +75,7 @@ var technicians = map[string][]stroke{
 }
 
 var modifierUsage = map[uint8]uint16{
-	input.ModShift: 0xE1, input.ModControl: 0xE0, input.ModAltGraph: 0xE6,
+	input.ModShift: 0xE1, input.ModControl: 0xE0, input.ModAlt: 0xE2, input.ModAltGraph: 0xE6,
 	input.ModAltGraph | input.ModControl | input.ModAlt: 0xE6,
 }
 
@@ -304,11 +304,64 @@ func TestAHeldKeyDoesNotSwallowText(t *testing.T) {
 	term.wantTyped("aa")
 }
 
-func TestAShortcutIsThePhysicalKeyWhateverItsLetter(t *testing.T) {
+// What a shortcut says counts, and where that says nothing here, its place. xterm
+// adds 0x80 to a character while Alt is held.
+func TestAShortcutFollowsItsLetterAndElseItsPlace(t *testing.T) {
 	d, term, x := typingDesk(t)
+	for _, test := range []struct {
+		layout string
+		key    stroke
+		want   string
+	}{
+		{"us", stroke{0x14, "a", input.ModControl}, "\x01\x01"}, // AZERTY's A lies on our Q
+		{"fr", stroke{0x04, "a", input.ModControl}, "\x01\x01"}, // and the other way round
+		{"fr", stroke{0x04, "A", input.ModControl}, "\x01\x01"}, // CapsLock, or Shift
+		{"fr(bepo)", stroke{0x06, "c", input.ModControl}, "\x03\x03"},
+		{"de", stroke{0x1C, "y", input.ModAlt}, "ùù"},           // QWERTZ: our Z
+		{"us", stroke{0x06, "с", input.ModControl}, "\x03\x03"}, // Cyrillic: no key says so here
+		{"us", stroke{0x30, "$", input.ModAlt}, "ÝÝ"},           // here only with Shift: the place
+		{"us", stroke{0x10, ",", input.ModAlt}, "¬¬"},           // AZERTY's comma lies on our M
+		{"fr", stroke{0x2E, "=", input.ModAlt}, "½½"},
+		{"fr", stroke{0x38, "!", input.ModAlt}, "¡¡"},
+		{"fr", stroke{0x10, ",", input.ModAlt}, "¬¬"},
+		{"fr", stroke{0x1E, "1", input.ModAlt}, "¦¦"}, // the row of digits goes by its place
+	} {
+		d.layout(test.layout)
+		d.until("the new layout", func() bool { return x.Text("") == nil && !x.Remapped() })
+		test.key.do(t, x)
+		term.wantTyped(test.want)
+	}
+}
+
+func TestAShortcutIsFoundInTheOtherLayoutsOfTheHost(t *testing.T) {
+	d := newDesktop(t)
+	d.server.Command(t, "setxkbmap", "-layout", "ru,fr")
+	x := d.hands(false)
+	k := input.Key{Usage: 0x04, Text: "a", Modifiers: input.ModControl}
+	if err := x.Key(k, true); err != nil {
+		t.Fatal(err)
+	}
+	const q = 16 + 8 // the French A
+	d.until("the key that says a in the second layout is down", func() bool { return d.isDown(q) })
+}
+
+func TestAShortcutReleasesTheKeyThatItPressed(t *testing.T) {
+	d := newDesktop(t)
 	d.layout("us")
-	stroke{0x14, "a", input.ModControl}.do(t, x) // the key A of a French keyboard, Q here
-	term.wantTyped("\x11\x11")
+	x := d.hands(false)
+	const a, q = 30 + 8, 16 + 8
+	k := input.Key{Usage: 0x14, Text: "a", Modifiers: input.ModControl}
+	if err := x.Key(k, true); err != nil {
+		t.Fatal(err)
+	}
+	d.until("the key that says a is down", func() bool { return d.isDown(a) })
+	if d.isDown(q) {
+		t.Error("the key of the same place is down, too")
+	}
+	if err := x.Key(input.Key{Usage: 0x14, Text: "q"}, false); err != nil { // Control went up before
+		t.Fatal(err)
+	}
+	d.until("it is up again", func() bool { return !d.isDown(a) })
 }
 
 func TestTheSecondLayoutOfTheHostCounts(t *testing.T) {

@@ -19,6 +19,7 @@ var (
 	getKeyState      = user32.NewProc("GetKeyState")
 	peekMessage      = user32.NewProc("PeekMessageW")
 	mapVirtualKeyEx  = user32.NewProc("MapVirtualKeyExW")
+	vkKeyScanEx      = user32.NewProc("VkKeyScanExW")
 	windowFromPoint  = user32.NewProc("WindowFromPoint")
 	getAncestor      = user32.NewProc("GetAncestor")
 	getConsoleWindow = kernel32.NewProc("GetConsoleWindow")

@@ -13,7 +13,8 @@ import (
 )
 
 // Key presses the physical key where it types what the technician's keyboard
-// typed, where it types nothing, and in a shortcut; else it types the text. No
+// typed, and where it types nothing; in a shortcut it presses the key that says
+// the same here (shortcut.go); else it types the text. No
 // key repeats by itself while it is held from afar, because a release that a bad
 // line holds back would then double letters: it repeats when the technician's does.
 func (x *X11) Key(k Key, down bool) error {
@@ -119,10 +120,33 @@ func (x *X11) keycode(k Key, st keyState) byte {
 			usage = usageLeftAlt
 		}
 	}
-	if x.spare.bound[code(usage)] != nil {
-		return 0 // it types a character of ours now
+	own := code(usage)
+	if x.spare.bound[own] != nil {
+		own = 0 // it types a character of ours now
 	}
-	return code(usage)
+	if r := shortcutChar(k); r != 0 {
+		return x.shortcut(r, own, st)
+	}
+	return own
+}
+
+// shortcut is the key that types r under the present Shift: the technician's own
+// place if that is one, and if there is none at all. Programs know a shortcut in
+// every layout that the keyboard has, the present one first.
+func (x *X11) shortcut(r rune, own byte, st keyState) byte {
+	var mods uint8 // a letter is the same command in capitals
+	if !unicode.IsLetter(r) {
+		mods = st.mods & xShift
+	}
+	for _, group := range []int{st.group, 0, 1, 2, 3} {
+		if own != 0 && x.keymap.char(own, mods, group) == r {
+			return own
+		}
+		if code := x.keymap.plain(r, mods, group); code != 0 && x.spare.bound[code] == nil {
+			return code
+		}
+	}
+	return own
 }
 
 // physical tells whether pressing the key itself is right.

@@ -233,6 +233,18 @@ func (m *keymap) find(r rune, mods uint8, group int) (stroke, bool) {
 	return s, ok
 }
 
+// plain is the lowest keycode, off the keypad, that types a character under
+// exactly these modifiers, or 0.
+func (m *keymap) plain(r rune, mods uint8, group int) byte {
+	for code := range m.keys {
+		c := byte(code)
+		if m.char(c, mods, group) == r && !onKeypad(m.sym(c, mods, group)) {
+			return c
+		}
+	}
+	return 0
+}
+
 // empty tells whether a keycode types and does nothing.
 func (m *keymap) empty(code byte) bool {
 	for _, sym := range m.keys[code].syms {

@@ -274,9 +274,11 @@ export class RemoteSession extends HTMLElement {
     try {
       if (this.#isFullscreen()) {
         await document.exitFullscreen();
+        this.#stage.focus();
         return;
       }
       await this.requestFullscreen();
+      this.#stage.focus(); // what is typed now is for the picture, not for the button
       // Chromium: with it Escape, Alt+Tab and Meta reach the remote desktop. Others have no such thing.
       await (navigator as { keyboard?: { lock?: () => Promise<void> } }).keyboard?.lock?.();
     } catch {

@@ -350,8 +350,9 @@ type Desktop struct {
 // is told, it respects the lock. The low ones are left to whoever lets it choose.
 const firstDisplay, displays = 100, 800
 
-// StartDesktop starts Xvfb with a screen of width × height pixels and openbox.
-func StartDesktop(ctx context.Context, width, height int) (*Desktop, error) {
+// StartDesktop starts Xvfb with a screen of width × height pixels and openbox,
+// with openbox's further arguments.
+func StartDesktop(ctx context.Context, width, height int, openbox ...string) (*Desktop, error) {
 	var d *Desktop
 	var err error
 	for range 20 {
@@ -362,7 +363,7 @@ func StartDesktop(ctx context.Context, width, height int) (*Desktop, error) {
 	if err != nil {
 		return nil, err
 	}
-	if _, err := d.Run(ctx, "openbox", "--sm-disable"); err != nil {
+	if _, err := d.Run(ctx, "openbox", append([]string{"--sm-disable"}, openbox...)...); err != nil {
 		d.Stop()
 		return nil, err
 	}

@@ -1,0 +1,296 @@
+package layouts
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/jezek/xgb"
+	"github.com/jezek/xgb/xproto"
+
+	"github.com/mainforte/mainforte/host/ui"
+	"github.com/mainforte/mainforte/internal/e2e/stage"
+	"github.com/mainforte/mainforte/viewer"
+	"github.com/mainforte/mainforte/web"
+)
+
+func TestMain(m *testing.M) {
+	if !viewer.Built() || !web.Built() {
+		fmt.Fprintln(os.Stderr, "layouts: the front end is not built; run `task build:web` first")
+		os.Exit(1)
+	}
+	os.Exit(m.Run())
+}
+
+// scene is one session with control: a technician's desk with a browser in full
+// screen, and a person's desk.
+type scene struct {
+	t       *testing.T
+	ctx     context.Context
+	dir     string
+	near    *stage.Desktop // the technician's
+	far     *stage.Desktop // the person's
+	host    *stage.Host
+	browser *stage.Browser
+	typist  *Typist
+	eye     *xgb.Conn // looks at far
+	told    int
+}
+
+// noKeys is a window manager that takes no keys for itself, so that the test is
+// about keyboards. With it in full screen the browser keeps none either.
+const noKeys = `<?xml version="1.0"?><openbox_config xmlns="http://openbox.org/3.4/rc"><keyboard></keyboard></openbox_config>`
+
+func newScene(t *testing.T, timeout time.Duration) *scene {
+	t.Helper()
+	ctx, cancel := context.WithTimeout(context.Background(), timeout)
+	t.Cleanup(cancel)
+	s := &scene{t: t, ctx: ctx, dir: t.TempDir()}
+	programs, err := stage.Build(ctx, s.dir)
+	s.must(err)
+	rc := filepath.Join(s.dir, "rc.xml")
+	s.must(os.WriteFile(rc, []byte(noKeys), 0o600))
+	s.near, err = stage.StartDesktop(ctx, 1280, 900, "--config-file", rc)
+	s.must(err)
+	t.Cleanup(s.near.Stop)
+	s.far, err = stage.StartDesktop(ctx, 800, 600)
+	s.must(err)
+	t.Cleanup(s.far.Stop)
+	addr, err := stage.FreeAddr()
+	s.must(err)
+	server, err := stage.StartServer(ctx, programs.Signaling, addr, filepath.Join(s.dir, "data"))
+	s.must(err)
+	t.Cleanup(func() { _ = server.Stop() })
+	s.browser, err = stage.StartBrowser(ctx, stage.BrowserOptions{Display: s.near.Display, Width: 1280, Height: 900})
+	s.must(err)
+	t.Cleanup(s.browser.Close)
+	t.Cleanup(func() {
+		if t.Failed() {
+			t.Logf("console: %q", s.browser.Console())
+		}
+	})
+	s.open(server, programs.Host)
+	s.typist, err = NewTypist(s.near.Display)
+	s.must(err)
+	t.Cleanup(s.typist.Close)
+	s.eye, err = xgb.NewConnDisplay(s.far.Display)
+	s.must(err)
+	t.Cleanup(s.eye.Close)
+	return s
+}
+
+func (s *scene) must(err error) {
+	s.t.Helper()
+	if err != nil {
+		s.t.Fatal(err)
+	}
+}
+
+// open pairs one session with view and control, in full screen.
+func (s *scene) open(server *stage.Server, host string) {
+	s.t.Helper()
+	link, err := server.Link(s.ctx, "technician")
+	s.must(err)
+	b := s.browser
+	s.must(b.Goto(link))
+	s.must(b.Fill("#name", "Anaïs Tremblay"))
+	s.must(b.Fill("#password", "correct horse battery staple"))
+	for _, id := range []string{"#submit", "#new-ticket"} {
+		s.must(b.Click(id))
+	}
+	s.must(b.Fill("#ticket-subject", "Claviers"))
+	s.must(b.Fill("#ticket-requester", "Zoé Côté"))
+	for _, id := range []string{"#create-ticket", "#start-session"} {
+		s.must(b.Click(id))
+	}
+	s.host, err = stage.StartHost(s.ctx, host, s.far.Display, server.URL, "fr")
+	s.must(err)
+	s.t.Cleanup(func() { _ = s.host.Stop() })
+	s.must(b.Fill("#code", s.hear("code").Code))
+	s.must(b.Keys("\r"))
+	s.must(s.host.Say(ui.Command{ID: s.hear("ask").ID, Answer: "allow"}))
+	s.must(b.Click("#ask-control"))
+	s.must(s.host.Say(ui.Command{ID: s.hear("ask").ID, Answer: "allow"}))
+	s.must(b.WaitFor(15*time.Second, "#give-back"))
+	s.must(b.Click("#fullscreen"))
+	s.must(b.Wait(10*time.Second, "document.fullscreenElement !== null"))
+	s.must(b.Wait(10*time.Second, keysFocused))
+}
+
+// keysFocused: what the technician types goes to the host.
+var keysFocused = fmt.Sprintf("%s?.shadowRoot.activeElement?.id === 'keys'", stage.Element("remote-session"))
+
+func (s *scene) hear(name string) ui.Event {
+	s.t.Helper()
+	ctx, cancel := context.WithTimeout(s.ctx, 20*time.Second)
+	defer cancel()
+	e, next, err := s.host.Await(ctx, s.told, stage.Named(name))
+	s.must(err)
+	s.told = next
+	return e
+}
+
+// layout is a keyboard as setxkbmap knows it: "fr" or "fr/bepo".
+type layout string
+
+func (l layout) set(ctx context.Context, d *stage.Desktop) error {
+	name, variant, _ := strings.Cut(string(l), "/")
+	// An empty option first: setxkbmap would add to those that are set.
+	_, err := d.Output(ctx, "setxkbmap", "-layout", name, "-variant", variant, "-option", "", "-option", "compose:menu")
+	return err
+}
+
+// program is one that a run types into.
+type program struct {
+	name  string // of its window
+	start func(ctx context.Context, d *stage.Desktop, dir string) (*stage.Process, error)
+	steps []step
+	want  string
+}
+
+// step is a text to type, or shortcuts to press.
+type step struct{ text, press string }
+
+// The run's text: what differs between the layouts, as it stands in the issue,
+// and plain letters, digits and signs around it.
+const text = `Voilà: é à ç ô ü ß ñ @ # € { } « » zqwamy ZQWAMY 01289 -_/.;`
+
+// programs: a terminal whose program reads every byte as it comes, and a GTK
+// editor, in which Ctrl+Shift+T says so in the text by the theme's key bindings.
+var programs = []program{
+	{
+		name: "XTerm",
+		start: func(ctx context.Context, d *stage.Desktop, dir string) (*stage.Process, error) {
+			return d.Run(ctx, "xterm", "-u8", "-e", "sh", "-c", "stty raw -echo; exec tee '"+filepath.Join(dir, "typed")+"'")
+		},
+		steps: []step{{text: text}, {press: "Control+c Control+v Control+Shift+t"}},
+		want:  text + "\x03\x16\x14",
+	},
+	{
+		name: "Mousepad",
+		start: func(ctx context.Context, d *stage.Desktop, dir string) (*stage.Process, error) {
+			return d.Run(ctx, "env", "GSETTINGS_BACKEND=memory", "GTK_THEME=Adwaita", "XDG_CONFIG_HOME="+filepath.Join(dir, ".."), "NO_AT_BRIDGE=1",
+				"mousepad", "--disable-server", filepath.Join(dir, "typed"))
+		},
+		steps: []step{{text: text}, {press: "Control+a Control+c Right Control+Shift+t Control+v Control+s"}},
+		want:  text + "[CST]" + text,
+	},
+}
+
+const bindings = `@binding-set test { bind "<ctrl><shift>t" { "insert-at-cursor" ("[CST]") }; }
+textview { -gtk-key-bindings: test; }
+`
+
+// run types everything into one program and returns what is wrong.
+func (s *scene) run(p program) error {
+	dir, err := os.MkdirTemp(s.dir, "run-")
+	if err != nil {
+		return err
+	}
+	if err := os.MkdirAll(filepath.Join(s.dir, "gtk-3.0"), 0o700); err != nil {
+		return err
+	}
+	if err := os.WriteFile(filepath.Join(s.dir, "gtk-3.0", "gtk.css"), []byte(bindings), 0o600); err != nil {
+		return err
+	}
+	file := filepath.Join(dir, "typed")
+	if p.name != "XTerm" {
+		if err := os.WriteFile(file, nil, 0o600); err != nil {
+			return err
+		}
+	}
+	process, err := p.start(s.ctx, s.far, dir)
+	if err != nil {
+		return err
+	}
+	defer process.Kill()
+	err = s.until(15*time.Second, func() (bool, error) {
+		_, err := os.Stat(file)
+		return err == nil && s.focused() == p.name, nil
+	})
+	if err != nil {
+		return fmt.Errorf("%s has not the keyboard (%q has): %w\n%s", p.name, s.focused(), err, process.Out)
+	}
+	for _, step := range p.steps {
+		if step.text != "" {
+			err = s.typist.Type(step.text)
+		} else {
+			err = s.typist.Press(step.press)
+		}
+		if err != nil {
+			return err
+		}
+	}
+	var got []byte
+	err = s.until(5*time.Second, func() (bool, error) {
+		got, err = os.ReadFile(file)
+		return string(bytes.TrimRight(got, "\n")) == p.want, err
+	})
+	if err != nil {
+		return fmt.Errorf("%s got\n\t%q, not\n\t%q", p.name, got, p.want)
+	}
+	if err := s.typist.Press("Alt+F4"); err != nil {
+		return err
+	}
+	select {
+	case <-process.Exited():
+		return nil
+	case <-time.After(5 * time.Second):
+		return fmt.Errorf("%s is not closed by Alt+F4", p.name)
+	}
+}
+
+var errNever = errors.New("not in time")
+
+func (s *scene) until(d time.Duration, done func() (bool, error)) error {
+	for end := time.Now().Add(d); ; time.Sleep(10 * time.Millisecond) {
+		ok, err := done()
+		if ok || err != nil {
+			return err
+		}
+		if time.Now().After(end) {
+			return errNever
+		}
+	}
+}
+
+// focused is the class of the window with the keyboard on the person's desk; GTK
+// gives it to a window inside of the one that has the class.
+func (s *scene) focused() string {
+	f, err := xproto.GetInputFocus(s.eye).Reply()
+	if err != nil {
+		return ""
+	}
+	for w := f.Focus; w > 1; {
+		r, err := xproto.GetProperty(s.eye, false, w, xproto.AtomWmClass, xproto.AtomString, 0, 64).Reply()
+		if err != nil {
+			return ""
+		}
+		if _, class, has := strings.Cut(string(r.Value), "\x00"); has {
+			return strings.TrimRight(class, "\x00")
+		}
+		tree, err := xproto.QueryTree(s.eye, w).Reply()
+		if err != nil || tree.Parent == tree.Root {
+			return ""
+		}
+		w = tree.Parent
+	}
+	return ""
+}
+
+// both gives the two desks their layouts.
+func (s *scene) both(technician, person layout) error {
+	if err := technician.set(s.ctx, s.near); err != nil {
+		return err
+	}
+	if err := person.set(s.ctx, s.far); err != nil {
+		return err
+	}
+	return s.typist.Look()
+}
