@@ -86,6 +86,39 @@ func TestWhatAnotherProgramBoundMeanwhileStays(t *testing.T) {
 	}
 }
 
+// A person who changes the layout in the middle of a session finds it prepared
+// before the next key.
+func TestANewLayoutIsPreparedByItself(t *testing.T) {
+	d := newDesktop(t)
+	d.layout("us")
+	x := d.hands(false)
+	const ecircumflex = 0xea
+	types := func() bool {
+		m, err := xproto.GetKeyboardMapping(d.c, 8, 248).Reply()
+		if err != nil {
+			t.Fatal(err)
+		}
+		return slices.Contains(m.Keysyms, ecircumflex)
+	}
+	if err := x.Prepare(); err != nil {
+		t.Fatal(err)
+	}
+	d.until("ê has a key", types)
+	for _, layout := range []string{"gb", "us"} {
+		d.layout(layout)
+		d.until("ê has a key in "+layout, types)
+	}
+	if err := x.Restore(); err != nil {
+		t.Fatal(err)
+	}
+	d.layout("gb")
+	d.until("the new layout", func() bool { return x.Text("") == nil && !x.Remapped() })
+	time.Sleep(100 * time.Millisecond) // longer than a layout takes to settle
+	if types() {
+		t.Error("a keyboard that was put back is prepared again")
+	}
+}
+
 // A Restore whose turn comes just as control is granted again takes nothing away.
 func TestALateRestoreLeavesWhatWasPreparedSince(t *testing.T) {
 	d := newDesktop(t)

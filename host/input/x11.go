@@ -33,7 +33,8 @@ type X11 struct {
 	robot bool // robotgo's display is this one
 
 	lost     atomic.Bool
-	remapped atomic.Bool // the keymap changed since it was read
+	remapped atomic.Bool   // the keymap changed since it was read
+	changed  chan struct{} // the same, for follow; closed with watch
 	wg       sync.WaitGroup
 
 	mu        sync.Mutex // what follows; a late Restore runs beside the caller
@@ -88,10 +89,12 @@ func OpenX11(display string) (*X11, error) {
 		pressed: make(map[uint16]byte),
 		down:    make(map[byte]int),
 		spare:   spare{bound: make(map[byte]*binding)},
+		changed: make(chan struct{}, 1),
 	}
 	// Both queues are read for ever: a full one stops xgb.
 	x.wg.Go(func() { drain(c, nil); x.lost.Store(true) })
-	x.wg.Go(func() { drain(watch, x.event); x.lost.Store(true) })
+	x.wg.Go(func() { drain(watch, x.event); x.lost.Store(true); close(x.changed) })
+	x.wg.Go(x.follow)
 	if err := x.init(); err != nil {
 		x.Close()
 		return nil, err
@@ -134,6 +137,10 @@ func drain(c *xgb.Conn, event func(xgb.Event)) {
 func (x *X11) event(ev xgb.Event) {
 	if m, ok := ev.(xproto.MappingNotifyEvent); ok && m.Request != xproto.MappingPointer {
 		x.remapped.Store(true)
+		select {
+		case x.changed <- struct{}{}:
+		default: // follow has not looked yet
+		}
 	}
 }
 

@@ -5,6 +5,7 @@ package input
 import (
 	"cmp"
 	"fmt"
+	"maps"
 	"slices"
 	"time"
 
@@ -18,17 +19,20 @@ import (
 const (
 	bindSettle = 20 * time.Millisecond  // for programs to hear of new bindings
 	typeSettle = 500 * time.Millisecond // for programs to look up what was typed, before its keycode changes
+
+	keymapSettle = 30 * time.Millisecond // for setxkbmap and its like, which change a layout by many requests
 )
 
 // common are characters of English and French text that many keyboards lack, in
 // the order in which they get a keycode when control is granted.
-const common = "éèàçùâêîôûëïüœÉÈÀÇÊŒæÆ€’«»…–—°¨^`~@#{}[]|\\"
+const common = "éèàçùâêîôûëïœ’«»€ÉÈÀÇÊüöäßñ…–—°æŒÆ¨^`~@#{}[]|\\"
 
 // spare are the keycodes that typed nothing when they were found, and what they
 // type now. Xvfb's keymap leaves 18, so each takes two characters.
 type spare struct {
-	bound map[byte]*binding
-	later *time.Timer // a Restore that waits; nil if there is none, or it was called off
+	bound    map[byte]*binding
+	prepared bool        // from Prepare to Restore: each new layout is prepared, too
+	later    *time.Timer // a Restore that waits; nil if there is none, or it was called off
 }
 
 // perKey is how many characters a keycode takes: plain and with Shift. The core
@@ -120,6 +124,7 @@ func (x *X11) bind(chars []rune, keep []uint32) (int, error) {
 		open = slices.DeleteFunc(open, func(code byte) bool { return x.spare.bound[code] == nil })
 	}
 	n := 0
+	var full []byte
 	for _, r := range chars {
 		var code byte
 		switch {
@@ -141,12 +146,10 @@ func (x *X11) bind(chars []rune, keep []uint32) (int, error) {
 		n++
 		if b.n == levels {
 			open = open[1:]
-			x.setKey(code, b)
+			full = append(full, code)
 		}
 	}
-	for _, code := range open {
-		x.setKey(code, x.spare.bound[code])
-	}
+	x.setKeys(append(full, open...))
 	if n == 0 {
 		return 0, nil
 	}
@@ -169,17 +172,30 @@ func (x *X11) oldest(n int, keep []uint32) []byte {
 	return codes[:min(n, len(codes))]
 }
 
-// setKey makes a keycode type what its binding says, in every layout, or nothing
-// for nil.
-func (x *X11) setKey(code byte, b *binding) {
-	syms := []xproto.Keysym{0}
-	if b != nil {
-		syms = []xproto.Keysym{xproto.Keysym(b.syms[0]), xproto.Keysym(b.syms[0])}
-		if b.n > 1 {
-			syms[1] = xproto.Keysym(b.syms[1])
+// setKeys makes keycodes type what their bindings say, in every layout, or nothing
+// where there is none. Neighbours go in one request: at each, every window manager
+// grabs its keys anew, and misses those that are pressed meanwhile.
+func (x *X11) setKeys(codes []byte) {
+	slices.Sort(codes)
+	for len(codes) > 0 {
+		n := 1
+		for n < len(codes) && codes[n] == codes[0]+byte(n) {
+			n++
 		}
+		syms := make([]xproto.Keysym, 0, n*perKey)
+		for _, code := range codes[:n] {
+			b := x.spare.bound[code]
+			for level := range perKey {
+				if b == nil {
+					syms = append(syms, 0)
+				} else {
+					syms = append(syms, xproto.Keysym(b.syms[min(level, b.n-1)]))
+				}
+			}
+		}
+		xproto.ChangeKeyboardMapping(x.c, byte(n), xproto.Keycode(codes[0]), perKey, syms)
+		codes = codes[n:]
 	}
-	xproto.ChangeKeyboardMapping(x.c, 1, xproto.Keycode(code), byte(len(syms)), syms)
 	x.unflushed = true
 }
 
@@ -192,6 +208,13 @@ func (x *X11) Prepare() error {
 		x.wg.Done()
 	}
 	x.spare.later = nil // also for one whose turn has come, which waits for the lock
+	x.spare.prepared = true
+	return x.prepare()
+}
+
+// prepare binds what the present layout lacks. The rest of the keycodes, a
+// quarter, is for what nobody foresaw.
+func (x *X11) prepare() error {
 	if err := x.ready("prepare the keyboard"); err != nil {
 		return err
 	}
@@ -200,9 +223,36 @@ func (x *X11) Prepare() error {
 		return err
 	}
 	want := x.missing([]rune(common), st.locked&^xLock, st.group)
-	free := len(x.free()) * x.levels() * 3 / 4 // the rest is for what nobody foresaw
-	_, err = x.bind(want[:min(len(want), free)], nil)
+	taken := 0
+	for _, b := range x.spare.bound {
+		taken += b.n
+	}
+	most := (len(x.free())+len(x.spare.bound))*x.levels()*3/4 - taken
+	if len(want) == 0 || most <= 0 {
+		return nil
+	}
+	_, err = x.bind(want[:min(len(want), most)], nil)
 	return err
+}
+
+// follow prepares each layout that the person's keyboard changes to, as soon as
+// it stands: who binds at the first key that needs it makes that key wait.
+func (x *X11) follow() {
+	for range x.changed {
+		for settled := false; !settled; {
+			select {
+			case _, open := <-x.changed:
+				settled = !open
+			case <-time.After(keymapSettle):
+				settled = true
+			}
+		}
+		x.mu.Lock()
+		if x.spare.prepared && !x.closed {
+			_ = x.prepare() // what it could not bind, a key will try again and say so
+		}
+		x.mu.Unlock()
+	}
 }
 
 // Restore gives every spare keycode back, as soon as programs have had the time
@@ -211,6 +261,7 @@ func (x *X11) Prepare() error {
 func (x *X11) Restore() error {
 	x.mu.Lock()
 	defer x.mu.Unlock()
+	x.spare.prepared = false
 	if x.untilSettled() <= 0 {
 		return x.unbind()
 	}
@@ -257,10 +308,9 @@ func (x *X11) unbind() error {
 	if err := x.ready("restore the keyboard"); err != nil {
 		return err
 	}
-	for code := range x.spare.bound {
-		x.setKey(code, nil)
-		delete(x.spare.bound, code)
-	}
+	codes := slices.Collect(maps.Keys(x.spare.bound))
+	clear(x.spare.bound)
+	x.setKeys(codes)
 	x.flush()
 	if x.lost.Load() {
 		return fmt.Errorf("%w (restore the keyboard)", ErrLost)
