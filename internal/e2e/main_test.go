@@ -240,7 +240,7 @@ type canvas struct {
 }
 
 // canvasPlace asks a page for it.
-var canvasPlace = fmt.Sprintf(`(e => { const r = e.getBoundingClientRect(); return {X: r.x, Y: r.y, Width: r.width, Height: r.height, W: Math.round(r.width * devicePixelRatio), H: Math.round(r.height * devicePixelRatio)} })(%s)`, stage.Element("canvas#picture"))
+var canvasPlace = fmt.Sprintf(`(e => { const r = e.getBoundingClientRect(); return {X: r.x, Y: r.y, Width: r.width, Height: r.height, W: Math.round(r.width * devicePixelRatio), H: Math.round(r.height * devicePixelRatio)} })(%s)`, stage.Element("#picture"))
 
 func (w *world) canvas(b *stage.Browser) canvas {
 	w.t.Helper()

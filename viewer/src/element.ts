@@ -140,8 +140,7 @@ export class RemoteSession extends HTMLElement {
       this.#panel.focus("code");
       return;
     }
-    const canvas = this.#stage.renew();
-    const screen = new Screen(canvas, (report) => session.painted(report));
+    const screen = new Screen(this.#stage.renew(), (report) => session.painted(report));
     const cursor = new Cursor(
       (css) => this.#stage.cursor(css),
       () => devicePixelRatio,

@@ -1,12 +1,13 @@
-// The Worker of a session: receives the channel `tiles` and the canvas, decodes
+// The Worker of a session: receives the channel `tiles` and the canvases, decodes
 // and paints. Here no animation or layout of the page delays a picture.
 
 import { Pace } from "./picture/pace";
 import { Painter, type Report } from "./picture/painter";
+import { Strips } from "./picture/strips";
 
 /** What the page tells the Worker. The first is `take`, with both transferred; a new connection brings a channel. */
 export type Order =
-  | { kind: "take"; channel: RTCDataChannel; canvas?: OffscreenCanvas }
+  | { kind: "take"; channel: RTCDataChannel; canvases?: OffscreenCanvas[] }
   | { kind: "begin" }
   | { kind: "blank" }
   | { kind: "unblank" }
@@ -18,7 +19,7 @@ export type { Report };
 
 const scope = self as unknown as DedicatedWorkerGlobalScope;
 const pace = new Pace();
-let canvas: OffscreenCanvas | undefined;
+let strips: Strips | undefined;
 let painter: Painter | undefined;
 let held = false;
 
@@ -27,8 +28,8 @@ scope.onmessage = (event: MessageEvent<Order>) => {
   switch (order.kind) {
     case "take":
       painter?.close();
-      canvas ??= order.canvas;
-      if (canvas) painter = new Painter(order.channel, canvas, (report) => scope.postMessage(report), pace);
+      if (order.canvases) strips = new Strips(order.canvases);
+      if (strips) painter = new Painter(order.channel, strips, (report) => scope.postMessage(report), pace);
       if (held) painter?.hold();
       break;
     case "begin":

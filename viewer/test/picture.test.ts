@@ -4,7 +4,8 @@ import { readFileSync } from "node:fs";
 import { Decompress } from "fzstd";
 import { describe, expect, test, vi } from "vitest";
 import { Pace } from "../src/picture/pace";
-import { Painter, type Report, type Surface, type TileChannel } from "../src/picture/painter";
+import { Painter, type Report, type TileChannel } from "../src/picture/painter";
+import { stripCount, Strips, stripsOf, type Strip } from "../src/picture/strips";
 import { BadUpdate, Picture } from "../src/picture/tiles";
 import { BadStream, ZstdStream } from "../src/picture/zstd";
 
@@ -28,7 +29,7 @@ class FakeImageData {
 Object.assign(globalThis, { ImageData: globalThis.ImageData ?? FakeImageData });
 
 /** A canvas that holds what was painted, and nothing of what was not. */
-class FakeCanvas implements Surface {
+class FakeCanvas implements Strip {
   #width = 0;
   #height = 0;
   painted = 0;
@@ -59,14 +60,35 @@ class FakeCanvas implements Surface {
     return {
       fillRect: () => this.fillRect(),
       putImageData: (image: ImageData, dx: number, dy: number, x = 0, y = 0, w = 0, h = 0) => {
-        expect([dx, dy]).toEqual([0, 0]);
+        expect(dx).toBe(0);
+        expect([y + dy >= 0, y + h + dy <= this.#height, image.width]).toEqual([true, true, this.#width]);
         this.painted += w * h;
         for (let row = y; row < y + h; row++) {
           const at = (row * image.width + x) * 4;
-          this.pixels.set(image.data.subarray(at, at + w * 4), at);
+          this.pixels.set(image.data.subarray(at, at + w * 4), at + dy * this.#width * 4);
         }
       },
     };
+  }
+}
+
+/** All strips of a picture, as they stand one below the other. */
+class FakeSurface {
+  readonly strips = Array.from({ length: stripCount }, () => new FakeCanvas());
+  get width() {
+    return this.strips[0]?.width;
+  }
+  get height() {
+    return this.strips.reduce((sum, { height }) => sum + height, 0);
+  }
+  get painted() {
+    return this.strips.reduce((sum, { painted }) => sum + painted, 0);
+  }
+  set painted(pixels: number) {
+    for (const strip of this.strips) strip.painted = pixels;
+  }
+  get pixels() {
+    return Buffer.concat(this.strips.map(({ pixels }) => new Uint8Array(pixels.buffer)));
   }
   hash(): string {
     return createHash("sha256").update(this.pixels).digest("hex");
@@ -94,9 +116,15 @@ class FakeChannel implements TileChannel {
 /** A painter that asked for pictures, or did not yet. */
 function open(begun = true, pace = new Pace(), now?: () => number) {
   const channel = new FakeChannel();
-  const canvas = new FakeCanvas();
+  const canvas = new FakeSurface();
   const reports: Report[] = [];
-  const painter = new Painter(channel, canvas, (report) => reports.push(report), pace, now);
+  const painter = new Painter(
+    channel,
+    new Strips(canvas.strips),
+    (report) => reports.push(report),
+    pace,
+    now,
+  );
   if (begun) painter.begin();
   channel.sent = [];
   return { channel, canvas, reports, painter };
@@ -442,3 +470,16 @@ function start(width: number, height: number): ArrayBuffer {
   view.setUint8(13, 20);
   return view.buffer;
 }
+
+test("strips cover a picture of any height, each row once", () => {
+  for (const height of [1, 15, 16, 17, 95, 96, 97, 533, 768, 1080, 2160, 16384]) {
+    const strips = stripsOf(height);
+    expect(strips).toHaveLength(stripCount);
+    let row = 0;
+    for (const { top, rows } of strips) {
+      expect(top).toBe(row);
+      row += rows;
+    }
+    expect(row).toBe(height);
+  }
+});

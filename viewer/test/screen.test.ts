@@ -37,7 +37,7 @@ const canvas = () => ({
 function setup() {
   const reports: unknown[] = [];
   const page = canvas();
-  const screen = new Screen(page as unknown as HTMLCanvasElement, (report) => reports.push(report));
+  const screen = new Screen([page as unknown as HTMLCanvasElement], (report) => reports.push(report));
   const take = (c = channel()) => {
     screen.take(c as unknown as RTCDataChannel);
     return c;
@@ -52,7 +52,7 @@ beforeEach(() => {
 });
 afterEach(() => void vi.unstubAllGlobals());
 
-test("the Worker gets channel and canvas together; a new connection brings it only a channel", () => {
+test("the Worker gets channel and canvases together; a new connection brings it only a channel", () => {
   const { screen, page, take, reports } = setup();
   const first = take();
   screen.begin();

@@ -210,7 +210,7 @@ func (r *rig) pair() (err error) {
 
 // place finds the picture on the technician's screen.
 func (r *rig) place() error {
-	at, err := stage.Eval[stage.Point](r.browser, fmt.Sprintf(`(e => { const r = e.getBoundingClientRect(); return {x: r.x + window.screenX + (window.outerWidth - window.innerWidth), y: r.y + window.screenY + (window.outerHeight - window.innerHeight)} })(%s)`, stage.Element("canvas#picture")))
+	at, err := stage.Eval[stage.Point](r.browser, fmt.Sprintf(`(e => { const r = e.getBoundingClientRect(); return {x: r.x + window.screenX + (window.outerWidth - window.innerWidth), y: r.y + window.screenY + (window.outerHeight - window.innerHeight)} })(%s)`, stage.Element("#picture")))
 	r.origin = image.Pt(int(math.Round(at.X)), int(math.Round(at.Y)))
 	return err
 }

@@ -108,7 +108,7 @@ func (p *page) said() said {
 	p.t.Helper()
 	v, err := stage.Eval[said](p.b, fmt.Sprintf(`(() => {
   const w = window.__watch, last = w.states.at(-1) ?? {}, root = document.querySelector('remote-session').shadowRoot;
-  const from = root.querySelector('canvas#picture'), to = document.createElement('canvas');
+  const from = root.querySelector('#picture canvas'), to = document.createElement('canvas');
   to.width = to.height = 8;
   const c = to.getContext('2d'); c.drawImage(from, 0, 0);
   const [r, g, b] = c.getImageData(4, 4, 1, 1).data;

@@ -254,7 +254,7 @@ func (s *scene) exact() {
 		s.must(err)
 		page, _, err := s.browser.Screenshot()
 		s.must(err)
-		at, err := stage.Eval[[]float64](s.browser, `(e => { const r = e?.getBoundingClientRect(); return r ? [r.x, r.y] : [] })(`+stage.Element("canvas#picture")+`)`)
+		at, err := stage.Eval[[]float64](s.browser, `(e => { const r = e?.getBoundingClientRect(); return r ? [r.x, r.y] : [] })(`+stage.Element("#picture")+`)`)
 		s.must(err)
 		if len(at) < 2 { // it is hidden while the way is interrupted
 			continue

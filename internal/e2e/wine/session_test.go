@@ -359,7 +359,7 @@ func (s *scene) typeOnDesktop(text string) {
 // corner is where the picture stands on the page.
 func (s *scene) corner() image.Point {
 	s.t.Helper()
-	c, err := stage.Eval[stage.Point](s.browser, fmt.Sprintf(`(e => { const r = e.getBoundingClientRect(); return {x: r.x, y: r.y} })(%s)`, stage.Element("canvas#picture")))
+	c, err := stage.Eval[stage.Point](s.browser, fmt.Sprintf(`(e => { const r = e.getBoundingClientRect(); return {x: r.x, y: r.y} })(%s)`, stage.Element("#picture")))
 	s.must(err)
 	at := image.Pt(int(c.X), int(c.Y))
 	if c.X != float64(at.X) || c.Y != float64(at.Y) {

@@ -1,4 +1,4 @@
-// Pointer, buttons and wheel: from DOM events on the canvas to events of
+// Pointer, buttons and wheel: from DOM events on the picture to events of
 // PROTOCOL.md §1.9, sent straight from the event handler.
 
 /** Where pointer events go: the Sender. */
@@ -16,7 +16,7 @@ const unitsPerPage = 1200;
 const maxWheel = 0x7fff;
 
 /**
- * A place in the picture's pixels for a place in CSS pixels of the canvas. The
+ * A place in the picture's pixels for a place in CSS pixels of what shows it. The
  * browser gives device pixel 120 at ratio 1.1 as 109.0909, which is 119.99 again.
  */
 export function toPicture(offset: number, ratio: number, size: number): number {
@@ -87,9 +87,9 @@ export interface Surface {
   readonly ratio: number; // device pixels a CSS pixel
 }
 
-/** Listens on the canvas. Returns what stops it. */
+/** Listens on the picture. Returns what stops it. */
 export function attachPointer(
-  canvas: HTMLCanvasElement,
+  picture: HTMLElement,
   sink: PointerSink,
   surface: () => Surface,
   focus: () => void,
@@ -118,22 +118,22 @@ export function attachPointer(
   };
 
   // pointerrawupdate comes before the frame (Chrome 77, Firefox 148); elsewhere pointermove, once a frame.
-  const raw = "onpointerrawupdate" in canvas;
-  canvas.addEventListener(raw ? "pointerrawupdate" : "pointermove", move, on);
-  canvas.addEventListener(
+  const raw = "onpointerrawupdate" in picture;
+  picture.addEventListener(raw ? "pointerrawupdate" : "pointermove", move, on);
+  picture.addEventListener(
     "pointerdown",
     (event) => {
       event.preventDefault();
+      press(event); // before what takes the browser time
       focus();
-      canvas.setPointerCapture(event.pointerId); // a drag goes on outside the picture
-      press(event);
+      picture.setPointerCapture(event.pointerId); // a drag goes on outside the picture
     },
     active,
   );
-  canvas.addEventListener("pointermove", press, on);
-  canvas.addEventListener("pointerup", press, on);
-  canvas.addEventListener("pointercancel", press, on);
-  canvas.addEventListener(
+  picture.addEventListener("pointermove", press, on);
+  picture.addEventListener("pointerup", press, on);
+  picture.addEventListener("pointercancel", press, on);
+  picture.addEventListener(
     "wheel",
     (event) => {
       event.preventDefault();
@@ -145,7 +145,7 @@ export function attachPointer(
   );
   // Menus, text selection, dragging of the picture and history by the side buttons belong to the remote desktop.
   for (const name of ["contextmenu", "mousedown", "mouseup", "auxclick", "dragstart"]) {
-    canvas.addEventListener(name, (event) => event.preventDefault(), active);
+    picture.addEventListener(name, (event) => event.preventDefault(), active);
   }
   return () => {
     stop.abort();

@@ -1,5 +1,5 @@
 // Receives picture messages (PROTOCOL.md §1.10) from the channel `tiles`,
-// decodes them and paints the canvas, pixel for pixel. The same class runs in
+// decodes them and paints the strips, pixel for pixel. The same class runs in
 // the Worker and, where a browser cannot transfer a data channel, on the page.
 
 import {
@@ -12,6 +12,7 @@ import {
   type Video,
 } from "../wire/picture";
 import { Pace } from "./pace";
+import type { Strips } from "./strips";
 import { BadUpdate, Picture } from "./tiles";
 import { BadStream, ZstdStream } from "./zstd";
 
@@ -23,16 +24,6 @@ export interface TileChannel {
   onmessage: ((event: MessageEvent) => void) | null;
   send(data: Uint8Array<ArrayBuffer>): void;
   close(): void;
-}
-
-/** What the painter needs of a canvas: its size in pixels and its 2D context. */
-export interface Surface {
-  width: number;
-  height: number;
-  getContext(
-    kind: "2d",
-    options: CanvasRenderingContext2DSettings,
-  ): Pick<CanvasRenderingContext2D, "putImageData" | "fillRect"> | null;
 }
 
 /** What the page learns from the painter. */
@@ -50,8 +41,7 @@ const maxRestarts = 4;
 
 export class Painter {
   #channel: TileChannel;
-  #surface: Surface;
-  #context: Pick<CanvasRenderingContext2D, "putImageData" | "fillRect"> | null = null;
+  #strips: Strips;
   #report: (report: Report) => void;
   #picture: Picture | undefined;
   #image: ImageData | undefined;
@@ -76,13 +66,13 @@ export class Painter {
    */
   constructor(
     channel: TileChannel,
-    surface: Surface,
+    strips: Strips,
     report: (report: Report) => void,
     pace = new Pace(),
     now: () => number = () => performance.now(),
   ) {
     this.#channel = channel;
-    this.#surface = surface;
+    this.#strips = strips;
     this.#report = report;
     this.#pace = pace;
     this.#now = now;
@@ -113,7 +103,7 @@ export class Painter {
     this.#blank = true;
     this.#unfilm();
     this.#forget();
-    this.#context?.fillRect(0, 0, this.#surface.width, this.#surface.height);
+    this.#strips.clear();
   }
 
   /** The person allows the view again. The host begins a new picture; one that overtook this word is asked for anew. */
@@ -179,10 +169,7 @@ export class Painter {
     this.#stream = new ZstdStream(start.windowLog);
     this.#update = undefined;
     this.#fresh = true;
-    if (this.#surface.width !== width) this.#surface.width = width;
-    if (this.#surface.height !== height) this.#surface.height = height;
-    this.#context ??= this.#surface.getContext("2d", { alpha: false, colorSpace: "srgb" });
-    this.#context?.fillRect(0, 0, width, height);
+    this.#strips.begin(width, height);
     this.#report({ kind: "size", width, height });
   }
 
@@ -236,8 +223,7 @@ export class Painter {
   #paint(damage: { x: number; y: number; width: number; height: number }[]): void {
     const image = this.#image;
     if (image === undefined) return;
-    for (const { x, y, width, height } of damage)
-      this.#context?.putImageData(image, 0, 0, x, y, width, height);
+    for (const { x, y, width, height } of damage) this.#strips.paint(image, x, y, width, height);
   }
 
   // The decoder no longer holds what the host believes it holds: begin again.

@@ -1,9 +1,10 @@
-// The page's end of the picture: gives the channel `tiles` and the canvas to
+// The page's end of the picture: gives the channel `tiles` and the canvases to
 // the Worker, or paints here where the browser cannot transfer a data channel.
 
 import type { Order, Report } from "../worker";
 import { Pace } from "./pace";
 import { Painter } from "./painter";
+import { Strips } from "./strips";
 
 const workerUrl = "/viewer/worker.js";
 
@@ -38,15 +39,15 @@ function startWorker(): Worker {
 }
 
 export class Screen {
-  #canvas: HTMLCanvasElement;
+  #canvases: HTMLCanvasElement[];
   #report: (report: Report) => void;
-  #worker: Worker | undefined; // holds the canvas, once it took it
-  #here: { canvas: OffscreenCanvas; painter: Painter } | undefined;
+  #worker: Worker | undefined; // holds the canvases, once it took them
+  #here: { strips: Strips; painter: Painter } | undefined;
   #pace = new Pace(); // of painting here; the Worker has its own
   #held = false;
 
-  constructor(canvas: HTMLCanvasElement, report: (report: Report) => void) {
-    this.#canvas = canvas;
+  constructor(canvases: HTMLCanvasElement[], report: (report: Report) => void) {
+    this.#canvases = canvases;
     this.#report = report;
   }
 
@@ -58,22 +59,28 @@ export class Screen {
   take(channel: RTCDataChannel): void {
     if (this.#here) {
       this.#here.painter.close();
-      this.#paintHere(channel, this.#here.canvas);
+      this.#paintHere(channel, this.#here.strips);
     } else if (this.#worker) {
       this.#worker.postMessage({ kind: "take", channel } satisfies Order, [transferable(channel)]);
     } else {
-      this.#first(channel, this.#canvas.transferControlToOffscreen());
+      this.#first(
+        channel,
+        this.#canvases.map((canvas) => canvas.transferControlToOffscreen()),
+      );
     }
   }
 
-  #first(channel: RTCDataChannel, canvas: OffscreenCanvas): void {
+  #first(channel: RTCDataChannel, canvases: OffscreenCanvas[]): void {
     let worker: Worker | undefined;
     try {
       worker = startWorker();
-      worker.postMessage({ kind: "take", channel, canvas } satisfies Order, [transferable(channel), canvas]);
+      worker.postMessage({ kind: "take", channel, canvases } satisfies Order, [
+        transferable(channel),
+        ...canvases,
+      ]);
     } catch {
       worker?.terminate();
-      this.#paintHere(channel, canvas);
+      this.#paintHere(channel, new Strips(canvases));
       return;
     }
     worker.onmessage = (event: MessageEvent<Report>) => this.#report(event.data);
@@ -82,10 +89,10 @@ export class Screen {
     if (this.#held) this.#order("hold");
   }
 
-  #paintHere(channel: RTCDataChannel, canvas: OffscreenCanvas): void {
-    const painter = new Painter(channel, canvas, this.#report, this.#pace);
+  #paintHere(channel: RTCDataChannel, strips: Strips): void {
+    const painter = new Painter(channel, strips, this.#report, this.#pace);
     if (this.#held) painter.hold();
-    this.#here = { canvas, painter };
+    this.#here = { strips, painter };
   }
 
   /** The connection is proven: the painter may say hello. */

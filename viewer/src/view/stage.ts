@@ -6,10 +6,12 @@
 import type { Sender } from "../input/sender";
 import { attachKeyboard, Keyboard, systemOf } from "../input/keyboard";
 import { attachPointer } from "../input/pointer";
+import { stripCount, stripsOf } from "../picture/strips";
 import type { View } from "../state";
 import { h } from "./dom";
 import {
   common,
+  css,
   firstLook,
   keepLook,
   layAxis,
@@ -50,7 +52,8 @@ export class Stage {
   });
   /** Exactly as large as the whole picture, at every scale: what belongs over the canvas fills it. */
   readonly layers = h("div", { id: "layers" });
-  canvas: HTMLCanvasElement;
+  /** Where the picture is: the strips' canvases, and what takes the pointer. */
+  readonly picture = h("div", { id: "picture", part: "picture", role: "img" });
   #frame = h("div", { id: "frame" }, this.layers);
   #events: StageEvents;
   #width = 0;
@@ -69,24 +72,22 @@ export class Stage {
 
   constructor(events: StageEvents) {
     this.#events = events;
-    this.canvas = newCanvas();
-    this.layers.append(this.canvas);
+    this.layers.append(this.picture);
     this.element.append(this.#frame, this.keys);
     this.#resize = new ResizeObserver(() => this.#place());
     this.element.addEventListener("scroll", () => this.#scrolled(), { passive: true });
     this.element.addEventListener("wheel", (event) => this.#pinch(event), { passive: false });
   }
 
-  /** A canvas given to a Worker never comes back: each session has its own. */
-  renew(): HTMLCanvasElement {
+  /** Canvases given to a Worker never come back: each session has its own. */
+  renew(): HTMLCanvasElement[] {
     this.release();
     this.#width = this.#height = 0;
     this.#watched = null;
     this.#at = { x: 0, y: 0 };
-    const canvas = newCanvas();
-    this.canvas.replaceWith(canvas);
-    this.canvas = canvas;
-    return canvas;
+    const canvases = Array.from({ length: stripCount }, () => h("canvas", { width: "1", height: "1" }));
+    this.picture.replaceChildren(...canvases);
+    return canvases;
   }
 
   connect(): void {
@@ -106,7 +107,7 @@ export class Stage {
   update(view: View, watched: Part | null, t: T): void {
     this.element.dataset["hands"] = handsOf(view);
     this.element.setAttribute("aria-label", t("picture.label"));
-    this.canvas.setAttribute("aria-label", t("picture.label"));
+    this.picture.setAttribute("aria-label", t("picture.label"));
     this.keys.setAttribute("aria-label", t("keyboard.label"));
     this.#frame.hidden = view.state !== "live";
     const same = samePart(watched, this.#watched);
@@ -152,7 +153,7 @@ export class Stage {
     });
     this.#detach = [
       attachKeyboard(this.keys, keyboard, leave),
-      attachPointer(this.canvas, hands, surface, () => this.focus()),
+      attachPointer(this.picture, hands, surface, () => this.focus()),
     ];
     this.keys.tabIndex = 0;
     this.focus();
@@ -171,7 +172,7 @@ export class Stage {
   }
 
   cursor(css: string): void {
-    this.canvas.style.cursor = this.#hands ? css : "";
+    this.picture.style.cursor = this.#hands ? css : "";
   }
 
   get #part(): Part {
@@ -255,6 +256,15 @@ export class Stage {
     layers.width = `${x.whole}px`;
     layers.height = `${y.whole}px`;
     this.layers.dataset["pixels"] = rendering(scale);
+    // Each strip begins and ends at a device pixel: no line shows between two.
+    const edge = (row: number) => css(Math.round(row * scale), ratio);
+    for (const [i, { top, rows }] of stripsOf(this.#height).entries()) {
+      const strip = this.picture.children[i];
+      if (!(strip instanceof HTMLElement)) continue;
+      strip.hidden = rows === 0;
+      strip.style.top = `${edge(top)}px`;
+      strip.style.height = `${edge(top + rows) - edge(top)}px`;
+    }
     const { element } = this;
     element.scrollTo({
       left: (this.#at.x * scale) / ratio,
@@ -299,8 +309,4 @@ function keep(look: Look): void {
   } catch {
     // This time only, then.
   }
-}
-
-function newCanvas(): HTMLCanvasElement {
-  return h("canvas", { id: "picture", part: "picture", role: "img", width: "1", height: "1" });
 }

@@ -146,7 +146,8 @@ h2:focus, h3:focus { outline: none; } /* focused by us, so that reading goes on 
 #layers { position: absolute; }
 #layers > * { position: absolute; inset: 0; width: 100%; height: 100%; }
 #layers[data-pixels="pixelated"] > * { image-rendering: pixelated; }
-#picture { display: block; touch-action: manipulation; }
+#picture { touch-action: manipulation; }
+#picture > canvas { position: absolute; left: 0; width: 100%; pointer-events: none; }
 #stage[data-scrolls][data-hands="no"] #frame { cursor: grab; }
 #stage[data-panning][data-hands="no"] #frame { cursor: grabbing; }
 #stage[data-hands="yes"] #picture { touch-action: none; }

@@ -1,0 +1,65 @@
+// The surface of the picture: canvases one below the other. A browser without a
+// GPU copies a whole canvas whenever one pixel of it changed, 8 MB at 1080p:
+// that takes a millisecond of every key's way to the screen. In strips it copies
+// the one that changed.
+
+/** Canvases of a picture; a small one leaves the last ones empty. */
+export const stripCount = 6;
+
+/** Rows of each strip of a picture so high, but for the last. Whole tiles, so that most updates touch one. */
+export function stripHeight(height: number): number {
+  return Math.ceil(height / stripCount / 16) * 16;
+}
+
+/** Where each strip of a picture begins and how many rows it has: stripCount of them, the last ones perhaps with none. */
+export function stripsOf(height: number): { top: number; rows: number }[] {
+  const each = stripHeight(height);
+  return Array.from({ length: stripCount }, (_, i) => {
+    const top = Math.min(i * each, height);
+    return { top, rows: Math.min(each, height - top) };
+  });
+}
+
+type Context = Pick<CanvasRenderingContext2D, "putImageData" | "fillRect">;
+
+/** What is needed of a canvas: its size in pixels and its 2D context. */
+export interface Strip {
+  width: number;
+  height: number;
+  getContext(kind: "2d", options: CanvasRenderingContext2DSettings): Context | null;
+}
+
+export class Strips {
+  #strips: { canvas: Strip; context: Context | null; top: number }[];
+
+  /** @param canvases stripCount of them, from the top */
+  constructor(canvases: Strip[]) {
+    this.#strips = canvases.map((canvas) => ({ canvas, context: null, top: 0 }));
+  }
+
+  /** Begins a black picture, pixels. */
+  begin(width: number, height: number): void {
+    const places = stripsOf(height);
+    for (const [i, strip] of this.#strips.entries()) {
+      const { top, rows } = places[i] ?? { top: height, rows: 0 };
+      strip.top = top;
+      if (strip.canvas.width !== width) strip.canvas.width = width;
+      if (strip.canvas.height !== rows) strip.canvas.height = rows;
+      if (rows > 0) strip.context ??= strip.canvas.getContext("2d", { alpha: false, colorSpace: "srgb" });
+    }
+    this.clear();
+  }
+
+  clear(): void {
+    for (const { canvas, context } of this.#strips) context?.fillRect(0, 0, canvas.width, canvas.height);
+  }
+
+  /** Paints a part of the whole picture, pixel for pixel. */
+  paint(image: ImageData, x: number, y: number, width: number, height: number): void {
+    for (const { canvas, context, top } of this.#strips) {
+      const from = Math.max(y, top);
+      const to = Math.min(y + height, top + canvas.height);
+      if (from < to) context?.putImageData(image, 0, -top, x, from, width, to - from);
+    }
+  }
+}
