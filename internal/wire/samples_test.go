@@ -133,6 +133,7 @@ func samples() []proto.Message {
 		&mfpb.CursorUpdate{Body: &mfpb.CursorUpdate_Shape{Shape: &mfpb.CursorShape{Id: 3, Width: 2, Height: 2, HotX: 1, HotY: 1, Rgba: run(0xF0, 16)}}},
 		&mfpb.CursorUpdate{Body: &mfpb.CursorUpdate_Use{Use: &mfpb.CursorUse{Id: 3}}},
 		&mfpb.CursorUpdate{Body: &mfpb.CursorUpdate_Hidden{Hidden: &mfpb.CursorHidden{}}},
+		&mfpb.CursorUpdate{Optional: true, Body: &mfpb.CursorUpdate_Place{Place: &mfpb.CursorPlace{X: 1919, Y: 7, Participant: "2"}}},
 	}
 }
 

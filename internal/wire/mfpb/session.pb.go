@@ -106,6 +106,7 @@ const (
 	NoticeCode_NOTICE_CODE_BROWSER_GOOD          NoticeCode = 13 // viewer -> host
 	NoticeCode_NOTICE_CODE_HOST_SLOW             NoticeCode = 14 // value: ms that this computer takes to make a picture
 	NoticeCode_NOTICE_CODE_HOST_GOOD             NoticeCode = 15
+	NoticeCode_NOTICE_CODE_KEY_RESERVED          NoticeCode = 16 // the system takes these keys from the person's own keyboard only
 )
 
 // Enum value maps for NoticeCode.
@@ -127,6 +128,7 @@ var (
 		13: "NOTICE_CODE_BROWSER_GOOD",
 		14: "NOTICE_CODE_HOST_SLOW",
 		15: "NOTICE_CODE_HOST_GOOD",
+		16: "NOTICE_CODE_KEY_RESERVED",
 	}
 	NoticeCode_value = map[string]int32{
 		"NOTICE_CODE_UNSPECIFIED":           0,
@@ -145,6 +147,7 @@ var (
 		"NOTICE_CODE_BROWSER_GOOD":          13,
 		"NOTICE_CODE_HOST_SLOW":             14,
 		"NOTICE_CODE_HOST_GOOD":             15,
+		"NOTICE_CODE_KEY_RESERVED":          16,
 	}
 )
 
@@ -1454,6 +1457,7 @@ type CursorUpdate struct {
 	//	*CursorUpdate_Shape
 	//	*CursorUpdate_Use
 	//	*CursorUpdate_Hidden
+	//	*CursorUpdate_Place
 	Body          isCursorUpdate_Body `protobuf_oneof:"body"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -1530,6 +1534,15 @@ func (x *CursorUpdate) GetHidden() *CursorHidden {
 	return nil
 }
 
+func (x *CursorUpdate) GetPlace() *CursorPlace {
+	if x != nil {
+		if x, ok := x.Body.(*CursorUpdate_Place); ok {
+			return x.Place
+		}
+	}
+	return nil
+}
+
 type isCursorUpdate_Body interface {
 	isCursorUpdate_Body()
 }
@@ -1546,11 +1559,17 @@ type CursorUpdate_Hidden struct {
 	Hidden *CursorHidden `protobuf:"bytes,4,opt,name=hidden,proto3,oneof"`
 }
 
+type CursorUpdate_Place struct {
+	Place *CursorPlace `protobuf:"bytes,5,opt,name=place,proto3,oneof"` // optional
+}
+
 func (*CursorUpdate_Shape) isCursorUpdate_Body() {}
 
 func (*CursorUpdate_Use) isCursorUpdate_Body() {}
 
 func (*CursorUpdate_Hidden) isCursorUpdate_Body() {}
+
+func (*CursorUpdate_Place) isCursorUpdate_Body() {}
 
 // CursorShape is at most 96 x 96 pixels; rgba is straight (not premultiplied)
 // RGBA, 4 bytes a pixel, rows from the top.
@@ -1718,6 +1737,68 @@ func (*CursorHidden) Descriptor() ([]byte, []int) {
 	return file_session_proto_rawDescGZIP(), []int{21}
 }
 
+// CursorPlace is where somebody else moved the pointer to, at most 10 a second;
+// what the viewer moves itself it knows.
+type CursorPlace struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	X             uint32                 `protobuf:"varint,1,opt,name=x,proto3" json:"x,omitempty"` // pixels of the picture
+	Y             uint32                 `protobuf:"varint,2,opt,name=y,proto3" json:"y,omitempty"`
+	Participant   string                 `protobuf:"bytes,3,opt,name=participant,proto3" json:"participant,omitempty"` // who moved it; empty: the person
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *CursorPlace) Reset() {
+	*x = CursorPlace{}
+	mi := &file_session_proto_msgTypes[22]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *CursorPlace) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*CursorPlace) ProtoMessage() {}
+
+func (x *CursorPlace) ProtoReflect() protoreflect.Message {
+	mi := &file_session_proto_msgTypes[22]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use CursorPlace.ProtoReflect.Descriptor instead.
+func (*CursorPlace) Descriptor() ([]byte, []int) {
+	return file_session_proto_rawDescGZIP(), []int{22}
+}
+
+func (x *CursorPlace) GetX() uint32 {
+	if x != nil {
+		return x.X
+	}
+	return 0
+}
+
+func (x *CursorPlace) GetY() uint32 {
+	if x != nil {
+		return x.Y
+	}
+	return 0
+}
+
+func (x *CursorPlace) GetParticipant() string {
+	if x != nil {
+		return x.Participant
+	}
+	return ""
+}
+
 var File_session_proto protoreflect.FileDescriptor
 
 const file_session_proto_rawDesc = "" +
@@ -1807,12 +1888,13 @@ const file_session_proto_rawDesc = "" +
 	"\fParticipants\x126\n" +
 	"\fparticipants\x18\x01 \x03(\v2\x12.mf.v1.ParticipantR\fparticipants\",\n" +
 	"\bHandOver\x12 \n" +
-	"\vparticipant\x18\x01 \x01(\tR\vparticipant\"\xb3\x01\n" +
+	"\vparticipant\x18\x01 \x01(\tR\vparticipant\"\xdf\x01\n" +
 	"\fCursorUpdate\x12\x1a\n" +
 	"\boptional\x18\x01 \x01(\bR\boptional\x12*\n" +
 	"\x05shape\x18\x02 \x01(\v2\x12.mf.v1.CursorShapeH\x00R\x05shape\x12$\n" +
 	"\x03use\x18\x03 \x01(\v2\x10.mf.v1.CursorUseH\x00R\x03use\x12-\n" +
-	"\x06hidden\x18\x04 \x01(\v2\x13.mf.v1.CursorHiddenH\x00R\x06hiddenB\x06\n" +
+	"\x06hidden\x18\x04 \x01(\v2\x13.mf.v1.CursorHiddenH\x00R\x06hidden\x12*\n" +
+	"\x05place\x18\x05 \x01(\v2\x12.mf.v1.CursorPlaceH\x00R\x05placeB\x06\n" +
 	"\x04body\"\x89\x01\n" +
 	"\vCursorShape\x12\x0e\n" +
 	"\x02id\x18\x01 \x01(\rR\x02id\x12\x14\n" +
@@ -1823,7 +1905,11 @@ const file_session_proto_rawDesc = "" +
 	"\x04rgba\x18\x06 \x01(\fR\x04rgba\"\x1b\n" +
 	"\tCursorUse\x12\x0e\n" +
 	"\x02id\x18\x01 \x01(\rR\x02id\"\x0e\n" +
-	"\fCursorHidden*\xc3\x01\n" +
+	"\fCursorHidden\"K\n" +
+	"\vCursorPlace\x12\f\n" +
+	"\x01x\x18\x01 \x01(\rR\x01x\x12\f\n" +
+	"\x01y\x18\x02 \x01(\rR\x01y\x12 \n" +
+	"\vparticipant\x18\x03 \x01(\tR\vparticipant*\xc3\x01\n" +
 	"\n" +
 	"GrantState\x12\x1b\n" +
 	"\x17GRANT_STATE_UNSPECIFIED\x10\x00\x12\x15\n" +
@@ -1832,7 +1918,7 @@ const file_session_proto_rawDesc = "" +
 	"\x12GRANT_STATE_DENIED\x10\x03\x12\x17\n" +
 	"\x13GRANT_STATE_REVOKED\x10\x04\x12\x1a\n" +
 	"\x16GRANT_STATE_GIVEN_BACK\x10\x05\x12\x1b\n" +
-	"\x17GRANT_STATE_HANDED_OVER\x10\x06*\xf1\x03\n" +
+	"\x17GRANT_STATE_HANDED_OVER\x10\x06*\x8f\x04\n" +
 	"\n" +
 	"NoticeCode\x12\x1b\n" +
 	"\x17NOTICE_CODE_UNSPECIFIED\x10\x00\x12#\n" +
@@ -1851,7 +1937,8 @@ const file_session_proto_rawDesc = "" +
 	"\x18NOTICE_CODE_BROWSER_SLOW\x10\f\x12\x1c\n" +
 	"\x18NOTICE_CODE_BROWSER_GOOD\x10\r\x12\x19\n" +
 	"\x15NOTICE_CODE_HOST_SLOW\x10\x0e\x12\x19\n" +
-	"\x15NOTICE_CODE_HOST_GOOD\x10\x0fB3Z1github.com/mainforte/mainforte/internal/wire/mfpbb\x06proto3"
+	"\x15NOTICE_CODE_HOST_GOOD\x10\x0f\x12\x1c\n" +
+	"\x18NOTICE_CODE_KEY_RESERVED\x10\x10B3Z1github.com/mainforte/mainforte/internal/wire/mfpbb\x06proto3"
 
 var (
 	file_session_proto_rawDescOnce sync.Once
@@ -1866,7 +1953,7 @@ func file_session_proto_rawDescGZIP() []byte {
 }
 
 var file_session_proto_enumTypes = make([]protoimpl.EnumInfo, 2)
-var file_session_proto_msgTypes = make([]protoimpl.MessageInfo, 22)
+var file_session_proto_msgTypes = make([]protoimpl.MessageInfo, 23)
 var file_session_proto_goTypes = []any{
 	(GrantState)(0),          // 0: mf.v1.GrantState
 	(NoticeCode)(0),          // 1: mf.v1.NoticeCode
@@ -1892,20 +1979,21 @@ var file_session_proto_goTypes = []any{
 	(*CursorShape)(nil),      // 21: mf.v1.CursorShape
 	(*CursorUse)(nil),        // 22: mf.v1.CursorUse
 	(*CursorHidden)(nil),     // 23: mf.v1.CursorHidden
-	(*Hello)(nil),            // 24: mf.v1.Hello
-	(*Bye)(nil),              // 25: mf.v1.Bye
-	(ParticipantKind)(0),     // 26: mf.v1.ParticipantKind
-	(Reason)(0),              // 27: mf.v1.Reason
+	(*CursorPlace)(nil),      // 24: mf.v1.CursorPlace
+	(*Hello)(nil),            // 25: mf.v1.Hello
+	(*Bye)(nil),              // 26: mf.v1.Bye
+	(ParticipantKind)(0),     // 27: mf.v1.ParticipantKind
+	(Reason)(0),              // 28: mf.v1.Reason
 }
 var file_session_proto_depIdxs = []int32{
 	3,  // 0: mf.v1.Control.proof:type_name -> mf.v1.CertificateProof
-	24, // 1: mf.v1.Control.hello:type_name -> mf.v1.Hello
+	25, // 1: mf.v1.Control.hello:type_name -> mf.v1.Hello
 	5,  // 2: mf.v1.Control.grants:type_name -> mf.v1.Grants
 	6,  // 3: mf.v1.Control.ask:type_name -> mf.v1.AskGrant
 	7,  // 4: mf.v1.Control.give_back:type_name -> mf.v1.GiveBack
 	9,  // 5: mf.v1.Control.displays:type_name -> mf.v1.Displays
 	13, // 6: mf.v1.Control.notice:type_name -> mf.v1.Notice
-	25, // 7: mf.v1.Control.bye:type_name -> mf.v1.Bye
+	26, // 7: mf.v1.Control.bye:type_name -> mf.v1.Bye
 	14, // 8: mf.v1.Control.ask_invite:type_name -> mf.v1.AskInvite
 	15, // 9: mf.v1.Control.cancel_invite:type_name -> mf.v1.CancelInvite
 	16, // 10: mf.v1.Control.invite:type_name -> mf.v1.Invite
@@ -1918,20 +2006,21 @@ var file_session_proto_depIdxs = []int32{
 	4,  // 17: mf.v1.Grants.grants:type_name -> mf.v1.Grant
 	8,  // 18: mf.v1.Displays.displays:type_name -> mf.v1.Display
 	1,  // 19: mf.v1.Notice.code:type_name -> mf.v1.NoticeCode
-	26, // 20: mf.v1.AskInvite.kind:type_name -> mf.v1.ParticipantKind
-	26, // 21: mf.v1.Invite.kind:type_name -> mf.v1.ParticipantKind
-	27, // 22: mf.v1.Invite.reason:type_name -> mf.v1.Reason
-	26, // 23: mf.v1.Participant.kind:type_name -> mf.v1.ParticipantKind
+	27, // 20: mf.v1.AskInvite.kind:type_name -> mf.v1.ParticipantKind
+	27, // 21: mf.v1.Invite.kind:type_name -> mf.v1.ParticipantKind
+	28, // 22: mf.v1.Invite.reason:type_name -> mf.v1.Reason
+	27, // 23: mf.v1.Participant.kind:type_name -> mf.v1.ParticipantKind
 	4,  // 24: mf.v1.Participant.grants:type_name -> mf.v1.Grant
 	17, // 25: mf.v1.Participants.participants:type_name -> mf.v1.Participant
 	21, // 26: mf.v1.CursorUpdate.shape:type_name -> mf.v1.CursorShape
 	22, // 27: mf.v1.CursorUpdate.use:type_name -> mf.v1.CursorUse
 	23, // 28: mf.v1.CursorUpdate.hidden:type_name -> mf.v1.CursorHidden
-	29, // [29:29] is the sub-list for method output_type
-	29, // [29:29] is the sub-list for method input_type
-	29, // [29:29] is the sub-list for extension type_name
-	29, // [29:29] is the sub-list for extension extendee
-	0,  // [0:29] is the sub-list for field type_name
+	24, // 29: mf.v1.CursorUpdate.place:type_name -> mf.v1.CursorPlace
+	30, // [30:30] is the sub-list for method output_type
+	30, // [30:30] is the sub-list for method input_type
+	30, // [30:30] is the sub-list for extension type_name
+	30, // [30:30] is the sub-list for extension extendee
+	0,  // [0:30] is the sub-list for field type_name
 }
 
 func init() { file_session_proto_init() }
@@ -1963,6 +2052,7 @@ func file_session_proto_init() {
 		(*CursorUpdate_Shape)(nil),
 		(*CursorUpdate_Use)(nil),
 		(*CursorUpdate_Hidden)(nil),
+		(*CursorUpdate_Place)(nil),
 	}
 	type x struct{}
 	out := protoimpl.TypeBuilder{
@@ -1970,7 +2060,7 @@ func file_session_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_session_proto_rawDesc), len(file_session_proto_rawDesc)),
 			NumEnums:      2,
-			NumMessages:   22,
+			NumMessages:   23,
 			NumExtensions: 0,
 			NumServices:   0,
 		},
