@@ -5,7 +5,7 @@ import { Decompress } from "fzstd";
 import { describe, expect, test, vi } from "vitest";
 import { Pace } from "../src/picture/pace";
 import { Painter, type Report, type TileChannel } from "../src/picture/painter";
-import { stripCount, Strips, stripsOf, type Strip } from "../src/picture/strips";
+import { Strips, stripsOf, type Strip } from "../src/picture/strips";
 import { BadUpdate, Picture } from "../src/picture/tiles";
 import { BadStream, ZstdStream } from "../src/picture/zstd";
 
@@ -74,7 +74,10 @@ class FakeCanvas implements Strip {
 
 /** All strips of a picture, as they stand one below the other. */
 class FakeSurface {
-  readonly strips = Array.from({ length: stripCount }, () => new FakeCanvas());
+  readonly strips: FakeCanvas[];
+  constructor(count = 6) {
+    this.strips = Array.from({ length: count }, () => new FakeCanvas());
+  }
   get width() {
     return this.strips[0]?.width;
   }
@@ -472,14 +475,30 @@ function start(width: number, height: number): ArrayBuffer {
 }
 
 test("strips cover a picture of any height, each row once", () => {
-  for (const height of [1, 15, 16, 17, 95, 96, 97, 533, 768, 1080, 2160, 16384]) {
-    const strips = stripsOf(height);
-    expect(strips).toHaveLength(stripCount);
-    let row = 0;
-    for (const { top, rows } of strips) {
-      expect(top).toBe(row);
-      row += rows;
+  for (const count of [1, 6]) {
+    for (const height of [1, 15, 16, 17, 95, 96, 97, 533, 768, 1080, 2160, 16384]) {
+      const strips = stripsOf(height, count);
+      expect(strips).toHaveLength(count);
+      let row = 0;
+      for (const { top, rows } of strips) {
+        expect(top).toBe(row);
+        row += rows;
+      }
+      expect(row).toBe(height);
     }
-    expect(row).toBe(height);
   }
+});
+
+test("one canvas and several show the same", () => {
+  const pixels = Uint8ClampedArray.from({ length: 40 * 100 * 4 }, (_, i) => (i * 7) % 251);
+  const image = new ImageData(pixels, 40, 100);
+  const hashes = [1, 2, 6].map((count) => {
+    const surface = new FakeSurface(count);
+    const strips = new Strips(surface.strips);
+    strips.begin(40, 100);
+    strips.paint(image, 3, 10, 30, 75);
+    strips.paint(image, 0, 98, 40, 2);
+    return surface.hash();
+  });
+  expect(new Set(hashes).size).toBe(1);
 });

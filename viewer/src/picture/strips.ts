@@ -1,20 +1,32 @@
-// The surface of the picture: canvases one below the other. A browser without a
-// GPU copies a whole canvas whenever one pixel of it changed, 8 MB at 1080p:
-// that takes a millisecond of every key's way to the screen. In strips it copies
-// the one that changed.
+// The surface of the picture: one canvas, or several one below the other. A
+// browser without a GPU copies a whole canvas whenever one pixel of it changed,
+// 8 MB at 1080p: that takes a millisecond of every key's way to the screen. In
+// strips it copies the one that changed. But what changes in several of them may
+// be shown a moment apart: with a GPU, where nothing is gained, there is one.
 
-/** Canvases of a picture; a small one leaves the last ones empty. */
-export const stripCount = 6;
+const softwareStrips = 6;
 
-/** Rows of each strip of a picture so high, but for the last. Whole tiles, so that most updates touch one. */
-export function stripHeight(height: number): number {
-  return Math.ceil(height / stripCount / 16) * 16;
+let strips: number | undefined;
+
+/** Canvases that suit this browser. */
+export function stripCount(): number {
+  return (strips ??= drawsFast() ? 1 : softwareStrips);
 }
 
-/** Where each strip of a picture begins and how many rows it has: stripCount of them, the last ones perhaps with none. */
-export function stripsOf(height: number): { top: number; rows: number }[] {
-  const each = stripHeight(height);
-  return Array.from({ length: stripCount }, (_, i) => {
+// WebGL §5.2: no context where drawing would be done by the CPU.
+function drawsFast(): boolean {
+  const context = new OffscreenCanvas(1, 1).getContext("webgl", { failIfMajorPerformanceCaveat: true });
+  context?.getExtension("WEBGL_lose_context")?.loseContext(); // browsers have few of them
+  return context !== null;
+}
+
+/**
+ * Where each of count strips of a picture so high begins, and its rows: whole tiles,
+ * so that most updates touch one. A low picture leaves the last ones none.
+ */
+export function stripsOf(height: number, count: number): { top: number; rows: number }[] {
+  const each = Math.ceil(height / count / 16) * 16;
+  return Array.from({ length: count }, (_, i) => {
     const top = Math.min(i * each, height);
     return { top, rows: Math.min(each, height - top) };
   });
@@ -32,14 +44,14 @@ export interface Strip {
 export class Strips {
   #strips: { canvas: Strip; context: Context | null; top: number }[];
 
-  /** @param canvases stripCount of them, from the top */
+  /** @param canvases from the top */
   constructor(canvases: Strip[]) {
     this.#strips = canvases.map((canvas) => ({ canvas, context: null, top: 0 }));
   }
 
   /** Begins a black picture, pixels. */
   begin(width: number, height: number): void {
-    const places = stripsOf(height);
+    const places = stripsOf(height, this.#strips.length);
     for (const [i, strip] of this.#strips.entries()) {
       const { top, rows } = places[i] ?? { top: height, rows: 0 };
       strip.top = top;

@@ -85,7 +85,7 @@ export class Stage {
     this.#width = this.#height = 0;
     this.#watched = null;
     this.#at = { x: 0, y: 0 };
-    const canvases = Array.from({ length: stripCount }, () => h("canvas", { width: "1", height: "1" }));
+    const canvases = Array.from({ length: stripCount() }, () => h("canvas", { width: "1", height: "1" }));
     this.picture.replaceChildren(...canvases);
     return canvases;
   }
@@ -258,9 +258,10 @@ export class Stage {
     this.layers.dataset["pixels"] = rendering(scale);
     // Each strip begins and ends at a device pixel: no line shows between two.
     const edge = (row: number) => css(Math.round(row * scale), ratio);
-    for (const [i, { top, rows }] of stripsOf(this.#height).entries()) {
-      const strip = this.picture.children[i];
-      if (!(strip instanceof HTMLElement)) continue;
+    const strips = Array.from(this.picture.children).filter((child) => child instanceof HTMLElement);
+    for (const [i, { top, rows }] of stripsOf(this.#height, strips.length).entries()) {
+      const strip = strips[i];
+      if (strip === undefined) continue;
       strip.hidden = rows === 0;
       strip.style.top = `${edge(top)}px`;
       strip.style.height = `${edge(top + rows) - edge(top)}px`;
