@@ -27,31 +27,44 @@ const (
 type run struct{ tx, ty, n, mode int }
 
 // encoder turns pictures into updates of format 1. It holds what the viewer
-// holds after the last update: the picture ref and the under picture. It reads
-// nothing of a new picture outside the tiles that touch the damage, so a
+// holds after the last update, the picture ref and the under picture, and what
+// of the host's picture ref lacks, cell by cell. It reads nothing of a new
+// picture outside the cells that are owed and the box that is searched, so a
 // source may already show something newer there.
 type encoder struct {
 	w, h, tw, th int
 	ref, under   []uint32
-	tiles        []uint8 // state of each tile of the damage
+	cells        cells
+	fresh        image.Rectangle // damage since the last search
+	tiles        []uint8         // what the diff found out; tileSame between updates
+	film         []bool          // tiles that are shown as video: they wait
+	filmed       bool            // any is
 	moves        []move
 	runs         []run
 	out          []byte
+	steps        int // sampled pixels of the last update that differ from their left neighbour
+	sent         int // tiles of pixels in the last update
+	perStep      float32
+	perTile      float32 // bytes on the wire, lately
 	scroll       scrollSearch
 	move         moveSearch
 }
 
-// newEncoder begins with a black picture and an empty under picture.
+// newEncoder begins with a black picture and an empty under picture, and owes
+// all cells.
 func newEncoder(w, h int) *encoder {
 	tw, th := (w+tile-1)/tile, (h+tile-1)/tile
 	e := &encoder{
 		w: w, h: h, tw: tw, th: th,
 		ref: make([]uint32, w*h), under: make([]uint32, w*h),
-		tiles: make([]uint8, tw*th),
+		tiles: make([]uint8, tw*th), film: make([]bool, tw*th),
 		moves: make([]move, 0, maxMoves), runs: make([]run, 0, 256),
+		perStep: 1.5, perTile: 200,
 	}
+	e.cells.init(w, h)
 	e.scroll.init(h)
 	e.move.init()
+	e.cells.owe(e.bounds())
 	return e
 }
 
@@ -60,52 +73,101 @@ func (e *encoder) reset() {
 	clear(e.ref)
 	clear(e.under)
 	e.scroll.forget(0, e.h)
+	e.fresh = image.Rectangle{}
+	e.cells.owe(e.bounds())
 }
 
-// encode returns the update that turns the viewer's picture into cur, or nil
-// when it already is. All differences lie in box. With search set, box is
-// searched for what only moved. The result is valid until the next call.
-func (e *encoder) encode(cur []uint32, box image.Rectangle, search bool) []byte {
+func (e *encoder) bounds() image.Rectangle { return image.Rect(0, 0, e.w, e.h) }
+
+// damage adds what may differ from now on.
+func (e *encoder) damage(r image.Rectangle) {
+	r = r.Intersect(e.bounds())
+	e.cells.owe(r)
+	e.fresh = e.fresh.Union(r)
+}
+
+// order says what an update may hold.
+type order struct {
+	view   image.Rectangle // pixels; what lies in no cell that touches it waits
+	focus  image.Point     // where the viewer looks, in pixels
+	budget int             // bytes after compression, about
+	small  bool            // only what is fresh, and only if it fits the budget
+	search bool            // look for what only moved
+	gate   *gate           // learns what the tiles cost; may be nil
+}
+
+// encode returns an update that brings the viewer's picture nearer to cur, or
+// nil if there is nothing to send of what may be sent now; more says that there
+// will be with the next. The result is valid until the next call.
+func (e *encoder) encode(cur []uint32, o order) (update []byte, more bool) {
 	e.moves = e.moves[:0]
-	box = e.trim(cur, box.Intersect(image.Rect(0, 0, e.w, e.h)))
-	if box.Empty() {
-		return nil
+	if o.small {
+		return e.encodeSmall(cur, o)
 	}
-	if search {
-		e.search(cur, box)
-	} else {
-		e.scroll.forget(0, e.h)
+	box := e.fresh.Intersect(o.view)
+	fresh := box
+	e.fresh = image.Rectangle{}
+	limit := e.tw * e.th
+	if o.search && searchable(box) {
+		limit = searchFrom
 	}
-	if e.diff(cur, box) == 0 && len(e.moves) == 0 {
-		return nil
+	n := e.diff(cur, o.view, limit)
+	searched := image.Rectangle{}
+	if n > limit {
+		searched = e.search(cur, box)
+		n = e.diff(cur, o.view, e.tw*e.th)
 	}
-	// The seam for video: here the number of tiles whose pixels would be sent
-	// is known, region by region, before anything is spent on them. Regions
-	// that cost too much, too often, will leave the tiles at this point.
+	if n == 0 && len(e.moves) == 0 {
+		e.forget(searched)
+		return nil, false
+	}
+	if o.gate != nil {
+		o.gate.note(e, fresh)
+	}
+	more = e.choose(cur, o, fresh)
+	return e.take(cur, searched), more
+}
+
+// encodeSmall is encode for an update that overtakes what waits.
+func (e *encoder) encodeSmall(cur []uint32, o order) (update []byte, more bool) {
+	box := e.fresh.Intersect(o.view)
+	if t := e.cells.of(box); t.Dx()*t.Dy() > maxSmall {
+		return nil, true
+	}
+	n := e.diff(cur, box, e.tw*e.th)
+	if n == 0 {
+		e.fresh = image.Rectangle{}
+		return nil, true
+	}
+	if e.likely(cur, o.budget) > o.budget {
+		for i, m := range e.cells.marks {
+			if m > 0 {
+				e.unmark(i)
+				e.cells.marks[i], e.cells.pixels[i] = 0, 0
+			}
+		}
+		return nil, true
+	}
+	e.fresh = image.Rectangle{}
+	return e.take(cur, image.Rectangle{}), true
+}
+
+// maxSmall bounds what a small update looks at, in cells.
+const maxSmall = 32
+
+// take makes the update of what is marked.
+func (e *encoder) take(cur []uint32, searched image.Rectangle) []byte {
+	box := e.chosen()
 	e.sync(cur, box)
-	return e.write(box)
+	update := e.write(box)
+	e.settle(box, searched)
+	return update
 }
 
 // empty returns an update that changes nothing.
 func (e *encoder) empty() []byte {
 	e.out = append(e.out[:0], 0, 0, 0)
 	return e.out
-}
-
-// trim drops rows above and below that show what the viewer already has: some
-// compositors repaint the whole screen for one changed letter.
-func (e *encoder) trim(cur []uint32, box image.Rectangle) image.Rectangle {
-	same := func(y int) bool {
-		i, j := y*e.w+box.Min.X, y*e.w+box.Max.X
-		return equal(cur[i:j], e.ref[i:j])
-	}
-	for box.Min.Y < box.Max.Y && same(box.Min.Y) {
-		box.Min.Y++
-	}
-	for box.Max.Y > box.Min.Y && same(box.Max.Y-1) {
-		box.Max.Y--
-	}
-	return box
 }
 
 // tilesOf is the rectangle of all tiles that touch box, in tiles.
@@ -119,33 +181,84 @@ func (e *encoder) pixelsOf(tx, ty, n int) image.Rectangle {
 	return image.Rect(tx*tile, ty*tile, min((tx+n)*tile, e.w), min((ty+1)*tile, e.h))
 }
 
-// diff marks the tiles of box that differ from ref and returns their number.
-func (e *encoder) diff(cur []uint32, box image.Rectangle) (n int) {
-	w, t := e.w, tilesOf(box)
-	left, right := t.Min.X*tile, min(t.Max.X*tile, w)
-	for ty := t.Min.Y; ty < t.Max.Y; ty++ {
+// diff marks the tiles that differ from ref in the owed cells that touch view
+// and returns their number. Cells without any are no longer owed. It may stop
+// when it has found more than limit.
+func (e *encoder) diff(cur []uint32, view image.Rectangle, limit int) (n int) {
+	c := &e.cells
+	t := c.of(view)
+	for cy := t.Min.Y; cy < t.Max.Y; cy++ {
+		owed := c.owed[cy*c.w : (cy+1)*c.w]
+		for cx := t.Min.X; cx < t.Max.X; cx++ {
+			if !owed[cx] {
+				continue
+			}
+			from := cx
+			for cx < t.Max.X && owed[cx] {
+				cx++
+			}
+			n += e.diffCells(cur, cy, from, cx)
+			if n > limit {
+				return n
+			}
+		}
+	}
+	return n
+}
+
+// tileFilmed is the state of a tile during the diff that is shown as video.
+const tileFilmed = 3
+
+// diffCells marks the tiles that differ in a row of cells that are owed.
+func (e *encoder) diffCells(cur []uint32, cy, from, to int) (n int) {
+	w, c := e.w, &e.cells
+	clear(c.marks[cy*c.w+from : cy*c.w+to])
+	clear(c.pixels[cy*c.w+from : cy*c.w+to])
+	clear(c.owed[cy*c.w+from : cy*c.w+to])
+	first, last := from*cellTiles, min(to*cellTiles, e.tw)
+	left, right := first*tile, min(last*tile, w)
+	for ty := cy * cellTiles; ty < min((cy+1)*cellTiles, e.th); ty++ {
 		state := e.tiles[ty*e.tw : (ty+1)*e.tw]
-		clear(state[t.Min.X:t.Max.X])
+		clear(state[first:last])
+		if e.filmed {
+			for tx := first; tx < last; tx++ {
+				if e.film[ty*e.tw+tx] {
+					state[tx] = tileFilmed
+				}
+			}
+		}
 		bottom := min((ty+1)*tile, e.h)
 		for y := ty * tile; y < bottom; y++ {
 			a, b := cur[y*w+left:y*w+right], e.ref[y*w+left:y*w+right]
 			if equal(a, b) {
 				continue
 			}
-			for tx := t.Min.X; tx < t.Max.X; tx++ {
+			for tx := first; tx < last; tx++ {
 				if state[tx] != tileSame {
 					continue
 				}
 				i := tx*tile - left
 				if i+tile <= len(a) && differ(a[i:], b[i:]) || i+tile > len(a) && !equal(a[i:], b[i:]) {
 					state[tx] = tilePixels
-					n++
 				}
 			}
 		}
-		for tx := t.Min.X; tx < t.Max.X; tx++ {
-			if state[tx] != tileSame && e.matchesUnder(cur, e.pixelsOf(tx, ty, 1)) {
+		for tx := first; tx < last; tx++ {
+			if state[tx] == tileSame {
+				continue
+			}
+			i := cy*c.w + tx/cellTiles
+			c.owed[i] = true
+			if state[tx] == tileFilmed {
+				state[tx] = tileSame
+				continue
+			}
+			n++
+			c.marks[i]++
+			if e.matchesUnder(cur, e.pixelsOf(tx, ty, 1)) {
 				state[tx] = tileRestored
+			} else {
+				c.pixels[i]++
 			}
 		}
 	}
@@ -160,6 +273,75 @@ func (e *encoder) matchesUnder(cur []uint32, r image.Rectangle) bool {
 		}
 	}
 	return true
+}
+
+// likely is what the marked tiles are likely to come to in bytes. If that can
+// only be less than enough, it may be any number up to it, and the cells have
+// no cost.
+func (e *encoder) likely(cur []uint32, enough int) (sum int) {
+	c := &e.cells
+	tiles := 0
+	for _, n := range c.pixels {
+		tiles += int(n)
+	}
+	// No pixel costs more than its three bytes.
+	if tiles*(3*tile*tile+4) <= enough {
+		return 0
+	}
+	for i, n := range c.pixels {
+		if c.marks[i] == 0 {
+			continue
+		}
+		cost := 2 * int(c.marks[i])
+		if n > 0 {
+			_, steps, all := look(cur, e.w, e.cellPixels(i))
+			cost += int(float32(steps*int(n)*tile*tile/all) * e.perStep)
+		}
+		c.cost[i] = int32(cost)
+		sum += cost
+	}
+	return sum
+}
+
+// choose leaves marked what fits the budget and says whether anything is left.
+func (e *encoder) choose(cur []uint32, o order, fresh image.Rectangle) (left bool) {
+	c := &e.cells
+	if e.likely(cur, o.budget) <= o.budget {
+		c.round++
+		return false
+	}
+	focus := image.Pt(min(max(o.focus.X/cell, 0), c.w-1), min(max(o.focus.Y/cell, 0), c.h-1))
+	left = c.choose(o.budget, fresh, focus)
+	for i, m := range c.marks {
+		if m == 0 && c.owed[i] {
+			e.unmark(i)
+		}
+	}
+	return left
+}
+
+// cellPixels is the place of cell i in pixels, cut at the edge of the picture.
+func (e *encoder) cellPixels(i int) image.Rectangle {
+	x, y := i%e.cells.w*cell, i/e.cells.w*cell
+	return image.Rect(x, y, min(x+cell, e.w), min(y+cell, e.h))
+}
+
+// unmark takes the marks off the tiles of cell i.
+func (e *encoder) unmark(i int) {
+	t := tilesOf(e.cellPixels(i))
+	for ty := t.Min.Y; ty < t.Max.Y; ty++ {
+		clear(e.tiles[ty*e.tw+t.Min.X : ty*e.tw+t.Max.X])
+	}
+}
+
+// chosen is the box of all cells with marks, in pixels.
+func (e *encoder) chosen() (box image.Rectangle) {
+	for i, m := range e.cells.marks {
+		if m > 0 {
+			box = box.Union(e.cellPixels(i))
+		}
+	}
+	return box
 }
 
 // sync brings ref and under to what the viewer will have.
@@ -180,6 +362,82 @@ func (e *encoder) sync(cur []uint32, box image.Rectangle) {
 	}
 }
 
+// settle takes the marks off what was sent. Cells that were sent are no longer
+// owed, but for tiles that are video.
+func (e *encoder) settle(box, searched image.Rectangle) {
+	c := &e.cells
+	for i, m := range c.marks {
+		if m == 0 {
+			continue
+		}
+		e.unmark(i)
+		c.marks[i], c.pixels[i] = 0, 0
+		c.owed[i] = e.filmed && e.filmedCell(i)
+	}
+	e.scroll.forgetOutside(box, searched)
+	e.forget(searched)
+}
+
+// forget drops what the scroll search holds for known of rows that ref does not
+// show as the host's picture does: the search takes for granted that it does.
+func (e *encoder) forget(searched image.Rectangle) {
+	if searched.Empty() {
+		return
+	}
+	c := &e.cells
+	t := c.of(searched)
+	for cy := t.Min.Y; cy < t.Max.Y; cy++ {
+		for _, owed := range c.owed[cy*c.w : (cy+1)*c.w] {
+			if owed {
+				e.scroll.forget(cy*cell, min((cy+1)*cell, e.h))
+				break
+			}
+		}
+	}
+}
+
+// filmedCell says whether a tile of cell i is shown as video.
+func (e *encoder) filmedCell(i int) bool {
+	t := tilesOf(e.cellPixels(i))
+	for ty := t.Min.Y; ty < t.Max.Y; ty++ {
+		for _, film := range e.film[ty*e.tw+t.Min.X : ty*e.tw+t.Max.X] {
+			if film {
+				return true
+			}
+		}
+	}
+	return false
+}
+
+// video sets which rectangles are video now: tiles that lie in one wait. Only
+// whole tiles can.
+func (e *encoder) video(rects []image.Rectangle) {
+	if e.filmed {
+		clear(e.film)
+	}
+	e.filmed = false
+	for _, r := range rects {
+		r = r.Intersect(e.bounds())
+		for ty := (r.Min.Y + tile - 1) / tile; ty < e.th && min((ty+1)*tile, e.h) <= r.Max.Y; ty++ {
+			for tx := (r.Min.X + tile - 1) / tile; tx < e.tw && min((tx+1)*tile, e.w) <= r.Max.X; tx++ {
+				e.film[ty*e.tw+tx] = true
+				e.filmed = true
+			}
+		}
+	}
+}
+
+// learn takes the bytes that the last update came to.
+func (e *encoder) learn(bytes int) {
+	if e.steps >= 256 {
+		per := float32(bytes) / float32(4*e.steps)
+		e.perStep = max(per, e.perStep*0.75+per*0.25) // too low would make a part too long
+	}
+	if e.sent >= 8 {
+		e.perTile = e.perTile*0.75 + float32(bytes)/float32(e.sent)*0.25
+	}
+}
+
 // write lays out the update: moves, runs, planes.
 func (e *encoder) write(box image.Rectangle) []byte {
 	out := binary.AppendUvarint(e.out[:0], uint64(len(e.moves)))
@@ -197,6 +455,7 @@ func (e *encoder) write(box image.Rectangle) []byte {
 	}
 
 	e.runs = e.runs[:0]
+	e.steps, e.sent = 0, 0
 	pixels, t := 0, tilesOf(box)
 	skip := t.Min.Y * e.tw
 	for ty := t.Min.Y; ty < t.Max.Y; ty++ {
@@ -215,9 +474,12 @@ func (e *encoder) write(box image.Rectangle) []byte {
 			if state[tx] == tilePixels {
 				px := e.pixelsOf(tx, ty, r.n)
 				r.mode = modePlain
-				if e.photographic(px) {
+				little, steps, all := look(e.ref, e.w, px)
+				if little*5 >= all {
 					r.mode = modeMedian
 				}
+				e.steps += steps
+				e.sent += r.n
 				e.runs = append(e.runs, r)
 				pixels += px.Dx() * px.Dy()
 			}

@@ -54,8 +54,8 @@ func (m *moveSearch) find(e *encoder, cur []uint32, box image.Rectangle) []move 
 		if r.Dx()*r.Dy() < minSearchArea {
 			continue
 		}
-		// What under would bring back at the source is checked by the diff only
-		// inside the damage.
+		// Outside the damage nothing changed: what under would bring back there
+		// would have to be sent again.
 		mv := move{to: r, by: by, under: r.Add(by).In(box)}
 		mv.apply(e.ref, e.under, e.w)
 		e.moves = append(e.moves, mv)

@@ -4,9 +4,15 @@
 // streams, one tile encoder each. A [Stream] writes picture messages
 // (PROTOCOL.md §1.10) to a [Sink] and lives on what comes back by
 // [Stream.Handle]: nothing is sent before the viewer's hello, and no frame is
-// captured or encoded while [Window] updates are not yet on the viewer's
-// canvas. So a moving picture never queues: it skips, and what changed
-// meanwhile is merged into the next update.
+// captured or encoded while about [Window] updates are not yet on the viewer's
+// canvas, or as many bytes as the way to it carries in a moment (flow.go). So a
+// moving picture never queues: it skips, and what changed meanwhile is merged
+// into the next update. What is too large to go at once goes in parts, from
+// where the viewer looks outwards; what is small overtakes it: each stream knows
+// cell by cell what its viewer lacks (cells.go).
+//
+// What costs too much, too often, is video: a [Film] shows it above the tiles,
+// which wait until it stands still (gate.go).
 //
 // An update is made in four steps, all exact: rows that scrolled and rectangles
 // that moved are found and become moves; 16 x 16 tiles that still differ are
@@ -30,10 +36,6 @@ type Sink interface {
 }
 
 const (
-	// Window is the number of updates that may be on their way to a viewer's
-	// canvas: one travels while the other is drawn.
-	Window = 2
-
 	// MaxStreams bounds the streams of one Pump: four participants are a room.
 	MaxStreams = 4
 

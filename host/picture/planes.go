@@ -75,20 +75,23 @@ func median(left, up, corner byte) byte {
 	return byte(max(min(a, b), min(max(a, b), a+b-int(corner))))
 }
 
-// photographic tells pictures from text and drawings: in a picture many pixels
-// differ a little from their left neighbour. Every fourth row is looked at.
-func (e *encoder) photographic(px image.Rectangle) bool {
-	little, all := 0, 0
+// look samples every fourth row of px, a rectangle of a picture w pixels wide.
+// It counts the pixels that differ from their left neighbour, and of those the
+// ones that differ a little: in a photograph many do, in text and drawings few.
+func look(pix []uint32, w int, px image.Rectangle) (little, steps, all int) {
 	for y := px.Min.Y; y < px.Max.Y; y += 4 {
-		row := e.ref[y*e.w+px.Min.X : y*e.w+px.Max.X]
+		row := pix[y*w+px.Min.X : y*w+px.Max.X]
 		last := row[0]
 		for _, v := range row {
-			if d := int(v>>8&255) - int(last>>8&255); v != last && -8 <= d && d <= 8 {
-				little++
+			if v != last {
+				steps++
+				if d := int(v>>8&255) - int(last>>8&255); -8 <= d && d <= 8 {
+					little++
+				}
+				last = v
 			}
-			last = v
 		}
 		all += len(row)
 	}
-	return little*5 >= all
+	return little, steps, all
 }

@@ -16,6 +16,10 @@ import (
 // that has something newer, too short to be seen.
 const freshness = 20 * time.Millisecond
 
+// glance is how long the Pump waits for something newer before it sends more of
+// the last frame: a change that came meanwhile goes first.
+const glance = time.Millisecond
+
 // Pump feeds streams from one source. Each stream has its own account of
 // damage, so a slow viewer gets fewer, larger updates and slows nobody.
 type Pump struct {
@@ -30,7 +34,18 @@ type Pump struct {
 	kick      chan struct{} // something may be sent now
 	captured  Captures
 
-	last capture.Frame // Run's; valid while it does not call Next
+	film    Film
+	settled bool // a rectangle may have stood still for long enough
+	hungry  bool // there is something for film, which was not ready
+
+	// Run's.
+	last   capture.Frame // valid while it does not call Next
+	looked bool          // at the source since last was sent again
+	gate   gate
+	rects  []image.Rectangle // that are video
+	unseen image.Rectangle   // damage that film was not given yet
+	key    bool              // its next frame must need no other
+	settle *time.Timer
 }
 
 // NewPump returns a Pump that feeds from src. It does not close src.
@@ -43,7 +58,7 @@ func NewPump(src capture.Source) *Pump {
 // ErrTooManyStreams.
 func (p *Pump) Add(sink Sink) (*Stream, error) {
 	s := NewStream(sink)
-	s.wake, s.interrupt = p.wake, p.interrupt
+	s.wake, s.interrupt, s.gate = p.wake, p.interrupt, &p.gate
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	if len(p.streams) >= MaxStreams {
@@ -88,6 +103,23 @@ func (p *Pump) Resume() {
 	p.wake(true)
 }
 
+// SetFilm gives the Pump what shows video; nil, as in the beginning, takes it
+// away. What is video then comes by tiles.
+func (p *Pump) SetFilm(film Film) {
+	p.mu.Lock()
+	p.film = film
+	p.mu.Unlock()
+	if film != nil {
+		film.OnReady(func() {
+			p.mu.Lock()
+			due := p.hungry
+			p.mu.Unlock()
+			p.wake(due)
+		})
+	}
+	p.wake(true)
+}
+
 // wake makes Run look at its streams again. With due set, what is to be sent
 // cannot wait for the next change of the desktop.
 func (p *Pump) wake(due bool) {
@@ -124,6 +156,7 @@ const (
 	resend                // somebody has room for what the last frame still holds
 	next                  // somebody has room for a newer frame
 	refresh               // as next, but for a moment only
+	poll                  // as next, but only if there is one already
 )
 
 // Run captures and sends until ctx ends or the source fails, and returns that
@@ -132,6 +165,11 @@ const (
 func (p *Pump) Run(ctx context.Context) error {
 	capturing, cancel := context.WithCancel(ctx)
 	defer func() { cancel() }()
+	defer func() {
+		if p.settle != nil {
+			p.settle.Stop()
+		}
+	}()
 	for {
 		if err := ctx.Err(); err != nil {
 			return err
@@ -159,24 +197,33 @@ func (p *Pump) Run(ctx context.Context) error {
 func (p *Pump) begin(cancel func()) (action, []*Stream) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	anyReady, anyDue := false, false
+	now := time.Now()
+	anyReady, anyDue := false, p.settled
 	for _, s := range p.streams {
-		ready, due := s.state()
+		ready, due := s.status(now)
 		anyReady = anyReady || ready
-		anyDue = anyDue || ready && due
+		anyDue = anyDue || due
+	}
+	if len(p.rects) > 0 && !p.suspended && p.film != nil && p.film.Ready() {
+		anyReady = true
+		anyDue = anyDue || !p.unseen.Empty()
 	}
 	do := next
 	switch {
-	case !anyReady:
+	case !anyReady && !p.settled:
 		return wait, nil
-	case anyDue && p.last.Pix != nil && p.stale:
+	case !anyDue || p.last.Pix == nil:
+	case p.stale:
 		do = refresh
-	case anyDue && p.last.Pix != nil:
+	case p.looked:
 		do = resend
+	default:
+		do = poll
 	}
 	if do != resend {
 		p.capture, p.cancel = make(chan struct{}), cancel
 	}
+	p.looked = do != resend
 	return do, p.streams
 }
 
@@ -186,9 +233,14 @@ func (p *Pump) step(ctx context.Context, do action, streams []*Stream) error {
 	f := p.last
 	f.Damage = image.Rectangle{}
 	if do != resend {
-		if do == refresh {
+		switch do {
+		case refresh, poll:
+			limit := freshness
+			if do == poll {
+				limit = glance
+			}
 			var done context.CancelFunc
-			ctx, done = context.WithTimeout(ctx, freshness)
+			ctx, done = context.WithTimeout(ctx, limit)
 			defer done()
 		}
 		newer, err := p.src.Next(ctx)
@@ -200,7 +252,7 @@ func (p *Pump) step(ctx context.Context, do action, streams []*Stream) error {
 			p.last, f, p.stale = newer, newer, false
 			p.captured.Frames++
 			p.captured.Took += newer.Took
-		case do == refresh && errors.Is(err, context.DeadlineExceeded):
+		case do != next && errors.Is(err, context.DeadlineExceeded):
 			err, p.stale = nil, false // the desktop stands still
 		}
 		p.mu.Unlock()
@@ -208,11 +260,95 @@ func (p *Pump) step(ctx context.Context, do action, streams []*Stream) error {
 			return err
 		}
 	}
+	p.gate.turn(time.Now())
 	for _, s := range streams {
 		// A sink that fails ends its own stream only.
 		if err := s.Frame(f); errors.Is(err, ErrSize) {
 			return err
 		}
 	}
+	return p.shoot(f, streams)
+}
+
+// shoot decides what of the frame is video and gives that to the Film.
+func (p *Pump) shoot(f capture.Frame, streams []*Stream) error {
+	p.mu.Lock()
+	film := p.film
+	p.settled = false
+	suspended := p.suspended
+	p.mu.Unlock()
+	watched := false
+	for _, s := range streams {
+		watched = watched || s.films()
+	}
+	if film == nil || !watched || suspended {
+		p.gate.drop()
+	} else {
+		p.gate.size(f.Width, f.Height)
+		p.gate.decide(f)
+	}
+	had := len(p.rects)
+	if had == 0 && len(p.gate.films) == 0 {
+		return nil
+	}
+	if !slices.EqualFunc(p.rects, p.gate.films, func(r image.Rectangle, v region) bool { return r == v.at }) {
+		p.rects = p.rects[:0]
+		for _, v := range p.gate.films {
+			p.rects = append(p.rects, v.at)
+		}
+		p.unseen = p.gate.area
+	}
+	for _, s := range streams {
+		if s.setVideo(p.rects) {
+			p.key = true
+		}
+	}
+	p.unseen = p.unseen.Union(f.Damage.Intersect(p.gate.area))
+	p.sleep()
+	if len(p.rects) == 0 {
+		p.unseen, p.key = image.Rectangle{}, false
+		if film != nil {
+			film.Idle()
+		}
+	}
+	shoot := !p.unseen.Empty() && film.Ready()
+	p.mu.Lock()
+	p.hungry = !p.unseen.Empty() && !shoot
+	p.mu.Unlock()
+	if !shoot {
+		return nil
+	}
+	damage := [1]image.Rectangle{p.unseen}
+	ts, err := film.Frame(f, p.gate.area, damage[:], p.key)
+	if err != nil {
+		p.mu.Lock()
+		p.film = nil
+		p.mu.Unlock()
+		return p.shoot(f, streams)
+	}
+	p.unseen, p.key = image.Rectangle{}, false
+	for _, s := range streams {
+		s.showVideo(ts, p.gate.area)
+	}
 	return nil
+}
+
+// sleep sees to it that Run looks again when the next rectangle that is video
+// may have stood still for long enough.
+func (p *Pump) sleep() {
+	at, any := p.gate.settles()
+	if !any {
+		return
+	}
+	after := at.Sub(p.gate.now)
+	if p.settle == nil {
+		p.settle = time.AfterFunc(after, func() {
+			p.mu.Lock()
+			p.settled = true
+			p.mu.Unlock()
+			p.wake(true)
+		})
+		return
+	}
+	p.settle.Reset(after)
 }

@@ -14,16 +14,20 @@ const (
 	minMoveWidth    = 64
 )
 
+// searchFrom is the number of tiles that differ above which a search is worth
+// its time.
+const searchFrom = 24
+
+// searchable says whether a search of box can find anything.
+func searchable(box image.Rectangle) bool {
+	return box.Dx()*box.Dy() >= minSearchArea && box.Dy() > minSearchHeight && box.Dx() > minMoveWidth
+}
+
 // search looks in box for what only moved since the last update, and carries
-// the moves it finds out on ref. A wrong guess costs bytes, never exactness:
-// the diff that follows repairs it.
-func (e *encoder) search(cur []uint32, box image.Rectangle) {
-	t := tilesOf(box)
-	top, bottom := t.Min.Y*tile, min(t.Max.Y*tile, e.h) // rows that may change
-	if box.Dx()*box.Dy() < minSearchArea || box.Dy() <= minSearchHeight {
-		e.scroll.forget(top, bottom)
-		return
-	}
+// the moves it finds out on ref. A wrong guess costs bytes, never exactness: what
+// moves touched is owed, and the diff that follows repairs it. It returns the
+// rows whose hashes are known from now on, if ref shows the new picture there.
+func (e *encoder) search(cur []uint32, box image.Rectangle) (searched image.Rectangle) {
 	found := false
 	if box.Dx() > minScrollWidth {
 		var m move
@@ -31,14 +35,24 @@ func (e *encoder) search(cur []uint32, box image.Rectangle) {
 			e.moves = append(e.moves, m)
 			m.apply(e.ref, e.under, e.w)
 		}
-		e.scroll.forget(top, box.Min.Y)
-		e.scroll.forget(box.Max.Y, bottom)
-	} else {
-		e.scroll.forget(top, bottom)
+		searched = box
 	}
-	if !found && box.Dx() > minMoveWidth {
+	if !found {
 		e.moves = e.move.find(e, cur, box)
 	}
+	for _, m := range e.moves {
+		e.moved(m.to, searched)
+		if m.under {
+			e.moved(m.to.Add(m.by), searched)
+		}
+	}
+	return searched
+}
+
+// moved says that a move changed r.
+func (e *encoder) moved(r, searched image.Rectangle) {
+	e.cells.owe(r)
+	e.scroll.forgetOutside(r, searched)
 }
 
 // scrollSearch finds rows that moved up or down together, by their hashes. The
@@ -64,6 +78,15 @@ func (s *scrollSearch) forget(top, bottom int) {
 	if top < bottom {
 		clear(s.known[top:bottom])
 	}
+}
+
+// forgetOutside drops what is known of the rows of r that are not of known.
+func (s *scrollSearch) forgetOutside(r, known image.Rectangle) {
+	if known.Empty() {
+		known = image.Rect(0, r.Max.Y, 1, r.Max.Y)
+	}
+	s.forget(r.Min.Y, min(r.Max.Y, known.Min.Y))
+	s.forget(max(r.Min.Y, known.Max.Y), r.Max.Y)
 }
 
 // find returns the longest block of rows of box that moved vertically. It

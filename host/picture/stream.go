@@ -28,6 +28,7 @@ type Stream struct {
 	sink      Sink
 	wake      func(due bool) // tells the Pump that something may be sent now
 	interrupt func()         // ends what the Pump does for this stream
+	now       func() time.Time
 
 	mu        sync.Mutex // state; held for moments only
 	hello     bool
@@ -35,12 +36,18 @@ type Stream struct {
 	paused    bool // by the Pump
 	closed    bool
 	err       error
-	restart   bool            // the next update begins a picture
-	pending   image.Rectangle // damage that no update has carried yet
-	sent      uint32          // the newest update
-	acked     uint32          // the newest update on the canvas
-	waits     time.Time       // since when an update is out and none was acknowledged
-	restarts  int             // asked for by the viewer since since
+	restart   bool // the next update begins a picture
+	owed      bool // the canvas may lack something of what is to be seen
+	untried   bool // and some of it is new since the last update
+	large     bool // what is new is too much for a small update; until the next ack
+	view      image.Rectangle
+	focus     image.Point
+	filming   bool   // the viewer has the video track
+	sent      uint32 // the newest update
+	acked     uint32 // the newest update on the canvas
+	flow      flow
+	waits     time.Time // since when an update is out and none was acknowledged
+	restarts  int       // asked for by the viewer since since
 	since     time.Time
 	tally     tally
 
@@ -48,6 +55,8 @@ type Stream struct {
 
 	encoding   sync.Mutex // held while an update is made and sent
 	enc        *encoder
+	gate       *gate // the Pump's
+	video      overlay
 	zstd       *zstd.Encoder
 	compressed appender
 	msg        []byte
@@ -65,7 +74,7 @@ func (a *appender) Write(p []byte) (int, error) {
 // NewStream returns a stream that waits for the viewer's hello. A Pump makes
 // its own by [Pump.Add]; a stream of one's own is fed by [Stream.Frame].
 func NewStream(sink Sink) *Stream {
-	return &Stream{sink: sink, wake: func(bool) {}, interrupt: func() {}, restart: true, msg: make([]byte, 0, wire.MaxTileMessage)}
+	return &Stream{sink: sink, wake: func(bool) {}, interrupt: func() {}, now: time.Now, restart: true, msg: make([]byte, 0, wire.MaxTileMessage)}
 }
 
 // Handle takes one message of the viewer on the channel tiles. An error means
@@ -80,17 +89,18 @@ func (s *Stream) Handle(msg []byte) error {
 		return err
 	}
 	s.mu.Lock()
-	ready := s.ready()
-	err = s.answer(a)
-	wake, due := s.ready() && (!ready || s.due()), s.due()
+	now := s.now()
+	before, _ := s.state(now)
+	err = s.answer(a, now)
+	ready, due := s.state(now)
 	s.mu.Unlock()
-	if wake {
+	if ready && (!before || due) {
 		s.wake(due)
 	}
 	return err
 }
 
-func (s *Stream) answer(a wire.TileAnswer) error {
+func (s *Stream) answer(a wire.TileAnswer, now time.Time) error {
 	if s.hello == (a.Kind == wire.AnswerHello) {
 		return fmt.Errorf("%w: hello comes first and once", ErrAnswer)
 	}
@@ -104,11 +114,11 @@ func (s *Stream) answer(a wire.TileAnswer) error {
 			}
 			return fmt.Errorf("%w: update %d was never sent", ErrAnswer, a.Update)
 		}
-		now := time.Now()
 		s.tally.acked(s.acked, a.Update, now)
-		s.acked, s.waits = a.Update, now
+		s.acked, s.waits, s.large = a.Update, now, false
+		s.flow.acked(a.Update, now)
 	case wire.AnswerRestart:
-		if now := time.Now(); now.Sub(s.since) > restartPeriod {
+		if now.Sub(s.since) > restartPeriod {
 			s.restarts, s.since = 0, now
 		}
 		if s.restarts++; s.restarts > maxRestarts {
@@ -124,23 +134,37 @@ func (s *Stream) answer(a wire.TileAnswer) error {
 func (s *Stream) lose() {
 	s.restart = true
 	s.acked = s.sent
+	s.flow.forget()
 }
 
-// ready says whether an update may be sent now.
-func (s *Stream) ready() bool {
-	return s.hello && !s.stopped() && s.sent-s.acked < Window
+// room is what the next update may hold, in bytes after compression: bulk of
+// what can wait, or if that is 0, small of what cannot.
+func (s *Stream) room(now time.Time) (bulk, small int) {
+	if !s.hello || s.stopped() {
+		return 0, 0
+	}
+	bulk, small = s.flow.room(now)
+	if s.large {
+		small = 0
+	}
+	return bulk, small
 }
 
 func (s *Stream) stopped() bool { return s.suspended || s.paused || s.closed }
 
-// due says whether there is something to send that came with an earlier frame.
-func (s *Stream) due() bool { return s.restart || !s.pending.Empty() }
+// state says whether an update may be sent now, and whether there is something
+// for it that came with an earlier frame.
+func (s *Stream) state(now time.Time) (ready, due bool) {
+	bulk, small := s.room(now)
+	due = bulk > 0 && (s.restart || s.owed) || small > 0 && s.untried && !s.restart
+	return bulk+small > 0, due
+}
 
-// state is ready and due for the Pump.
-func (s *Stream) state() (ready, due bool) {
+// status is state for the Pump.
+func (s *Stream) status(now time.Time) (ready, due bool) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	return s.ready(), s.due()
+	return s.state(now)
 }
 
 // Waits is for how long updates have been under way without one being
@@ -151,18 +175,38 @@ func (s *Stream) Waits() time.Duration {
 	if s.sent == s.acked || s.stopped() {
 		return 0
 	}
-	return time.Since(s.waits)
+	return s.now().Sub(s.waits)
 }
 
 // Restart begins a new picture as soon as the viewer has room: a start, the
 // whole picture, a new context.
-func (s *Stream) Restart() {
+func (s *Stream) Restart() { s.change(func() { s.restart = true }) }
+
+// View says what part of the picture the viewer looks at, in pixels of the
+// frame; a rectangle that holds none of it is all of it. What changes elsewhere is kept and
+// sent when it is looked at.
+func (s *Stream) View(r image.Rectangle) { s.change(func() { s.view, s.owed = r, true }) }
+
+// Look says where in the picture the viewer's attention is, in pixels: what
+// cannot be sent at once is sent from there outwards.
+func (s *Stream) Look(at image.Point) {
 	s.mu.Lock()
-	s.restart = true
-	ready := s.ready()
+	s.focus = at
+	s.mu.Unlock()
+}
+
+// Film says whether the viewer shows the video track of the Pump's Film. While
+// it does not, everything comes by tiles.
+func (s *Stream) Film(on bool) { s.change(func() { s.filming, s.owed = on, true }) }
+
+// change changes the state and lets the Pump know if there is something to send.
+func (s *Stream) change(f func()) {
+	s.mu.Lock()
+	f()
+	ready, due := s.state(s.now())
 	s.mu.Unlock()
 	if ready {
-		s.wake(true)
+		s.wake(due)
 	}
 }
 
@@ -244,17 +288,41 @@ func (s *Stream) Frame(f capture.Frame) error {
 	if s.enc != nil && (s.enc.w != f.Width || s.enc.h != f.Height) {
 		s.restart = true
 	}
-	s.pending = s.pending.Union(f.Damage)
-	if !s.ready() || !s.due() {
+	if !f.Damage.Empty() {
+		s.owed, s.untried = true, true
+		if s.enc != nil && !s.restart {
+			s.enc.damage(f.Damage)
+		}
+	}
+	now := s.now()
+	_, due := s.state(now)
+	if !due {
 		err := s.err
 		s.mu.Unlock()
 		return err
 	}
-	restart, box := s.restart, s.pending
-	s.restart, s.pending = false, image.Rectangle{}
+	bulk, small := s.room(now)
+	o := order{view: s.view, focus: s.focus, budget: bulk, search: true}
+	if bulk == 0 {
+		o.budget, o.small = small, true
+	}
+	if s.filming {
+		o.gate = s.gate
+		o.gate.carries(s.flow.rate(now))
+	}
+	restart, sent := s.restart, s.sent
+	s.restart, s.owed, s.untried = false, false, false
 	s.mu.Unlock()
 
-	err := s.update(f, restart, box)
+	more, err := s.update(f, restart, o)
+	if more {
+		s.mu.Lock()
+		s.owed, s.large = true, o.small && s.sent == sent
+		s.mu.Unlock()
+	}
+	if err == nil {
+		err = s.endVideo()
+	}
 	switch {
 	case err == nil:
 		return nil
@@ -269,30 +337,34 @@ func (s *Stream) Frame(f capture.Frame) error {
 }
 
 // update makes one update and sends it. It holds s.encoding.
-func (s *Stream) update(f capture.Frame, restart bool, box image.Rectangle) error {
-	began := time.Now()
+func (s *Stream) update(f capture.Frame, restart bool, o order) (more bool, err error) {
+	began := s.now()
 	if restart {
 		if err := s.start(f.Width, f.Height); err != nil {
-			return err
+			return false, err
 		}
-		box = image.Rect(0, 0, f.Width, f.Height)
+		o.search = false
 	}
-	payload := s.enc.encode(f.Pix, box, !restart)
+	if o.view = o.view.Intersect(s.enc.bounds()); o.view.Empty() {
+		o.view = s.enc.bounds()
+	}
+	payload, more := s.enc.encode(f.Pix, o)
 	if payload == nil {
 		if !restart {
-			return nil
+			return more, nil
 		}
 		payload = s.enc.empty() // a black picture: its ack still says that it is seen
 	}
 	s.compressed.b = s.compressed.b[:0]
 	if _, err := s.zstd.Write(payload); err != nil {
-		return fmt.Errorf("compress an update: %w", err)
+		return more, fmt.Errorf("compress an update: %w", err)
 	}
 	if err := s.zstd.Flush(); err != nil {
-		return fmt.Errorf("compress an update: %w", err)
+		return more, fmt.Errorf("compress an update: %w", err)
 	}
+	s.enc.learn(len(s.compressed.b))
 
-	now := time.Now()
+	now := s.now()
 	s.mu.Lock()
 	if s.sent == s.acked {
 		s.waits = now
@@ -300,16 +372,17 @@ func (s *Stream) update(f capture.Frame, restart bool, box image.Rectangle) erro
 	s.sent++ // before it leaves: its ack can be quicker than Send returns
 	number := s.sent
 	s.tally.sent(number, len(s.compressed.b), now.Sub(began), now)
+	s.flow.sent(number, len(s.compressed.b), more, now)
 	s.mu.Unlock()
 	for rest := s.compressed.b; len(rest) > 0; {
 		n := min(len(rest), pieceData)
 		s.msg = append(wire.AppendPiece(s.msg[:0], number, n == len(rest)), rest[:n]...)
 		if err := s.send(s.msg); err != nil {
-			return err
+			return more, err
 		}
 		rest = rest[n:]
 	}
-	return nil
+	return more, nil
 }
 
 // start tells the viewer that a picture begins.
@@ -336,6 +409,8 @@ func (s *Stream) start(w, h int) error {
 		s.zstd.Reset(&s.compressed)
 	}
 	s.generation++
+	s.video.shown = false
+	s.enc.video(s.video.rects)
 	s.msg = wire.AppendStart(s.msg[:0], wire.Start{Generation: s.generation, Width: w, Height: h, WindowLog: windowLog})
 	return s.send(s.msg)
 }

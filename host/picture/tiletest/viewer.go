@@ -33,6 +33,8 @@ type Viewer struct {
 	Pix, Under []uint32
 	// Generation and Update are the newest ones seen.
 	Generation, Update uint32
+	// Video is the newest video message; the zero value if nothing is video.
+	Video wire.Video
 	// Moves, Swapped, Plain and Median count moves and tiles by mode since the
 	// start.
 	Moves, Swapped, Plain, Median int
@@ -75,10 +77,30 @@ func (v *Viewer) Message(msg []byte) (done bool, err error) {
 		}
 		return v.piece(p)
 	}
+	if msg[0] == wire.PictureVideo {
+		m, err := wire.ParseVideo(msg)
+		if err != nil {
+			return false, fmt.Errorf("%w: video: %w", ErrBad, err)
+		}
+		return false, v.video(m)
+	}
 	if len(msg) > 1 && msg[1]&wire.FlagOptional != 0 {
 		return false, nil
 	}
 	return false, fmt.Errorf("%w: kind %d", ErrBad, msg[0])
+}
+
+func (v *Viewer) video(m wire.Video) error {
+	switch {
+	case v.zstd == nil:
+		return fmt.Errorf("%w: video without a start", ErrBad)
+	case v.partial:
+		return fmt.Errorf("%w: video within update %d", ErrBad, v.Update)
+	case !m.Area.In(image.Rect(0, 0, v.Width, v.Height)):
+		return fmt.Errorf("%w: video of %v in %d x %d", ErrBad, m.Area, v.Width, v.Height)
+	}
+	v.Video = m
+	return nil
 }
 
 func (v *Viewer) start(s wire.Start) error {
