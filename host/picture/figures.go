@@ -35,7 +35,7 @@ func (c Captures) Since(before Captures) Captures {
 // tally counts for Figures. It is part of a stream's state.
 type tally struct {
 	Figures
-	left [4 * Window]time.Time // when update n left, at n modulo the length
+	left [maxWindow + 6]time.Time // when update n left, at n modulo the length
 }
 
 func (t *tally) sent(number uint32, bytes int, encode time.Duration, now time.Time) {

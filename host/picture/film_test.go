@@ -178,8 +178,15 @@ func TestAFilmThatFailsLeavesTiles(t *testing.T) {
 	cam.mu.Lock()
 	cam.err = image.ErrFormat
 	cam.mu.Unlock()
-	for i := range 5 {
+	for i, end := 0, time.Now().Add(2500*time.Millisecond); time.Now().Before(end); i++ {
 		r.step(900+i, play)
+	}
+	failed := cam.seen().frames
+	for i := range 5 {
+		r.step(5000+i, play)
+	}
+	if n := cam.seen().frames; n != failed {
+		t.Errorf("%d frames to a film that was given up", n-failed)
 	}
 	r.shows(r.src)
 	until(t, "the video is not taken away", func() bool { rects, _ := r.video(); return len(rects) == 0 })

@@ -20,6 +20,9 @@ const freshness = 20 * time.Millisecond
 // the last frame: a change that came meanwhile goes first.
 const glance = time.Millisecond
 
+// patience is for how long a Film may fail before everything goes by tiles.
+const patience = 2 * time.Second
+
 // Pump feeds streams from one source. Each stream has its own account of
 // damage, so a slow viewer gets fewer, larger updates and slows nobody.
 type Pump struct {
@@ -39,13 +42,14 @@ type Pump struct {
 	hungry  bool // there is something for film, which was not ready
 
 	// Run's.
-	last   capture.Frame // valid while it does not call Next
-	looked bool          // at the source since last was sent again
-	gate   gate
-	rects  []image.Rectangle // that are video
-	unseen image.Rectangle   // damage that film was not given yet
-	key    bool              // its next frame must need no other
-	settle *time.Timer
+	last    capture.Frame // valid while it does not call Next
+	looked  bool          // at the source since last was sent again
+	gate    gate
+	rects   []image.Rectangle // that are video
+	unseen  image.Rectangle   // damage that film was not given yet
+	key     bool              // its next frame must need no other
+	failing time.Time         // since when film takes no frame
+	settle  *time.Timer
 }
 
 // NewPump returns a Pump that feeds from src. It does not close src.
@@ -321,11 +325,23 @@ func (p *Pump) shoot(f capture.Frame, streams []*Stream) error {
 	damage := [1]image.Rectangle{p.unseen}
 	ts, err := film.Frame(f, p.gate.area, damage[:], p.key)
 	if err != nil {
+		// It may want to wait after all; one that goes on failing is given up.
+		if p.failing.IsZero() {
+			p.failing = p.gate.now
+		}
+		broken := p.gate.now.Sub(p.failing) > patience
 		p.mu.Lock()
-		p.film = nil
+		p.hungry = true
+		if broken {
+			p.film = nil
+		}
 		p.mu.Unlock()
-		return p.shoot(f, streams)
+		if broken {
+			return p.shoot(f, streams)
+		}
+		return nil
 	}
+	p.failing = time.Time{}
 	p.unseen, p.key = image.Rectangle{}, false
 	for _, s := range streams {
 		s.showVideo(ts, p.gate.area)
