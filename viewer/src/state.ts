@@ -9,7 +9,7 @@ export type State = "code" | "pairing" | "asking" | "connecting" | "live" | "end
 
 /** What has just happened and is told for a moment. */
 export type News =
-  | { readonly kind: "untyped" | "denied" | "revoked" | "handedOver" | "lead" }
+  | { readonly kind: "untyped" | "reserved" | "denied" | "revoked" | "handedOver" | "lead" }
   | { readonly kind: "pathBack" | "serverBack" | "hostBack"; readonly seconds: number };
 
 export interface View {

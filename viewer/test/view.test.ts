@@ -30,6 +30,9 @@ describe("locales", () => {
         "toolbar.label",
         "toolbar.people",
         "toolbar.peopleCount",
+        "keys.super",
+        "keys.altTab",
+        "keys.altF4",
         "people.title",
         "details.ticket",
         "details.session",
@@ -65,12 +68,12 @@ describe("locales", () => {
   });
 
   test("every key that the code names exists, and every key is named", () => {
-    const sources = ["banner", "facts", "invite", "panel", "people", "stage", "texts", "toolbar"]
+    const sources = ["banner", "facts", "invite", "keys", "panel", "people", "stage", "texts", "toolbar"]
       .map((f) => `../src/view/${f}.ts`)
       .concat("../src/element.ts");
     const code = sources.map((f) => readFileSync(new URL(f, import.meta.url), "utf8")).join("\n");
     const built =
-      /^(?:reason|next|banner\.(?:untyped|denied|revoked|pathBack|serverBack|hostBack)|route\.|(?:code|pairing|asking|connecting|ended)\.(?:title|lead)|step\.(?:done|now|next))/;
+      /^(?:reason|next|keys\.(?:ctrl|alt|super|print)|banner\.(?:untyped|reserved|denied|revoked|pathBack|serverBack|hostBack)|route\.|(?:code|pairing|asking|connecting|ended)\.(?:title|lead)|step\.(?:done|now|next))/;
     for (const key of Object.keys(en))
       if (!built.test(key) && key !== "title") expect(code, key).toContain(`"${key}"`);
   });

@@ -77,7 +77,8 @@ export class Keyboard {
     if (event.repeat || this.#down.has(event.code)) {
       // The remote desktop repeats nothing itself: a keyup that a bad line holds back would
       // double letters there. It repeats when this keyboard does.
-      if (event.repeat && this.#down.has(event.code) && !modifierKeys.has(event.code)) this.#press(event, usage);
+      if (event.repeat && this.#down.has(event.code) && !modifierKeys.has(event.code))
+        this.#press(event, usage);
       return true;
     }
 

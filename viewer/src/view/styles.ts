@@ -163,6 +163,7 @@ dl { display: grid; gap: 0.75rem; margin-top: 0.75rem; }
 dt { color: var(--_muted); font-size: 0.8125rem; font-weight: 600; }
 dd.code { font-family: var(--_mono); font-size: 0.875rem; }
 .sheet .actions { margin-top: 1rem; }
+.combos { display: grid; grid-template-columns: 1fr 1fr; gap: 0.5rem; margin-block: 0.75rem; }
 .people { display: grid; margin: 0.5rem 0 0; padding: 0; list-style: none; }
 .people li { display: grid; grid-template-columns: minmax(0, 1fr) auto; align-items: center; gap: 0.125rem 0.75rem; padding-block: 0.625rem; }
 .people li + li { border-top: 1px solid var(--_border); }

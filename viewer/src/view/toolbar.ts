@@ -2,11 +2,13 @@
 
 import { GrantState } from "../gen/session_pb";
 import { ParticipantKind } from "../gen/signaling_pb";
+import type { Combo } from "../input/combos";
 import { heir, otherHands } from "../participants";
 import type { View } from "../state";
 import { Banner, noticesOf } from "./banner";
 import { button, h, icon, setLabel, setText } from "./dom";
 import { Facts } from "./facts";
+import { Keys } from "./keys";
 import { People } from "./people";
 import type { T } from "./texts";
 
@@ -16,6 +18,8 @@ export interface ToolbarActions {
   handOver(participant: string): void;
   invite(kind: ParticipantKind): void;
   showInvite(): void;
+  /** Presses keys that the technician's own keyboard cannot send. */
+  press(combo: Combo): void;
   fullscreen(): void;
   /** The details are being opened: what they say is measured now. */
   measure(): void;
@@ -23,6 +27,9 @@ export interface ToolbarActions {
   end(): void;
   leave(): void;
 }
+
+const sheets = ["details", "people", "keys"] as const;
+type Sheet = (typeof sheets)[number];
 
 export type Hands = "yes" | "asked" | "no";
 
@@ -36,12 +43,14 @@ export class Toolbar {
   readonly banner = new Banner("banner");
   readonly details: HTMLElement;
   readonly people: People;
+  readonly keys: Keys;
   #state = h("span", { class: "state", part: "state" });
   #stateText = h("span");
   #path = h("span", { class: "path" });
   #ask = button("ask-control", "primary", "pointer");
   #giveBack = button("give-back", "plain", "pointer");
   #peopleButton = button("show-people", "quiet", "people");
+  #keysButton = button("show-keys", "quiet", "keyboard");
   #fullscreen = button("fullscreen", "quiet", "expand");
   #detailsButton = button("show-details", "quiet", "info");
   #end = button("end", "danger", "stop");
@@ -60,13 +69,26 @@ export class Toolbar {
     this.#state.append(icon("eye"), this.#stateText);
     this.#endNow.classList.add("filled");
     this.#question.append(this.#questionText, this.#endNow, this.#leave, this.#endNot);
-    for (const compact of [this.#peopleButton, this.#fullscreen, this.#detailsButton, this.#end])
+    for (const compact of [
+      this.#keysButton,
+      this.#peopleButton,
+      this.#fullscreen,
+      this.#detailsButton,
+      this.#end,
+    ])
       compact.classList.add("compact");
     this.people = new People({
       handOver: (participant) => actions.handOver(participant),
       invite: (kind) => actions.invite(kind),
       showInvite: () => actions.showInvite(),
       close: () => this.#open("people", false),
+    });
+    this.keys = new Keys({
+      press: (combo) => {
+        this.#open("keys", false);
+        actions.press(combo);
+      },
+      close: () => this.#open("keys", false),
     });
     this.element = h(
       "div",
@@ -76,6 +98,7 @@ export class Toolbar {
       h("span", { class: "grow" }),
       this.#ask,
       this.#giveBack,
+      this.#keysButton,
       this.#peopleButton,
       this.#fullscreen,
       this.#detailsButton,
@@ -93,12 +116,13 @@ export class Toolbar {
     this.#giveBack.addEventListener("click", () => actions.giveBack());
     this.#fullscreen.addEventListener("click", () => actions.fullscreen());
     this.#peopleButton.addEventListener("click", () => this.#open("people", this.people.element.hidden));
+    this.#keysButton.addEventListener("click", () => this.#open("keys", this.keys.element.hidden));
     this.#detailsButton.addEventListener("click", () => {
       if (this.details.hidden) actions.measure();
       this.#open("details", this.details.hidden);
     });
     this.#close.addEventListener("click", () => this.#open("details", false));
-    for (const sheet of ["details", "people"] as const)
+    for (const sheet of sheets)
       this.#sheet(sheet).addEventListener("keydown", (event) => {
         if (event.key === "Escape") this.#open(sheet, false);
       });
@@ -124,6 +148,10 @@ export class Toolbar {
       view.members.length > 1 ? t("toolbar.peopleCount", { n: view.members.length }) : t("toolbar.people"),
     );
     this.#peopleButton.setAttribute("aria-expanded", String(!this.people.element.hidden));
+    this.#keysButton.hidden = handsOf(view) !== "yes";
+    setLabel(this.#keysButton, t("toolbar.keys"));
+    this.#keysButton.setAttribute("aria-expanded", String(!this.keys.element.hidden));
+    if (this.#keysButton.hidden) this.keys.element.hidden = true;
     setLabel(this.#fullscreen, t(this.#inFullscreen ? "toolbar.fullscreenEnd" : "toolbar.fullscreen"));
     setLabel(this.#detailsButton, t("toolbar.details"));
     this.#detailsButton.setAttribute("aria-expanded", String(!this.details.hidden));
@@ -132,8 +160,9 @@ export class Toolbar {
     setLabel(this.#close, t("details.close"));
     this.#facts.update(view, t);
     this.people.update(view, t);
+    this.keys.update(t);
     if (!live) {
-      this.details.hidden = this.people.element.hidden = true;
+      for (const sheet of sheets) this.#sheet(sheet).hidden = true;
       this.#question.hidden = true;
     }
     this.element.toggleAttribute("data-ending", !this.#question.hidden);
@@ -200,16 +229,17 @@ export class Toolbar {
     (open ? this.#endNot : this.#end).focus();
   }
 
-  #sheet(which: "details" | "people"): HTMLElement {
-    return which === "details" ? this.details : this.people.element;
+  #sheet(which: Sheet): HTMLElement {
+    return which === "details" ? this.details : this[which].element;
   }
 
   // One sheet at a time: they lie in the same place.
-  #open(which: "details" | "people", open: boolean): void {
-    this.details.hidden = this.people.element.hidden = true;
+  #open(which: Sheet, open: boolean): void {
+    for (const sheet of sheets) this.#sheet(sheet).hidden = true;
     this.#sheet(which).hidden = !open;
     this.#again();
-    if (which === "details") (open ? this.#detailsTitle : this.#detailsButton).focus();
-    else (open ? this.people.title : this.#peopleButton).focus();
+    const buttons = { details: this.#detailsButton, people: this.#peopleButton, keys: this.#keysButton };
+    const title = which === "details" ? this.#detailsTitle : this[which].title;
+    (open ? title : buttons[which]).focus();
   }
 }
