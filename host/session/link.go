@@ -21,6 +21,7 @@ import (
 	"github.com/mainforte/mainforte/host/capture"
 	"github.com/mainforte/mainforte/host/input"
 	"github.com/mainforte/mainforte/host/picture"
+	"github.com/mainforte/mainforte/host/track"
 	"github.com/mainforte/mainforte/internal/pake"
 	"github.com/mainforte/mainforte/internal/wire"
 	"github.com/mainforte/mainforte/internal/wire/mfpb"
@@ -67,6 +68,7 @@ type link struct {
 	shapes             shapes
 	displays           []capture.Display // that the viewer was told
 
+	film   *track.Viewer // nil: this host has no video
 	tiles  tileEnd
 	failed atomic.Bool   // the data channel takes no picture any more
 	given  atomic.Uint64 // bytes of picture that it took
@@ -110,14 +112,20 @@ func (h *Host) newLink(p *participant, sealed *pake.Link) (*link, error) {
 	if h.cfg.ICE != nil {
 		h.cfg.ICE(&se)
 	}
-	api := webrtc.NewAPI(webrtc.WithSettingEngine(se), webrtc.WithMediaEngine(&webrtc.MediaEngine{}),
-		webrtc.WithInterceptorRegistry(&interceptor.Registry{}))
+	var me webrtc.MediaEngine // what joinFilm registers, and no more
+	var interceptors interceptor.Registry
+	if err := l.joinFilm(&me, &interceptors); err != nil {
+		return nil, err
+	}
+	api := webrtc.NewAPI(webrtc.WithSettingEngine(se), webrtc.WithMediaEngine(&me), webrtc.WithInterceptorRegistry(&interceptors))
 	if l.pc, err = api.NewPeerConnection(webrtc.Configuration{
 		Certificates: []webrtc.Certificate{cert}, ICEServers: h.iceServers(),
 	}); err != nil {
+		l.leaveFilm()
 		return nil, err
 	}
-	if err := l.openChannels(); err != nil {
+	if err := errors.Join(l.openChannels(), l.offerFilm()); err != nil {
+		l.leaveFilm()
 		_ = l.pc.Close()
 		return nil, err
 	}
@@ -174,7 +182,7 @@ func (l *link) openChannels() error {
 	handlers := map[uint16]func(webrtc.DataChannelMessage) error{
 		wire.ChannelControl:   l.onControl,
 		wire.ChannelInput:     func(m webrtc.DataChannelMessage) error { return l.recv.Handle(input.In, m.Data) },
-		wire.ChannelInputFast: func(m webrtc.DataChannelMessage) error { return l.recv.Handle(input.InFast, m.Data) },
+		wire.ChannelInputFast: l.onFast,
 		wire.ChannelCursor:    func(webrtc.DataChannelMessage) error { return errProtocol },
 		wire.ChannelTiles:     func(m webrtc.DataChannelMessage) error { return l.tiles.handle(m.Data) },
 	}
@@ -270,6 +278,9 @@ func (l *link) describe(d *mfpb.Description) error {
 		return errProtocol
 	}
 	l.offers++
+	if err := acceptable(d.GetSdp()); err != nil { // C50
+		return err
+	}
 	if err := l.pc.SetRemoteDescription(webrtc.SessionDescription{Type: webrtc.SDPTypeOffer, SDP: d.GetSdp()}); err != nil {
 		return fmt.Errorf("%w: %v", errProtocol, err)
 	}
@@ -455,6 +466,7 @@ func (l *link) takeDown(bye *mfpb.Control) {
 		bye = nil
 	}
 	close(l.gone)
+	l.leaveFilm()
 	_ = l.recv.Close() // C34
 	l.h.live.retire(l.recv)
 	l.h.spawn(func() {

@@ -71,6 +71,21 @@ func FuzzParseInput(f *testing.F) {
 	})
 }
 
+func FuzzParseShown(f *testing.F) {
+	seeds(f)
+	f.Fuzz(func(t *testing.T, b []byte) {
+		stamp, err := wire.ParseShown(b)
+		if err != nil {
+			return
+		}
+		again := wire.AppendShown(nil, stamp)
+		again[1] = b[1]
+		if !bytes.Equal(again, b) || !wire.IsShown(b) {
+			t.Fatalf("%x is written as %x", b, again)
+		}
+	})
+}
+
 func FuzzParsePicture(f *testing.F) {
 	seeds(f)
 	f.Fuzz(func(t *testing.T, b []byte) {

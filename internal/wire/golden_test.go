@@ -35,6 +35,7 @@ type index struct {
 	Input    []goldenInput         `json:"input"`
 	Picture  []goldenPicture       `json:"picture"`
 	Answers  []goldenAnswer        `json:"answers"`
+	Shown    []goldenShown         `json:"shown"`
 	Refused  []goldenRefusal       `json:"refused"`
 	Signed   []goldenClose         `json:"signed"`
 	Channels []map[string]any      `json:"channels"`
@@ -71,6 +72,11 @@ type goldenInput struct {
 func (g goldenInput) event() wire.InputEvent {
 	return wire.InputEvent{Kind: wire.InputKind(g.Kind), Flags: g.Flags, Seq: g.Seq, Motion: g.Motion, X: g.X, Y: g.Y, Button: g.Button,
 		Down: g.Down, DX: g.DX, DY: g.DY, Usage: g.Usage, Modifiers: g.Modifiers, Locks: g.Locks, Text: g.Text}
+}
+
+type goldenShown struct {
+	File      string `json:"file"`
+	Timestamp uint32 `json:"timestamp"`
 }
 
 type goldenPicture struct {
@@ -224,6 +230,8 @@ func TestGoldenFilesNeverChange(t *testing.T) {
 	put("answer.ack.bin", wire.AppendAck(nil, 0xFEDCBA98))
 	put("answer.restart.bin", wire.AppendRestart(nil))
 	x.Answers = []goldenAnswer{{"answer.hello.bin", 1, 1, 0}, {"answer.ack.bin", 2, 0, 0xFEDCBA98}, {"answer.restart.bin", 3, 0, 0}}
+	put("shown.bin", wire.AppendShown(nil, 0xFEDCBA98))
+	x.Shown = []goldenShown{{"shown.bin", 0xFEDCBA98}}
 	bad := refused()
 	for _, name := range slices.Sorted(maps.Keys(bad)) {
 		x.Refused = append(x.Refused, goldenRefusal{name, hex.EncodeToString(bad[name].message), bad[name].how})
@@ -349,6 +357,19 @@ func TestGoldenPicture(t *testing.T) {
 	}
 }
 
+func TestGoldenShown(t *testing.T) {
+	for _, g := range readIndex(t).Shown {
+		b := golden(t, g.File)
+		if got, err := wire.ParseShown(b); err != nil || got != g.Timestamp || !wire.IsShown(b) {
+			t.Errorf("%s: %d, %v", g.File, got, err)
+		}
+		// A host that knows no video skips it.
+		if err := wire.ParseInput(b, new(wire.InputEvent)); !errors.Is(err, wire.ErrSkip) {
+			t.Errorf("%s as input: %v", g.File, err)
+		}
+	}
+}
+
 func TestGoldenRefusals(t *testing.T) {
 	errs := map[string]error{"malformed": wire.ErrMalformed, "unknown": wire.ErrUnknownMessage, "skip": wire.ErrSkip, "version": wire.ErrVersion}
 	for _, g := range readIndex(t).Refused {
@@ -368,6 +389,8 @@ func TestGoldenRefusals(t *testing.T) {
 			err = parsePicture(b)
 		case "answer":
 			_, err = wire.ParseTileAnswer(b)
+		case "shown":
+			_, err = wire.ParseShown(b)
 		case "control":
 			m := new(mfpb.Control)
 			if err = wire.Decode(b, wire.MaxControl, m); err == nil {
