@@ -26,7 +26,7 @@ func seeds(f *testing.F) {
 	for _, m := range x.Input {
 		f.Add(golden(f, m.File))
 	}
-	for _, m := range x.Picture {
+	for _, m := range append(x.Picture, x.Parts...) {
 		f.Add(golden(f, m.File))
 	}
 	for _, m := range x.Answers {
@@ -103,6 +103,13 @@ func FuzzParsePicture(f *testing.F) {
 				t.Fatalf("%x is written as %x", b, again)
 			}
 		}
+		if p, err := wire.ParsePart(b); err == nil {
+			again := wire.AppendPart(nil, p)
+			again[1] |= b[1] & wire.FlagOptional
+			if !bytes.Equal(again, b) {
+				t.Fatalf("%x is written as %x", b, again)
+			}
+		}
 		if v, err := wire.ParseVideo(b); err == nil {
 			again := wire.AppendVideo(nil, v)
 			again[1] = b[1]
@@ -126,6 +133,9 @@ func FuzzParseTileAnswer(f *testing.F) {
 			again = wire.AppendHello(nil)
 		case wire.AnswerAck:
 			again = wire.AppendAck(nil, a.Update)
+			if a.Parts {
+				again = wire.AppendAckOfParts(nil, a.Update)
+			}
 		case wire.AnswerRestart:
 			again = wire.AppendRestart(nil)
 		}
