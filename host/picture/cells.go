@@ -79,8 +79,8 @@ func (c *cells) ring(at image.Point, d int, visit func(i int) bool) bool {
 // choose picks from the marked cells what costs at most budget bytes, and takes
 // the marks off the others: they stay owed. First comes what changed just now,
 // if all of it fits: the echo of a key. The rest goes from the cell focus
-// outwards, every cell once before any comes twice, so that nothing starves
-// beside what changes all the time. At least one cell is chosen. cost must be
+// outwards, every cell once before any comes twice, and those first that were
+// calm for longest: nothing starves beside what changes all the time. At least one cell is chosen. cost must be
 // set. It returns whether any was left.
 func (c *cells) choose(budget int, fresh image.Rectangle, focus image.Point) (left bool) {
 	const chosen = 0x80 // bit of marks
@@ -105,9 +105,9 @@ func (c *cells) choose(budget int, fresh image.Rectangle, focus image.Point) (le
 		}
 		budget -= sum
 	}
-	full := false
+	full, before := false, c.round-1 // cells whose last turn was before go
 	take := func(i int) bool {
-		if c.marks[i] == 0 || c.marks[i]&chosen != 0 || c.turn[i] == c.round {
+		if c.marks[i] == 0 || c.marks[i]&chosen != 0 || c.turn[i] >= before {
 			return true
 		}
 		if cost := int(c.cost[i]); cost > budget && any {
@@ -120,13 +120,16 @@ func (c *cells) choose(budget int, fresh image.Rectangle, focus image.Point) (le
 		any = true
 		return true
 	}
-	for range 2 {
+	for pass := range 3 {
 		for d := 0; d < max(c.w, c.h) && c.ring(focus, d, take); d++ {
 		}
 		if full {
 			break
 		}
-		c.round++ // each had its turn
+		if pass > 0 {
+			c.round++ // each had its turn
+		}
+		before = c.round
 	}
 	for i, m := range c.marks {
 		switch {

@@ -15,8 +15,10 @@ const (
 
 	// partTime is how long a part may keep the line busy, and slack what may
 	// wait in it above the round trip: so long waits, at most, what comes after.
-	partTime = 40 * time.Millisecond
-	slack    = 60 * time.Millisecond
+	// While the rate is found to be higher and higher it is probing.
+	partTime = 25 * time.Millisecond
+	slack    = 25 * time.Millisecond
+	probing  = 100 * time.Millisecond
 
 	// lateAfter is how much longer than the shortest round trip an update may be
 	// out before the line counts as congested: then no more than Window are out,
@@ -44,6 +46,7 @@ type flow struct {
 
 	rates [8]rate // a ring; the newest is at
 	at    int
+	rises bool      // the newest is well above those before
 	rtt   [2]minRTT // of this rttTime and the one before
 }
 
@@ -105,6 +108,7 @@ func (f *flow) acked(number uint32, now time.Time) {
 	if !newest.full && r.perSecond <= f.rate(now) {
 		return // the desktop gave no more
 	}
+	f.rises = newest.full && r.perSecond > 1.1*f.rate(now)
 	if late && newest.full {
 		f.rates = [len(f.rates)]rate{}
 	}
@@ -138,7 +142,11 @@ func (f *flow) limitAt(now time.Time) int {
 	if r == 0 {
 		return firstPart
 	}
-	return max(int(r*(f.minRTT()+slack).Seconds()), 2*leastPart)
+	wait := slack
+	if f.rises {
+		wait = probing
+	}
+	return max(int(r*(f.minRTT()+wait).Seconds()), 2*leastPart)
 }
 
 // room is what the next update may hold: bulk bytes of what can wait, or if that

@@ -13,6 +13,7 @@ const (
 	anchor     = 16 // pixels of a sample
 	maxSamples = 320
 	maxHits    = 1 << 14
+	scanStep   = 4 // of a window that moved, a quarter of its rows is enough to be found
 )
 
 // moveSearch finds rectangles that moved in any direction: a window that is
@@ -24,6 +25,7 @@ type moveSearch struct {
 	samples []sample
 	hits    []sample
 	votes   voteTable
+	lately  bool // it found something when it was asked last
 }
 
 type sample struct {
@@ -42,14 +44,24 @@ func (m *moveSearch) init() {
 func (m *moveSearch) find(e *encoder, cur []uint32, box image.Rectangle) []move {
 	m.sample(e, cur, box)
 	if len(m.samples) < 24 {
+		m.lately = false
 		return e.moves
 	}
-	m.scan(e, box)
+	m.hits = m.hits[:0]
+	m.scan(e, box, 0, scanStep)
+	found := false
 	for range maxMoves {
 		by, r, ok := m.winner()
+		if !ok && !found { // a small window: every row counts
+			for row := 1; row < scanStep; row++ {
+				m.scan(e, box, row, scanStep)
+			}
+			by, r, ok = m.winner()
+		}
 		if !ok {
 			break
 		}
+		found = true
 		r = grow(e, cur, box, r, by)
 		if r.Dx()*r.Dy() < minSearchArea {
 			continue
@@ -65,6 +77,7 @@ func (m *moveSearch) find(e *encoder, cur []uint32, box image.Rectangle) []move 
 			}
 		}
 	}
+	m.lately = found
 	return e.moves
 }
 
@@ -118,12 +131,11 @@ func (m *moveSearch) slot(hash uint64) int {
 	return s
 }
 
-// scan looks for the samples in the old picture. Like samples, places start
-// only at a step, which leaves few to hash.
-func (m *moveSearch) scan(e *encoder, box image.Rectangle) {
-	m.hits = m.hits[:0]
+// scan looks for the samples in every step-th row of the old picture from row on.
+// Like samples, places start only at a step of colour, which leaves few to hash.
+func (m *moveSearch) scan(e *encoder, box image.Rectangle, row, step int) {
 	x0, x1 := box.Min.X+1, box.Max.X-anchor
-	for y := box.Min.Y; y < box.Max.Y; y++ {
+	for y := box.Min.Y + row; y < box.Max.Y; y += step {
 		row := e.ref[y*e.w : (y+1)*e.w]
 		last := row[x0-1]
 		for x := x0; x < x1; x++ {

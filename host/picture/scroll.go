@@ -29,7 +29,11 @@ func searchable(box image.Rectangle) bool {
 // rows whose hashes are known from now on, if ref shows the new picture there.
 func (e *encoder) search(cur []uint32, box image.Rectangle) (searched image.Rectangle) {
 	found := false
-	if box.Dx() > minScrollWidth {
+	if e.move.lately { // a drag is seldom one step
+		e.moves = e.move.find(e, cur, box)
+		found = len(e.moves) > 0
+	}
+	if !found && box.Dx() > minScrollWidth {
 		var m move
 		if m, found = e.scroll.find(e.ref, cur, e.w, box); found {
 			e.moves = append(e.moves, m)
@@ -37,7 +41,7 @@ func (e *encoder) search(cur []uint32, box image.Rectangle) (searched image.Rect
 		}
 		searched = box
 	}
-	if !found {
+	if !found && !e.move.lately {
 		e.moves = e.move.find(e, cur, box)
 	}
 	for _, m := range e.moves {

@@ -231,3 +231,61 @@ func TestAKeyIsCheap(t *testing.T) {
 		}
 	}
 }
+
+// A program that changes one pixel at a time, thousands of times, costs neither
+// memory nor exactness.
+func TestAStormOfSinglePixelsIsMerged(t *testing.T) {
+	d, v := newDesktop(640, 400), &viewer{t: t}
+	rng := rand.New(rand.NewPCG(5, 5))
+	s := said(t, v)
+	v.settle(s, d)
+	for i := range 5000 {
+		d.paint(cutout(rng.IntN(d.w), rng.IntN(d.h), 1, 1), func(int, int) uint32 { return rng.Uint32() })
+		offer(t, s, d)
+		if len(v.acks) > 4 {
+			t.Fatalf("%d updates are out", len(v.acks))
+		}
+		if i%50 == 0 {
+			for _, a := range v.acks {
+				if err := s.Handle(wire.AppendAck(nil, a)); err != nil {
+					t.Fatal(err)
+				}
+			}
+			v.acks = v.acks[:0]
+		}
+	}
+	v.settle(s, d)
+	if err := v.shows(d); err != nil {
+		t.Error(err)
+	}
+}
+
+// FuzzHandle: whatever a viewer says, in whatever order, a stream sends no more
+// than may be on its way, and what it sends can be decoded.
+func FuzzHandle(f *testing.F) {
+	f.Add(append(wire.AppendHello(nil), 2, 0, 0, 0, 1, 0, 0, 0))
+	f.Add(append(wire.AppendHello(nil), wire.AppendRestart(nil)...))
+	f.Add(append(wire.AppendHello(nil), 2, 0, 0, 0, 255, 255, 255, 255))
+	f.Add([]byte{2, 0x80, 0, 0, 0, 0, 0, 0})
+	f.Fuzz(func(t *testing.T, said []byte) {
+		d, v := newDesktop(70, 50), &viewer{t: t}
+		defer v.Close()
+		s := picture.NewStream(v)
+		defer s.Close()
+		for i := 0; len(said) > 0; i++ {
+			n := min(4, len(said))
+			if said[0] == wire.AnswerAck {
+				n = min(8, len(said))
+			}
+			if s.Handle(said[:n]) != nil {
+				break
+			}
+			said = said[n:]
+			d.paint(cutout(i%60, i%40, 9, 9), func(x, y int) uint32 { return uint32(i*x) ^ uint32(y<<9) })
+			offer(t, s, d)
+		}
+		if err := s.Check(v.Pix, v.Under, d.pix); err != nil {
+			t.Fatal(err)
+		}
+	})
+}

@@ -265,6 +265,54 @@ describe("the painter", () => {
   });
 });
 
+describe("a host that sends rubbish", () => {
+  const last = scenes.find((s) => s.file === "menu.bin")?.steps.at(-1)?.sha256;
+
+  test("does not get an update shown twice", () => {
+    const { channel, canvas } = open();
+    const all = [...messages("menu.bin")];
+    for (const message of all) channel.receive(message);
+    channel.sent = [];
+    channel.receive(all.at(-1));
+    expect(channel.sent).toEqual([]);
+    expect(canvas.hash()).toBe(last);
+  });
+
+  // Every message cut, changed, doubled or left out: refused, and never an exception, a picture
+  // of another size, or an answer that is none; then a new picture is as good as the first.
+  test.each([1, 2, 3, 4, 5, 6, 7, 8])("is refused, and a new picture is exact (%i)", (seed) => {
+    let random = seed * 2654435761;
+    const below = (n: number) => {
+      random = (Math.imul(random, 1664525) + 1013904223) >>> 0;
+      return Math.floor((random / 2 ** 32) * n);
+    };
+    const { channel, canvas, reports } = open();
+    const all = [...messages("menu.bin")];
+    for (const message of all) {
+      let bytes = new Uint8Array(message.slice(0));
+      switch (below(6)) {
+        case 0:
+          bytes = bytes.slice(0, below(bytes.length));
+          break;
+        case 1:
+          for (let n = 1 + below(4); n > 0; n--) bytes[below(bytes.length)] = below(256);
+          break;
+        case 2:
+          channel.receive(bytes.slice().buffer);
+          break;
+        case 3:
+          continue;
+      }
+      channel.receive(bytes.buffer);
+      expect(canvas.width * canvas.height).toBeLessThanOrEqual(1 << 26);
+    }
+    for (const sent of channel.sent) expect([2, 3]).toContain(sent[0]);
+    if (reports.some((r) => r.kind === "failed")) return; // it ended the session, with a reason
+    for (const message of all) channel.receive(message);
+    expect(canvas.hash()).toBe(last);
+  });
+});
+
 describe("what the video track shows", () => {
   const video = (timestamp: number, area: number[], ...rects: number[][]) => {
     const view = new DataView(new ArrayBuffer(16 + 8 * rects.length));

@@ -1,0 +1,202 @@
+package picture_test
+
+import (
+	"image"
+	"math/rand/v2"
+	"testing"
+	"time"
+
+	"github.com/mainforte/mainforte/host/picture"
+	"github.com/mainforte/mainforte/internal/wire"
+)
+
+// line is a thin line to a viewer in a time of its own: what it does does not
+// depend on the machine that runs the test. Messages queue at a bottleneck of so
+// many bytes a second and then take oneWay; so do acknowledgements, unqueued.
+type line struct {
+	viewer
+	stream *picture.Stream
+	d      *desktop
+	now    time.Time
+	rate   float64
+	oneWay time.Duration
+	free   time.Time // when the bottleneck is
+	coming []arrival
+	acking []arrival
+	shown  []time.Time // when updates came onto the canvas
+	queued int         // bytes before the bottleneck, the most that there were
+}
+
+type arrival struct {
+	at  time.Time
+	msg []byte
+}
+
+func newLine(t *testing.T, d *desktop, rate float64, rtt time.Duration) *line {
+	l := &line{viewer: viewer{t: t}, d: d, now: time.Unix(1000, 0), rate: rate, oneWay: rtt / 2}
+	l.stream = said(t, l)
+	l.stream.SetClock(func() time.Time { return l.now })
+	t.Cleanup(l.Close)
+	return l
+}
+
+func (l *line) Send(msg []byte) error {
+	if l.free.Before(l.now) {
+		l.free = l.now
+	}
+	const overhead = 60 // SCTP, DTLS, UDP, IP
+	l.free = l.free.Add(time.Duration(float64(len(msg)+overhead) / l.rate * float64(time.Second)))
+	l.queued = max(l.queued, int(l.free.Sub(l.now).Seconds()*l.rate))
+	l.coming = append(l.coming, arrival{l.free.Add(l.oneWay), append([]byte(nil), msg...)})
+	return nil
+}
+
+// run lets time pass, millisecond by millisecond; each is called for each.
+func (l *line) run(d time.Duration, each func()) {
+	l.t.Helper()
+	for end := l.now.Add(d); l.now.Before(end); l.now = l.now.Add(time.Millisecond) {
+		for len(l.coming) > 0 && !l.coming[0].at.After(l.now) {
+			if err := l.viewer.Send(l.coming[0].msg); err != nil {
+				l.t.Fatal(err)
+			}
+			for _, a := range l.acks {
+				l.shown = append(l.shown, l.now)
+				l.acking = append(l.acking, arrival{l.now.Add(l.oneWay), wire.AppendAck(nil, a)})
+			}
+			l.acks = l.acks[:0]
+			l.coming = l.coming[1:]
+		}
+		for len(l.acking) > 0 && !l.acking[0].at.After(l.now) {
+			if err := l.stream.Handle(l.acking[0].msg); err != nil {
+				l.t.Fatal(err)
+			}
+			l.acking = l.acking[1:]
+		}
+		if each != nil {
+			each()
+		}
+		if err := l.stream.Frame(l.d.frame()); err != nil {
+			l.t.Fatal(err)
+		}
+	}
+}
+
+// echo types a letter at x, y and returns how long it takes to the canvas,
+// while each goes on.
+func (l *line) echo(x, y int, each func()) time.Duration {
+	l.t.Helper()
+	colour := uint32(0x100000) | uint32(l.now.UnixNano()>>20)&0xffff
+	began := l.now
+	l.d.paint(cutout(x, y, 8, 16), func(int, int) uint32 { return colour })
+	for l.Pix[(y+8)*l.Width+x+4] != colour {
+		l.run(time.Millisecond, each)
+		if l.now.Sub(began) > 10*time.Second {
+			l.t.Fatal("the letter never comes")
+		}
+	}
+	return l.now.Sub(began)
+}
+
+// worst is the longest time between two updates on the canvas.
+func (l *line) worst(from time.Time) (gap time.Duration) {
+	last := from
+	for _, at := range l.shown {
+		if at.After(from) {
+			gap, last = max(gap, at.Sub(last)), at
+		}
+	}
+	return gap
+}
+
+const mbit = 1e6 / 8
+
+// A whole picture is on its way over a thin line: what is typed meanwhile does
+// not wait for it.
+func TestAKeyIsNotBehindAPicture(t *testing.T) {
+	d := newDesktop(1280, 720)
+	d.photo(d.bounds(), rand.New(rand.NewPCG(1, 1)))
+	l := newLine(t, d, 2*mbit, 40*time.Millisecond)
+	l.stream.Look(image.Pt(640, 360))
+	l.run(600*time.Millisecond, nil)
+	if l.Width == 0 {
+		t.Fatal("no picture has begun")
+	}
+	for i := range 20 {
+		took := l.echo(600+8*i, 352, nil)
+		t.Logf("letter %d took %v", i, took)
+		if took > 200*time.Millisecond {
+			t.Errorf("letter %d took %v", i, took)
+		}
+		l.run(53*time.Millisecond, nil)
+	}
+	if err := l.shows(d); err == nil {
+		t.Error("the picture was there all the time: this shows nothing")
+	}
+	l.run(20*time.Second, nil)
+	if err := l.shows(d); err != nil {
+		t.Error(err)
+	}
+}
+
+// Everything changes 60 times a second, and nothing is video: keys are still
+// answered, wherever they are, and nothing piles up.
+func TestAnAnimationOverTheWholeScreenAnswersKeys(t *testing.T) {
+	d := newDesktop(640, 400)
+	l := newLine(t, d, 8*mbit, 20*time.Millisecond)
+	rng := rand.New(rand.NewPCG(1, 2))
+	frame := 0
+	animate := func() {
+		if frame++; frame%16 == 0 {
+			d.paint(image.Rect(0, 0, 640, 300), func(int, int) uint32 { return rng.Uint32() })
+		}
+	}
+	l.run(2*time.Second, animate)
+	for i := range 10 {
+		updates := len(l.shown)
+		took := l.echo(40*i, 350, animate)
+		t.Logf("letter %d took %v and %d updates", i, took, len(l.shown)-updates)
+		if n := len(l.shown) - updates; took > 1500*time.Millisecond || n > 60 {
+			t.Errorf("letter %d took %v and %d updates", i, took, n)
+		}
+		l.run(37*time.Millisecond, animate)
+	}
+	if l.queued > 100<<10 {
+		t.Errorf("%d bytes were queued", l.queued)
+	}
+	l.run(4*time.Second, nil)
+	if err := l.shows(d); err != nil {
+		t.Error(err)
+	}
+}
+
+// Text scrolls over a line that becomes an eighth of itself, and again what it was.
+func TestALineThatBecomesThinStallsNothing(t *testing.T) {
+	d := newDesktop(800, 480)
+	page := newPage()
+	d.paint(d.bounds(), page.at)
+	l := newLine(t, d, 8*mbit, 40*time.Millisecond)
+	y := 0
+	scroll := func() {
+		if ms := l.now.UnixMilli(); ms%33 == 0 {
+			y += 24
+			d.paint(image.Rect(64, 64, 750, 470), page.below(y))
+		}
+	}
+	l.run(3*time.Second, scroll)
+	from := l.now
+	n := len(l.shown)
+	l.rate = 1 * mbit
+	l.run(3*time.Second, scroll)
+	thin := len(l.shown) - n
+	l.rate = 8 * mbit
+	l.run(3*time.Second, scroll)
+	gap := l.worst(from)
+	t.Logf("%d updates in 3 s of 1 Mbit/s, %d after it, worst gap %v, most queued %d", thin, len(l.shown)-n-thin, gap, l.queued)
+	if gap > 500*time.Millisecond || thin < 50 {
+		t.Errorf("gap %v, %d updates", gap, thin)
+	}
+	l.run(2*time.Second, nil)
+	if err := l.shows(d); err != nil {
+		t.Error(err)
+	}
+}
