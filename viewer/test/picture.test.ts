@@ -304,7 +304,7 @@ describe("a host that sends rubbish", () => {
           continue;
       }
       channel.receive(bytes.buffer);
-      expect(canvas.width * canvas.height).toBeLessThanOrEqual(1 << 26);
+      expect((canvas.width ?? 0) * (canvas.height ?? 0)).toBeLessThanOrEqual(1 << 26);
     }
     for (const sent of channel.sent) expect([2, 3]).toContain(sent[0]);
     if (reports.some((r) => r.kind === "failed")) return; // it ended the session, with a reason
