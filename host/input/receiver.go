@@ -285,14 +285,11 @@ func (r *Receiver) run() {
 	}
 }
 
-// check ends the Receiver on an error that is more than one key that cannot be.
+// check ends the Receiver on an error that is more than one untypable key.
 func (r *Receiver) check(err error) {
-	switch {
-	case errors.Is(err, ErrCannotType):
+	if errors.Is(err, ErrCannotType) {
 		r.tell(mfpb.NoticeCode_NOTICE_CODE_KEY_NOT_TYPED)
-	case errors.Is(err, ErrReserved):
-		r.tell(mfpb.NoticeCode_NOTICE_CODE_KEY_RESERVED)
-	case err != nil:
+	} else if err != nil {
 		r.fail(err)
 	}
 }
@@ -313,7 +310,7 @@ func (r *Receiver) take(a arrival) error {
 		return err
 	}
 	for ev, ok := r.order.pop(); ok; ev, ok = r.order.pop() {
-		if err := r.apply(ev); errors.Is(err, ErrCannotType) || errors.Is(err, ErrReserved) {
+		if err := r.apply(ev); errors.Is(err, ErrCannotType) {
 			r.check(err)
 		} else if err != nil {
 			return err

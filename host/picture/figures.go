@@ -11,13 +11,14 @@ type Figures struct {
 	Encode  time.Duration // spent on making them, from the frame to the last compressed byte
 	Acked   uint64        // that the viewer has on its canvas
 	Way     time.Duration // of those, from the first message given to the Sink to the acknowledgement
+	Late    time.Duration // of Way, after everything had arrived: what the viewer itself took
 }
 
 // Since is what was measured after before.
 func (f Figures) Since(before Figures) Figures {
 	return Figures{
 		Updates: f.Updates - before.Updates, Bytes: f.Bytes - before.Bytes, Encode: f.Encode - before.Encode,
-		Acked: f.Acked - before.Acked, Way: f.Way - before.Way,
+		Acked: f.Acked - before.Acked, Way: f.Way - before.Way, Late: f.Late - before.Late,
 	}
 }
 
@@ -35,7 +36,8 @@ func (c Captures) Since(before Captures) Captures {
 // tally counts for Figures. It is part of a stream's state.
 type tally struct {
 	Figures
-	left [maxWindow + 6]time.Time // when update n left, at n modulo the length
+	left    [maxWindow + 6]time.Time // when update n left, at n modulo the length
+	arrived time.Time                // when nothing was on the network any more
 }
 
 func (t *tally) sent(number uint32, bytes int, encode time.Duration, now time.Time) {
@@ -50,9 +52,22 @@ func (t *tally) sent(number uint32, bytes int, encode time.Duration, now time.Ti
 func (t *tally) acked(from, to uint32, now time.Time) {
 	for n := from; n != to && to-n <= uint32(len(t.left)); {
 		n++
+		left := t.left[n%uint32(len(t.left))]
 		t.Acked++
-		t.Way += now.Sub(t.left[n%uint32(len(t.left))])
+		t.Way += now.Sub(left)
+		if t.arrived.After(left) {
+			t.Late += now.Sub(t.arrived)
+		}
 	}
+}
+
+// Arrived tells a stream that the viewer's end of the network has everything
+// that was given to the Sink. What passes from here to the acknowledgement is
+// the viewer's own time.
+func (s *Stream) Arrived() {
+	s.mu.Lock()
+	s.tally.arrived = time.Now()
+	s.mu.Unlock()
 }
 
 // Figures are the stream's so far.

@@ -36,12 +36,29 @@ func TestFiguresSayWhereTheTimeGoes(t *testing.T) {
 	if way := f.Way / time.Duration(f.Acked); way < late {
 		t.Errorf("the way took %v, though every acknowledgement comes %v late", way, late)
 	}
+	if f.Late != 0 {
+		t.Errorf("the viewer is said to have taken %v, though nobody knew when anything arrived", f.Late)
+	}
 	if f.Encode >= f.Way {
 		t.Errorf("the encoder is said to have taken %v, the way %v", f.Encode, f.Way)
 	}
 	if c.Frames < 4 || c.Took != took*time.Duration(c.Frames) {
 		t.Errorf("%d captures took %v, each %v", c.Frames, c.Took, took)
 	}
+
+	// A viewer that has everything and says nothing takes its own time.
+	before := r.stream.Figures()
+	r.hold(true)
+	src.Fill(image.Rect(0, 0, 60, 60), 0x654321)
+	r.shows(src)
+	r.stream.Arrived()
+	time.Sleep(late)
+	r.hold(false)
+	r.acked(before.Acked + 1)
+	if d := r.stream.Figures().Since(before); d.Late < late || d.Late > d.Way {
+		t.Errorf("the viewer took %v, of a way of %v, and waited %v", d.Late, d.Way, late)
+	}
+	figures.Acked++
 
 	r.hold(true)
 	src.Fill(image.Rect(0, 0, 50, 50), 0x123456)

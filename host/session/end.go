@@ -58,7 +58,4 @@ func (l *live) close() {
 		}
 		p.keys.Wipe()
 	}
-	if l.film != nil {
-		l.film.Close()
-	}
 }

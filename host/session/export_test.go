@@ -1,7 +1,6 @@
 package session
 
 import (
-	"github.com/mainforte/mainforte/host/track"
 	"time"
 
 	"github.com/mainforte/mainforte/internal/wire/mfpb"
@@ -60,13 +59,14 @@ func (h *Host) Slow() {
 	<-done
 }
 
-// Film is the session's video track; nil: this build has none.
-func (h *Host) Film() (film *track.Track) {
-	done := make(chan struct{})
-	h.post(nil, func() {
-		film = h.live.film
-		close(done)
-	})
-	<-done
-	return film
-}
+// Toil is what the host knows of its own work.
+type Toil struct{ t toil }
+
+// Look takes one look.
+func (t *Toil) Look(took time.Duration) (changed bool) { return t.t.look(took) }
+
+// Slow tells how it stands.
+func (t *Toil) Slow() bool { return t.t.slow }
+
+// BoundsOf is what a viewer that looks at a display sees.
+var BoundsOf = boundsOf

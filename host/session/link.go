@@ -21,7 +21,6 @@ import (
 	"github.com/mainforte/mainforte/host/capture"
 	"github.com/mainforte/mainforte/host/input"
 	"github.com/mainforte/mainforte/host/picture"
-	"github.com/mainforte/mainforte/host/track"
 	"github.com/mainforte/mainforte/internal/pake"
 	"github.com/mainforte/mainforte/internal/wire"
 	"github.com/mainforte/mainforte/internal/wire/mfpb"
@@ -34,19 +33,6 @@ const (
 	// whole pictures of a large screen that compress to nothing. The window of
 	// unacknowledged updates keeps it far below that; more is a fault.
 	maxBuffered = 128 << 20
-
-	// SCTP takes a lost packet for congestion: at 2 % loss and a round trip of 50 ms
-	// pion would carry 1.3 Mbit/s. How much may be under way is for the picture's own
-	// rate to say, so congestion control is only kept from choking it. In bytes of
-	// packets of 1,200.
-	leastWindow  = 48 * 1200 // of the congestion window: 9 Mbit/s at 50 ms
-	windowStep   = 16 * 1200 // by which it grows a round trip
-	repairWindow = 64 * 1200 // that is retransmitted at once
-	// retransmitAtMost bounds the timer of a packet that was lost twice; pion's is at
-	// least a second otherwise. Beyond a round trip as long as this, packets are sent
-	// twice. While a way is interrupted the timer backs off no further either: after
-	// another was found the picture does not wait for it.
-	retransmitAtMost = 400 * time.Millisecond
 )
 
 // errSlow is what a stream's sink answers when the network takes nothing: the
@@ -54,7 +40,7 @@ const (
 var errSlow = errors.New("session: the data channel is full")
 
 // link is one attach: the sealed signaling of its epoch and, once that has met,
-// one peer connection with its six channels. Fields without a note belong to
+// one peer connection with its five channels. Fields without a note belong to
 // the loop.
 type link struct {
 	h      *Host
@@ -64,7 +50,6 @@ type link struct {
 
 	pc                             *webrtc.PeerConnection
 	ctl, in, fast, cursor, tileDCs *webrtc.DataChannel
-	tilesFast                      *webrtc.DataChannel
 	recv                           *input.Receiver
 
 	proved chan struct{} // closed when the viewer's certificate proof has passed
@@ -82,12 +67,13 @@ type link struct {
 	shapes             shapes
 	displays           []capture.Display // that the viewer was told
 
-	film   *track.Viewer // nil: this host has no video
-	tiles  tileEnd
-	failed atomic.Bool   // the data channel takes no picture any more
-	given  atomic.Uint64 // bytes of picture that it took
-	pace   pace
-	route  string // as the log knows it, see routed
+	tiles    tileEnd
+	failed   atomic.Bool   // the data channel takes no picture any more
+	given    atomic.Uint64 // bytes of picture that it took
+	pace     pace
+	measured measured
+	watched  *uint32 // the display that the viewer looks at; nil: all of them
+	route    string  // as the log knows it, see routed
 }
 
 // tileEnd is where the viewer's messages about the picture go. Its hello may
@@ -117,30 +103,23 @@ func (h *Host) newLink(p *participant, sealed *pake.Link) (*link, error) {
 	se.SetICEMulticastDNSMode(ice.MulticastDNSModeDisabled)
 	se.SetICETimeouts(4*time.Second, 6*time.Second, 2*time.Second)
 	se.SetSCTPMaxMessageSize(wire.MaxCursor)
-	se.SetSCTPRTOMax(retransmitAtMost)
-	se.SetSCTPMinCwnd(leastWindow)
-	se.SetSCTPCwndCAStep(windowStep)
-	se.SetSCTPFastRtxWnd(repairWindow)
+	// While a way is interrupted, retransmissions back off up to this: after another
+	// was found the picture would wait as long again (60 s by default).
+	se.SetSCTPRTOMax(time.Second)
 	se.LoggerFactory = pionLog{h.log}
 	se.SetIncludeLoopbackCandidate(loopback(h.server))
 	se.SetICEProxyDialer(h.relayDialer())
 	if h.cfg.ICE != nil {
 		h.cfg.ICE(&se)
 	}
-	var me webrtc.MediaEngine // what joinFilm registers, and no more
-	var interceptors interceptor.Registry
-	if err := l.joinFilm(&me, &interceptors); err != nil {
-		return nil, err
-	}
-	api := webrtc.NewAPI(webrtc.WithSettingEngine(se), webrtc.WithMediaEngine(&me), webrtc.WithInterceptorRegistry(&interceptors))
+	api := webrtc.NewAPI(webrtc.WithSettingEngine(se), webrtc.WithMediaEngine(&webrtc.MediaEngine{}),
+		webrtc.WithInterceptorRegistry(&interceptor.Registry{}))
 	if l.pc, err = api.NewPeerConnection(webrtc.Configuration{
 		Certificates: []webrtc.Certificate{cert}, ICEServers: h.iceServers(),
 	}); err != nil {
-		l.leaveFilm()
 		return nil, err
 	}
-	if err := errors.Join(l.openChannels(), l.offerFilm()); err != nil {
-		l.leaveFilm()
+	if err := l.openChannels(); err != nil {
 		_ = l.pc.Close()
 		return nil, err
 	}
@@ -197,14 +176,13 @@ func (l *link) openChannels() error {
 	handlers := map[uint16]func(webrtc.DataChannelMessage) error{
 		wire.ChannelControl:   l.onControl,
 		wire.ChannelInput:     func(m webrtc.DataChannelMessage) error { return l.recv.Handle(input.In, m.Data) },
-		wire.ChannelInputFast: l.onFast,
+		wire.ChannelInputFast: func(m webrtc.DataChannelMessage) error { return l.recv.Handle(input.InFast, m.Data) },
 		wire.ChannelCursor:    func(webrtc.DataChannelMessage) error { return errProtocol },
 		wire.ChannelTiles:     func(m webrtc.DataChannelMessage) error { return l.tiles.handle(m.Data) },
-		wire.ChannelTilesFast: func(m webrtc.DataChannelMessage) error { return l.tiles.handleFast(m.Data) },
 	}
 	places := map[uint16]**webrtc.DataChannel{
 		wire.ChannelControl: &l.ctl, wire.ChannelInput: &l.in, wire.ChannelInputFast: &l.fast,
-		wire.ChannelCursor: &l.cursor, wire.ChannelTiles: &l.tileDCs, wire.ChannelTilesFast: &l.tilesFast,
+		wire.ChannelCursor: &l.cursor, wire.ChannelTiles: &l.tileDCs,
 	}
 	yes, protocol, zero := true, wire.Protocol, uint16(0)
 	for _, c := range wire.Channels() {
@@ -217,7 +195,7 @@ func (l *link) openChannels() error {
 			return fmt.Errorf("channel %s: %w", c.Label, err)
 		}
 		limit, handle := c.Max, handlers[c.ID]
-		if c.ID == wire.ChannelTiles || c.ID == wire.ChannelTilesFast {
+		if c.ID == wire.ChannelTiles {
 			limit = wire.MaxTileAnswer
 		}
 		dc.OnMessage(func(m webrtc.DataChannelMessage) {
@@ -237,6 +215,11 @@ func (l *link) openChannels() error {
 		*places[c.ID] = dc
 	}
 	l.ctl.OnOpen(func() { l.post(l.prove) })
+	l.tileDCs.OnBufferedAmountLow(func() { // nothing is on the network any more
+		if s := l.stream(); s != nil {
+			s.Arrived()
+		}
+	})
 	l.cursor.OnOpen(func() { l.post(func() { l.h.showCursor(l.p) }) })
 	return nil
 }
@@ -294,9 +277,6 @@ func (l *link) describe(d *mfpb.Description) error {
 		return errProtocol
 	}
 	l.offers++
-	if err := acceptable(d.GetSdp()); err != nil { // C50
-		return err
-	}
 	if err := l.pc.SetRemoteDescription(webrtc.SessionDescription{Type: webrtc.SDPTypeOffer, SDP: d.GetSdp()}); err != nil {
 		return fmt.Errorf("%w: %v", errProtocol, err)
 	}
@@ -439,6 +419,10 @@ func (l *link) heard(c *mfpb.Control) error {
 		l.h.cancelInvite(l.p)
 	case *mfpb.Control_HandOver:
 		return l.h.handsOver(l.p, b.HandOver.GetParticipant())
+	case *mfpb.Control_Watch:
+		return l.h.watches(l.p, b.Watch.Display)
+	case *mfpb.Control_Measure:
+		return l.h.measures(l.p, b.Measure.GetOn())
 	case *mfpb.Control_Notice:
 		return l.h.noticed(l.p, b.Notice)
 	case *mfpb.Control_Bye:
@@ -482,7 +466,6 @@ func (l *link) takeDown(bye *mfpb.Control) {
 		bye = nil
 	}
 	close(l.gone)
-	l.leaveFilm()
 	_ = l.recv.Close() // C34
 	l.h.live.retire(l.recv)
 	l.h.spawn(func() {
@@ -515,29 +498,6 @@ func (l *link) Send(msg []byte) error {
 		}
 	}
 	return err
-}
-
-// maxFastBuffered is how many bytes of repeats the channel may hold: a repeat that
-// has to wait is worth nothing.
-const maxFastBuffered = 64 << 10
-
-// SendFast puts one repeat on the channel tiles-fast, or drops it; it makes a link
-// a picture.FastSink.
-func (l *link) SendFast(msg []byte) error {
-	if l.tilesFast.BufferedAmount() < maxFastBuffered {
-		_ = l.tilesFast.Send(msg) // what it repeats is on its way by the other channel
-	}
-	return nil
-}
-
-// handleFast takes an ack; one that comes when nothing is shown is late.
-func (t *tileEnd) handleFast(msg []byte) error {
-	t.mu.Lock()
-	defer t.mu.Unlock()
-	if t.stream == nil {
-		return nil
-	}
-	return t.stream.HandleFast(msg)
 }
 
 func (t *tileEnd) handle(msg []byte) error {

@@ -57,35 +57,42 @@ func (p *pace) look(waits time.Duration, given, held uint64) (changed bool, rate
 
 // watchQuality looks at every line once a second.
 func (l *live) watchQuality() {
+	l.h.looked() // a monitor can come and go without a new picture
+	var took time.Duration
 	for _, p := range l.participants {
 		if p.up() {
-			l.lookAt(p)
+			took = max(took, l.lookAt(p))
 		}
 	}
+	l.weary(took)
 	l.h.alarm("quality", qualityTime, l.watchQuality)
 }
 
-func (l *live) lookAt(p *participant) {
+// lookAt returns how long a picture for this viewer took to make.
+func (l *live) lookAt(p *participant) (took time.Duration) {
 	k := p.link
-	k.tiles.mu.Lock()
-	stream := k.tiles.stream
-	k.tiles.mu.Unlock()
-	if stream == nil {
-		return
+	stream := k.stream()
+	if stream == nil || l.desk == nil {
+		return 0
 	}
+	took = l.took(k, stream)
+	l.tellFigures(p, stream)
 	changed, rate := k.pace.look(stream.Waits(), k.given.Load(), k.tileDCs.BufferedAmount())
 	if !changed {
-		return
+		return took
 	}
 	data := map[string]any{"reason": "LINE_SLOW", "participant": p.id}
 	if k.pace.slow {
 		data["value"] = rate
 		l.note("session.degraded", "ok", data, nil)
 		p.notice(mfpb.NoticeCode_NOTICE_CODE_LINE_SLOW, rate)
+		l.h.statusOf("status.line_slow", p)
 	} else {
 		l.note("session.restored", "ok", data, nil)
 		p.notice(mfpb.NoticeCode_NOTICE_CODE_LINE_GOOD, 0)
+		l.h.statusOf("status.line_good", p)
 	}
+	return took
 }
 
 // watchVeil follows a source that the system hides at times: both sides are told

@@ -22,7 +22,6 @@ import (
 	"github.com/pion/webrtc/v4"
 
 	"github.com/mainforte/mainforte/host/capture"
-	"github.com/mainforte/mainforte/host/picture"
 	"github.com/mainforte/mainforte/host/track"
 	"github.com/mainforte/mainforte/host/vpx/vpxtest"
 )
@@ -393,7 +392,7 @@ func (p *player) frame(f capture.Frame, area image.Rectangle, damage []image.Rec
 			if err == nil {
 				return stamp
 			}
-			if err != picture.ErrSkipped {
+			if err != track.ErrNotReady {
 				p.t.Fatal(err)
 			}
 		}

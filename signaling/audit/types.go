@@ -21,7 +21,7 @@ var eventTypes = map[string]EventType{
 	"session.ended":          {Doc: "the session is over, with its reason"},
 	"session.rejected":       {Doc: "a claim was refused before the code was tried: limits, ticket, role"},
 	"session.resume_refused": {Doc: "a line came with a token that is not good for its session"},
-	"session.degraded":       {Doc: "the connection is not at its best; data: reason (LINE_SLOW, SCREEN_LOCKED, SECURE_DESKTOP, BROWSER_SLOW), value (LINE_SLOW: kbit/s; BROWSER_SLOW: ms), participant", Host: true},
+	"session.degraded":       {Doc: "the connection is not at its best; data: reason (LINE_SLOW, SCREEN_LOCKED, SECURE_DESKTOP, BROWSER_SLOW, HOST_SLOW), value (LINE_SLOW: kbit/s; BROWSER_SLOW, HOST_SLOW: ms), participant", Host: true},
 	"session.restored":       {Doc: "that is over; data: the same reason and participant", Host: true},
 	"session.route":          {Doc: "the way that a connection takes; data: route (direct, relay, relay_udp, relay_tls), participant", Host: true},
 

@@ -51,8 +51,8 @@ type Granted struct {
 
 // Moment is a while in which the connection was not at its best, or the way that
 // it took. What is the name of the wire's NoticeCode, without NOTICE_CODE_
-// (LINE_SLOW, SCREEN_LOCKED, SECURE_DESKTOP, BROWSER_SLOW), or "route"; others are
-// left out.
+// (LINE_SLOW, SCREEN_LOCKED, SECURE_DESKTOP, BROWSER_SLOW, HOST_SLOW), or "route";
+// others are left out.
 type Moment struct {
 	What        string
 	Participant string    `json:",omitempty"` // ID of whose connection it is

@@ -11,6 +11,7 @@ import (
 	"sync/atomic"
 
 	"github.com/pion/ice/v4"
+	"github.com/pion/interceptor"
 	"github.com/pion/webrtc/v4"
 
 	"github.com/mainforte/mainforte/host/picture/tiletest"
@@ -25,7 +26,7 @@ type attach struct {
 	link     *pake.Link // of the newest epoch; guarded by sealing
 	pc       *webrtc.PeerConnection
 	cert     [sha256.Size]byte
-	channels [6]*webrtc.DataChannel
+	channels [5]*webrtc.DataChannel
 	sealing  sync.Mutex // a body reaches the line in the order it was sealed
 	offering sync.Mutex // no candidate before the offer that it belongs to
 	once     sync.Once
@@ -36,8 +37,8 @@ type attach struct {
 	picture  tiletest.Viewer
 	updates  uint32
 	starts   int
-	messages [6]int
-	bytes    [6]int
+	messages [5]int
+	bytes    [5]int
 	proven   bool
 	opened   int // channels
 	greeted  bool
@@ -154,19 +155,13 @@ func (a *attach) open() error {
 	if a.v.opt.ICE != nil {
 		a.v.opt.ICE(&se)
 	}
-	me, reg, err := a.v.media()
-	if err != nil {
-		return err
-	}
-	api := webrtc.NewAPI(webrtc.WithSettingEngine(se), webrtc.WithMediaEngine(me), webrtc.WithInterceptorRegistry(reg))
+	api := webrtc.NewAPI(webrtc.WithSettingEngine(se), webrtc.WithMediaEngine(&webrtc.MediaEngine{}),
+		webrtc.WithInterceptorRegistry(&interceptor.Registry{}))
 	pc, err := api.NewPeerConnection(webrtc.Configuration{})
 	if err != nil {
 		return err
 	}
 	a.pc = pc
-	if err := a.watch(); err != nil {
-		return err
-	}
 	cert, err := hex.DecodeString(strings.ReplaceAll(fingerprint(pc), ":", ""))
 	if err != nil || len(cert) != sha256.Size {
 		return fmt.Errorf("gopeer: our own fingerprint: %w", err)
@@ -360,6 +355,8 @@ func (a *attach) heard(b []byte) error {
 			}
 		case *mfpb.Control_Displays:
 			a.v.shows = b.Displays
+		case *mfpb.Control_Figures:
+			a.v.figures = append(a.v.figures, b.Figures)
 		case *mfpb.Control_Notice:
 			a.v.notices = append(a.v.notices, b.Notice.GetCode())
 		case *mfpb.Control_Participants:

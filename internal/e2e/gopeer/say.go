@@ -34,6 +34,16 @@ func (v *Viewer) HandOver(participant string) error {
 	return v.Control(&mfpb.Control{Body: &mfpb.Control_HandOver{HandOver: &mfpb.HandOver{Participant: participant}}})
 }
 
+// Watch says which display is looked at; nil: all of them.
+func (v *Viewer) Watch(display *uint32) error {
+	return v.Control(&mfpb.Control{Optional: true, Body: &mfpb.Control_Watch{Watch: &mfpb.Watch{Display: display}}})
+}
+
+// Measure wants figures, or no more of them.
+func (v *Viewer) Measure(on bool) error {
+	return v.Control(&mfpb.Control{Optional: true, Body: &mfpb.Control_Measure{Measure: &mfpb.Measure{On: on}}})
+}
+
 // Bye ends the session.
 func (v *Viewer) Bye(why mfpb.Reason) error {
 	return v.Control(&mfpb.Control{Body: &mfpb.Control_Bye{Bye: &mfpb.Bye{Reason: why}}})

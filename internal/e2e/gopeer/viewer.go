@@ -47,8 +47,6 @@ type Options struct {
 	Offer func(sdp string) string
 	// Silent viewers do not acknowledge pictures.
 	Silent bool
-	// Video asks for the video track.
-	Video bool
 }
 
 // Viewer is one paired participant.
@@ -63,7 +61,6 @@ type Viewer struct {
 	keys        *pake.Keys
 
 	mu      sync.Mutex
-	film    film
 	changed chan struct{} // closed and replaced at each change
 	epoch   uint32
 	at      *attach
@@ -71,6 +68,7 @@ type Viewer struct {
 	grants  map[string]mfpb.GrantState
 	shows   *mfpb.Displays
 	notices []mfpb.NoticeCode
+	figures []*mfpb.Figures
 	present []*mfpb.Participant
 	invites []*mfpb.Invite
 	routes  int // how often the host's addresses changed
@@ -284,6 +282,23 @@ func (v *Viewer) WaitRoute(ctx context.Context, n int) error {
 func (v *Viewer) WaitDisplays(ctx context.Context) (*mfpb.Displays, error) {
 	err := v.wait(ctx, "displays", func() bool { return v.shows != nil })
 	return v.shows, err
+}
+
+// WaitFigures waits for the host's nth figures, from 1.
+func (v *Viewer) WaitFigures(ctx context.Context, n int) (*mfpb.Figures, error) {
+	if err := v.wait(ctx, "figures", func() bool { return len(v.figures) >= n }); err != nil {
+		return nil, err
+	}
+	v.mu.Lock()
+	defer v.mu.Unlock()
+	return v.figures[n-1], nil
+}
+
+// FiguresSeen counts the host's figures so far.
+func (v *Viewer) FiguresSeen() int {
+	v.mu.Lock()
+	defer v.mu.Unlock()
+	return len(v.figures)
 }
 
 // WaitUpdate waits for a picture update newer than after; it returns its number.

@@ -965,6 +965,7 @@ type Figures struct {
 	WaitingBytes  uint32                 `protobuf:"varint,8,opt,name=waiting_bytes,json=waitingBytes,proto3" json:"waiting_bytes,omitempty"` // that the channel holds back at this moment
 	WaitingMs     uint32                 `protobuf:"varint,9,opt,name=waiting_ms,json=waitingMs,proto3" json:"waiting_ms,omitempty"`          // for how long updates are under way without an acknowledgement
 	RttUs         uint32                 `protobuf:"varint,10,opt,name=rtt_us,json=rttUs,proto3" json:"rtt_us,omitempty"`                     // as the channel measures it
+	LateUs        uint32                 `protobuf:"varint,11,opt,name=late_us,json=lateUs,proto3" json:"late_us,omitempty"`                  // mean of the way after everything had arrived: the viewer's own part
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -1065,6 +1066,13 @@ func (x *Figures) GetWaitingMs() uint32 {
 func (x *Figures) GetRttUs() uint32 {
 	if x != nil {
 		return x.RttUs
+	}
+	return 0
+}
+
+func (x *Figures) GetLateUs() uint32 {
+	if x != nil {
+		return x.LateUs
 	}
 	return 0
 }
@@ -1852,7 +1860,7 @@ const file_session_proto_rawDesc = "" +
 	"\n" +
 	"\b_display\"\x19\n" +
 	"\aMeasure\x12\x0e\n" +
-	"\x02on\x18\x01 \x01(\bR\x02on\"\x8d\x02\n" +
+	"\x02on\x18\x01 \x01(\bR\x02on\"\xa6\x02\n" +
 	"\aFigures\x12\x0e\n" +
 	"\x02ms\x18\x01 \x01(\rR\x02ms\x12\x18\n" +
 	"\aupdates\x18\x02 \x01(\rR\aupdates\x12\x14\n" +
@@ -1866,7 +1874,8 @@ const file_session_proto_rawDesc = "" +
 	"\n" +
 	"waiting_ms\x18\t \x01(\rR\twaitingMs\x12\x15\n" +
 	"\x06rtt_us\x18\n" +
-	" \x01(\rR\x05rttUs\"E\n" +
+	" \x01(\rR\x05rttUs\x12\x17\n" +
+	"\alate_us\x18\v \x01(\rR\x06lateUs\"E\n" +
 	"\x06Notice\x12%\n" +
 	"\x04code\x18\x01 \x01(\x0e2\x11.mf.v1.NoticeCodeR\x04code\x12\x14\n" +
 	"\x05value\x18\x02 \x01(\rR\x05value\"7\n" +
