@@ -69,6 +69,7 @@ type world struct {
 	host    *stage.Host
 	browser *stage.Browser
 	url     string // of the server, through the tap
+	file    string // the host's program
 	seen    int    // host events looked at so far
 	shots   int
 }
@@ -78,11 +79,17 @@ const screenWidth, screenHeight = 1024, 700
 // newWorld starts everything but the host.
 func newWorld(t *testing.T, lang string) *world {
 	t.Helper()
+	return newWorldOf(t, lang, screenWidth, screenHeight)
+}
+
+// newWorldOf does so with a desktop of another size, and further flags for the browser.
+func newWorldOf(t *testing.T, lang string, width, height int, flags ...string) *world {
+	t.Helper()
 	ctx, cancel := context.WithTimeout(context.Background(), 4*time.Minute)
 	t.Cleanup(cancel)
-	w := &world{t: t, ctx: ctx, lang: lang}
+	w := &world{t: t, ctx: ctx, lang: lang, file: programs.Host}
 	var err error
-	w.desktop, err = stage.StartDesktop(ctx, screenWidth, screenHeight)
+	w.desktop, err = stage.StartDesktop(ctx, width, height)
 	w.must(err)
 	t.Cleanup(w.desktop.Stop)
 	addr, err := stage.FreeAddr()
@@ -94,7 +101,7 @@ func newWorld(t *testing.T, lang string) *world {
 	w.must(err)
 	t.Cleanup(w.tap.Close)
 	w.url = "http://" + w.tap.Addr()
-	w.browser, err = stage.StartBrowser(ctx, stage.BrowserOptions{Lang: lang + "-CA"})
+	w.browser, err = stage.StartBrowser(ctx, stage.BrowserOptions{Lang: lang + "-CA", Args: flags})
 	w.must(err)
 	t.Cleanup(w.browser.Close)
 	t.Cleanup(func() {
@@ -128,7 +135,7 @@ func (w *world) must(err error) {
 func (w *world) startHost() string {
 	w.t.Helper()
 	var err error
-	w.host, err = stage.StartHost(w.ctx, programs.Host, w.desktop.Display, w.url, w.lang)
+	w.host, err = stage.StartHost(w.ctx, w.file, w.desktop.Display, w.url, w.lang)
 	w.must(err)
 	w.t.Cleanup(func() { _ = w.host.Stop() })
 	return w.hear("code").Code

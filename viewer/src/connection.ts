@@ -1,5 +1,5 @@
 // The WebRTC connection that one attach began and later ones may keep, with its
-// six negotiated data channels (PROTOCOL.md §1.8). Descriptions and candidates
+// five negotiated data channels (PROTOCOL.md §1.8). Descriptions and candidates
 // go out sealed. Browser workarounds stand here and in picture/screen.ts,
 // nowhere else.
 
@@ -10,7 +10,8 @@ import { Sender } from "./input/sender";
 import { certificateHash, parseFingerprint, Role, type Link } from "./pake/link";
 import type { Screen } from "./picture/screen";
 import type { Path } from "./route";
-import { routeOf, type RouteFacts } from "./stats";
+import { countersOf, routeOf, type RouteFacts } from "./stats";
+import type { Counters } from "./verdict";
 import { equal, reasonOf, WireError } from "./wire/codec";
 import { parseAck } from "./wire/input";
 import { channelInit, channels, type Channel } from "./wire/limits";
@@ -45,8 +46,8 @@ export interface HostConnection {
   kept(): void;
   /** The relays from now on. */
   relays(servers: RTCIceServer[]): void;
-  /** The way that the connection goes, measured now; null if there is none. */
-  route(): Promise<RouteFacts | null>;
+  /** The way that the connection goes, null if there is none, and what was counted so far. */
+  stats(): Promise<{ route: RouteFacts | null; counters: Counters }>;
   description(description: Description): void;
   candidate(candidate: Candidate): void;
   send(body: ControlInit): void;
@@ -103,7 +104,7 @@ export class Connection implements HostConnection {
       return opened;
     };
 
-    screen.take(open(channels.tiles), open(channels.tilesFast)); // nothing may come between, see Screen.take
+    screen.take(open(channels.tiles)); // nothing may come between the two, see Screen.take
 
     const control = open(channels.control);
     this.#control = new Control(control, this.#proof(), lang, {
@@ -182,8 +183,9 @@ export class Connection implements HostConnection {
     this.#pc.setConfiguration({ certificates: [this.#certificate], bundlePolicy: "max-bundle", iceServers });
   }
 
-  async route(): Promise<RouteFacts | null> {
-    return routeOf(await this.#pc.getStats());
+  async stats(): Promise<{ route: RouteFacts | null; counters: Counters }> {
+    const stats = await this.#pc.getStats();
+    return { route: routeOf(stats), counters: countersOf(stats, performance.now()) };
   }
 
   send(body: ControlInit): void {

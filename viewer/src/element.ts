@@ -8,7 +8,6 @@ import { Connection, makeCertificate } from "./connection";
 import { Cursor } from "./cursor";
 import { GrantState } from "./gen/session_pb";
 import { ParticipantKind, Reason } from "./gen/signaling_pb";
-import { press } from "./input/combos";
 import { watchNetwork } from "./network";
 import { Screen } from "./picture/screen";
 import { Session } from "./session";
@@ -17,15 +16,14 @@ import { noticesOf } from "./view/banner";
 import { h, setText } from "./view/dom";
 import { isCode } from "./view/grouping";
 import { InviteDialog } from "./view/invite";
+import { firstLook } from "./view/lens";
+import { lookKey, neighbour } from "./view/looking";
 import { Panel, titleOf } from "./view/panel";
 import { Stage } from "./view/stage";
 import { styles } from "./view/styles";
 import { endTexts, langOf, textsFor, type T } from "./view/texts";
 import { handsOf, Toolbar } from "./view/toolbar";
 import { reasonName } from "./wire/codec";
-
-/** Chromium's keyboard lock. */
-type Locking = { keyboard?: { lock?: () => Promise<void>; unlock?: () => void } };
 
 /** What is told to the page of what we are in the session. */
 const kinds = {
@@ -62,13 +60,11 @@ export class RemoteSession extends HTMLElement {
     handOver: (participant) => this.#session?.handOver(participant),
     invite: (kind) => this.#session?.askInvite(kind),
     showInvite: () => this.#invite.show(),
-    press: (combo) => {
-      const sender = this.#session?.connection?.sender;
-      if (sender) press(sender, combo);
-      this.#stage.focus();
-    },
     fullscreen: () => void this.#fullscreen(),
-    measure: () => void this.#session?.measure(),
+    look: (look) => (this.#stage.look = look),
+    zoom: (way) => this.#stage.zoom(way),
+    watch: (display) => this.#session?.watch(display),
+    measure: (on) => this.#session?.measure(on),
     end: () => this.end(),
     leave: () => this.#session?.leave(),
   });
@@ -82,7 +78,6 @@ export class RemoteSession extends HTMLElement {
   #looked = () => this.#look();
   #fullscreenChanged = () => {
     this.#toolbar.fullscreen = this.#isFullscreen();
-    if (!this.#isFullscreen()) (navigator as Locking).keyboard?.unlock?.();
   };
 
   constructor() {
@@ -90,8 +85,9 @@ export class RemoteSession extends HTMLElement {
     const shadow = this.attachShadow({ mode: "open" });
     shadow.adoptedStyleSheets = [styles()];
     const picture = h("div", { id: "view" }, this.#stage.element, this.#toolbar.banner.element);
-    const { element, details, people, keys } = this.#toolbar;
-    this.#live.append(element, picture, details, people.element, keys.element, this.#invite.element);
+    const { element, details, people, looking } = this.#toolbar;
+    this.#live.append(element, picture, looking.element, details, people.element, this.#invite.element);
+    this.#live.addEventListener("keydown", (event) => this.#lookKey(event));
     this.#root.append(this.#status, this.#panel.element, this.#live);
     shadow.append(this.#root);
   }
@@ -211,10 +207,11 @@ export class RemoteSession extends HTMLElement {
     this.#live.hidden = !live;
     this.#panel.joining = this.getAttribute("ticket") === "";
     this.#panel.update(view, t);
+    this.#stage.update(view, view.displays.find(({ id }) => id === view.watched) ?? null, t);
+    this.#toolbar.looks(this.#stage.look, this.#stage.scale);
     this.#toolbar.update(view, t);
     this.#invite.background = this.hasAttribute("background");
     this.#invite.update(view, t);
-    this.#stage.update(view, null, t);
     setText(this.#status, this.#statusText(view));
     const connection = this.#session?.connection;
     if (live && handsOf(view) === "yes" && connection)
@@ -222,6 +219,18 @@ export class RemoteSession extends HTMLElement {
     else this.#stage.release();
     if (live && handsOf(view) === "yes") this.#cursor?.refresh();
     this.#tell();
+  }
+
+  // Keys that are not the remote desktop's: those of the hidden text area do not come here.
+  #lookKey(event: KeyboardEvent): void {
+    const key = lookKey(event);
+    if (key === undefined || event.defaultPrevented || event.target instanceof HTMLInputElement) return;
+    event.preventDefault();
+    const { displays, watched } = this.#view;
+    if (key === "actual") this.#stage.look = firstLook;
+    else if (key === "fit") this.#stage.look = { mode: "fit", percent: 100 };
+    else if (key === "in" || key === "out") this.#stage.zoom(key === "in" ? 1 : -1);
+    else this.#session?.watch(neighbour(displays, watched, key === "next" ? 1 : -1));
   }
 
   #statusText(view: View): string {
@@ -286,11 +295,10 @@ export class RemoteSession extends HTMLElement {
         this.#stage.focus();
         return;
       }
-      // Firefox 151 and Safari 26.4 lock the keyboard by this; others do not read it.
-      await this.requestFullscreen({ keyboardLock: "browser" } as FullscreenOptions);
+      await this.requestFullscreen();
       this.#stage.focus(); // what is typed now is for the picture, not for the button
       // Chromium: with it Escape, Alt+Tab and Meta reach the remote desktop. Others have no such thing.
-      await (navigator as Locking).keyboard?.lock?.();
+      await (navigator as { keyboard?: { lock?: () => Promise<void> } }).keyboard?.lock?.();
     } catch {
       // The browser or the page does not allow it; the picture stays as it is.
     }

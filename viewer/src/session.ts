@@ -5,17 +5,20 @@
 import { Attachment, type SealedContent } from "./attach";
 import type { ConnectionEvents, HostConnection } from "./connection";
 import type { ControlBody } from "./control";
+import { displays } from "./displays";
 import { weigh } from "./ending";
-import { GrantState, NoticeCode, type Notice } from "./gen/session_pb";
+import { GrantState, NoticeCode, type Displays, type Figures, type Notice } from "./gen/session_pb";
 import { ParticipantKind, Reason, type HostState, type Welcome } from "./gen/signaling_pb";
 import type { Keys, Link } from "./pake/link";
 import { Pairing, type Paired } from "./pairing";
 import { invite, members } from "./participants";
 import type { Report } from "./picture/painter";
+import type { Painted } from "./picture/tally";
 import { iceServers } from "./relay";
 import { Route } from "./route";
 import { Line, type ServerBody, type Socket } from "./signaling";
 import { firstView, type News, type View } from "./state";
+import { measure, type Counters } from "./verdict";
 import { parseCode } from "./wire/code";
 import { clean, reasonOf, WireError } from "./wire/codec";
 
@@ -23,6 +26,8 @@ import { clean, reasonOf, WireError } from "./wire/codec";
 export interface Picture {
   blank(): void;
   unblank(): void;
+  /** What was painted since this was asked for last. */
+  figures(): Promise<Painted>;
   close(): void;
 }
 
@@ -43,6 +48,8 @@ const byeTimeout = 1_000;
 const causeFor = 10_000;
 /** How long news stand, ms. */
 const newsFor = 6_000;
+/** How long the host's figures may be late before that itself says something, ms. */
+const figuresLate = 3_000;
 /** Bounds of what the server says about its grace time, s. */
 const maxGrace = 600;
 
@@ -58,6 +65,8 @@ export class Session {
   #graceMs = 0;
   #painted = false;
   #over = false;
+  #measuring = false;
+  #counters: Counters | undefined; // when the figures came last
   #claimed: Reason | undefined; // an end that the host has yet to confirm
   #timers = new Map<string, ReturnType<typeof setTimeout>>();
   #claim: { typed: string; ticketId: string } | undefined;
@@ -143,10 +152,22 @@ export class Session {
     this.#connection?.send({ case: "ask", value: { name: "view" } });
   }
 
-  /** Measures how the connection goes, once. */
-  async measure(): Promise<void> {
-    const route = (await this.#connection?.route().catch(() => null)) ?? null;
-    this.#change({ route });
+  /** Somebody looks at how the picture comes, or does no more: only then it is measured and told. */
+  measure(on: boolean): void {
+    if (on === this.#measuring || this.#over) return;
+    this.#measuring = on;
+    this.#connection?.hint({ case: "measure", value: { on } });
+    this.#counters = undefined;
+    this.#change({ measured: null });
+    if (on) void this.#count();
+    else this.#cancel("figures");
+  }
+
+  /** Looks at one display, or at all (null): the host need not send more. */
+  watch(display: number | null): void {
+    if (display === this.#view.watched) return;
+    this.#change({ watched: display });
+    this.#tellWatched();
   }
 
   /** This computer's network changed. */
@@ -290,7 +311,7 @@ export class Session {
       this.#connection?.close();
       this.#connection = undefined;
       // What stood on the last connection, its host says again on this one.
-      this.#change({ held: null, screen: null, slowLine: null });
+      this.#change({ held: null, screen: null, slowLine: null, slowHost: null });
       this.#connect(link).catch((error: unknown) => this.#give(reasonOf(error)));
     }
     this.#route?.attached(kept);
@@ -299,7 +320,7 @@ export class Session {
   async #connect(link: Link): Promise<void> {
     const connection = await this.#around.connect(link, this.#relays, {
       seal: (body) => this.#attachment?.send(body),
-      proven: () => this.#route?.proven(),
+      proven: () => this.#proven(),
       control: (body) => this.#guard(() => this.#control(body)),
       cursor: (data) => this.#around.cursor(data),
       path: (path) => this.#route?.path(path),
@@ -379,7 +400,11 @@ export class Session {
         return;
       }
       case "displays":
-        return; // one picture holds them all; choosing one comes later
+        this.#displays(body.value);
+        return;
+      case "figures":
+        void this.#gauge(body.value);
+        return;
       case "notice":
         this.#notice(body.value);
         return;
@@ -389,6 +414,52 @@ export class Session {
       default:
         throw outOfOrder(body.case);
     }
+  }
+
+  // What a host heard on the last connection, one of a new connection has to be told.
+  #proven(): void {
+    this.#route?.proven();
+    if (this.#view.watched !== null) this.#tellWatched();
+    if (this.#measuring) this.#connection?.hint({ case: "measure", value: { on: true } });
+    this.#counters = undefined;
+  }
+
+  #tellWatched(): void {
+    const { watched } = this.#view;
+    this.#connection?.hint({ case: "watch", value: watched === null ? {} : { display: watched } });
+  }
+
+  #displays(message: Displays): void {
+    const before = this.#view.displays.find(({ id }) => id === this.#view.watched);
+    const now = displays(message);
+    this.#change({ displays: now });
+    if (before === undefined || now.some(({ id }) => id === before.id)) return;
+    this.watch(null);
+    this.#news({ kind: "displayGone", name: before.name });
+  }
+
+  // The counters so far, and the way: the beginning of what is measured next.
+  async #count(): Promise<Counters | undefined> {
+    const stats = await this.#connection?.stats().catch(() => undefined);
+    if (stats === undefined || !this.#measuring) return undefined;
+    this.#change({ route: stats.route });
+    const before = this.#counters;
+    this.#counters = stats.counters;
+    return before;
+  }
+
+  async #gauge(host: Figures): Promise<void> {
+    if (!this.#measuring) return;
+    const [painted, before] = await Promise.all([this.#around.picture.figures(), this.#count()]);
+    const now = this.#counters;
+    if (!this.#measuring || now === undefined) return;
+    if (before) this.#change({ measured: measure(host, painted, before, now) });
+    this.#after("figures", figuresLate, () => {
+      // What carries the figures carries the pictures.
+      const { measured } = this.#view;
+      if (measured)
+        this.#change({ measured: { ...measured, waits: figuresLate, held: Math.max(1, measured.held) } });
+    });
   }
 
   #grants(view: GrantState, control: GrantState): void {
@@ -443,9 +514,6 @@ export class Session {
       case NoticeCode.KEY_NOT_TYPED:
         this.#news({ kind: "untyped" });
         break;
-      case NoticeCode.KEY_RESERVED:
-        this.#news({ kind: "reserved" });
-        break;
       case NoticeCode.SCREEN_LOCKED:
         this.#change({ screen: "locked" });
         break;
@@ -460,6 +528,12 @@ export class Session {
         break;
       case NoticeCode.LINE_GOOD:
         this.#change({ slowLine: null });
+        break;
+      case NoticeCode.HOST_SLOW:
+        this.#change({ slowHost: value });
+        break;
+      case NoticeCode.HOST_GOOD:
+        this.#change({ slowHost: null });
         break;
       default:
         break; // the server says itself that the host's line is away: HostState; a newer host may have more

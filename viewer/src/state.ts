@@ -2,14 +2,17 @@
 
 import { GrantState } from "./gen/session_pb";
 import { ParticipantKind, Reason } from "./gen/signaling_pb";
+import type { Display } from "./displays";
 import type { Invite, Member } from "./participants";
 import type { RouteFacts } from "./stats";
+import type { Measured } from "./verdict";
 
 export type State = "code" | "pairing" | "asking" | "connecting" | "live" | "ended";
 
 /** What has just happened and is told for a moment. */
 export type News =
-  | { readonly kind: "untyped" | "reserved" | "denied" | "revoked" | "handedOver" | "lead" }
+  | { readonly kind: "untyped" | "denied" | "revoked" | "handedOver" | "lead" }
+  | { readonly kind: "displayGone"; readonly name: string }
   | { readonly kind: "pathBack" | "serverBack" | "hostBack"; readonly seconds: number };
 
 export interface View {
@@ -48,8 +51,14 @@ export interface View {
   /** Why the way is interrupted, as far as we know. */
   readonly cause: "offline" | "host moved" | null;
   readonly pathUp: boolean;
-  /** How the connection goes, measured when the details were opened. */
+  /** What the person's computer takes to make a picture while it is slow, ms. */
+  readonly slowHost: number | null;
+  /** How the connection goes, and what a picture takes, while somebody looks. */
   readonly route: RouteFacts | null;
+  readonly measured: Measured | null;
+  /** The person's monitors, and which of them is looked at (null: all). */
+  readonly displays: readonly Display[];
+  readonly watched: number | null;
   readonly width: number;
   readonly height: number;
 }
@@ -72,6 +81,7 @@ export const firstView: View = {
   screen: null,
   slowLine: null,
   slowBrowser: null,
+  slowHost: null,
   news: null,
   serverAway: null,
   hostAway: null,
@@ -79,6 +89,9 @@ export const firstView: View = {
   cause: null,
   pathUp: false,
   route: null,
+  measured: null,
+  displays: [],
+  watched: null,
   width: 0,
   height: 0,
 };

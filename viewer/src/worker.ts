@@ -1,21 +1,25 @@
-// The Worker of a session: receives the channels `tiles` and `tiles-fast` and the
-// canvases, decodes and paints. Here no animation or layout of the page delays a picture.
+// The Worker of a session: receives the channel `tiles` and the canvases, decodes
+// and paints. Here no animation or layout of the page delays a picture.
 
 import { Pace } from "./picture/pace";
 import { Painter, type Report } from "./picture/painter";
 import { Strips } from "./picture/strips";
+import type { Painted } from "./picture/tally";
 
-/** What the page tells the Worker. The first is `take`, with all of them transferred; a new connection brings channels. */
+/** What the page tells the Worker. The first is `take`, with both transferred; a new connection brings a channel. */
 export type Order =
-  | { kind: "take"; channel: RTCDataChannel; fast: RTCDataChannel; canvases?: OffscreenCanvas[] }
+  | { kind: "take"; channel: RTCDataChannel; canvases?: OffscreenCanvas[] }
   | { kind: "begin" }
   | { kind: "blank" }
   | { kind: "unblank" }
   | { kind: "hold" }
   | { kind: "resume" }
+  | { kind: "figures" } // since they were asked for last
   | { kind: "close" };
 
 export type { Report };
+/** The answer to `figures`. */
+export type Figures = { kind: "figures" } & Painted;
 
 const scope = self as unknown as DedicatedWorkerGlobalScope;
 const pace = new Pace();
@@ -29,8 +33,7 @@ scope.onmessage = (event: MessageEvent<Order>) => {
     case "take":
       painter?.close();
       if (order.canvases) strips = new Strips(order.canvases);
-      if (strips)
-        painter = new Painter(order.channel, order.fast, strips, (report) => scope.postMessage(report), pace);
+      if (strips) painter = new Painter(order.channel, strips, (report) => scope.postMessage(report), pace);
       if (held) painter?.hold();
       break;
     case "begin":
@@ -46,6 +49,9 @@ scope.onmessage = (event: MessageEvent<Order>) => {
     case "resume":
       held = order.kind === "hold";
       painter?.[order.kind]();
+      break;
+    case "figures":
+      if (painter) scope.postMessage({ kind: "figures", ...painter.tally.take() } satisfies Figures);
       break;
     case "close":
       painter?.close(); // terminate alone leaves the far end open in Chromium

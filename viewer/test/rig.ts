@@ -10,6 +10,8 @@ import { claimId, FakeHost, FakeSocket, session as id, settle, token } from "./f
 
 export class FakeConnection implements HostConnection {
   log: string[] = [];
+  at = 0;
+  bytes = 0;
   sender = { open: false, motion() {}, button() {}, wheel() {}, key() {}, text() {}, release() {} };
   constructor(
     readonly relayed: RTCIceServer[],
@@ -25,8 +27,12 @@ export class FakeConnection implements HostConnection {
   relays(servers: RTCIceServer[]) {
     this.log.push(`relays ${servers.map(({ urls }) => String(urls)).join(" ")}`);
   }
-  async route() {
-    return { way: "direct" as const, rtt: 12 };
+  async stats() {
+    this.bytes += 50_000;
+    return {
+      route: { way: "direct" as const, rtt: 12 },
+      counters: { at: (this.at += 1000), bytes: this.bytes, film: null, rtt: 12 },
+    };
   }
   hint(body: { case?: string | undefined; value?: unknown }) {
     this.log.push(`hint ${body.case} ${JSON.stringify(body.value)}`);
@@ -54,7 +60,13 @@ export function setup(typed = "482 913 706", host = new FakeHost("913706", "482"
   const sockets: FakeSocket[] = [];
   const connections: FakeConnection[] = [];
   const views: View[] = [];
-  const picture = { log: [] as string[], blank: () => {}, unblank: () => {}, close: () => {} };
+  const picture = {
+    log: [] as string[],
+    blank: () => {},
+    unblank: () => {},
+    close: () => {},
+    figures: async () => ({ updates: 10, work: 20, wait: 10 }),
+  };
   for (const name of ["blank", "unblank", "close"] as const)
     picture[name] = () => void picture.log.push(name);
   const session = new Session({

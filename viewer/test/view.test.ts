@@ -30,13 +30,12 @@ describe("locales", () => {
         "toolbar.label",
         "toolbar.people",
         "toolbar.peopleCount",
-        "keys.super",
-        "keys.altTab",
-        "keys.altF4",
         "people.title",
         "details.ticket",
         "details.session",
         "details.pixels",
+        "look.actual",
+        "look.size",
         "step.code",
       ].sort(byEn),
     );
@@ -68,12 +67,23 @@ describe("locales", () => {
   });
 
   test("every key that the code names exists, and every key is named", () => {
-    const sources = ["banner", "facts", "invite", "keys", "panel", "people", "stage", "texts", "toolbar"]
+    const sources = [
+      "banner",
+      "causes",
+      "facts",
+      "invite",
+      "looking",
+      "panel",
+      "people",
+      "stage",
+      "texts",
+      "toolbar",
+    ]
       .map((f) => `../src/view/${f}.ts`)
       .concat("../src/element.ts");
     const code = sources.map((f) => readFileSync(new URL(f, import.meta.url), "utf8")).join("\n");
     const built =
-      /^(?:reason|next|keys\.(?:ctrl|alt|super|print)|banner\.(?:untyped|reserved|denied|revoked|pathBack|serverBack|hostBack)|route\.|(?:code|pairing|asking|connecting|ended)\.(?:title|lead)|step\.(?:done|now|next))/;
+      /^(?:reason|next|banner\.(?:untyped|denied|revoked|pathBack|serverBack|hostBack)|(?:route|station)\.|(?:code|pairing|asking|connecting|ended)\.(?:title|lead)|step\.(?:done|now|next))/;
     for (const key of Object.keys(en))
       if (!built.test(key) && key !== "title") expect(code, key).toContain(`"${key}"`);
   });

@@ -56,18 +56,15 @@ func (v *reaction) measure(n int, detail byte, button bool) (times, error) {
 	var t times
 	for i := range n + warmUp {
 		time.Sleep(time.Duration(60+time.Now().UnixNano()%90) * time.Millisecond)
-		if err := t.add(v.one(detail, button)); err != nil {
+		event, screen, err := v.one(detail, button)
+		if err != nil {
 			return t, fmt.Errorf("%d of %d: %w", i, n, err)
 		}
+		if i >= warmUp {
+			t.event, t.screen = append(t.event, event), append(t.screen, screen)
+		}
 	}
-	return times{t.event[warmUp:], t.screen[warmUp:]}, nil
-}
-
-func (t *times) add(event, screen float64, err error) error {
-	if err == nil {
-		t.event, t.screen = append(t.event, event), append(t.screen, screen)
-	}
-	return err
+	return t, nil
 }
 
 // patience is how long a key may take before it counts as lost, and the run as failed.

@@ -1,10 +1,11 @@
-// The page's end of the picture: gives the channels `tiles` and `tiles-fast` and the canvases to
+// The page's end of the picture: gives the channel `tiles` and the canvases to
 // the Worker, or paints here where the browser cannot transfer a data channel.
 
-import type { Order, Report } from "../worker";
+import type { Figures, Order, Report } from "../worker";
 import { Pace } from "./pace";
 import { Painter } from "./painter";
 import { Strips } from "./strips";
+import type { Painted } from "./tally";
 
 const workerUrl = "/viewer/worker.js";
 
@@ -45,6 +46,8 @@ export class Screen {
   #here: { strips: Strips; painter: Painter } | undefined;
   #pace = new Pace(); // of painting here; the Worker has its own
   #held = false;
+  #counting: Promise<Painted> | undefined;
+  #counted: ((painted: Painted) => void) | undefined;
 
   constructor(canvases: HTMLCanvasElement[], report: (report: Report) => void) {
     this.#canvases = canvases;
@@ -52,45 +55,48 @@ export class Screen {
   }
 
   /**
-   * Takes the channels of a new connection; the picture of the last one stays
-   * until the next begins. Call it in the task that created the channels, with
+   * Takes the channel of a new connection; the picture of the last one stays
+   * until the next begins. Call it in the task that created the channel, with
    * no await, timer or send in between: later the transfer fails.
    */
-  take(channel: RTCDataChannel, fast: RTCDataChannel): void {
+  take(channel: RTCDataChannel): void {
     if (this.#here) {
       this.#here.painter.close();
-      this.#paintHere(channel, fast, this.#here.strips);
+      this.#paintHere(channel, this.#here.strips);
     } else if (this.#worker) {
-      const order: Order = { kind: "take", channel, fast };
-      this.#worker.postMessage(order, [transferable(channel), transferable(fast)]);
+      this.#worker.postMessage({ kind: "take", channel } satisfies Order, [transferable(channel)]);
     } else {
       this.#first(
         channel,
-        fast,
         this.#canvases.map((canvas) => canvas.transferControlToOffscreen()),
       );
     }
   }
 
-  #first(channel: RTCDataChannel, fast: RTCDataChannel, canvases: OffscreenCanvas[]): void {
+  #first(channel: RTCDataChannel, canvases: OffscreenCanvas[]): void {
     let worker: Worker | undefined;
     try {
       worker = startWorker();
-      const order: Order = { kind: "take", channel, fast, canvases };
-      worker.postMessage(order, [transferable(channel), transferable(fast), ...canvases]);
+      worker.postMessage({ kind: "take", channel, canvases } satisfies Order, [
+        transferable(channel),
+        ...canvases,
+      ]);
     } catch {
       worker?.terminate();
-      this.#paintHere(channel, fast, new Strips(canvases));
+      this.#paintHere(channel, new Strips(canvases));
       return;
     }
-    worker.onmessage = (event: MessageEvent<Report>) => this.#report(event.data);
+    worker.onmessage = ({ data }: MessageEvent<Report | Figures>) => {
+      if (data.kind === "figures") this.#counted?.(data);
+      else this.#report(data);
+    };
     worker.onerror = () => this.#report({ kind: "failed", why: "worker" });
     this.#worker = worker;
     if (this.#held) this.#order("hold");
   }
 
-  #paintHere(channel: RTCDataChannel, fast: RTCDataChannel, strips: Strips): void {
-    const painter = new Painter(channel, fast, strips, this.#report, this.#pace);
+  #paintHere(channel: RTCDataChannel, strips: Strips): void {
+    const painter = new Painter(channel, strips, this.#report, this.#pace);
     if (this.#held) painter.hold();
     this.#here = { strips, painter };
   }
@@ -114,6 +120,19 @@ export class Screen {
     if (held === this.#held) return;
     this.#held = held;
     this.#order(held ? "hold" : "resume");
+  }
+
+  /** What was painted since this was asked for last. A Worker that is busy answers when it is not. */
+  figures(): Promise<Painted> {
+    if (this.#here) return Promise.resolve(this.#here.painter.tally.take());
+    this.#counting ??= new Promise((resolve) => {
+      this.#counted = (painted) => {
+        this.#counting = this.#counted = undefined;
+        resolve(painted);
+      };
+      this.#worker?.postMessage({ kind: "figures" } satisfies Order);
+    });
+    return this.#counting;
   }
 
   close(): void {

@@ -72,6 +72,7 @@ export function noticesOf(view: View, t: T): Notice[] {
   if (view.held === "question") say(t("banner.question"));
   if (view.held === "own window") say(t("banner.ownWindow"));
   if (view.slowLine !== null) say(t("banner.slowLine", { rate: rate(view.slowLine, t) }));
+  if (view.slowHost !== null) say(t("banner.slowHost", { ms: view.slowHost }));
   if (view.slowBrowser !== null) say(t("banner.slowBrowser", { ms: view.slowBrowser }));
   const { news } = view;
   switch (news?.kind) {
@@ -82,6 +83,9 @@ export function noticesOf(view: View, t: T): Notice[] {
     case "hostBack":
       say(t(`banner.${news.kind}`, { seconds: news.seconds }), { icon: "check" });
       break;
+    case "displayGone":
+      say(t("banner.displayGone", { name: news.name || t("look.someDisplay") }), { icon: "info" });
+      break;
     case "handedOver":
       say(t("banner.handedOver", { name: otherHands(view.members)?.name || t("people.someone") }), {
         icon: "info",
@@ -91,7 +95,6 @@ export function noticesOf(view: View, t: T): Notice[] {
       say(t("banner.lead"), { icon: "info" });
       break;
     case "untyped":
-    case "reserved":
     case "denied":
     case "revoked":
       say(t(`banner.${news.kind}`));

@@ -1,9 +1,10 @@
 // What identifies a session: its ticket and id, the server, the host's key; and
-// with a picture its size, the way it comes and how the keyboard leaves it.
+// with a picture its size, the way it comes, what comes of it in a second, and
+// how the keyboard leaves it.
 
 import type { View } from "../state";
 import { h, setText } from "./dom";
-import type { T, TextKey } from "./texts";
+import { number, type T, type TextKey } from "./texts";
 
 export class Facts {
   readonly element = h("dl");
@@ -28,6 +29,19 @@ export class Facts {
       if (route === null) return "";
       const way = t(`route.${route.way}`);
       return route.rtt === null ? way : t("details.rtt", { way, ms: route.rtt });
+    });
+    this.#row("details.traffic", ({ measured }, t) => {
+      if (measured === null) return "";
+      const { rate, film, traffic, loss } = measured;
+      return [
+        t("details.rate", {
+          rate: film === null ? rate : rate + film,
+          traffic: number(traffic, t, traffic < 10 ? 1 : 0),
+        }),
+        loss === null ? "" : t("details.loss", { loss: number(loss, t, 1) }),
+      ]
+        .filter((text) => text !== "")
+        .join(", ");
     });
     this.#row("details.keys", (_, t) => t("details.leave"));
   }

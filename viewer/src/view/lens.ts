@@ -75,7 +75,7 @@ export function rendering(scale: number): "pixelated" | "auto" {
  * is finer: rounded up, it still paints whole device pixels.
  */
 export function css(device: number, ratio: number): number {
-  return Math.ceil((device / ratio) * 64 - 0.02) / 64;
+  return Math.max(0, Math.ceil((device / ratio) * 64 - 0.02)) / 64;
 }
 
 /** One axis of a picture in its box, CSS pixels. */
@@ -109,7 +109,7 @@ export function layAxis(
   const free = Math.max(0, Math.floor((room * ratio - device) / 2));
   return {
     size: css(device, ratio),
-    whole: css(Math.max(1, Math.round(whole * scale)), ratio),
+    whole: css(whole * scale, ratio), // not rounded: places on it are taken back by the scale
     shift: from === 0 ? 0 : -css(Math.round(from * scale), ratio),
     gap: css(free + between, ratio),
   };

@@ -163,7 +163,29 @@ dl { display: grid; gap: 0.75rem; margin-top: 0.75rem; }
 dt { color: var(--_muted); font-size: 0.8125rem; font-weight: 600; }
 dd.code { font-family: var(--_mono); font-size: 0.875rem; }
 .sheet .actions { margin-top: 1rem; }
-.combos { display: grid; grid-template-columns: 1fr 1fr; gap: 0.5rem; margin-block: 0.75rem; }
+.sheet h4 { margin: 0; font-size: 0.9375rem; }
+.modes, .zoom { display: flex; flex-wrap: wrap; align-items: center; gap: 0.5rem; margin-top: 0.75rem; }
+.modes .button { flex: 1 1 auto; }
+.zoom .button { width: 2.75rem; padding-inline: 0; font-size: 1.25rem; line-height: 1; }
+.zoom output { flex: 1; text-align: center; font-weight: 600; font-variant-numeric: tabular-nums; }
+.button[aria-pressed="true"] { border-color: var(--_accent); background: var(--_soft); color: var(--_accent); }
+.screens { display: grid; gap: 0.625rem; margin-top: 1.125rem; padding-top: 0.875rem; border-top: 1px solid var(--_border); }
+.map { position: relative; width: 100%; max-height: 14rem; }
+.screen.screen { position: absolute; flex-direction: column; gap: 0; min-height: 0; padding: 0.25rem; overflow: hidden; border-width: 2px; border-radius: 4px; background-clip: padding-box; }
+.screen .label { font-size: 1.25rem; }
+.screen :is(.name, .size) { max-width: 100%; overflow: hidden; text-overflow: ellipsis; white-space: nowrap; font-size: 0.75rem; font-weight: 500; }
+.screen .size { color: var(--_muted); font-variant-numeric: tabular-nums; }
+.causes { margin-top: 0.75rem; padding-bottom: 1rem; border-bottom: 1px solid var(--_border); }
+#cause { margin-top: 0.25rem; font-size: 1rem; }
+#cause:is([data-cause="unknown"], [data-cause="still"]) { color: var(--_muted); }
+.stations { gap: 0.3125rem; }
+.stations > div { display: grid; grid-template-columns: minmax(0, 1fr) 6rem 4.5rem; align-items: center; gap: 0.75rem; }
+.stations dt { font-weight: 500; }
+.stations dd { text-align: right; font-size: 0.875rem; font-variant-numeric: tabular-nums; white-space: nowrap; }
+.stations .scale { height: 0.5rem; border-radius: 99px; background: var(--_hover); overflow: hidden; }
+.stations .bar { display: block; height: 100%; border-radius: 99px; background: var(--_accent); }
+.stations [data-worst] :is(dt, dd) { color: var(--_danger); font-weight: 650; }
+.stations [data-worst] .bar { background: var(--_danger); }
 .people { display: grid; margin: 0.5rem 0 0; padding: 0; list-style: none; }
 .people li { display: grid; grid-template-columns: minmax(0, 1fr) auto; align-items: center; gap: 0.125rem 0.75rem; padding-block: 0.625rem; }
 .people li + li { border-top: 1px solid var(--_border); }
@@ -192,9 +214,16 @@ dialog .lead { margin-top: 0.5rem; }
 .how { display: grid; gap: 0.5rem; margin-top: 1.25rem; padding-left: 1.5rem; }
 .card dl { margin-top: 1.5rem; padding-top: 1.125rem; border-top: 1px solid var(--_border); }
 
-@container mf (max-width: 46rem) {
+/* The bar stays one line as long as it can: what has an icon of its own is named by that, and when pointed at. */
+@container mf (max-width: 84rem) {
+  #toolbar .compact:not(#show-look, #end) .label { position: absolute; width: 1px; height: 1px; overflow: hidden; clip-path: inset(50%); }
+}
+@container mf (max-width: 40rem) {
   #toolbar { flex-wrap: wrap; }
-  #toolbar .compact .label { position: absolute; width: 1px; height: 1px; overflow: hidden; clip-path: inset(50%); }
+}
+@container mf (max-width: 56rem) {
+  #toolbar .button { padding-inline: 0.55rem; }
+  #toolbar .compact:not(#show-look) .label { position: absolute; width: 1px; height: 1px; overflow: hidden; clip-path: inset(50%); }
   .path { display: none; }
 }
 :host { container: mf / inline-size; }
@@ -204,6 +233,7 @@ dialog .lead { margin-top: 0.5rem; }
 @media (forced-colors: active) {
   .button, .state, .banner, .card, .sheet, dialog { border: 1px solid; }
   .button.primary, .state[data-hands="yes"] { forced-color-adjust: none; background: Highlight; color: HighlightText; }
+  .stations .bar { forced-color-adjust: none; background: CanvasText; }
   .path::before { forced-color-adjust: none; background: CanvasText; }
 }
 `;

@@ -32,6 +32,11 @@ export function time(at: number, t: T): string {
   return new Intl.DateTimeFormat(t.lang, { timeStyle: "short" }).format(at);
 }
 
+/** A number as it is written. */
+export function number(value: number, t: T, digits = 0): string {
+  return new Intl.NumberFormat(t.lang, { maximumFractionDigits: digits }).format(value);
+}
+
 /** How a session ended, or a claim failed, and what to do next. */
 export function endTexts(view: Pick<View, "reason" | "ours" | "says">, t: T): { what: string; next: string } {
   const { reason, ours, says } = view;

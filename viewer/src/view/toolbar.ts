@@ -2,13 +2,14 @@
 
 import { GrantState } from "../gen/session_pb";
 import { ParticipantKind } from "../gen/signaling_pb";
-import type { Combo } from "../input/combos";
 import { heir, otherHands } from "../participants";
 import type { View } from "../state";
 import { Banner, noticesOf } from "./banner";
+import { Causes } from "./causes";
 import { button, h, icon, setLabel, setText } from "./dom";
 import { Facts } from "./facts";
-import { Keys } from "./keys";
+import { firstLook, type Look } from "./lens";
+import { Looking, lookText } from "./looking";
 import { People } from "./people";
 import type { T } from "./texts";
 
@@ -18,18 +19,19 @@ export interface ToolbarActions {
   handOver(participant: string): void;
   invite(kind: ParticipantKind): void;
   showInvite(): void;
-  /** Presses keys that the technician's own keyboard cannot send. */
-  press(combo: Combo): void;
   fullscreen(): void;
-  /** The details are being opened: what they say is measured now. */
-  measure(): void;
+  look(look: Look): void;
+  zoom(way: 1 | -1): void;
+  watch(display: number | null): void;
+  /** The details are open, or no more: only then what they say is measured. */
+  measure(on: boolean): void;
   /** Ends the session for everybody; for who does not lead it: leaves. */
   end(): void;
   leave(): void;
 }
 
-const sheets = ["details", "people", "keys"] as const;
-type Sheet = (typeof sheets)[number];
+/** What opens below the bar, one at a time: they lie in the same place. */
+type Sheet = "look" | "people" | "details";
 
 export type Hands = "yes" | "asked" | "no";
 
@@ -43,14 +45,14 @@ export class Toolbar {
   readonly banner = new Banner("banner");
   readonly details: HTMLElement;
   readonly people: People;
-  readonly keys: Keys;
+  readonly looking: Looking;
   #state = h("span", { class: "state", part: "state" });
   #stateText = h("span");
   #path = h("span", { class: "path" });
   #ask = button("ask-control", "primary", "pointer");
   #giveBack = button("give-back", "plain", "pointer");
+  #lookButton = button("show-look", "quiet", "screen");
   #peopleButton = button("show-people", "quiet", "people");
-  #keysButton = button("show-keys", "quiet", "keyboard");
   #fullscreen = button("fullscreen", "quiet", "expand");
   #detailsButton = button("show-details", "quiet", "info");
   #end = button("end", "danger", "stop");
@@ -60,17 +62,21 @@ export class Toolbar {
   #leave = button("leave", "plain", "leave");
   #endNot = button("cancel-end", "plain");
   #facts = new Facts(true);
+  #causes = new Causes();
   #detailsTitle = h("h3", { id: "details-title", tabindex: "-1" });
   #close = button("close-details", "plain");
   #inFullscreen = false;
+  #actions: ToolbarActions;
+  #look: { look: Look; scale: number } = { look: firstLook, scale: 1 };
   #last: { view: View; t: T } | undefined;
 
   constructor(actions: ToolbarActions) {
+    this.#actions = actions;
     this.#state.append(icon("eye"), this.#stateText);
     this.#endNow.classList.add("filled");
     this.#question.append(this.#questionText, this.#endNow, this.#leave, this.#endNot);
     for (const compact of [
-      this.#keysButton,
+      this.#lookButton,
       this.#peopleButton,
       this.#fullscreen,
       this.#detailsButton,
@@ -83,12 +89,11 @@ export class Toolbar {
       showInvite: () => actions.showInvite(),
       close: () => this.#open("people", false),
     });
-    this.keys = new Keys({
-      press: (combo) => {
-        this.#open("keys", false);
-        actions.press(combo);
-      },
-      close: () => this.#open("keys", false),
+    this.looking = new Looking({
+      look: (look) => actions.look(look),
+      zoom: (way) => actions.zoom(way),
+      watch: (display) => actions.watch(display),
+      close: () => this.#open("look", false),
     });
     this.element = h(
       "div",
@@ -98,7 +103,7 @@ export class Toolbar {
       h("span", { class: "grow" }),
       this.#ask,
       this.#giveBack,
-      this.#keysButton,
+      this.#lookButton,
       this.#peopleButton,
       this.#fullscreen,
       this.#detailsButton,
@@ -109,23 +114,21 @@ export class Toolbar {
       "section",
       { id: "details", class: "sheet", part: "details", "aria-labelledby": "details-title", hidden: true },
       this.#detailsTitle,
+      this.#causes.element,
       this.#facts.element,
       h("div", { class: "actions" }, this.#close),
     );
     this.#ask.addEventListener("click", () => actions.askControl());
     this.#giveBack.addEventListener("click", () => actions.giveBack());
     this.#fullscreen.addEventListener("click", () => actions.fullscreen());
-    this.#peopleButton.addEventListener("click", () => this.#open("people", this.people.element.hidden));
-    this.#keysButton.addEventListener("click", () => this.#open("keys", this.keys.element.hidden));
-    this.#detailsButton.addEventListener("click", () => {
-      if (this.details.hidden) actions.measure();
-      this.#open("details", this.details.hidden);
-    });
-    this.#close.addEventListener("click", () => this.#open("details", false));
-    for (const sheet of sheets)
-      this.#sheet(sheet).addEventListener("keydown", (event) => {
+    for (const sheet of ["look", "people", "details"] as const) {
+      const { element, button } = this.#sheet(sheet);
+      button.addEventListener("click", () => this.#open(sheet, element.hidden));
+      element.addEventListener("keydown", (event) => {
         if (event.key === "Escape") this.#open(sheet, false);
       });
+    }
+    this.#close.addEventListener("click", () => this.#open("details", false));
     this.#end.addEventListener("click", () => this.#ending(true));
     this.#endNot.addEventListener("click", () => this.#ending(false));
     this.#endNow.addEventListener("click", () => actions.end());
@@ -147,26 +150,36 @@ export class Toolbar {
       this.#peopleButton,
       view.members.length > 1 ? t("toolbar.peopleCount", { n: view.members.length }) : t("toolbar.people"),
     );
-    this.#peopleButton.setAttribute("aria-expanded", String(!this.people.element.hidden));
-    this.#keysButton.hidden = handsOf(view) !== "yes";
-    setLabel(this.#keysButton, t("toolbar.keys"));
-    this.#keysButton.setAttribute("aria-expanded", String(!this.keys.element.hidden));
-    if (this.#keysButton.hidden) this.keys.element.hidden = true;
     setLabel(this.#fullscreen, t(this.#inFullscreen ? "toolbar.fullscreenEnd" : "toolbar.fullscreen"));
     setLabel(this.#detailsButton, t("toolbar.details"));
-    this.#detailsButton.setAttribute("aria-expanded", String(!this.details.hidden));
+    const { look, scale } = this.#look;
+    setLabel(this.#lookButton, lookText(view, look, scale, t));
+    this.#lookButton.title = t("look.title");
+    this.#lookButton.setAttribute("aria-label", `${t("look.title")}: ${lookText(view, look, scale, t)}`);
     this.#updateEnd(view, t);
     setText(this.#detailsTitle, t("details.title"));
     setLabel(this.#close, t("details.close"));
     this.#facts.update(view, t);
+    this.#causes.update(view, t);
     this.people.update(view, t);
-    this.keys.update(t);
+    this.looking.update(view, look, scale, t);
     if (!live) {
-      for (const sheet of sheets) this.#sheet(sheet).hidden = true;
+      this.#shut();
       this.#question.hidden = true;
     }
+    for (const sheet of ["look", "people", "details"] as const) {
+      const { element, button } = this.#sheet(sheet);
+      button.setAttribute("aria-expanded", String(!element.hidden));
+    }
+    for (const compact of [this.#peopleButton, this.#fullscreen, this.#detailsButton, this.#end])
+      compact.title = compact.textContent;
     this.element.toggleAttribute("data-ending", !this.#question.hidden);
     this.banner.update(live ? noticesOf(view, t) : [], t);
+  }
+
+  /** How the picture is looked at, and at what scale: told by the stage. */
+  looks(look: Look, scale: number): void {
+    this.#look = { look, scale };
   }
 
   set fullscreen(on: boolean) {
@@ -229,17 +242,27 @@ export class Toolbar {
     (open ? this.#endNot : this.#end).focus();
   }
 
-  #sheet(which: Sheet): HTMLElement {
-    return which === "details" ? this.details : this[which].element;
+  #sheet(which: Sheet): { element: HTMLElement; title: HTMLElement; button: HTMLButtonElement } {
+    const { people, looking } = this;
+    return {
+      look: { element: looking.element, title: looking.title, button: this.#lookButton },
+      people: { element: people.element, title: people.title, button: this.#peopleButton },
+      details: { element: this.details, title: this.#detailsTitle, button: this.#detailsButton },
+    }[which];
   }
 
-  // One sheet at a time: they lie in the same place.
   #open(which: Sheet, open: boolean): void {
-    for (const sheet of sheets) this.#sheet(sheet).hidden = true;
-    this.#sheet(which).hidden = !open;
+    const { element, title, button } = this.#sheet(which);
+    this.#shut();
+    element.hidden = !open;
+    if (which === "details" && open) this.#actions.measure(true);
     this.#again();
-    const buttons = { details: this.#detailsButton, people: this.#peopleButton, keys: this.#keysButton };
-    const title = which === "details" ? this.#detailsTitle : this[which].title;
-    (open ? title : buttons[which]).focus();
+    (open ? title : button).focus();
+  }
+
+  #shut(): void {
+    const measured = !this.details.hidden;
+    this.details.hidden = this.people.element.hidden = this.looking.element.hidden = true;
+    if (measured) this.#actions.measure(false);
   }
 }
