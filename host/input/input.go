@@ -28,6 +28,10 @@ var ErrUnsupported = errors.New("input: this desktop cannot be controlled")
 // ErrCannotType is wrapped when no key of this keyboard types a character.
 var ErrCannotType = errors.New("input: this keyboard cannot type that")
 
+// ErrReserved is wrapped when the system takes keys from the person's own
+// keyboard only: Ctrl+Alt+Del and Windows+L on Windows.
+var ErrReserved = errors.New("input: the system takes these keys from its own keyboard only")
+
 // Button of a pointer, as on the wire.
 type Button uint8
 
@@ -64,7 +68,8 @@ type Injector interface {
 	// Wheel turns by 1/120 of a notch; dy > 0 scrolls down, dx > 0 right.
 	Wheel(dx, dy int) error
 	// Key presses or releases. The injector decides between the physical key
-	// and the text, and remembers what it pressed for a usage.
+	// and the text, and remembers what it pressed for a usage. The error wraps
+	// ErrCannotType or ErrReserved where nothing was pressed and all goes on.
 	Key(k Key, down bool) error
 	// Text types UTF-8 text, or returns an error that wraps ErrCannotType
 	// after typing all that can be typed.

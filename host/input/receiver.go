@@ -285,11 +285,14 @@ func (r *Receiver) run() {
 	}
 }
 
-// check ends the Receiver on an error that is more than one untypable key.
+// check ends the Receiver on an error that is more than one key that cannot be.
 func (r *Receiver) check(err error) {
-	if errors.Is(err, ErrCannotType) {
+	switch {
+	case errors.Is(err, ErrCannotType):
 		r.tell(mfpb.NoticeCode_NOTICE_CODE_KEY_NOT_TYPED)
-	} else if err != nil {
+	case errors.Is(err, ErrReserved):
+		r.tell(mfpb.NoticeCode_NOTICE_CODE_KEY_RESERVED)
+	case err != nil:
 		r.fail(err)
 	}
 }
@@ -310,7 +313,7 @@ func (r *Receiver) take(a arrival) error {
 		return err
 	}
 	for ev, ok := r.order.pop(); ok; ev, ok = r.order.pop() {
-		if err := r.apply(ev); errors.Is(err, ErrCannotType) {
+		if err := r.apply(ev); errors.Is(err, ErrCannotType) || errors.Is(err, ErrReserved) {
 			r.check(err)
 		} else if err != nil {
 			return err

@@ -387,6 +387,19 @@ func TestWhatCannotBeTypedIsToldAndTheSessionGoesOn(t *testing.T) {
 	})
 }
 
+func TestKeysThatTheSystemKeepsAreToldAndTheRestGoesOn(t *testing.T) {
+	onBench(t, func(b *bench) {
+		b.inj.Reserve(0x4C)
+		b.send(key(0x4C, true, ""))
+		b.send(key(0x4C, false, ""))
+		b.wantNotices(mfpb.NoticeCode_NOTICE_CODE_KEY_RESERVED)
+		b.send(key(0x04, true, "a"))
+		b.send(key(0x04, false, ""))
+		b.want("key 4c up", "key 04 down a", "key 04 up")
+		b.wantAck(4)
+	})
+}
+
 func TestALostDesktopEndsTheReceiver(t *testing.T) {
 	onBench(t, func(b *bench) {
 		b.inj.Lose(fmt.Errorf("connection reset: %w", input.ErrLost))

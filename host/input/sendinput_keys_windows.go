@@ -85,6 +85,9 @@ func (s *SendInput) Key(k Key, down bool) error {
 		}
 		return keys([]keyEvent{held.event(s.mode, true)})
 	}
+	if reserved(k) {
+		return ErrReserved
+	}
 	b := s.keyboard()
 	key := s.stroke(k, b)
 	if k.Text != "" && !(key != (stroke{}) && (isShortcut(k.Modifiers) || b.types(key, k.Text))) {
@@ -103,6 +106,19 @@ func (s *SendInput) Key(k Key, down bool) error {
 		return nil
 	}
 	return keys([]keyEvent{key.event(s.mode, true)})
+}
+
+// reserved tells whether Windows takes a shortcut from hardware alone: the secure
+// attention sequence, and the lock.
+func reserved(k Key) bool {
+	const usageL, usageDelete = 0x0F, 0x4C
+	switch {
+	case k.Modifiers&ModAltGraph != 0:
+		return false
+	case k.Usage == usageDelete || k.Usage == usageKPDecimal && k.Text == "":
+		return k.Modifiers&(ModControl|ModAlt) == ModControl|ModAlt
+	}
+	return (k.Text == "l" || k.Text == "L" || k.Text == "" && k.Usage == usageL) && k.Modifiers == ModMeta
 }
 
 func (s *SendInput) keyUp(usage uint16) error {

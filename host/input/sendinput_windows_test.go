@@ -1,6 +1,7 @@
 package input_test
 
 import (
+	"errors"
 	"image"
 	"strings"
 	"testing"
@@ -264,6 +265,32 @@ func TestAKeyIsNamedAsTheModeSays(t *testing.T) {
 		vk, scan, flags := input.EventOf(c.mode, c.vk, c.scan, c.down)
 		if vk != c.wantVK || scan != c.scan&0xFF || flags != c.flags {
 			t.Errorf("%+v is sent as key %#x, scan code %#x, flags %#x", c, vk, scan, flags)
+		}
+	}
+}
+
+// What Windows takes from hardware alone is refused, not lost.
+func TestWhatWindowsKeepsIsSaid(t *testing.T) {
+	focused(t)
+	s := hands(t, input.VirtualKeys)
+	const both = input.ModControl | input.ModAlt
+	for _, k := range []struct {
+		input.Key
+		kept bool
+	}{
+		{input.Key{Usage: 0x4C, Modifiers: both}, true},
+		{input.Key{Usage: 0x63, Modifiers: both}, true},
+		{input.Key{Usage: 0x63, Text: ",", Modifiers: both | input.ModAltGraph}, false},
+		{input.Key{Usage: 0x4C, Modifiers: input.ModControl}, false},
+		{input.Key{Usage: 0x0F, Text: "l", Modifiers: input.ModMeta}, true},
+		{input.Key{Usage: 0x0F, Text: "l", Modifiers: input.ModAlt}, false},
+	} {
+		err := s.Key(k.Key, true)
+		if errors.Is(err, input.ErrReserved) != k.kept || !k.kept && err != nil {
+			t.Errorf("%+v: %v", k.Key, err)
+		}
+		if err := s.Key(k.Key, false); err != nil {
+			t.Errorf("%+v: %v", k.Key, err)
 		}
 	}
 }

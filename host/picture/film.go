@@ -1,10 +1,16 @@
 package picture
 
 import (
+	"errors"
 	"image"
 
 	"github.com/mainforte/mainforte/host/capture"
 )
+
+// ErrSkipped is what Film.Frame returns when it did not take the frame, though it
+// was ready: a new area needs a key frame, and the last one was just sent. What
+// was to be shown is still to be shown; Ready is false until it can be.
+var ErrSkipped = errors.New("picture: the film takes no such frame now")
 
 // Film shows what moves like video: one for all viewers of a screen, above
 // their tiles. The tiles below stay whole and exact; what Film shows is only

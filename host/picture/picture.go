@@ -35,6 +35,14 @@ type Sink interface {
 	Send(msg []byte) error
 }
 
+// FastSink is a Sink that has a second, quicker way, where messages may be lost
+// or come in another order: the channel tiles-fast.
+type FastSink interface {
+	Sink
+	// SendFast is as Send, for a message of at most wire.MaxTilePart bytes.
+	SendFast(msg []byte) error
+}
+
 const (
 	// MaxStreams bounds the streams of one Pump: four participants are a room.
 	MaxStreams = 4

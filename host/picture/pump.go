@@ -324,8 +324,14 @@ func (p *Pump) shoot(f capture.Frame, streams []*Stream) error {
 	}
 	damage := [1]image.Rectangle{p.unseen}
 	ts, err := film.Frame(f, p.gate.area, damage[:], p.key)
+	if errors.Is(err, ErrSkipped) {
+		p.mu.Lock()
+		p.hungry = true
+		p.mu.Unlock()
+		return nil
+	}
 	if err != nil {
-		// It may want to wait after all; one that goes on failing is given up.
+		// One that goes on failing is given up.
 		if p.failing.IsZero() {
 			p.failing = p.gate.now
 		}

@@ -52,6 +52,7 @@ type Stream struct {
 	tally     tally
 
 	sending sync.Mutex // held while a message is given to the sink
+	repeat  repeater
 
 	encoding   sync.Mutex // held while an update is made and sent
 	enc        *encoder
@@ -74,19 +75,34 @@ func (a *appender) Write(p []byte) (int, error) {
 // NewStream returns a stream that waits for the viewer's hello. A Pump makes
 // its own by [Pump.Add]; a stream of one's own is fed by [Stream.Frame].
 func NewStream(sink Sink) *Stream {
-	return &Stream{sink: sink, wake: func(bool) {}, interrupt: func() {}, now: time.Now, restart: true, msg: make([]byte, 0, wire.MaxTileMessage)}
+	s := &Stream{sink: sink, wake: func(bool) {}, interrupt: func() {}, now: time.Now, restart: true, msg: make([]byte, 0, wire.MaxTileMessage)}
+	if fast, ok := sink.(FastSink); ok {
+		s.repeat.send = func(msg []byte) error { return s.give(msg, fast.SendFast) }
+	}
+	return s
 }
 
 // Handle takes one message of the viewer on the channel tiles. An error means
 // that the viewer breaks the protocol and must be sent away: wire.Reason knows
 // what to tell it. Unknown optional messages are skipped.
 func (s *Stream) Handle(msg []byte) error {
+	return s.handle(msg, false)
+}
+
+// HandleFast takes one message of the viewer on the channel tiles-fast, where it
+// may only acknowledge. Its errors are those of Handle.
+func (s *Stream) HandleFast(msg []byte) error { return s.handle(msg, true) }
+
+func (s *Stream) handle(msg []byte, fast bool) error {
 	a, err := wire.ParseTileAnswer(msg)
 	if errors.Is(err, wire.ErrSkip) {
 		return nil
 	}
 	if err != nil {
 		return err
+	}
+	if fast && a.Kind != wire.AnswerAck {
+		return fmt.Errorf("%w: on tiles-fast only acks", ErrAnswer)
 	}
 	s.mu.Lock()
 	now := s.now()
@@ -108,6 +124,9 @@ func (s *Stream) answer(a wire.TileAnswer, now time.Time) error {
 	case wire.AnswerHello:
 		s.hello = true
 	case wire.AnswerAck:
+		if a.Update == s.acked {
+			return nil // it came by both channels
+		}
 		if a.Update-s.acked > s.sent-s.acked {
 			if s.acked-a.Update < 1<<31 {
 				return nil // late: a newer one came first, or a restart did
@@ -117,6 +136,7 @@ func (s *Stream) answer(a wire.TileAnswer, now time.Time) error {
 		s.tally.acked(s.acked, a.Update, now)
 		s.acked, s.waits, s.large = a.Update, now, false
 		s.flow.acked(a.Update, now)
+		s.repeat.acked(a.Update, a.Parts, now)
 	case wire.AnswerRestart:
 		if now.Sub(s.since) > restartPeriod {
 			s.restarts, s.since = 0, now
@@ -135,6 +155,7 @@ func (s *Stream) lose() {
 	s.restart = true
 	s.acked = s.sent
 	s.flow.forget()
+	s.repeat.began(s.generation) // repeats would be of a picture that is over
 }
 
 // room is what the next update may hold, in bytes after compression: bulk of
@@ -241,6 +262,7 @@ func (s *Stream) pause(on bool) {
 func (s *Stream) Close() {
 	s.fail(nil)
 	s.settle()
+	s.repeat.close()
 	s.encoding.Lock()
 	defer s.encoding.Unlock()
 	if s.zstd != nil {
@@ -374,6 +396,7 @@ func (s *Stream) update(f capture.Frame, restart bool, o order) (more bool, err 
 	s.tally.sent(number, len(s.compressed.b), now.Sub(began), now)
 	s.flow.sent(number, len(s.compressed.b), more, now)
 	s.mu.Unlock()
+	s.repeat.sent(number, s.compressed.b, now)
 	for rest := s.compressed.b; len(rest) > 0; {
 		n := min(len(rest), pieceData)
 		s.msg = append(wire.AppendPiece(s.msg[:0], number, n == len(rest)), rest[:n]...)
@@ -408,7 +431,10 @@ func (s *Stream) start(w, h int) error {
 	} else {
 		s.zstd.Reset(&s.compressed)
 	}
+	s.mu.Lock()
 	s.generation++
+	s.repeat.began(s.generation)
+	s.mu.Unlock()
 	s.video.shown = false
 	s.enc.video(s.video.rects)
 	s.msg = wire.AppendStart(s.msg[:0], wire.Start{Generation: s.generation, Width: w, Height: h, WindowLog: windowLog})
@@ -420,6 +446,16 @@ var errStopped = errors.New("picture: stopped")
 
 // send gives one message to the Sink, unless the stream was stopped meanwhile.
 func (s *Stream) send(msg []byte) error {
+	if err := s.give(msg, s.sink.Send); err != nil {
+		if errors.Is(err, errStopped) {
+			return err
+		}
+		return fmt.Errorf("send a picture message: %w", err)
+	}
+	return nil
+}
+
+func (s *Stream) give(msg []byte, to func([]byte) error) error {
 	s.sending.Lock()
 	defer s.sending.Unlock()
 	s.mu.Lock()
@@ -428,8 +464,5 @@ func (s *Stream) send(msg []byte) error {
 	if stopped {
 		return errStopped
 	}
-	if err := s.sink.Send(msg); err != nil {
-		return fmt.Errorf("send a picture message: %w", err)
-	}
-	return nil
+	return to(msg)
 }

@@ -80,6 +80,9 @@ func (h *Host) openDesktop() bool {
 	ctx, cancel := context.WithCancel(h.ctx)
 	d := &desktop{src: src, guard: guard, hands: inj != nil && guard != nil, pump: picture.NewPump(src), cancel: cancel, gone: make(chan struct{})}
 	s.desk = d
+	if s.film != nil {
+		d.pump.SetFilm(s.film)
+	}
 	if d.hands {
 		for _, id := range h.windows {
 			guard.Protect(id)
@@ -137,6 +140,9 @@ func (h *Host) lostDesktop(d *desktop, err error) {
 func (l *live) pausePicture(p *participant) {
 	if l.desk == nil {
 		return
+	}
+	if p.link != nil {
+		p.link.showFilm(false) // C49
 	}
 	for _, q := range l.participants {
 		if q != p && q.allowed(grantView) {
@@ -200,6 +206,7 @@ func (l *live) closeDesktop() {
 func (d *desktop) attach(k *link) error {
 	k.tiles.mu.Lock()
 	defer k.tiles.mu.Unlock()
+	k.showFilm(true)
 	if k.tiles.stream != nil {
 		if k.tiles.held {
 			k.tiles.held = false
@@ -212,6 +219,7 @@ func (d *desktop) attach(k *link) error {
 		return err
 	}
 	k.tiles.stream = stream
+	stream.Film(k.seesFilm())
 	if k.tiles.hello != nil {
 		return stream.Handle(k.tiles.hello)
 	}
@@ -232,6 +240,7 @@ func (d *desktop) hold(k *link) {
 
 // detach ends a link's stream. When it returns, nothing more is sent to it.
 func (d *desktop) detach(k *link) {
+	k.showFilm(false) // C49
 	k.tiles.mu.Lock()
 	stream := k.tiles.stream
 	k.tiles.stream = nil

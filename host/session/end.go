@@ -58,4 +58,7 @@ func (l *live) close() {
 		}
 		p.keys.Wipe()
 	}
+	if l.film != nil {
+		l.film.Close()
+	}
 }

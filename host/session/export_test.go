@@ -1,6 +1,7 @@
 package session
 
 import (
+	"github.com/mainforte/mainforte/host/track"
 	"time"
 
 	"github.com/mainforte/mainforte/internal/wire/mfpb"
@@ -57,6 +58,17 @@ func (h *Host) Slow() {
 		close(done)
 	})
 	<-done
+}
+
+// Film is the session's video track; nil: this build has none.
+func (h *Host) Film() (film *track.Track) {
+	done := make(chan struct{})
+	h.post(nil, func() {
+		film = h.live.film
+		close(done)
+	})
+	<-done
+	return film
 }
 
 // Toil is what the host knows of its own work.

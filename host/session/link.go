@@ -21,6 +21,7 @@ import (
 	"github.com/mainforte/mainforte/host/capture"
 	"github.com/mainforte/mainforte/host/input"
 	"github.com/mainforte/mainforte/host/picture"
+	"github.com/mainforte/mainforte/host/track"
 	"github.com/mainforte/mainforte/internal/pake"
 	"github.com/mainforte/mainforte/internal/wire"
 	"github.com/mainforte/mainforte/internal/wire/mfpb"
@@ -33,6 +34,19 @@ const (
 	// whole pictures of a large screen that compress to nothing. The window of
 	// unacknowledged updates keeps it far below that; more is a fault.
 	maxBuffered = 128 << 20
+
+	// SCTP takes a lost packet for congestion: at 2 % loss and a round trip of 50 ms
+	// pion would carry 1.3 Mbit/s. How much may be under way is for the picture's own
+	// rate to say, so congestion control is only kept from choking it. In bytes of
+	// packets of 1,200.
+	leastWindow  = 48 * 1200 // of the congestion window: 9 Mbit/s at 50 ms
+	windowStep   = 16 * 1200 // by which it grows a round trip
+	repairWindow = 64 * 1200 // that is retransmitted at once
+	// retransmitAtMost bounds the timer of a packet that was lost twice; pion's is at
+	// least a second otherwise. Beyond a round trip as long as this, packets are sent
+	// twice. While a way is interrupted the timer backs off no further either: after
+	// another was found the picture does not wait for it.
+	retransmitAtMost = 400 * time.Millisecond
 )
 
 // errSlow is what a stream's sink answers when the network takes nothing: the
@@ -40,7 +54,7 @@ const (
 var errSlow = errors.New("session: the data channel is full")
 
 // link is one attach: the sealed signaling of its epoch and, once that has met,
-// one peer connection with its five channels. Fields without a note belong to
+// one peer connection with its six channels. Fields without a note belong to
 // the loop.
 type link struct {
 	h      *Host
@@ -50,6 +64,7 @@ type link struct {
 
 	pc                             *webrtc.PeerConnection
 	ctl, in, fast, cursor, tileDCs *webrtc.DataChannel
+	tilesFast                      *webrtc.DataChannel
 	recv                           *input.Receiver
 
 	proved chan struct{} // closed when the viewer's certificate proof has passed
@@ -67,6 +82,7 @@ type link struct {
 	shapes             shapes
 	displays           []capture.Display // that the viewer was told
 
+	film     *track.Viewer // nil: this host has no video
 	tiles    tileEnd
 	failed   atomic.Bool   // the data channel takes no picture any more
 	given    atomic.Uint64 // bytes of picture that it took
@@ -103,23 +119,30 @@ func (h *Host) newLink(p *participant, sealed *pake.Link) (*link, error) {
 	se.SetICEMulticastDNSMode(ice.MulticastDNSModeDisabled)
 	se.SetICETimeouts(4*time.Second, 6*time.Second, 2*time.Second)
 	se.SetSCTPMaxMessageSize(wire.MaxCursor)
-	// While a way is interrupted, retransmissions back off up to this: after another
-	// was found the picture would wait as long again (60 s by default).
-	se.SetSCTPRTOMax(time.Second)
+	se.SetSCTPRTOMax(retransmitAtMost)
+	se.SetSCTPMinCwnd(leastWindow)
+	se.SetSCTPCwndCAStep(windowStep)
+	se.SetSCTPFastRtxWnd(repairWindow)
 	se.LoggerFactory = pionLog{h.log}
 	se.SetIncludeLoopbackCandidate(loopback(h.server))
 	se.SetICEProxyDialer(h.relayDialer())
 	if h.cfg.ICE != nil {
 		h.cfg.ICE(&se)
 	}
-	api := webrtc.NewAPI(webrtc.WithSettingEngine(se), webrtc.WithMediaEngine(&webrtc.MediaEngine{}),
-		webrtc.WithInterceptorRegistry(&interceptor.Registry{}))
+	var me webrtc.MediaEngine // what joinFilm registers, and no more
+	var interceptors interceptor.Registry
+	if err := l.joinFilm(&me, &interceptors); err != nil {
+		return nil, err
+	}
+	api := webrtc.NewAPI(webrtc.WithSettingEngine(se), webrtc.WithMediaEngine(&me), webrtc.WithInterceptorRegistry(&interceptors))
 	if l.pc, err = api.NewPeerConnection(webrtc.Configuration{
 		Certificates: []webrtc.Certificate{cert}, ICEServers: h.iceServers(),
 	}); err != nil {
+		l.leaveFilm()
 		return nil, err
 	}
-	if err := l.openChannels(); err != nil {
+	if err := errors.Join(l.openChannels(), l.offerFilm()); err != nil {
+		l.leaveFilm()
 		_ = l.pc.Close()
 		return nil, err
 	}
@@ -176,13 +199,14 @@ func (l *link) openChannels() error {
 	handlers := map[uint16]func(webrtc.DataChannelMessage) error{
 		wire.ChannelControl:   l.onControl,
 		wire.ChannelInput:     func(m webrtc.DataChannelMessage) error { return l.recv.Handle(input.In, m.Data) },
-		wire.ChannelInputFast: func(m webrtc.DataChannelMessage) error { return l.recv.Handle(input.InFast, m.Data) },
+		wire.ChannelInputFast: l.onFast,
 		wire.ChannelCursor:    func(webrtc.DataChannelMessage) error { return errProtocol },
 		wire.ChannelTiles:     func(m webrtc.DataChannelMessage) error { return l.tiles.handle(m.Data) },
+		wire.ChannelTilesFast: func(m webrtc.DataChannelMessage) error { return l.tiles.handleFast(m.Data) },
 	}
 	places := map[uint16]**webrtc.DataChannel{
 		wire.ChannelControl: &l.ctl, wire.ChannelInput: &l.in, wire.ChannelInputFast: &l.fast,
-		wire.ChannelCursor: &l.cursor, wire.ChannelTiles: &l.tileDCs,
+		wire.ChannelCursor: &l.cursor, wire.ChannelTiles: &l.tileDCs, wire.ChannelTilesFast: &l.tilesFast,
 	}
 	yes, protocol, zero := true, wire.Protocol, uint16(0)
 	for _, c := range wire.Channels() {
@@ -195,7 +219,7 @@ func (l *link) openChannels() error {
 			return fmt.Errorf("channel %s: %w", c.Label, err)
 		}
 		limit, handle := c.Max, handlers[c.ID]
-		if c.ID == wire.ChannelTiles {
+		if c.ID == wire.ChannelTiles || c.ID == wire.ChannelTilesFast {
 			limit = wire.MaxTileAnswer
 		}
 		dc.OnMessage(func(m webrtc.DataChannelMessage) {
@@ -277,6 +301,9 @@ func (l *link) describe(d *mfpb.Description) error {
 		return errProtocol
 	}
 	l.offers++
+	if err := acceptable(d.GetSdp()); err != nil { // C50
+		return err
+	}
 	if err := l.pc.SetRemoteDescription(webrtc.SessionDescription{Type: webrtc.SDPTypeOffer, SDP: d.GetSdp()}); err != nil {
 		return fmt.Errorf("%w: %v", errProtocol, err)
 	}
@@ -466,6 +493,7 @@ func (l *link) takeDown(bye *mfpb.Control) {
 		bye = nil
 	}
 	close(l.gone)
+	l.leaveFilm()
 	_ = l.recv.Close() // C34
 	l.h.live.retire(l.recv)
 	l.h.spawn(func() {
@@ -498,6 +526,29 @@ func (l *link) Send(msg []byte) error {
 		}
 	}
 	return err
+}
+
+// maxFastBuffered is how many bytes of repeats the channel may hold: a repeat that
+// has to wait is worth nothing.
+const maxFastBuffered = 64 << 10
+
+// SendFast puts one repeat on the channel tiles-fast, or drops it; it makes a link
+// a picture.FastSink.
+func (l *link) SendFast(msg []byte) error {
+	if l.tilesFast.BufferedAmount() < maxFastBuffered {
+		_ = l.tilesFast.Send(msg) // what it repeats is on its way by the other channel
+	}
+	return nil
+}
+
+// handleFast takes an ack; one that comes when nothing is shown is late.
+func (t *tileEnd) handleFast(msg []byte) error {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if t.stream == nil {
+		return nil
+	}
+	return t.stream.HandleFast(msg)
 }
 
 func (t *tileEnd) handle(msg []byte) error {

@@ -236,6 +236,8 @@ func TestHostileMessagesEndWithTheirReason(t *testing.T) {
 		"tiles: large":          {wire.ChannelTiles, make([]byte, wire.MaxTileAnswer+1), mfpb.Reason_REASON_TOO_LARGE},
 		"tiles: second hello":   {wire.ChannelTiles, wire.AppendHello(nil), mfpb.Reason_REASON_PROTOCOL},
 		"tiles: never sent":     {wire.ChannelTiles, wire.AppendAck(nil, 1<<30), mfpb.Reason_REASON_PROTOCOL},
+		"tiles-fast: large":     {wire.ChannelTilesFast, make([]byte, wire.MaxTileAnswer+1), mfpb.Reason_REASON_TOO_LARGE},
+		"tiles-fast: restart":   {wire.ChannelTilesFast, wire.AppendRestart(nil), mfpb.Reason_REASON_PROTOCOL},
 	} {
 		t.Run(name, func(t *testing.T) {
 			r := start(t)

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/mainforte/mainforte/host/input"
+	"github.com/mainforte/mainforte/host/track"
 	"github.com/mainforte/mainforte/host/ui"
 	"github.com/mainforte/mainforte/internal/pake"
 	"github.com/mainforte/mainforte/internal/wire"
@@ -34,6 +35,7 @@ type live struct {
 	hands        hands
 	toil         toil
 	desk         *desktop
+	film         *track.Track // what moves, for all of them; nil: this host has no video
 	journal      journal
 	lineGone     time.Time    // when the server was lost last
 	counted      input.Counts // what input summaries have told already
@@ -67,6 +69,7 @@ func (h *Host) opened(m *mfpb.Opened) {
 		h: h, id: m.Session, token: bytes.Clone(m.ResumeToken), since: h.clock.Now(),
 		ticket: c.ticket, signing: h.code.signing,
 	}
+	l.openFilm()
 	h.live = l
 	h.code.secret = ""
 	h.show(ui.Event{Name: "session", Server: h.server, Session: l.id, Technician: c.technician, Ticket: l.ticket})

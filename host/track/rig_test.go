@@ -22,6 +22,7 @@ import (
 	"github.com/pion/webrtc/v4"
 
 	"github.com/mainforte/mainforte/host/capture"
+	"github.com/mainforte/mainforte/host/picture"
 	"github.com/mainforte/mainforte/host/track"
 	"github.com/mainforte/mainforte/host/vpx/vpxtest"
 )
@@ -392,7 +393,7 @@ func (p *player) frame(f capture.Frame, area image.Rectangle, damage []image.Rec
 			if err == nil {
 				return stamp
 			}
-			if err != track.ErrNotReady {
+			if err != picture.ErrSkipped {
 				p.t.Fatal(err)
 			}
 		}

@@ -35,6 +35,7 @@ import (
 	"time"
 
 	"github.com/mainforte/mainforte/host/capture"
+	"github.com/mainforte/mainforte/host/picture"
 	"github.com/mainforte/mainforte/host/vpx"
 )
 
@@ -57,12 +58,8 @@ const (
 	keyLimit  = 16 * time.Second
 )
 
-var (
-	// ErrNotReady: the Track was not ready, or not for this area yet.
-	ErrNotReady = errors.New("track: not ready for a frame")
-	// ErrArea: the area has no pixel of the frame, or too many.
-	ErrArea = errors.New("track: an impossible area")
-)
+// ErrArea: the area has no pixel of the frame, or too many.
+var ErrArea = errors.New("track: an impossible area")
 
 // Track is the video of one screen. Its methods may be called from any
 // goroutine, Frame and Idle by one at a time.
@@ -75,9 +72,10 @@ type Track struct {
 	mu      sync.Mutex
 	viewers []*Viewer // replaced, never changed in place
 	onReady func()
-	asked   bool // somebody was told that it is not ready
-	busy    bool // a frame is being taken or encoded
-	idle    bool // the encoder is to be released
+	asked   bool      // somebody was told that it is not ready
+	busy    bool      // a frame is being taken or encoded
+	until   time.Time // nothing is taken before
+	idle    bool      // the encoder is to be released
 	closed  bool
 	retry   *time.Timer
 
@@ -150,6 +148,9 @@ func (t *Track) room(now time.Time) (ok bool, again time.Time) {
 	if t.closed || t.busy {
 		return false, again
 	}
+	if now.Before(t.until) {
+		return false, t.until
+	}
 	sooner := func(at time.Time) {
 		if again.IsZero() || at.Before(again) {
 			again = at
@@ -193,8 +194,8 @@ func (t *Track) changed() {
 	}
 }
 
-// Frame implements picture.Film. The error is ErrNotReady or ErrArea, or wraps
-// vpx's: then nothing is sent.
+// Frame implements picture.Film. The error is picture.ErrSkipped or ErrArea,
+// or wraps vpx's: then nothing is sent.
 func (t *Track) Frame(f capture.Frame, area image.Rectangle, damage []image.Rectangle, key bool) (uint32, error) {
 	area = area.Intersect(image.Rect(0, 0, f.Width, f.Height))
 	if area.Empty() || area.Dx() > vpx.MaxSide || area.Dy() > vpx.MaxSide {
@@ -205,7 +206,7 @@ func (t *Track) Frame(f capture.Frame, area image.Rectangle, damage []image.Rect
 	t.wantKey = t.wantKey || key
 	if !t.ready(now) {
 		t.mu.Unlock()
-		return 0, ErrNotReady
+		return 0, picture.ErrSkipped
 	}
 	conf := vpx.Config{
 		Codec: vpx.VP8, Width: area.Dx(), Height: area.Dy(), Scale: t.gear.scale, Speed: t.gear.speed,
@@ -217,10 +218,10 @@ func (t *Track) Frame(f capture.Frame, area image.Rectangle, damage []image.Rect
 		if t.enc != nil && area == t.area {
 			conf.Scale, fresh = t.conf.Scale, false // another scale can wait
 		} else {
-			t.asked = true
-			t.later(t.keyFree().Sub(now))
+			t.until = t.keyFree()
+			t.ready(now)
 			t.mu.Unlock()
-			return 0, ErrNotReady
+			return 0, picture.ErrSkipped
 		}
 	}
 	key = t.needsKey() && free
@@ -238,15 +239,6 @@ func (t *Track) Frame(f capture.Frame, area image.Rectangle, damage []image.Rect
 	t.work.Add(1)
 	go t.encode(at, key || fresh)
 	return t.first + uint32(at), nil
-}
-
-// later makes changed look again after d.
-func (t *Track) later(d time.Duration) {
-	if t.retry == nil {
-		t.retry = time.AfterFunc(d, t.changed)
-	} else {
-		t.retry.Reset(d)
-	}
 }
 
 // needsKey says whether a key frame is wanted by anybody.

@@ -9,9 +9,12 @@ import (
 	"time"
 
 	"github.com/mainforte/mainforte/host/capture"
+	"github.com/mainforte/mainforte/host/picture"
 	"github.com/mainforte/mainforte/host/track"
 	"github.com/mainforte/mainforte/host/vpx/vpxtest"
 )
+
+var _ picture.Film = (*track.Track)(nil)
 
 const width, height = 320, 240
 
@@ -105,7 +108,7 @@ func TestNothingIsSentToAViewerThatIsNotShown(t *testing.T) { // C49
 	if tr.Ready() {
 		t.Error("ready without anybody to show it to")
 	}
-	if _, err := tr.Frame(scene(width, height, 0), full, nil, false); !errors.Is(err, track.ErrNotReady) {
+	if _, err := tr.Frame(scene(width, height, 0), full, nil, false); !errors.Is(err, picture.ErrSkipped) {
 		t.Errorf("a frame for nobody: %v", err)
 	}
 	seeing.viewer.Show(true)
@@ -273,7 +276,7 @@ func TestCloseEndsWhatIsUnderWay(t *testing.T) {
 	if tr.Ready() {
 		t.Error("ready after its end")
 	}
-	if _, err := tr.Frame(f, full, nil, false); !errors.Is(err, track.ErrNotReady) {
+	if _, err := tr.Frame(f, full, nil, false); !errors.Is(err, picture.ErrSkipped) {
 		t.Errorf("a frame after the end: %v", err)
 	}
 	tr.Close()

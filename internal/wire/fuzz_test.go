@@ -26,7 +26,7 @@ func seeds(f *testing.F) {
 	for _, m := range x.Input {
 		f.Add(golden(f, m.File))
 	}
-	for _, m := range x.Picture {
+	for _, m := range append(x.Picture, x.Parts...) {
 		f.Add(golden(f, m.File))
 	}
 	for _, m := range x.Answers {
@@ -71,6 +71,21 @@ func FuzzParseInput(f *testing.F) {
 	})
 }
 
+func FuzzParseShown(f *testing.F) {
+	seeds(f)
+	f.Fuzz(func(t *testing.T, b []byte) {
+		stamp, err := wire.ParseShown(b)
+		if err != nil {
+			return
+		}
+		again := wire.AppendShown(nil, stamp)
+		again[1] = b[1]
+		if !bytes.Equal(again, b) || !wire.IsShown(b) {
+			t.Fatalf("%x is written as %x", b, again)
+		}
+	})
+}
+
 func FuzzParsePicture(f *testing.F) {
 	seeds(f)
 	f.Fuzz(func(t *testing.T, b []byte) {
@@ -83,6 +98,13 @@ func FuzzParsePicture(f *testing.F) {
 		}
 		if p, err := wire.ParsePiece(b); err == nil {
 			again := append(wire.AppendPiece(nil, p.Update, p.Last), p.Data...)
+			again[1] |= b[1] & wire.FlagOptional
+			if !bytes.Equal(again, b) {
+				t.Fatalf("%x is written as %x", b, again)
+			}
+		}
+		if p, err := wire.ParsePart(b); err == nil {
+			again := wire.AppendPart(nil, p)
 			again[1] |= b[1] & wire.FlagOptional
 			if !bytes.Equal(again, b) {
 				t.Fatalf("%x is written as %x", b, again)
@@ -111,6 +133,9 @@ func FuzzParseTileAnswer(f *testing.F) {
 			again = wire.AppendHello(nil)
 		case wire.AnswerAck:
 			again = wire.AppendAck(nil, a.Update)
+			if a.Parts {
+				again = wire.AppendAckOfParts(nil, a.Update)
+			}
 		case wire.AnswerRestart:
 			again = wire.AppendRestart(nil)
 		}

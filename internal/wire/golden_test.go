@@ -34,7 +34,9 @@ type index struct {
 	Messages []goldenMessage       `json:"messages"`
 	Input    []goldenInput         `json:"input"`
 	Picture  []goldenPicture       `json:"picture"`
+	Parts    []goldenPicture       `json:"parts"`
 	Answers  []goldenAnswer        `json:"answers"`
+	Shown    []goldenShown         `json:"shown"`
 	Refused  []goldenRefusal       `json:"refused"`
 	Signed   []goldenClose         `json:"signed"`
 	Channels []map[string]any      `json:"channels"`
@@ -73,6 +75,11 @@ func (g goldenInput) event() wire.InputEvent {
 		Down: g.Down, DX: g.DX, DY: g.DY, Usage: g.Usage, Modifiers: g.Modifiers, Locks: g.Locks, Text: g.Text}
 }
 
+type goldenShown struct {
+	File      string `json:"file"`
+	Timestamp uint32 `json:"timestamp"`
+}
+
 type goldenPicture struct {
 	File       string `json:"file"`
 	Kind       string `json:"kind"`
@@ -82,6 +89,7 @@ type goldenPicture struct {
 	WindowLog  uint8  `json:"windowLog,omitempty"`
 	Update     uint32 `json:"update,omitempty"`
 	Last       bool   `json:"last,omitempty"`
+	Offset     uint16 `json:"offset,omitempty"`
 	Data       string `json:"data,omitempty"` // hex
 	// Video: x, y, width, height of the area, and of each rectangle.
 	Timestamp uint32   `json:"timestamp,omitempty"`
@@ -106,6 +114,7 @@ type goldenAnswer struct {
 	Kind    uint8  `json:"kind"`
 	Version uint8  `json:"version"`
 	Update  uint32 `json:"update"`
+	Parts   bool   `json:"parts,omitempty"`
 }
 
 type refusal struct {
@@ -220,10 +229,22 @@ func TestGoldenFilesNeverChange(t *testing.T) {
 		put(name, wire.AppendVideo(nil, v))
 		x.Picture = append(x.Picture, ofVideo(name, v))
 	}
+	for i, p := range []wire.Part{
+		{Update: 7, Generation: 1, Data: run(0x28, 20)},
+		{Update: 1<<32 - 1, Generation: 1<<32 - 1, Offset: 1<<16 - 1, Last: true, Data: run(0x01, wire.MaxTilePart-wire.PartHeader)},
+	} {
+		name := "part." + string(rune('a'+i)) + ".bin"
+		put(name, wire.AppendPart(nil, p))
+		x.Parts = append(x.Parts, goldenPicture{File: name, Kind: "part", Generation: p.Generation, Update: p.Update, Last: p.Last, Offset: p.Offset, Data: hex.EncodeToString(p.Data)})
+	}
 	put("answer.hello.bin", wire.AppendHello(nil))
 	put("answer.ack.bin", wire.AppendAck(nil, 0xFEDCBA98))
+	put("answer.ack.parts.bin", wire.AppendAckOfParts(nil, 0xFEDCBA98))
 	put("answer.restart.bin", wire.AppendRestart(nil))
-	x.Answers = []goldenAnswer{{"answer.hello.bin", 1, 1, 0}, {"answer.ack.bin", 2, 0, 0xFEDCBA98}, {"answer.restart.bin", 3, 0, 0}}
+	x.Answers = []goldenAnswer{{"answer.hello.bin", 1, 1, 0, false}, {"answer.ack.bin", 2, 0, 0xFEDCBA98, false}, {"answer.ack.parts.bin", 2, 0, 0xFEDCBA98, true},
+		{"answer.restart.bin", 3, 0, 0, false}}
+	put("shown.bin", wire.AppendShown(nil, 0xFEDCBA98))
+	x.Shown = []goldenShown{{"shown.bin", 0xFEDCBA98}}
 	bad := refused()
 	for _, name := range slices.Sorted(maps.Keys(bad)) {
 		x.Refused = append(x.Refused, goldenRefusal{name, hex.EncodeToString(bad[name].message), bad[name].how})
@@ -236,7 +257,7 @@ func TestGoldenFilesNeverChange(t *testing.T) {
 	x.AD = map[string]goldenText{"viewer": hex.EncodeToString(wire.ViewerAD()), "host": hex.EncodeToString(wire.HostAD(public)), "key": hex.EncodeToString(public)}
 	x.Limits = map[string]int{"version": wire.Version, "minVersion": wire.MinVersion, "maxFrame": wire.MaxFrame, "maxSealed": wire.MaxSealed,
 		"maxControl": wire.MaxControl, "maxCursor": wire.MaxCursor, "maxInput": wire.MaxInput, "maxTileMessage": wire.MaxTileMessage,
-		"maxTileAnswer": wire.MaxTileAnswer, "maxInputText": wire.MaxInputText, "maxKeyText": wire.MaxKeyText, "nameLimit": wire.NameLimit,
+		"maxTileAnswer": wire.MaxTileAnswer, "maxTilePart": wire.MaxTilePart, "maxInputText": wire.MaxInputText, "maxKeyText": wire.MaxKeyText, "nameLimit": wire.NameLimit,
 		"maxCursorSide": wire.MaxCursorSide, "maxPictureSide": wire.MaxPictureSide, "sidSize": wire.SIDSize, "shareSize": wire.ShareSize,
 		"tagSize": wire.TagSize, "nonceSize": wire.NonceSize, "proofSize": wire.ProofSize}
 	for _, c := range wire.Channels() {
@@ -342,9 +363,22 @@ func TestGoldenPicture(t *testing.T) {
 		}
 	}
 	for _, g := range x.Answers {
-		want := wire.TileAnswer{Kind: g.Kind, Version: g.Version, Update: g.Update}
+		want := wire.TileAnswer{Kind: g.Kind, Version: g.Version, Update: g.Update, Parts: g.Parts}
 		if got, err := wire.ParseTileAnswer(golden(t, g.File)); err != nil || got != want {
 			t.Errorf("%s: %+v, %v", g.File, got, err)
+		}
+	}
+}
+
+func TestGoldenShown(t *testing.T) {
+	for _, g := range readIndex(t).Shown {
+		b := golden(t, g.File)
+		if got, err := wire.ParseShown(b); err != nil || got != g.Timestamp || !wire.IsShown(b) {
+			t.Errorf("%s: %d, %v", g.File, got, err)
+		}
+		// A host that knows no video skips it.
+		if err := wire.ParseInput(b, new(wire.InputEvent)); !errors.Is(err, wire.ErrSkip) {
+			t.Errorf("%s as input: %v", g.File, err)
 		}
 	}
 }
@@ -366,8 +400,12 @@ func TestGoldenRefusals(t *testing.T) {
 			}
 		case "picture":
 			err = parsePicture(b)
+		case "part":
+			err = parsePart(b)
 		case "answer":
 			_, err = wire.ParseTileAnswer(b)
+		case "shown":
+			_, err = wire.ParseShown(b)
 		case "control":
 			m := new(mfpb.Control)
 			if err = wire.Decode(b, wire.MaxControl, m); err == nil {
@@ -400,6 +438,36 @@ func parsePicture(b []byte) error {
 		return wire.ErrUnknownMessage
 	}
 	return err
+}
+
+// parsePart reads a message of tiles-fast as a viewer would.
+func parsePart(b []byte) error {
+	switch {
+	case len(b) < 2:
+		return wire.ErrMalformed
+	case b[0] == wire.PicturePart:
+		_, err := wire.ParsePart(b)
+		return err
+	case b[1]&wire.FlagOptional != 0:
+		return wire.ErrSkip
+	}
+	return wire.ErrUnknownMessage
+}
+
+func TestGoldenParts(t *testing.T) {
+	for _, g := range readIndex(t).Parts {
+		data, err := hex.DecodeString(g.Data)
+		if err != nil {
+			t.Fatal(g.File, err)
+		}
+		want := wire.Part{Update: g.Update, Generation: g.Generation, Offset: g.Offset, Last: g.Last, Data: data}
+		if got, err := wire.ParsePart(golden(t, g.File)); err != nil || !reflect.DeepEqual(got, want) {
+			t.Errorf("%s: %+v, %v", g.File, got, err)
+		}
+	}
+	if _, err := wire.ParsePart(make([]byte, wire.MaxTilePart+1)); !errors.Is(err, wire.ErrTooLarge) {
+		t.Errorf("a part that is too large: %v", err)
+	}
 }
 
 func TestGoldenClose(t *testing.T) {

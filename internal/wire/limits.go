@@ -20,6 +20,7 @@ const (
 	MaxInput       = 4 << 10  // one input event on channels in and in-fast
 	MaxTileMessage = 16 << 10 // one picture message to the viewer
 	MaxTileAnswer  = 64       // one picture message to the host
+	MaxTilePart    = 1112     // one part on the channel tiles-fast: a packet holds it
 	MaxInputText   = 1024     // the UTF-8 of one text event
 	MaxKeyText     = 32       // the UTF-8 of one key event
 	MaxEventData   = 4 << 10  // HostEvent.data and HostEvent.personal, each
@@ -63,6 +64,7 @@ const (
 	ChannelInputFast = 2
 	ChannelCursor    = 3
 	ChannelTiles     = 4
+	ChannelTilesFast = 5
 )
 
 // Labels of the data channels.
@@ -72,15 +74,17 @@ const (
 	LabelInputFast = "in-fast"
 	LabelCursor    = "cursor"
 	LabelTiles     = "tiles"
+	LabelTilesFast = "tiles-fast"
 )
 
 // Channels are all data channels of a session, by id.
-func Channels() [5]Channel {
-	return [5]Channel{
+func Channels() [6]Channel {
+	return [6]Channel{
 		{ChannelControl, LabelControl, true, MaxControl},
 		{ChannelInput, LabelInput, true, MaxInput},
 		{ChannelInputFast, LabelInputFast, false, MaxInput},
 		{ChannelCursor, LabelCursor, true, MaxCursor},
 		{ChannelTiles, LabelTiles, true, MaxTileMessage},
+		{ChannelTilesFast, LabelTilesFast, false, MaxTilePart},
 	}
 }

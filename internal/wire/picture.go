@@ -15,6 +15,7 @@ const (
 	PictureStart = 1 // host → viewer
 	PicturePiece = 2
 	PictureVideo = 3
+	PicturePart  = 4 // on tiles-fast only
 )
 
 // PictureFormat is the format of updates that start announces: the tile format
@@ -37,11 +38,16 @@ const (
 	rectSize   = 8
 	answerSize = 8
 	lastFlag   = 0x01
+	partsFlag  = 0x01 // of an ack
 )
 
 // PieceHeader is the length in bytes of what stands before the zstd bytes of a
 // piece; a piece carries at most MaxTileMessage − PieceHeader of them.
 const PieceHeader = 8
+
+// PartHeader is the length in bytes of what stands before the zstd bytes of a
+// part; a part carries at most MaxTilePart − PartHeader of them.
+const PartHeader = 12
 
 // Start tells the viewer that a picture begins: black, with an empty under
 // picture and a new zstd stream.
@@ -99,6 +105,38 @@ func ParsePiece(b []byte) (Piece, error) {
 		return Piece{}, ErrMalformed
 	}
 	return Piece{binary.LittleEndian.Uint32(b[4:]), b[1]&lastFlag != 0, b[PieceHeader:]}, nil
+}
+
+// Part is a part of one update's bytes that is sent once more, on tiles-fast.
+type Part struct {
+	Update     uint32
+	Generation uint32 // of the picture, as its Start has it
+	Offset     uint16 // where its bytes stand in those of the update
+	Last       bool   // the update ends with it
+	Data       []byte // zstd bytes; a part of the message that was parsed
+}
+
+// AppendPart appends a part. The caller keeps p in its bounds.
+func AppendPart(dst []byte, p Part) []byte {
+	flags := byte(0)
+	if p.Last {
+		flags = lastFlag
+	}
+	le := binary.LittleEndian
+	b := le.AppendUint16(append(dst, PicturePart, flags), p.Offset)
+	return append(le.AppendUint32(le.AppendUint32(b, p.Update), p.Generation), p.Data...)
+}
+
+// ParsePart reads a part, or returns ErrMalformed, or ErrTooLarge.
+func ParsePart(b []byte) (Part, error) {
+	if len(b) > MaxTilePart {
+		return Part{}, ErrTooLarge
+	}
+	if len(b) <= PartHeader || b[0] != PicturePart || b[1]&^(FlagOptional|lastFlag) != 0 {
+		return Part{}, ErrMalformed
+	}
+	le := binary.LittleEndian
+	return Part{le.Uint32(b[4:]), le.Uint32(b[8:]), le.Uint16(b[2:]), b[1]&lastFlag != 0, b[PartHeader:]}, nil
 }
 
 // Video tells the viewer which parts of the picture the video track shows now,
@@ -162,11 +200,12 @@ func ParseVideo(b []byte) (Video, error) {
 	return v, nil
 }
 
-// TileAnswer is what a viewer sends on the channel tiles.
+// TileAnswer is what a viewer sends on the channel tiles, and its acks on tiles-fast.
 type TileAnswer struct {
 	Kind    uint8  // AnswerHello, AnswerAck or AnswerRestart
 	Version uint8  // hello: the version of the picture messages, 1
 	Update  uint32 // ack: this update is on the canvas
+	Parts   bool   // ack: parts of it came before the pieces
 }
 
 // AppendHello appends the viewer's hello: its Worker listens.
@@ -175,6 +214,11 @@ func AppendHello(dst []byte) []byte { return append(dst, AnswerHello, Version, 0
 // AppendAck appends the viewer's word that update is on the canvas.
 func AppendAck(dst []byte, update uint32) []byte {
 	return binary.LittleEndian.AppendUint32(append(dst, AnswerAck, 0, 0, 0), update)
+}
+
+// AppendAckOfParts is AppendAck for an update of which parts came before the pieces.
+func AppendAckOfParts(dst []byte, update uint32) []byte {
+	return binary.LittleEndian.AppendUint32(append(dst, AnswerAck, partsFlag, 0, 0), update)
 }
 
 // AppendRestart appends the viewer's wish for a whole picture and a new context.
@@ -191,7 +235,7 @@ func ParseTileAnswer(b []byte) (TileAnswer, error) {
 		return TileAnswer{}, ErrMalformed
 	}
 	a := TileAnswer{Kind: b[0]}
-	size := 4
+	size, flags := 4, byte(FlagOptional)
 	switch a.Kind {
 	case AnswerHello:
 		a.Version = b[1]
@@ -199,7 +243,7 @@ func ParseTileAnswer(b []byte) (TileAnswer, error) {
 			return TileAnswer{}, ErrVersion
 		}
 	case AnswerAck:
-		size = answerSize
+		size, flags = answerSize, FlagOptional|partsFlag
 	case AnswerRestart:
 	default:
 		if b[1]&FlagOptional != 0 {
@@ -207,11 +251,11 @@ func ParseTileAnswer(b []byte) (TileAnswer, error) {
 		}
 		return TileAnswer{}, ErrUnknownMessage
 	}
-	if len(b) != size || b[2]|b[3] != 0 || a.Kind != AnswerHello && b[1]&^FlagOptional != 0 {
+	if len(b) != size || b[2]|b[3] != 0 || a.Kind != AnswerHello && b[1]&^flags != 0 {
 		return TileAnswer{}, ErrMalformed
 	}
 	if a.Kind == AnswerAck {
-		a.Update = binary.LittleEndian.Uint32(b[4:])
+		a.Update, a.Parts = binary.LittleEndian.Uint32(b[4:]), b[1]&partsFlag != 0
 	}
 	return a, nil
 }

@@ -164,7 +164,7 @@ func TestCloseMessagesDiffer(t *testing.T) {
 
 func TestChannelsHaveTheirPlaceAsID(t *testing.T) {
 	for i, c := range wire.Channels() {
-		if int(c.ID) != i || c.Label == "" || c.Max <= 0 || c.Reliable == (c.ID == wire.ChannelInputFast) {
+		if int(c.ID) != i || c.Label == "" || c.Max <= 0 || c.Reliable == (c.ID == wire.ChannelInputFast || c.ID == wire.ChannelTilesFast) {
 			t.Errorf("channel %d is %+v", i, c)
 		}
 	}

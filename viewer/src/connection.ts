@@ -1,5 +1,5 @@
 // The WebRTC connection that one attach began and later ones may keep, with its
-// five negotiated data channels (PROTOCOL.md §1.8). Descriptions and candidates
+// six negotiated data channels (PROTOCOL.md §1.8). Descriptions and candidates
 // go out sealed. Browser workarounds stand here and in picture/screen.ts,
 // nowhere else.
 
@@ -104,7 +104,7 @@ export class Connection implements HostConnection {
       return opened;
     };
 
-    screen.take(open(channels.tiles)); // nothing may come between the two, see Screen.take
+    screen.take(open(channels.tiles), open(channels.tilesFast)); // nothing may come between, see Screen.take
 
     const control = open(channels.control);
     this.#control = new Control(control, this.#proof(), lang, {

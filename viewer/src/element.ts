@@ -8,6 +8,7 @@ import { Connection, makeCertificate } from "./connection";
 import { Cursor } from "./cursor";
 import { GrantState } from "./gen/session_pb";
 import { ParticipantKind, Reason } from "./gen/signaling_pb";
+import { press } from "./input/combos";
 import { watchNetwork } from "./network";
 import { Screen } from "./picture/screen";
 import { Session } from "./session";
@@ -24,6 +25,9 @@ import { styles } from "./view/styles";
 import { endTexts, langOf, textsFor, type T } from "./view/texts";
 import { handsOf, Toolbar } from "./view/toolbar";
 import { reasonName } from "./wire/codec";
+
+/** Chromium's keyboard lock. */
+type Locking = { keyboard?: { lock?: () => Promise<void>; unlock?: () => void } };
 
 /** What is told to the page of what we are in the session. */
 const kinds = {
@@ -60,6 +64,11 @@ export class RemoteSession extends HTMLElement {
     handOver: (participant) => this.#session?.handOver(participant),
     invite: (kind) => this.#session?.askInvite(kind),
     showInvite: () => this.#invite.show(),
+    press: (combo) => {
+      const sender = this.#session?.connection?.sender;
+      if (sender) press(sender, combo);
+      this.#stage.focus();
+    },
     fullscreen: () => void this.#fullscreen(),
     look: (look) => (this.#stage.look = look),
     zoom: (way) => this.#stage.zoom(way),
@@ -78,6 +87,7 @@ export class RemoteSession extends HTMLElement {
   #looked = () => this.#look();
   #fullscreenChanged = () => {
     this.#toolbar.fullscreen = this.#isFullscreen();
+    if (!this.#isFullscreen()) (navigator as Locking).keyboard?.unlock?.();
   };
 
   constructor() {
@@ -85,8 +95,16 @@ export class RemoteSession extends HTMLElement {
     const shadow = this.attachShadow({ mode: "open" });
     shadow.adoptedStyleSheets = [styles()];
     const picture = h("div", { id: "view" }, this.#stage.element, this.#toolbar.banner.element);
-    const { element, details, people, looking } = this.#toolbar;
-    this.#live.append(element, picture, looking.element, details, people.element, this.#invite.element);
+    const { element, details, people, keys, looking } = this.#toolbar;
+    this.#live.append(
+      element,
+      picture,
+      looking.element,
+      details,
+      people.element,
+      keys.element,
+      this.#invite.element,
+    );
     this.#live.addEventListener("keydown", (event) => this.#lookKey(event));
     this.#root.append(this.#status, this.#panel.element, this.#live);
     shadow.append(this.#root);
@@ -295,10 +313,11 @@ export class RemoteSession extends HTMLElement {
         this.#stage.focus();
         return;
       }
-      await this.requestFullscreen();
+      // Firefox 151 and Safari 26.4 lock the keyboard by this; others do not read it.
+      await this.requestFullscreen({ keyboardLock: "browser" } as FullscreenOptions);
       this.#stage.focus(); // what is typed now is for the picture, not for the button
       // Chromium: with it Escape, Alt+Tab and Meta reach the remote desktop. Others have no such thing.
-      await (navigator as { keyboard?: { lock?: () => Promise<void> } }).keyboard?.lock?.();
+      await (navigator as Locking).keyboard?.lock?.();
     } catch {
       // The browser or the page does not allow it; the picture stays as it is.
     }

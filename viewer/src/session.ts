@@ -514,6 +514,9 @@ export class Session {
       case NoticeCode.KEY_NOT_TYPED:
         this.#news({ kind: "untyped" });
         break;
+      case NoticeCode.KEY_RESERVED:
+        this.#news({ kind: "reserved" });
+        break;
       case NoticeCode.SCREEN_LOCKED:
         this.#change({ screen: "locked" });
         break;

@@ -11,7 +11,7 @@ export type State = "code" | "pairing" | "asking" | "connecting" | "live" | "end
 
 /** What has just happened and is told for a moment. */
 export type News =
-  | { readonly kind: "untyped" | "denied" | "revoked" | "handedOver" | "lead" }
+  | { readonly kind: "untyped" | "reserved" | "denied" | "revoked" | "handedOver" | "lead" }
   | { readonly kind: "displayGone"; readonly name: string }
   | { readonly kind: "pathBack" | "serverBack" | "hostBack"; readonly seconds: number };
 

@@ -1,14 +1,14 @@
-// The Worker of a session: receives the channel `tiles` and the canvases, decodes
-// and paints. Here no animation or layout of the page delays a picture.
+// The Worker of a session: receives the channels `tiles` and `tiles-fast` and the
+// canvases, decodes and paints. Here no animation or layout of the page delays a picture.
 
 import { Pace } from "./picture/pace";
 import { Painter, type Report } from "./picture/painter";
 import { Strips } from "./picture/strips";
 import type { Painted } from "./picture/tally";
 
-/** What the page tells the Worker. The first is `take`, with both transferred; a new connection brings a channel. */
+/** What the page tells the Worker. The first is `take`, with all of them transferred; a new connection brings channels. */
 export type Order =
-  | { kind: "take"; channel: RTCDataChannel; canvases?: OffscreenCanvas[] }
+  | { kind: "take"; channel: RTCDataChannel; fast: RTCDataChannel; canvases?: OffscreenCanvas[] }
   | { kind: "begin" }
   | { kind: "blank" }
   | { kind: "unblank" }
@@ -33,7 +33,8 @@ scope.onmessage = (event: MessageEvent<Order>) => {
     case "take":
       painter?.close();
       if (order.canvases) strips = new Strips(order.canvases);
-      if (strips) painter = new Painter(order.channel, strips, (report) => scope.postMessage(report), pace);
+      if (strips)
+        painter = new Painter(order.channel, order.fast, strips, (report) => scope.postMessage(report), pace);
       if (held) painter?.hold();
       break;
     case "begin":

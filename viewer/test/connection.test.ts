@@ -148,12 +148,13 @@ afterEach(() => {
 });
 
 describe("channels", () => {
-  test("are the five of the protocol, negotiated, and tiles is given away before anything else happens", async () => {
+  test("are the six of the protocol, negotiated, and those of the picture are given away before anything else happens", async () => {
     const { peer, log } = await setup();
     expect(
       peer.channels.map(({ label, init }) => [init.id, label, init.ordered, init.maxRetransmits]),
     ).toEqual([
       [4, "tiles", true, undefined],
+      [5, "tiles-fast", false, 0],
       [0, "ctl", true, undefined],
       [1, "in", true, undefined],
       [2, "in-fast", false, 0],
@@ -162,7 +163,7 @@ describe("channels", () => {
     expect(peer.channels.every(({ init }) => init.negotiated === true && init.protocol === "mf/1")).toBe(
       true,
     );
-    expect(log).toEqual(["take tiles after 1"]);
+    expect(log).toEqual(["take tiles after 2"]);
   });
 
   test("another one is closed at once (C26)", async () => {
@@ -170,7 +171,7 @@ describe("channels", () => {
     const close = vi.fn();
     peer.ondatachannel?.({ channel: { close } });
     expect(close).toHaveBeenCalledOnce();
-    expect(log).toEqual(["take tiles after 1"]);
+    expect(log).toEqual(["take tiles after 2"]);
   });
 
   test("nothing comes back on the channel in", async () => {
@@ -192,7 +193,7 @@ describe("the certificate proof (C25)", () => {
     expect(message.body.case).toBe("proof");
     if (message.body.case === "proof") expect(message.body.value.mac).toEqual(await proof(Role.viewer));
     expect(rest).toEqual([]);
-    for (const label of ["in", "in-fast", "cursor", "tiles"]) expect(peer.channel(label).sent).toEqual([]);
+    for (const label of ["in", "in-fast", "cursor", "tiles", "tiles-fast"]) expect(peer.channel(label).sent).toEqual([]);
     expect(log).not.toContain("begin");
     await prove();
     expect(log.slice(1)).toEqual(["begin", "proven"]);

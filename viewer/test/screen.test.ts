@@ -37,12 +37,13 @@ const canvas = () => ({
 function setup() {
   const reports: unknown[] = [];
   const page = canvas();
+  const fast = channel();
   const screen = new Screen([page as unknown as HTMLCanvasElement], (report) => reports.push(report));
   const take = (c = channel()) => {
-    screen.take(c as unknown as RTCDataChannel);
+    screen.take(c as unknown as RTCDataChannel, fast as unknown as RTCDataChannel);
     return c;
   };
-  return { screen, reports, page, take };
+  return { screen, reports, page, take, fast };
 }
 
 beforeEach(() => {
@@ -52,7 +53,7 @@ beforeEach(() => {
 });
 afterEach(() => void vi.unstubAllGlobals());
 
-test("the Worker gets channel and canvases together; a new connection brings it only a channel", () => {
+test("the Worker gets channels and canvases together; a new connection brings it only channels", () => {
   const { screen, page, take, reports } = setup();
   const first = take();
   screen.begin();
@@ -63,9 +64,9 @@ test("the Worker gets channel and canvases together; a new connection brings it 
   expect(FakeWorker.all).toHaveLength(1);
   expect(String(FakeWorker.all[0]?.url)).toBe("/viewer/worker.js");
   expect(FakeWorker.all[0]?.posted).toEqual([
-    { kind: "take", transfer: 2 },
+    { kind: "take", transfer: 3 },
     { kind: "begin", transfer: 0 },
-    { kind: "take", transfer: 1 },
+    { kind: "take", transfer: 2 },
     { kind: "blank", transfer: 0 },
     { kind: "unblank", transfer: 0 },
     { kind: "close", transfer: 0 },

@@ -30,6 +30,9 @@ describe("locales", () => {
         "toolbar.label",
         "toolbar.people",
         "toolbar.peopleCount",
+        "keys.super",
+        "keys.altTab",
+        "keys.altF4",
         "people.title",
         "details.ticket",
         "details.session",
@@ -72,6 +75,7 @@ describe("locales", () => {
       "causes",
       "facts",
       "invite",
+      "keys",
       "looking",
       "panel",
       "people",
@@ -83,7 +87,7 @@ describe("locales", () => {
       .concat("../src/element.ts");
     const code = sources.map((f) => readFileSync(new URL(f, import.meta.url), "utf8")).join("\n");
     const built =
-      /^(?:reason|next|banner\.(?:untyped|denied|revoked|pathBack|serverBack|hostBack)|(?:route|station)\.|(?:code|pairing|asking|connecting|ended)\.(?:title|lead)|step\.(?:done|now|next))/;
+      /^(?:reason|next|keys\.(?:ctrl|alt|super|print)|banner\.(?:untyped|reserved|denied|revoked|pathBack|serverBack|hostBack)|(?:route|station)\.|(?:code|pairing|asking|connecting|ended)\.(?:title|lead)|step\.(?:done|now|next))/;
     for (const key of Object.keys(en))
       if (!built.test(key) && key !== "title") expect(code, key).toContain(`"${key}"`);
   });

@@ -20,13 +20,14 @@ import { formatCode, parseCode } from "../src/wire/code";
 import { reasonOf, WireError } from "../src/wire/errors";
 import * as input from "../src/wire/input";
 import * as limits from "../src/wire/limits";
-import { parsePicture, type Area, tileAck, tileHello, tileRestart } from "../src/wire/picture";
+import { parsePart, parsePicture, type Area, tileAck, tileHello, tileRestart } from "../src/wire/picture";
 
 interface Index {
   limits: Record<string, number>;
   messages: { file: string; type: string; json: JsonValue }[];
   input: GoldenInput[];
   picture: GoldenPicture[];
+  parts: GoldenPart[];
   answers: { file: string; kind: number; update: number }[];
   refused: { name: string; hex: string; error: string }[];
   channels: { id: number; label: string; reliable: boolean; max: number }[];
@@ -42,6 +43,15 @@ interface GoldenInput extends input.ButtonInput, input.WheelInput {
   modifiers: number;
   locks: number;
   text: string;
+}
+
+interface GoldenPart {
+  file: string;
+  update: number;
+  generation: number;
+  offset?: number;
+  last?: boolean;
+  data: string;
 }
 
 interface GoldenPicture {
@@ -144,8 +154,13 @@ describe("golden files", () => {
     }
   });
 
+  it.each(index.parts)("$file", ({ update, generation, offset = 0, last = false, data, file }) => {
+    const got = parsePart(golden(file).buffer);
+    expect(got && { ...got, data: hex(got.data) }).toEqual({ update, generation, offset, last, data });
+  });
+
   it("answers on tiles", () => {
-    const written = [tileHello(), tileAck(0xfedcba98), tileRestart()].map(hex);
+    const written = [tileHello(), tileAck(0xfedcba98), tileAck(0xfedcba98, true), tileRestart()].map(hex);
     expect(written).toEqual(index.answers.map((a) => hex(golden(a.file))));
   });
 
@@ -158,6 +173,7 @@ describe("golden files", () => {
   const planes: Record<string, (bytes: Uint8Array<ArrayBuffer>) => unknown> = {
     ack: (bytes) => input.parseAck(bytes),
     picture: (bytes) => parsePicture(bytes.buffer),
+    part: (bytes) => parsePart(bytes.buffer),
     control: (bytes) => codec.known(codec.decode(ControlSchema, bytes, limits.maxControl)) || undefined,
   };
   it.each(index.refused.filter((r) => (r.name.split(" ")[0] ?? "") in planes))("refuses: $name", (r) => {
@@ -256,6 +272,7 @@ describe("decode", () => {
     expect(() => codec.encode(ControlSchema, tooLong, limits.maxControl)).toThrowError(WireError);
     expect(() => input.parseAck(new Uint8Array(limits.maxInput + 1))).toThrowError("too large");
     expect(() => parsePicture(new ArrayBuffer(limits.maxTileMessage + 1))).toThrowError("too large");
+    expect(() => parsePart(new ArrayBuffer(limits.maxTilePart + 1))).toThrowError("too large");
   });
 
   it("gives an error without a reason as a fault of ours", () => {

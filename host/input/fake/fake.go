@@ -33,6 +33,7 @@ type Injector struct {
 	x, y    int
 	typed   []rune
 	cannot  []rune
+	keeps   []uint16 // usages that the system keeps
 	events  []string // buttons and notches
 	wheel   [2]int   // 1/120 of a notch not yet turned
 	err     error
@@ -155,6 +156,9 @@ func (f *Injector) Key(k input.Key, down bool) error {
 	if !down {
 		return f.do("key %02x up", k.Usage)
 	}
+	if slices.Contains(f.keeps, k.Usage) {
+		return fmt.Errorf("fake: %w", input.ErrReserved)
+	}
 	op := fmt.Sprintf("key %02x down", k.Usage)
 	if k.Text != "" {
 		op += " " + k.Text
@@ -225,6 +229,13 @@ func (f *Injector) CannotType(characters string) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	f.cannot = []rune(characters)
+}
+
+// Reserve makes Key answer ErrReserved for a usage, and record nothing.
+func (f *Injector) Reserve(usage uint16) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.keeps = append(f.keeps, usage)
 }
 
 // Ops is what was asked since New or the last Take, in order.

@@ -56,15 +56,18 @@ func (v *reaction) measure(n int, detail byte, button bool) (times, error) {
 	var t times
 	for i := range n + warmUp {
 		time.Sleep(time.Duration(60+time.Now().UnixNano()%90) * time.Millisecond)
-		event, screen, err := v.one(detail, button)
-		if err != nil {
+		if err := t.add(v.one(detail, button)); err != nil {
 			return t, fmt.Errorf("%d of %d: %w", i, n, err)
 		}
-		if i >= warmUp {
-			t.event, t.screen = append(t.event, event), append(t.screen, screen)
-		}
 	}
-	return t, nil
+	return times{t.event[warmUp:], t.screen[warmUp:]}, nil
+}
+
+func (t *times) add(event, screen float64, err error) error {
+	if err == nil {
+		t.event, t.screen = append(t.event, event), append(t.screen, screen)
+	}
+	return err
 }
 
 // patience is how long a key may take before it counts as lost, and the run as failed.

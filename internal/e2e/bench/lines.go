@@ -2,11 +2,10 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"image"
 	"time"
-
-	"github.com/mainforte/mainforte/internal/e2e/shape"
 )
 
 // badLine is one line and what is to be reached on it; 0: no figure.
@@ -62,37 +61,29 @@ func (r *rig) badLine(l badLine, keys int) ([]Row, error) {
 	}
 	defer beside.close()
 	time.Sleep(2 * time.Second) // the page of text arrives
-	const d = 20 * time.Second
-	var busy times
 	before, _ := r.line.Counts()
-	v, err := r.show(text, 30, d, func(ctx context.Context) error {
-		end, _ := ctx.Deadline()
-		for ctx.Err() == nil {
-			if l.low > 0 {
-				third := int(3 * time.Until(end) / d) // 2, 1, 0
-				c := shape.Conditions{Rate: l.rate, Delay: l.rtt / 2, Loss: l.loss}
-				if third == 1 {
-					c.Rate = l.low
-				}
-				r.line.Set(c, c)
-			}
-			time.Sleep(time.Duration(150+time.Now().UnixNano()%200) * time.Millisecond)
-			event, screen, err := beside.one(keySpace, false)
-			if err != nil {
-				return fmt.Errorf("key while text scrolls: %w", err)
-			}
-			busy.event, busy.screen = append(busy.event, event), append(busy.screen, screen)
-		}
-		return nil
-	})
+	v, err := r.show(text, 30, 18*time.Second, func(ctx context.Context) error { return r.step(ctx, l) })
 	if err != nil {
 		return nil, err
 	}
-	after, _ := r.line.Counts()
+	if after, _ := r.line.Counts(); after.Packets == before.Packets {
+		return nil, errors.New("the picture did not go over the line")
+	}
+	var busy times
+	if _, err := r.show(text, 30, 10*time.Second, func(ctx context.Context) (err error) {
+		for ctx.Err() == nil && err == nil {
+			time.Sleep(time.Duration(150+time.Now().UnixNano()%200) * time.Millisecond)
+			err = busy.add(beside.one(keySpace, false))
+		}
+		return err
+	}); err != nil {
+		return nil, fmt.Errorf("key while text scrolls: %w", err)
+	}
 	what := l.what + ", text scrolls"
 	fps := atLeast(what+": frames shown", "1/s", v.fps(), l.fps)
 	fps.Note = fmt.Sprintf("%.1f drawn, %s", float64(v.drawn)/v.seconds, v.path())
 	gap := atMost(what+": worst gap", "ms", v.worstGap(), l.gap)
+	gap.samples = v.gaps
 	rows = append(rows, fps, gap)
 	rows = append(rows, spread(what+": age", "ms", v.ages, l.ageP50, 95, l.ageP95)...)
 	high, mid := 0.0, 0.0
@@ -102,8 +93,24 @@ func (r *rig) badLine(l badLine, keys int) ([]Row, error) {
 	rows = append(rows, spread(what+": key → screen", "ms", busy.screen, mid, 95, high)...)
 	rows = append(rows, spread(what+": key → program", "ms", busy.event, 0, 95, 0)...)
 	rows = append(rows, atMost(what+": bytes a frame", "kB", v.kB(), 0))
-	if after.Packets == before.Packets {
-		return nil, fmt.Errorf("the picture did not go over the line")
-	}
 	return rows, nil
+}
+
+// step lowers the rate of a line for the middle third of the time, if it has one
+// that is lower.
+func (r *rig) step(ctx context.Context, l badLine) error {
+	if l.low == 0 {
+		return nil
+	}
+	end, _ := ctx.Deadline()
+	for i, rate := range []int{l.rate, l.low, l.rate} {
+		r.line.Both(l.rtt, l.loss, rate)
+		select {
+		case <-time.After(time.Until(end) / time.Duration(3-i)):
+		case <-ctx.Done():
+			r.line.Both(l.rtt, l.loss, l.rate)
+			return nil
+		}
+	}
+	return nil
 }

@@ -54,6 +54,8 @@ func parts(keys int) []part {
 		{"latency", "key and click → screen", near, func(r *rig) ([]Row, error) { return r.latency(keys) }},
 		{"moving", "sprite, text scroll, window drag: frames, age, bytes, CPU", near, (*rig).moving},
 		{"quiet", "idle and typing", near, (*rig).quiet},
+		{"settle", "still pictures: until every pixel is exact", near, (*rig).settle},
+		{"settle4", "the same over 4 Mbit/s, 20 ms round trip", behind, (*rig).settleSlowly},
 	}
 	for _, l := range lines {
 		p = append(p, part{l.name, l.what, behind, func(r *rig) ([]Row, error) { return r.badLine(l, keys) }})

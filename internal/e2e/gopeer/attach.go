@@ -11,7 +11,6 @@ import (
 	"sync/atomic"
 
 	"github.com/pion/ice/v4"
-	"github.com/pion/interceptor"
 	"github.com/pion/webrtc/v4"
 
 	"github.com/mainforte/mainforte/host/picture/tiletest"
@@ -26,7 +25,7 @@ type attach struct {
 	link     *pake.Link // of the newest epoch; guarded by sealing
 	pc       *webrtc.PeerConnection
 	cert     [sha256.Size]byte
-	channels [5]*webrtc.DataChannel
+	channels [6]*webrtc.DataChannel
 	sealing  sync.Mutex // a body reaches the line in the order it was sealed
 	offering sync.Mutex // no candidate before the offer that it belongs to
 	once     sync.Once
@@ -37,8 +36,8 @@ type attach struct {
 	picture  tiletest.Viewer
 	updates  uint32
 	starts   int
-	messages [5]int
-	bytes    [5]int
+	messages [6]int
+	bytes    [6]int
 	proven   bool
 	opened   int // channels
 	greeted  bool
@@ -155,13 +154,19 @@ func (a *attach) open() error {
 	if a.v.opt.ICE != nil {
 		a.v.opt.ICE(&se)
 	}
-	api := webrtc.NewAPI(webrtc.WithSettingEngine(se), webrtc.WithMediaEngine(&webrtc.MediaEngine{}),
-		webrtc.WithInterceptorRegistry(&interceptor.Registry{}))
+	me, reg, err := a.v.media()
+	if err != nil {
+		return err
+	}
+	api := webrtc.NewAPI(webrtc.WithSettingEngine(se), webrtc.WithMediaEngine(me), webrtc.WithInterceptorRegistry(reg))
 	pc, err := api.NewPeerConnection(webrtc.Configuration{})
 	if err != nil {
 		return err
 	}
 	a.pc = pc
+	if err := a.watch(); err != nil {
+		return err
+	}
 	cert, err := hex.DecodeString(strings.ReplaceAll(fingerprint(pc), ":", ""))
 	if err != nil || len(cert) != sha256.Size {
 		return fmt.Errorf("gopeer: our own fingerprint: %w", err)

@@ -47,6 +47,8 @@ type Options struct {
 	Offer func(sdp string) string
 	// Silent viewers do not acknowledge pictures.
 	Silent bool
+	// Video asks for the video track.
+	Video bool
 }
 
 // Viewer is one paired participant.
@@ -61,6 +63,7 @@ type Viewer struct {
 	keys        *pake.Keys
 
 	mu      sync.Mutex
+	film    film
 	changed chan struct{} // closed and replaced at each change
 	epoch   uint32
 	at      *attach

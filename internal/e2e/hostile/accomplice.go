@@ -41,10 +41,10 @@ type Accomplice struct {
 	keys     *pake.Keys
 	link     *pake.Link
 	pc       *webrtc.PeerConnection
-	channels [5]*webrtc.DataChannel
+	channels [6]*webrtc.DataChannel
 	own      [sha256.Size]byte
 	standing int // channels that are open
-	heard    [5]int
+	heard    [6]int
 	err      error
 }
 

@@ -35,9 +35,6 @@ const (
 	symShift      = 0xffe1
 	symControl    = 0xffe3
 	symAlt        = 0xffe9
-	symEscape     = 0xff1b
-	symRight      = 0xff53
-	symF4         = 0xffc1
 	symEuro       = 0x20ac
 	symGrave      = 0xfe50
 	symAcute      = 0xfe51
@@ -46,6 +43,10 @@ const (
 	symDiaeresis  = 0xfe57
 	symCedilla    = 0xfe5b
 )
+
+var namedKeys = map[string]xproto.Keysym{
+	"F4": 0xffc1, "Right": 0xff53, "Caps_Lock": 0xffe5, "Num_Lock": 0xff7f, "KP_8": 0xff97, // KP_Up, without NumLock
+}
 
 // composed are the characters of the test that a layout may lack: a dead key
 // with a letter, and what to press after Compose. Both are of libX11's
@@ -161,8 +162,8 @@ func (k *Keyboard) Shortcut(name string) (hold []byte, key byte, err error) {
 		hold = append(hold, at.Code)
 	}
 	last := parts[len(parts)-1]
-	s := map[string]xproto.Keysym{"F4": symF4, "Right": symRight, "Escape": symEscape}[last]
-	if s == 0 {
+	s, named := namedKeys[last]
+	if !named {
 		s = sym([]rune(last)[0])
 	}
 	at, has := k.stroke(s)

@@ -43,9 +43,26 @@ type scene struct {
 	told    int
 }
 
-// noKeys is a window manager that takes no keys for itself, so that the test is
-// about keyboards. With it in full screen the browser keeps none either.
-const noKeys = `<?xml version="1.0"?><openbox_config xmlns="http://openbox.org/3.4/rc"><keyboard></keyboard></openbox_config>`
+// The technician's window manager takes no keys for itself, so that the test is
+// about keyboards; in full screen the browser keeps none either. The person's
+// takes what every desktop takes.
+const (
+	noKeys     = ``
+	commonKeys = `<keybind key="A-F4"><action name="Close"/></keybind><keybind key="A-Tab"><action name="NextWindow"><finalactions><action name="Focus"/></finalactions></action></keybind>`
+)
+
+// startDesk starts a desktop whose window manager has these keys.
+func (s *scene) startDesk(width, height int, keys string) *stage.Desktop {
+	s.t.Helper()
+	f, err := os.CreateTemp(s.dir, "rc-*.xml")
+	s.must(err)
+	_, err = fmt.Fprintf(f, `<?xml version="1.0"?><openbox_config xmlns="http://openbox.org/3.4/rc"><keyboard>%s</keyboard></openbox_config>`, keys)
+	s.must(errors.Join(err, f.Close()))
+	d, err := stage.StartDesktop(s.ctx, width, height, "--config-file", f.Name())
+	s.must(err)
+	s.t.Cleanup(d.Stop)
+	return d
+}
 
 func newScene(t *testing.T, timeout time.Duration) *scene {
 	t.Helper()
@@ -54,14 +71,8 @@ func newScene(t *testing.T, timeout time.Duration) *scene {
 	s := &scene{t: t, ctx: ctx, dir: t.TempDir()}
 	programs, err := stage.Build(ctx, s.dir)
 	s.must(err)
-	rc := filepath.Join(s.dir, "rc.xml")
-	s.must(os.WriteFile(rc, []byte(noKeys), 0o600))
-	s.near, err = stage.StartDesktop(ctx, 1280, 900, "--config-file", rc)
-	s.must(err)
-	t.Cleanup(s.near.Stop)
-	s.far, err = stage.StartDesktop(ctx, 800, 600)
-	s.must(err)
-	t.Cleanup(s.far.Stop)
+	s.near = s.startDesk(1280, 900, noKeys)
+	s.far = s.startDesk(800, 600, commonKeys)
 	addr, err := stage.FreeAddr()
 	s.must(err)
 	server, err := stage.StartServer(ctx, programs.Signaling, addr, filepath.Join(s.dir, "data"))
@@ -282,6 +293,58 @@ func (s *scene) focused() string {
 		w = tree.Parent
 	}
 	return ""
+}
+
+// title is the name of the window with the keyboard.
+func (s *scene) title() string {
+	f, err := xproto.GetInputFocus(s.eye).Reply()
+	if err != nil {
+		return ""
+	}
+	r, err := xproto.GetProperty(s.eye, false, f.Focus, xproto.AtomWmName, xproto.AtomString, 0, 64).Reply()
+	if err != nil {
+		return ""
+	}
+	return string(r.Value)
+}
+
+// subtest runs f as a subtest with the scene.
+func (s *scene) subtest(t *testing.T, name string, f func()) {
+	t.Run(name, func(sub *testing.T) {
+		s.t = sub
+		defer func() { s.t = t }()
+		f()
+	})
+}
+
+// terminal opens one that has the keyboard, and returns the file of what its
+// program reads. It ends with the test.
+func (s *scene) terminal() string {
+	s.t.Helper()
+	dir, err := os.MkdirTemp(s.dir, "run-")
+	s.must(err)
+	p, err := programs[0].start(s.ctx, s.far, dir)
+	s.must(err)
+	s.t.Cleanup(p.Kill)
+	file := filepath.Join(dir, "typed")
+	s.must(s.until(15*time.Second, func() (bool, error) {
+		_, err := os.Stat(file)
+		return err == nil && s.focused() == "XTerm", nil
+	}))
+	return file
+}
+
+func (s *scene) arrives(file, want string) {
+	s.t.Helper()
+	var got []byte
+	err := s.until(5*time.Second, func() (bool, error) {
+		var err error
+		got, err = os.ReadFile(file)
+		return string(got) == want, err
+	})
+	if err != nil {
+		s.t.Errorf("the program read %q, want %q", got, want)
+	}
 }
 
 // both gives the two desks their layouts.

@@ -1,5 +1,7 @@
-// Pointer, buttons and wheel: from DOM events on the picture to events of
+// Pointer, buttons, wheel, fingers and pen: from DOM events on the picture to events of
 // PROTOCOL.md §1.9, sent straight from the event handler.
+
+import { Touch, type Contact } from "./touch";
 
 /** Where pointer events go: the Sender. */
 export interface PointerSink {
@@ -99,22 +101,43 @@ export function attachPointer(
   const active = { signal: stop.signal, passive: false };
   const buttons = new Buttons();
   const wheel = new Wheel();
+  const touch = new Touch(sink);
 
   const place = (event: MouseEvent) => {
     const { width, height, ratio } = surface();
     return { x: toPicture(event.offsetX, ratio, width), y: toPicture(event.offsetY, ratio, height) };
   };
+  const contact = (event: PointerEvent): Contact => ({
+    id: event.pointerId,
+    ...place(event),
+    pageX: event.clientX,
+    pageY: event.clientY,
+    size: Math.max(event.width, event.height),
+  });
   const move = (event: Event) => {
-    if (!(event instanceof PointerEvent) || !event.isPrimary) return;
+    if (!(event instanceof PointerEvent) || !event.isPrimary || event.pointerType === "touch") return;
+    if (event.pointerType === "pen") touch.pen();
     const { x, y } = place(event);
     sink.motion(x, y);
   };
   const press = (event: PointerEvent) => {
+    if (event.pointerType === "touch") {
+      finger(event);
+      return;
+    }
     if (!event.isPrimary) return;
+    if (event.pointerType === "pen") touch.pen();
     const changes = buttons.change(event.buttons);
     if (changes.length === 0) return;
     const { x, y } = place(event);
     for (const { button, down } of changes) sink.button(x, y, button, down);
+  };
+
+  const finger = (event: PointerEvent) => {
+    if (event.type === "pointerdown") touch.down(contact(event));
+    else if (event.type === "pointermove") touch.move(contact(event));
+    else if (event.type === "pointerup") touch.up(contact(event));
+    else touch.cancel(event.pointerId);
   };
 
   // pointerrawupdate comes before the frame (Chrome 77, Firefox 148); elsewhere pointermove, once a frame.
@@ -150,5 +173,6 @@ export function attachPointer(
   return () => {
     stop.abort();
     buttons.reset();
+    touch.reset();
   };
 }

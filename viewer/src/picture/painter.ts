@@ -1,8 +1,9 @@
-// Receives picture messages (PROTOCOL.md §1.10) from the channel `tiles`,
-// decodes them and paints the strips, pixel for pixel. The same class runs in
+// Receives picture messages (PROTOCOL.md §1.10) from the channels `tiles` and
+// `tiles-fast`, decodes them and paints the strips, pixel for pixel. The same class runs in
 // the Worker and, where a browser cannot transfer a data channel, on the page.
 
 import {
+  parsePart,
   parsePicture,
   tileAck,
   tileHello,
@@ -11,6 +12,7 @@ import {
   type Start,
   type Video,
 } from "../wire/picture";
+import { Assembly } from "./assembly";
 import { Pace } from "./pace";
 import type { Strips } from "./strips";
 import { Tally } from "./tally";
@@ -37,6 +39,9 @@ export type Report =
 
 /** The largest picture, pixels, as for the host: with what lies under it takes half a gigabyte. */
 export const maxPixels = 1 << 26;
+/** How long after a part acks are repeated, and after what time, ms. */
+const lossyFor = 5000;
+const ackAfter = 15;
 /** Restarts without one good update between them, after which we give up. */
 const maxRestarts = 4;
 
@@ -49,7 +54,13 @@ export class Painter {
   #picture: Picture | undefined;
   #image: ImageData | undefined;
   #stream: ZstdStream | undefined;
-  #update: number | undefined; // whose pieces are being collected
+  #generation = 0; // of the picture
+  #update: number | undefined; // whose bytes are being collected
+  #byPart = false; // some of them came by a part first
+  #assembly = new Assembly((update, data, last, byPart) => this.#take(update, data, last, byPart));
+  #fast: TileChannel | undefined; // tiles-fast
+  #lossy = -Infinity; // when the newest part came: the line loses packets
+  #acked: number | undefined;
   #restarts = 0;
   #fresh = false; // nothing of this picture was painted yet
   #said = false; // hello
@@ -65,31 +76,39 @@ export class Painter {
   #busy = 0; // ms spent on the update whose pieces are being collected, before it
 
   /**
+   * @param fast the channel tiles-fast
    * @param pace of this browser, over all connections of the session
    * @param now milliseconds of the clock that also stamps events
    */
   constructor(
     channel: TileChannel,
+    fast: TileChannel | undefined,
     strips: Strips,
     report: (report: Report) => void,
     pace = new Pace(),
     now: () => number = () => performance.now(),
   ) {
     this.#channel = channel;
+    this.#fast = fast;
     this.#strips = strips;
     this.#report = report;
     this.#pace = pace;
     this.#now = now;
     channel.binaryType = "arraybuffer";
     // Set in the task that received the channel: a message that finds no handler is lost, reliable or not.
-    channel.onmessage = (event) => {
-      const began = this.#now();
-      this.#began = began;
-      // Browsers that stamp a message when it arrives say how long it waited for us; others when we take it.
-      this.#came = event.timeStamp > 0 ? Math.min(event.timeStamp, began) : began;
-      this.#message(event.data);
-      this.#busy = this.#update === undefined ? 0 : this.#busy + this.#now() - began;
-    };
+    channel.onmessage = (event) => this.#timed(event, (data) => this.#message(data));
+    if (!fast) return;
+    fast.binaryType = "arraybuffer";
+    fast.onmessage = (event) => this.#timed(event, (data) => this.#part(data));
+  }
+
+  #timed(event: MessageEvent, handle: (data: unknown) => void): void {
+    const began = this.#now();
+    this.#began = began;
+    // Browsers that stamp a message when it arrives say how long it waited for us; others when we take it.
+    this.#came = event.timeStamp > 0 ? Math.min(event.timeStamp, began) : began;
+    handle(event.data);
+    this.#busy = this.#update === undefined ? 0 : this.#busy + this.#now() - began;
   }
 
   /** The connection is proven: asks the host for pictures. */
@@ -173,6 +192,8 @@ export class Painter {
     this.#image = new ImageData(bytes, width, height, { colorSpace: "srgb" });
     this.#stream = new ZstdStream(start.windowLog);
     this.#update = undefined;
+    this.#assembly.reset();
+    this.#generation = start.generation;
     this.#fresh = true;
     this.#strips.begin(width, height);
     this.#report({ kind: "size", width, height });
@@ -198,24 +219,57 @@ export class Painter {
   }
 
   #piece(piece: Piece): void {
+    if (this.#picture === undefined) return; // after a bad update, until the next start
+    this.#assembly.piece(piece);
+  }
+
+  // A message of tiles-fast: nothing waits for it, and it may be of a picture that is over.
+  #part(data: unknown): void {
+    if (!this.#said || this.#blank || this.#picture === undefined) return; // C25
+    try {
+      if (!(data instanceof ArrayBuffer)) throw new BadStream("a text message");
+      const part = parsePart(data);
+      if (part?.generation !== this.#generation) return;
+      this.#lossy = this.#now();
+      this.#assembly.part(part);
+    } catch (error) {
+      if (error instanceof BadUpdate || error instanceof BadStream) this.#restart();
+      else this.#fail("protocol");
+    }
+  }
+
+  // The next bytes of the stream.
+  #take(update: number, data: Uint8Array<ArrayBuffer>, last: boolean, byPart: boolean): void {
     const picture = this.#picture;
     const stream = this.#stream;
-    if (picture === undefined || stream === undefined) return; // after a bad update, until the next start
-    if (this.#update !== undefined && this.#update !== piece.update)
-      throw new BadStream("pieces of two updates mixed");
-    this.#update = piece.update;
-    stream.push(piece.data, picture.maxUpdate);
-    if (!piece.last) return;
+    if (picture === undefined || stream === undefined) return;
+    this.#update = update;
+    this.#byPart ||= byPart;
+    stream.push(data, picture.maxUpdate);
+    if (!last) return;
     this.#update = undefined;
     this.#paint(picture.apply(stream.take()));
-    if (this.#held) this.#unsaid = piece.update;
-    else this.#channel.send(tileAck(piece.update));
+    if (this.#held) this.#unsaid = update;
+    else this.#ack(update);
+    this.#byPart = false;
     if (!this.#held) this.#judge();
     this.#restarts = 0;
     if (this.#fresh) {
       this.#fresh = false;
       this.#report({ kind: "painted" });
     }
+  }
+
+  // Where the line loses packets an ack that is lost would hold the host back.
+  #ack(update: number): void {
+    const ack = tileAck(update, this.#byPart);
+    this.#channel.send(ack);
+    if (!this.#fast || this.#now() - this.#lossy > lossyFor) return;
+    const fast = this.#fast;
+    this.#acked = update;
+    setTimeout(() => {
+      if (this.#acked === update && fast.readyState === "open") fast.send(ack);
+    }, ackAfter);
   }
 
   // An update was painted: was it long after it arrived?
@@ -245,6 +299,7 @@ export class Painter {
     this.#unfilm();
     this.#forget();
     this.#channel.onmessage = null;
+    if (this.#fast) this.#fast.onmessage = null;
     this.#report({ kind: "failed", why });
   }
 
@@ -253,5 +308,7 @@ export class Painter {
     this.#image = undefined;
     this.#stream = undefined;
     this.#update = undefined;
+    this.#byPart = false;
+    this.#assembly.reset();
   }
 }

@@ -1,4 +1,4 @@
-// The page's end of the picture: gives the channel `tiles` and the canvases to
+// The page's end of the picture: gives the channels `tiles` and `tiles-fast` and the canvases to
 // the Worker, or paints here where the browser cannot transfer a data channel.
 
 import type { Figures, Order, Report } from "../worker";
@@ -55,35 +55,35 @@ export class Screen {
   }
 
   /**
-   * Takes the channel of a new connection; the picture of the last one stays
-   * until the next begins. Call it in the task that created the channel, with
+   * Takes the channels of a new connection; the picture of the last one stays
+   * until the next begins. Call it in the task that created the channels, with
    * no await, timer or send in between: later the transfer fails.
    */
-  take(channel: RTCDataChannel): void {
+  take(channel: RTCDataChannel, fast: RTCDataChannel): void {
     if (this.#here) {
       this.#here.painter.close();
-      this.#paintHere(channel, this.#here.strips);
+      this.#paintHere(channel, fast, this.#here.strips);
     } else if (this.#worker) {
-      this.#worker.postMessage({ kind: "take", channel } satisfies Order, [transferable(channel)]);
+      const order: Order = { kind: "take", channel, fast };
+      this.#worker.postMessage(order, [transferable(channel), transferable(fast)]);
     } else {
       this.#first(
         channel,
+        fast,
         this.#canvases.map((canvas) => canvas.transferControlToOffscreen()),
       );
     }
   }
 
-  #first(channel: RTCDataChannel, canvases: OffscreenCanvas[]): void {
+  #first(channel: RTCDataChannel, fast: RTCDataChannel, canvases: OffscreenCanvas[]): void {
     let worker: Worker | undefined;
     try {
       worker = startWorker();
-      worker.postMessage({ kind: "take", channel, canvases } satisfies Order, [
-        transferable(channel),
-        ...canvases,
-      ]);
+      const order: Order = { kind: "take", channel, fast, canvases };
+      worker.postMessage(order, [transferable(channel), transferable(fast), ...canvases]);
     } catch {
       worker?.terminate();
-      this.#paintHere(channel, new Strips(canvases));
+      this.#paintHere(channel, fast, new Strips(canvases));
       return;
     }
     worker.onmessage = ({ data }: MessageEvent<Report | Figures>) => {
@@ -95,8 +95,8 @@ export class Screen {
     if (this.#held) this.#order("hold");
   }
 
-  #paintHere(channel: RTCDataChannel, strips: Strips): void {
-    const painter = new Painter(channel, strips, this.#report, this.#pace);
+  #paintHere(channel: RTCDataChannel, fast: RTCDataChannel, strips: Strips): void {
+    const painter = new Painter(channel, fast, strips, this.#report, this.#pace);
     if (this.#held) painter.hold();
     this.#here = { strips, painter };
   }

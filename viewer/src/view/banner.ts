@@ -95,6 +95,7 @@ export function noticesOf(view: View, t: T): Notice[] {
       say(t("banner.lead"), { icon: "info" });
       break;
     case "untyped":
+    case "reserved":
     case "denied":
     case "revoked":
       say(t(`banner.${news.kind}`));

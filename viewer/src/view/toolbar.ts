@@ -2,12 +2,14 @@
 
 import { GrantState } from "../gen/session_pb";
 import { ParticipantKind } from "../gen/signaling_pb";
+import type { Combo } from "../input/combos";
 import { heir, otherHands } from "../participants";
 import type { View } from "../state";
 import { Banner, noticesOf } from "./banner";
 import { Causes } from "./causes";
 import { button, h, icon, setLabel, setText } from "./dom";
 import { Facts } from "./facts";
+import { Keys } from "./keys";
 import { firstLook, type Look } from "./lens";
 import { Looking, lookText } from "./looking";
 import { People } from "./people";
@@ -19,6 +21,8 @@ export interface ToolbarActions {
   handOver(participant: string): void;
   invite(kind: ParticipantKind): void;
   showInvite(): void;
+  /** Presses keys that the technician's own keyboard cannot send. */
+  press(combo: Combo): void;
   fullscreen(): void;
   look(look: Look): void;
   zoom(way: 1 | -1): void;
@@ -30,8 +34,9 @@ export interface ToolbarActions {
   leave(): void;
 }
 
+const sheets = ["look", "keys", "people", "details"] as const;
 /** What opens below the bar, one at a time: they lie in the same place. */
-type Sheet = "look" | "people" | "details";
+type Sheet = (typeof sheets)[number];
 
 export type Hands = "yes" | "asked" | "no";
 
@@ -45,6 +50,7 @@ export class Toolbar {
   readonly banner = new Banner("banner");
   readonly details: HTMLElement;
   readonly people: People;
+  readonly keys: Keys;
   readonly looking: Looking;
   #state = h("span", { class: "state", part: "state" });
   #stateText = h("span");
@@ -53,6 +59,7 @@ export class Toolbar {
   #giveBack = button("give-back", "plain", "pointer");
   #lookButton = button("show-look", "quiet", "screen");
   #peopleButton = button("show-people", "quiet", "people");
+  #keysButton = button("show-keys", "quiet", "keyboard");
   #fullscreen = button("fullscreen", "quiet", "expand");
   #detailsButton = button("show-details", "quiet", "info");
   #end = button("end", "danger", "stop");
@@ -77,6 +84,7 @@ export class Toolbar {
     this.#question.append(this.#questionText, this.#endNow, this.#leave, this.#endNot);
     for (const compact of [
       this.#lookButton,
+      this.#keysButton,
       this.#peopleButton,
       this.#fullscreen,
       this.#detailsButton,
@@ -88,6 +96,13 @@ export class Toolbar {
       invite: (kind) => actions.invite(kind),
       showInvite: () => actions.showInvite(),
       close: () => this.#open("people", false),
+    });
+    this.keys = new Keys({
+      press: (combo) => {
+        this.#open("keys", false);
+        actions.press(combo);
+      },
+      close: () => this.#open("keys", false),
     });
     this.looking = new Looking({
       look: (look) => actions.look(look),
@@ -104,6 +119,7 @@ export class Toolbar {
       this.#ask,
       this.#giveBack,
       this.#lookButton,
+      this.#keysButton,
       this.#peopleButton,
       this.#fullscreen,
       this.#detailsButton,
@@ -121,7 +137,7 @@ export class Toolbar {
     this.#ask.addEventListener("click", () => actions.askControl());
     this.#giveBack.addEventListener("click", () => actions.giveBack());
     this.#fullscreen.addEventListener("click", () => actions.fullscreen());
-    for (const sheet of ["look", "people", "details"] as const) {
+    for (const sheet of sheets) {
       const { element, button } = this.#sheet(sheet);
       button.addEventListener("click", () => this.#open(sheet, element.hidden));
       element.addEventListener("keydown", (event) => {
@@ -150,6 +166,9 @@ export class Toolbar {
       this.#peopleButton,
       view.members.length > 1 ? t("toolbar.peopleCount", { n: view.members.length }) : t("toolbar.people"),
     );
+    this.#keysButton.hidden = handsOf(view) !== "yes";
+    setLabel(this.#keysButton, t("toolbar.keys"));
+    if (this.#keysButton.hidden) this.keys.element.hidden = true;
     setLabel(this.#fullscreen, t(this.#inFullscreen ? "toolbar.fullscreenEnd" : "toolbar.fullscreen"));
     setLabel(this.#detailsButton, t("toolbar.details"));
     const { look, scale } = this.#look;
@@ -162,12 +181,13 @@ export class Toolbar {
     this.#facts.update(view, t);
     this.#causes.update(view, t);
     this.people.update(view, t);
+    this.keys.update(t);
     this.looking.update(view, look, scale, t);
     if (!live) {
       this.#shut();
       this.#question.hidden = true;
     }
-    for (const sheet of ["look", "people", "details"] as const) {
+    for (const sheet of sheets) {
       const { element, button } = this.#sheet(sheet);
       button.setAttribute("aria-expanded", String(!element.hidden));
     }
@@ -243,9 +263,10 @@ export class Toolbar {
   }
 
   #sheet(which: Sheet): { element: HTMLElement; title: HTMLElement; button: HTMLButtonElement } {
-    const { people, looking } = this;
+    const { keys, people, looking } = this;
     return {
       look: { element: looking.element, title: looking.title, button: this.#lookButton },
+      keys: { element: keys.element, title: keys.title, button: this.#keysButton },
       people: { element: people.element, title: people.title, button: this.#peopleButton },
       details: { element: this.details, title: this.#detailsTitle, button: this.#detailsButton },
     }[which];
@@ -262,7 +283,7 @@ export class Toolbar {
 
   #shut(): void {
     const measured = !this.details.hidden;
-    this.details.hidden = this.people.element.hidden = this.looking.element.hidden = true;
+    for (const sheet of sheets) this.#sheet(sheet).element.hidden = true;
     if (measured) this.#actions.measure(false);
   }
 }

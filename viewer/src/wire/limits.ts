@@ -14,6 +14,7 @@ export const maxCursor = 64 * 1024;
 export const maxInput = 4 * 1024;
 export const maxTileMessage = 16 * 1024;
 export const maxTileAnswer = 64;
+export const maxTilePart = 1112;
 export const maxInputText = 1024;
 export const maxKeyText = 32;
 
@@ -49,6 +50,7 @@ export const channels = {
   inputFast: { id: 2, label: "in-fast", reliable: false, max: maxInput },
   cursor: { id: 3, label: "cursor", reliable: true, max: maxCursor },
   tiles: { id: 4, label: "tiles", reliable: true, max: maxTileMessage },
+  tilesFast: { id: 5, label: "tiles-fast", reliable: false, max: maxTilePart },
 } as const satisfies Record<string, Channel>;
 
 /** What `createDataChannel` takes for a channel. */

@@ -1,13 +1,14 @@
-// Picture messages on the channel tiles, protocol.md §1.10; the Go half is
+// Picture messages on the channels tiles and tiles-fast, protocol.md §1.10; the Go half is
 // internal/wire/picture.go. What the zstd stream holds is the decoder's.
 
 import { malformed, tooLarge, unknownMessage } from "./errors";
-import { flagOptional, maxPictureSide, maxTileMessage, version } from "./limits";
+import { flagOptional, maxPictureSide, maxTileMessage, maxTilePart, version } from "./limits";
 
 const flagLast = 0x01;
 const kindStart = 1;
 const kindPiece = 2;
 const kindVideo = 3;
+const kindPart = 4;
 const tileFormat = 1;
 
 export const pieceHeader = 8;
@@ -128,14 +129,53 @@ export function parsePicture(message: ArrayBuffer): Start | Piece | Video | unde
   return { kind: "start", generation: number, width, height, windowLog };
 }
 
+/** A part of one update's bytes that is sent once more, on tiles-fast. */
+export interface Part {
+  readonly update: number;
+  /** Of the picture, as its start has it. */
+  readonly generation: number;
+  /** Where its bytes stand in those of the update. */
+  readonly offset: number;
+  /** The update ends with it. */
+  readonly last: boolean;
+  /** A view into the message, not empty. */
+  readonly data: Uint8Array<ArrayBuffer>;
+}
+
+const partHeader = 12;
+
+/** Reads one message of tiles-fast, as parsePicture those of tiles. */
+export function parsePart(message: ArrayBuffer): Part | undefined {
+  const size = message.byteLength;
+  if (size > maxTilePart) throw tooLarge();
+  if (size < 2) throw malformed();
+  const view = new DataView(message);
+  const flags = view.getUint8(1);
+  if (view.getUint8(0) !== kindPart) {
+    if (flags & flagOptional) return undefined;
+    throw unknownMessage();
+  }
+  if (size <= partHeader || flags & ~(flagOptional | flagLast)) throw malformed();
+  return {
+    update: view.getUint32(4, true),
+    generation: view.getUint32(8, true),
+    offset: view.getUint16(2, true),
+    last: (flags & flagLast) !== 0,
+    data: new Uint8Array(message, partHeader),
+  };
+}
+
 /** The first message on the channel: this side listens. */
 export function tileHello(): Uint8Array<ArrayBuffer> {
   return Uint8Array.of(1, version, 0, 0);
 }
 
-/** This update is on the canvas. */
-export function tileAck(update: number): Uint8Array<ArrayBuffer> {
-  const bytes = Uint8Array.of(2, 0, 0, 0, 0, 0, 0, 0);
+/**
+ * This update is on the canvas.
+ * @param parts whether parts of it came before the pieces
+ */
+export function tileAck(update: number, parts = false): Uint8Array<ArrayBuffer> {
+  const bytes = Uint8Array.of(2, parts ? 1 : 0, 0, 0, 0, 0, 0, 0);
   new DataView(bytes.buffer).setUint32(4, update, true);
   return bytes;
 }
