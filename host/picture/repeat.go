@@ -19,7 +19,8 @@ const (
 	maxRepeats   = 4        // of one update
 	repeatAfter  = 15 * time.Millisecond
 	leastLate    = 60 * time.Millisecond // a viewer's own hiccup is shorter
-	lossyFor     = 5 * time.Second       // after a part came before what it repeats
+	lateBy       = 45 * time.Millisecond // above the shortest round trip, and a quarter of it: what waits in a good line
+	lossyFor     = 20 * time.Second      // after a part came before what it repeats
 	repeatCredit = 64 << 10              // bytes that may be repeated at once
 	repeatFloor  = 16 << 10              // bytes a second that may be repeated in any case
 )
@@ -32,7 +33,7 @@ type repeats struct {
 	updates    [maxUnacked]repeated
 	oldest, n  int // of updates, a ring
 	generation uint32
-	srtt, dev  time.Duration // of acknowledgements, smoothed as RFC 6298 does
+	rtt        time.Duration // the shortest of late, from an update to its ack
 	lossyUntil time.Time
 	credit     float64
 	credited   time.Time
@@ -70,10 +71,12 @@ func (r *repeats) sent(number uint32, data []byte, now time.Time) time.Time {
 }
 
 // acked forgets what is on the canvas. parts tells that some of it came by a repeat
-// before it came by the channel: the line loses packets.
-func (r *repeats) acked(number uint32, parts bool, now time.Time) {
+// before it came by the channel: the line loses packets. rtt is the shortest time
+// that an ack took of late.
+func (r *repeats) acked(number uint32, parts bool, rtt time.Duration, now time.Time) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
+	r.rtt = rtt
 	if parts {
 		r.lossyUntil = now.Add(lossyFor)
 	}
@@ -83,9 +86,6 @@ func (r *repeats) acked(number uint32, parts bool, now time.Time) {
 			return
 		}
 		r.pay(float64(len(u.data)), now)
-		if u.number == number && u.times == 0 {
-			r.measured(now.Sub(u.at))
-		}
 		r.drop(1)
 	}
 }
@@ -93,16 +93,6 @@ func (r *repeats) acked(number uint32, parts bool, now time.Time) {
 func (r *repeats) drop(n int) {
 	r.oldest = (r.oldest + n) % maxUnacked
 	r.n -= n
-}
-
-func (r *repeats) measured(d time.Duration) {
-	if r.srtt == 0 {
-		r.srtt, r.dev = d, d/2
-		return
-	}
-	off := (d - r.srtt).Abs()
-	r.dev += (off - r.dev) / 4
-	r.srtt += (d - r.srtt) / 8
 }
 
 // pay gives credit for bytes that arrived and for the time.
@@ -114,8 +104,9 @@ func (r *repeats) pay(bytes float64, now time.Time) {
 	r.credit = min(r.credit+bytes, repeatCredit)
 }
 
-// late is how long an acknowledgement may take.
-func (r *repeats) late() time.Duration { return max(leastLate, r.srtt+4*r.dev+repeatAfter) }
+// late is how long an acknowledgement may take. It does not follow what acks took
+// on average: those of a line that loses would teach it to wait for ever.
+func (r *repeats) late() time.Duration { return max(leastLate, r.rtt*5/4+lateBy) }
 
 // next is when an update is to be repeated; the zero time if it is not.
 func (r *repeats) next(u *repeated, now time.Time) time.Time {

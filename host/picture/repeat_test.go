@@ -38,13 +38,15 @@ func random(n int, seed byte) []byte {
 	return b
 }
 
-// slowStart is a history of acks that take 50 ms and brought credit.
+const usual = 50 * time.Millisecond // of acks
+
+// slowStart is a history of acks that brought credit.
 func slowStart(r *repeats) (now time.Time) {
 	now = time.Unix(1000, 0)
 	for n := range uint32(40) {
 		r.sent(n, random(2000, 1), now)
 		now = now.Add(50 * time.Millisecond)
-		r.acked(n, false, now)
+		r.acked(n, false, usual, now)
 	}
 	return now
 }
@@ -55,7 +57,7 @@ func TestAnUpdateWhoseAckIsLateIsRepeated(t *testing.T) {
 	now := slowStart(&r)
 	data := random(3000, 2)
 	at := r.sent(100, data, now)
-	if late := at.Sub(now); late < 50*time.Millisecond+repeatAfter || late > 90*time.Millisecond {
+	if late := at.Sub(now); late < usual+repeatAfter || late > 2*usual+lateBy {
 		t.Errorf("late after %v on a line whose acks take 50 ms", late)
 	}
 	if parts, again := r.due(at.Add(-time.Millisecond), nil); len(parts) != 0 || !again.Equal(at) {
@@ -83,7 +85,7 @@ func TestAnUpdateThatIsAcknowledgedIsNotRepeated(t *testing.T) {
 	var r repeats
 	now := slowStart(&r)
 	at := r.sent(100, random(100, 1), now)
-	r.acked(100, false, now.Add(40*time.Millisecond))
+	r.acked(100, false, usual, now.Add(usual))
 	if parts, again := r.due(at, nil); len(parts) != 0 || !again.IsZero() {
 		t.Errorf("%d parts, again at %v", len(parts), again)
 	}
@@ -94,11 +96,11 @@ func TestOnALineThatLosesRepeatsDoNotWait(t *testing.T) {
 	var r repeats
 	now := slowStart(&r)
 	r.sent(100, random(100, 1), now)
-	r.acked(100, true, now)
+	r.acked(100, true, usual, now)
 	if d := r.sent(101, random(100, 1), now).Sub(now); d != repeatAfter {
 		t.Errorf("repeated after %v", d)
 	}
-	r.acked(101, false, now)
+	r.acked(101, false, usual, now)
 	now = now.Add(lossyFor)
 	if d := r.sent(102, random(100, 1), now).Sub(now); d < leastLate {
 		t.Errorf("repeated after %v on a line that lost nothing for %v", d, lossyFor)

@@ -136,7 +136,7 @@ func (s *Stream) answer(a wire.TileAnswer, now time.Time) error {
 		s.tally.acked(s.acked, a.Update, now)
 		s.acked, s.waits, s.large = a.Update, now, false
 		s.flow.acked(a.Update, now)
-		s.repeat.acked(a.Update, a.Parts, now)
+		s.repeat.acked(a.Update, a.Parts, s.flow.minRTT(), now)
 	case wire.AnswerRestart:
 		if now.Sub(s.since) > restartPeriod {
 			s.restarts, s.since = 0, now
