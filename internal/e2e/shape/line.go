@@ -242,13 +242,27 @@ func newSpace() (space *os.File, err error) {
 	return space, err
 }
 
-// onThread runs f on a thread of its own, which ends with it: nothing else ever
-// runs in the namespace that f moved it to.
+// onThread runs f, which may move its thread to another namespace, and moves it
+// back. The thread must not end: it may be the parent of programs that die with
+// their parent (Pdeathsig), which Linux takes to be a thread.
 func onThread(f func() error) error {
-	done := make(chan error, 1)
+	done := make(chan error)
 	go func() {
 		runtime.LockOSThread()
-		done <- f()
+		home, err := os.Open("/proc/thread-self/ns/net")
+		if err != nil {
+			runtime.UnlockOSThread()
+			done <- fmt.Errorf("shape: %w", err)
+			return
+		}
+		defer home.Close()
+		err = f()
+		if back := unix.Setns(int(home.Fd()), unix.CLONE_NEWNET); back != nil {
+			done <- errors.Join(err, fmt.Errorf("shape: leave the namespace: %w", back))
+			select {} // for ever: nothing else may run here
+		}
+		runtime.UnlockOSThread()
+		done <- err
 	}()
 	return <-done
 }
