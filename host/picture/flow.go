@@ -30,7 +30,12 @@ const (
 	leastPart = 4 << 10
 	urgent    = 2 << 10 // bytes of an update that is small
 
-	rateTime = time.Second // the best rate of this time counts
+	// stalls is how many acks in a row must be late to count as congestion where the
+	// line is known to lose packets: there a late one is a packet that was lost.
+	stalls = 6
+
+	rateTime = time.Second  // the best rate of this time counts
+	lossTime = 5 * rateTime // and of this where packets are lost
 	rttTime  = 10 * time.Second
 )
 
@@ -43,6 +48,9 @@ type flow struct {
 	inFlight  int   // bytes
 	delivered int64 // bytes that were acknowledged, in all
 	heard     time.Time
+
+	lossy bool // the line loses packets
+	late  int  // acks in a row that were
 
 	rates [8]rate // a ring; the newest is at
 	at    int
@@ -99,6 +107,12 @@ func (f *flow) acked(number uint32, now time.Time) {
 	}
 	took := now.Sub(newest.at)
 	late := f.minRTT() > 0 && took > f.minRTT()+lateAfter
+	if f.late++; !late {
+		f.late = 0
+	}
+	if late && f.lossy && f.late < stalls {
+		return
+	}
 	if f.rtt[0].time == 0 || now.Sub(f.rtt[0].since) > rttTime {
 		f.rtt[1], f.rtt[0] = f.rtt[0], minRTT{took, now}
 	}
@@ -118,9 +132,12 @@ func (f *flow) acked(number uint32, now time.Time) {
 
 // rate is what the way carries in bytes a second; 0 if it is not known.
 func (f *flow) rate(now time.Time) float64 {
-	best := f.rates[f.at].perSecond
+	best, counts := f.rates[f.at].perSecond, rateTime
+	if f.lossy {
+		counts = lossTime
+	}
 	for _, r := range f.rates {
-		if r.perSecond > best && now.Sub(r.at) < rateTime {
+		if r.perSecond > best && now.Sub(r.at) < counts {
 			best = r.perSecond
 		}
 	}
@@ -153,7 +170,7 @@ func (f *flow) limitAt(now time.Time) int {
 // is 0, small bytes of what cannot. Both are 0 while nothing may be sent.
 func (f *flow) room(now time.Time) (bulk, small int) {
 	window := min(Window+int(f.minRTT()/frameTime), maxWindow)
-	if f.n > 0 && now.Sub(f.out[f.first].at) > f.minRTT()+lateAfter {
+	if f.n > 0 && now.Sub(f.out[f.first].at) > f.minRTT()+lateAfter && (!f.lossy || f.late >= stalls) {
 		window = Window
 	}
 	if f.n > window {

@@ -72,8 +72,8 @@ func (r *repeats) sent(number uint32, data []byte, now time.Time) time.Time {
 
 // acked forgets what is on the canvas. parts tells that some of it came by a repeat
 // before it came by the channel: the line loses packets. rtt is the shortest time
-// that an ack took of late.
-func (r *repeats) acked(number uint32, parts bool, rtt time.Duration, now time.Time) {
+// that an ack took of late. It returns whether the line loses packets these days.
+func (r *repeats) acked(number uint32, parts bool, rtt time.Duration, now time.Time) (lossy bool) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	r.rtt = rtt
@@ -83,11 +83,12 @@ func (r *repeats) acked(number uint32, parts bool, rtt time.Duration, now time.T
 	for r.n > 0 {
 		u := &r.updates[r.oldest]
 		if int32(u.number-number) > 0 {
-			return
+			break
 		}
 		r.pay(float64(len(u.data)), now)
 		r.drop(1)
 	}
+	return now.Before(r.lossyUntil)
 }
 
 func (r *repeats) drop(n int) {

@@ -135,8 +135,8 @@ func (s *Stream) answer(a wire.TileAnswer, now time.Time) error {
 		}
 		s.tally.acked(s.acked, a.Update, now)
 		s.acked, s.waits, s.large = a.Update, now, false
+		s.flow.lossy = s.repeat.acked(a.Update, a.Parts, s.flow.minRTT(), now)
 		s.flow.acked(a.Update, now)
-		s.repeat.acked(a.Update, a.Parts, s.flow.minRTT(), now)
 	case wire.AnswerRestart:
 		if now.Sub(s.since) > restartPeriod {
 			s.restarts, s.since = 0, now
