@@ -159,8 +159,12 @@ export class Session {
     this.#connection?.hint({ case: "measure", value: { on } });
     this.#counters = undefined;
     this.#change({ measured: null });
-    if (on) void this.#count();
-    else this.#cancel("figures");
+    if (!on) {
+      this.#cancel("figures");
+      return;
+    }
+    void this.#around.picture.figures(); // what was painted before is no part of it
+    void this.#count();
   }
 
   /** Looks at one display, or at all (null): the host need not send more. */

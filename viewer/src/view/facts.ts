@@ -8,6 +8,7 @@ import { number, type T, type TextKey } from "./texts";
 
 export class Facts {
   readonly element = h("dl");
+  #look = "";
   #rows: {
     key: TextKey;
     row: HTMLElement;
@@ -23,7 +24,7 @@ export class Facts {
     this.#row("details.hostKey", (view) => view.hostKey.replace(/(.{4})(?=.)/g, "$1 "), "host-key");
     if (!withPicture) return;
     this.#row("details.picture", ({ width, height }, t) =>
-      width > 0 ? t("details.pixels", { width, height }) : "",
+      width > 0 ? `${t("details.pixels", { width, height })}${this.#look && `, ${this.#look}`}` : "",
     );
     this.#row("details.route", ({ route }, t) => {
       if (route === null) return "";
@@ -46,7 +47,9 @@ export class Facts {
     this.#row("details.keys", (_, t) => t("details.leave"));
   }
 
-  update(view: View, t: T): void {
+  /** @param look how the picture is looked at, in a few letters */
+  update(view: View, t: T, look = ""): void {
+    this.#look = look;
     for (const { key, row, term, value, of } of this.#rows) {
       const text = of(view, t);
       row.hidden = key === "details.ticket" && text === ""; // known to who joined it, and to nobody else here

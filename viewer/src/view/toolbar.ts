@@ -172,13 +172,14 @@ export class Toolbar {
     setLabel(this.#fullscreen, t(this.#inFullscreen ? "toolbar.fullscreenEnd" : "toolbar.fullscreen"));
     setLabel(this.#detailsButton, t("toolbar.details"));
     const { look, scale } = this.#look;
-    setLabel(this.#lookButton, lookText(view, look, scale, t));
+    const looked = lookText(view, look, scale, t);
+    setLabel(this.#lookButton, looked);
     this.#lookButton.title = t("look.title");
-    this.#lookButton.setAttribute("aria-label", `${t("look.title")}: ${lookText(view, look, scale, t)}`);
+    this.#lookButton.setAttribute("aria-label", `${t("look.title")}: ${looked}`);
     this.#updateEnd(view, t);
     setText(this.#detailsTitle, t("details.title"));
     setLabel(this.#close, t("details.close"));
-    this.#facts.update(view, t);
+    this.#facts.update(view, t, looked);
     this.#causes.update(view, t);
     this.people.update(view, t);
     this.keys.update(t);
