@@ -85,7 +85,13 @@ func newWorld(t *testing.T, lang string) *world {
 // newWorldOf does so with a desktop of another size, and further flags for the browser.
 func newWorldOf(t *testing.T, lang string, width, height int, flags ...string) *world {
 	t.Helper()
-	ctx, cancel := context.WithTimeout(context.Background(), 4*time.Minute)
+	return newWorldFor(t, lang, 4*time.Minute, width, height, flags...)
+}
+
+// newWorldFor does so for a test that takes so long.
+func newWorldFor(t *testing.T, lang string, life time.Duration, width, height int, flags ...string) *world {
+	t.Helper()
+	ctx, cancel := context.WithTimeout(context.Background(), life)
 	t.Cleanup(cancel)
 	w := &world{t: t, ctx: ctx, lang: lang, file: programs.Host}
 	var err error

@@ -83,5 +83,14 @@ func (p *Painter) Fill(x, y, w, h int, color uint32) error {
 	return nil
 }
 
+// Move puts the window elsewhere, as if it was dragged.
+func (p *Painter) Move(x, y int) error {
+	xproto.ConfigureWindow(p.c, p.win, xproto.ConfigWindowX|xproto.ConfigWindowY, []uint32{uint32(int32(x)), uint32(int32(y))})
+	if _, err := xproto.GetInputFocus(p.c).Reply(); err != nil {
+		return fmt.Errorf("stage: move: %w", err)
+	}
+	return nil
+}
+
 // Close takes the window away.
 func (p *Painter) Close() { p.c.Close() }

@@ -21,6 +21,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"runtime"
 	"strconv"
 	"strings"
 	"sync"
@@ -63,6 +64,27 @@ func (t *Tail) String() string {
 	return t.b.String()
 }
 
+// starter runs what it is sent on one thread, for as long as this process lives.
+// Pdeathsig kills a program when the thread that started it ends, not only when
+// the process does (golang/go#27505), and threads end: those that were in
+// another network namespace, for one.
+var starter = sync.OnceValue(func() chan<- func() {
+	work := make(chan func())
+	go func() {
+		runtime.LockOSThread()
+		for f := range work {
+			f()
+		}
+	}()
+	return work
+})
+
+func onStarter(f func() error) error {
+	done := make(chan error, 1)
+	starter() <- func() { done <- f() }
+	return <-done
+}
+
 // start runs a program; its output goes to Out, and to tee when that is not nil.
 func start(name string, cmd *exec.Cmd, tee io.Writer) (*Process, error) {
 	p := &Process{Name: name, Cmd: cmd, Out: &Tail{}, exited: make(chan struct{})}
@@ -77,7 +99,7 @@ func start(name string, cmd *exec.Cmd, tee io.Writer) (*Process, error) {
 		cmd.Stderr = out
 	}
 	cmd.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL, Setpgid: true}
-	if err := cmd.Start(); err != nil {
+	if err := onStarter(cmd.Start); err != nil {
 		return nil, fmt.Errorf("stage: start %s: %w", name, err)
 	}
 	go func() {
