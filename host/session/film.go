@@ -77,7 +77,11 @@ func (l *link) leaveFilm() {
 // the video, which is no input and needs no control.
 func (l *link) onFast(m webrtc.DataChannelMessage) error {
 	if !wire.IsShown(m.Data) {
-		return l.recv.Handle(input.InFast, m.Data)
+		err := l.recv.Handle(input.InFast, m.Data)
+		if err == nil {
+			l.tiles.look(m.Data)
+		}
+		return err
 	}
 	stamp, err := wire.ParseShown(m.Data)
 	if err == nil && l.film != nil {

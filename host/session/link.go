@@ -9,6 +9,7 @@ import (
 	"crypto/x509/pkix"
 	"errors"
 	"fmt"
+	"image"
 	"math/big"
 	"sync"
 	"sync/atomic"
@@ -549,6 +550,19 @@ func (t *tileEnd) handleFast(msg []byte) error {
 		return nil
 	}
 	return t.stream.HandleFast(msg)
+}
+
+// look lets a picture that comes in parts come from the viewer's pointer outwards.
+func (t *tileEnd) look(msg []byte) {
+	var ev wire.InputEvent
+	if msg[0] != byte(wire.InputMotion) || wire.ParseInput(msg, &ev) != nil {
+		return
+	}
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if t.stream != nil {
+		t.stream.Look(image.Pt(int(ev.X), int(ev.Y)))
+	}
 }
 
 func (t *tileEnd) handle(msg []byte) error {
