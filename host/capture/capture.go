@@ -100,6 +100,14 @@ type Veiled interface {
 	NextVeil(ctx context.Context) (Veil, error)
 }
 
+// Pointing is a Source that knows where the pointer is.
+type Pointing interface {
+	Source
+	// Pointer is its hot spot in pixels of the frame, if there is one now. It may
+	// be called from any goroutine.
+	Pointer() (image.Point, bool)
+}
+
 // Nudger is a Source that must look to know what changed, and looks sooner when
 // it is told that a change is near, as it is after input.
 type Nudger interface {

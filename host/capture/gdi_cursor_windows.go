@@ -2,6 +2,7 @@ package capture
 
 import (
 	"context"
+	"image"
 	"sync"
 	"time"
 	"unsafe"
@@ -26,6 +27,15 @@ type cursorInfo struct {
 	size, flags uint32
 	handle      uintptr
 	x, y        int32
+}
+
+// Pointer implements Pointing.
+func (g *GDI) Pointer() (image.Point, bool) {
+	info := cursorInfo{size: uint32(unsafe.Sizeof(cursorInfo{}))}
+	if _, err := call(getCursorInfo, uintptr(unsafe.Pointer(&info))); err != nil {
+		return image.Point{}, false // as on a locked computer
+	}
+	return image.Pt(int(info.x), int(info.y)).Sub(virtualScreen().Min), true
 }
 
 // NextCursor implements Source.

@@ -5,9 +5,20 @@ package capture
 import (
 	"context"
 	"fmt"
+	"image"
 
 	"github.com/jezek/xgb/xfixes"
+	"github.com/jezek/xgb/xproto"
 )
+
+// Pointer implements Pointing.
+func (x *X11) Pointer() (image.Point, bool) {
+	r, err := xproto.QueryPointer(x.c, x.root).Reply()
+	if err != nil || !r.SameScreen {
+		return image.Point{}, false
+	}
+	return image.Pt(int(r.RootX), int(r.RootY)), true
+}
 
 // NextCursor implements Source.
 func (x *X11) NextCursor(ctx context.Context) (Cursor, error) {

@@ -8,6 +8,7 @@ import (
 	"image"
 	"io"
 	"slices"
+	"sync/atomic"
 
 	"github.com/pion/webrtc/v4"
 
@@ -30,8 +31,9 @@ type desktop struct {
 	cancel context.CancelFunc
 	gone   chan struct{} // closed when it is closed
 
-	suspended bool
-	cursor    *capture.Cursor // the present shape
+	suspended atomic.Bool       // written by the loop
+	cursor    *capture.Cursor   // the present shape
+	place     *mfpb.CursorPlace // of the pointer, and who put it there
 	displays  []capture.Display
 	veil      capture.Veil // what hides the screen
 }
@@ -46,8 +48,7 @@ func (h *Host) startPicture(p *participant) {
 	if s.desk == nil && !h.openDesktop() {
 		return
 	}
-	if s.desk.suspended {
-		s.desk.suspended = false
+	if s.desk.suspended.CompareAndSwap(true, false) {
 		s.desk.pump.Resume()
 	}
 	if k := p.link; p.up() {
@@ -58,6 +59,7 @@ func (h *Host) startPicture(p *participant) {
 		k.displays = nil
 		h.showDisplays(p)
 		h.showCursor(p)
+		h.showPlace(p)
 		if s.desk.veil != capture.Unveiled {
 			s.desk.tellVeil(p)
 		}
@@ -100,6 +102,9 @@ func (h *Host) openDesktop() bool {
 	})
 	if v, ok := src.(capture.Veiled); ok {
 		h.spawn(func() { h.watchVeil(ctx, d, v) })
+	}
+	if v, ok := src.(capture.Pointing); ok {
+		h.spawn(func() { h.watchPointer(ctx, d, v) })
 	}
 	h.spawn(func() {
 		for {
@@ -156,8 +161,7 @@ func (l *live) pausePicture(p *participant) {
 }
 
 func (d *desktop) suspend() {
-	if !d.suspended {
-		d.suspended = true
+	if d.suspended.CompareAndSwap(false, true) {
 		d.pump.Suspend()
 	}
 }

@@ -33,6 +33,7 @@ func (g *gate) InputAllowed() (bool, mfpb.NoticeCode) {
 type hands struct {
 	desktop atomic.Pointer[reach]
 	turn    sync.Mutex
+	moved   movement
 	past    input.Counts // of receivers that are gone; the loop's
 }
 
@@ -112,6 +113,7 @@ func (h *hands) with(f func(input.Injector) error) error {
 }
 
 func (h *hands) Move(x, y int) error {
+	h.moved.to(x, y)
 	return h.with(func(i input.Injector) error { return i.Move(x, y) })
 }
 

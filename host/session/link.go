@@ -245,7 +245,7 @@ func (l *link) openChannels() error {
 			s.Arrived()
 		}
 	})
-	l.cursor.OnOpen(func() { l.post(func() { l.h.showCursor(l.p) }) })
+	l.cursor.OnOpen(func() { l.post(func() { l.h.showCursor(l.p); l.h.showPlace(l.p) }) })
 	return nil
 }
 

@@ -1,7 +1,14 @@
 // Keys pressed from the toolbar.
-import { expect, test } from "vitest";
+import { afterEach, beforeEach, expect, test, vi } from "vitest";
 import { combos, press, type Combo } from "../src/input/combos";
 import { usages } from "../src/input/usage";
+
+beforeEach(() => {
+  vi.useFakeTimers();
+});
+afterEach(() => {
+  vi.useRealTimers();
+});
 
 function pressed(combo: Combo): string[] {
   const lines: string[] = [];
@@ -14,6 +21,8 @@ function pressed(combo: Combo): string[] {
     },
     combo,
   );
+  expect(lines).toHaveLength(combos[combo].length); // all are down together for a while
+  vi.runAllTimers();
   return lines;
 }
 

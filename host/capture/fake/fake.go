@@ -30,6 +30,7 @@ type Source struct {
 	last      []uint32 // the frame that is out
 	cursor    capture.Cursor
 	newCursor bool
+	pointer   image.Point
 	displays  []capture.Display
 	took      time.Duration // what a frame says of itself
 	calls     int           // of Next that returned a frame
@@ -96,6 +97,20 @@ func (s *Source) SetCursor(c capture.Cursor) {
 	defer s.mu.Unlock()
 	s.cursor, s.newCursor = c, true
 	s.tell()
+}
+
+// SetPointer moves the pointer.
+func (s *Source) SetPointer(at image.Point) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.pointer = at
+}
+
+// Pointer implements capture.Pointing.
+func (s *Source) Pointer() (image.Point, bool) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.pointer, true
 }
 
 // SetDisplays plugs other monitors in; the desktop stays as large as it is.

@@ -325,6 +325,11 @@ func (a *attach) message(channel uint16, b []byte) {
 		}
 	case wire.ChannelTiles:
 		err = a.tiles(b)
+	case wire.ChannelCursor:
+		m := new(mfpb.CursorUpdate)
+		if err = wire.Decode(b, wire.MaxCursor, m); err == nil && m.GetPlace() != nil {
+			a.v.update(func() { a.v.places = append(a.v.places, m.GetPlace()) })
+		}
 	}
 	if err != nil && !a.closed.Load() {
 		a.v.end(wire.Reason(err))

@@ -74,6 +74,7 @@ type Viewer struct {
 	figures []*mfpb.Figures
 	present []*mfpb.Participant
 	invites []*mfpb.Invite
+	places  []*mfpb.CursorPlace
 	routes  int // how often the host's addresses changed
 	host    *mfpb.Hello
 	ended   *Refused
@@ -302,6 +303,28 @@ func (v *Viewer) FiguresSeen() int {
 	v.mu.Lock()
 	defer v.mu.Unlock()
 	return len(v.figures)
+}
+
+// WaitPlace waits until somebody else's pointer is said to be somewhere, and
+// returns who put it there: a participant, or "" for the person.
+func (v *Viewer) WaitPlace(ctx context.Context, x, y uint32) (by string, err error) {
+	err = v.wait(ctx, "the pointer's place", func() bool {
+		for _, p := range v.places {
+			if p.GetX() == x && p.GetY() == y {
+				by = p.GetParticipant()
+				return true
+			}
+		}
+		return false
+	})
+	return by, err
+}
+
+// Places is how often a place was told.
+func (v *Viewer) Places() int {
+	v.mu.Lock()
+	defer v.mu.Unlock()
+	return len(v.places)
 }
 
 // WaitUpdate waits for a picture update newer than after; it returns its number.

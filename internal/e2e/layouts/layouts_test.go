@@ -76,9 +76,7 @@ func (s *scene) toolbar() {
 	s.terminal()
 	s.press("#key-altTab")
 	if err := s.until(5*time.Second, func() (bool, error) { return s.title() == "Watcher", nil }); err != nil {
-		out, _ := s.far.Output(s.ctx, "xset", "q")
-		tree, _ := s.far.Output(s.ctx, "xwininfo", "-root", "-tree")
-		s.t.Fatalf("Alt+Tab of the toolbar: %q has the keyboard\n%s\n%s", s.title(), out, tree)
+		s.t.Fatalf("Alt+Tab of the toolbar: %q has the keyboard, down %v", s.title(), s.down())
 	}
 	s.press("#key-altF4")
 	select {

@@ -308,12 +308,28 @@ func (s *scene) title() string {
 	return string(r.Value)
 }
 
+// down are the keycodes that the person's X server sees held.
+func (s *scene) down() []int {
+	m, err := xproto.QueryKeymap(s.eye).Reply()
+	s.must(err)
+	var codes []int
+	for code := range 256 {
+		if m.Keys[code/8]>>(code%8)&1 == 1 {
+			codes = append(codes, code)
+		}
+	}
+	return codes
+}
+
 // subtest runs f as a subtest with the scene.
 func (s *scene) subtest(t *testing.T, name string, f func()) {
 	t.Run(name, func(sub *testing.T) {
 		s.t = sub
 		defer func() { s.t = t }()
 		f()
+		if err := s.until(5*time.Second, func() (bool, error) { return len(s.down()) == 0, nil }); err != nil {
+			sub.Errorf("keycodes %v stay down", s.down())
+		}
 	})
 }
 

@@ -23,7 +23,13 @@ const modifiers: ReadonlyMap<string, number> = new Map([
   ["MetaLeft", Modifier.meta],
 ]);
 
-/** Presses the keys one after another and lets them go the other way round. */
+/**
+ * How long they stay down, ms. A window manager that takes Alt+Tab grabs the
+ * keyboard first, and waits for ever for an Alt that went up before (openbox 3.6).
+ */
+const holdFor = 80;
+
+/** Presses the keys one after another, and lets them go the other way round a moment later. */
 export function press(sink: Pick<KeySink, "key">, combo: Combo): void {
   const codes = combos[combo];
   let held = 0;
@@ -35,8 +41,10 @@ export function press(sink: Pick<KeySink, "key">, combo: Combo): void {
     held |= modifiers.get(code) ?? 0;
     key(code, true);
   }
-  for (const code of codes.toReversed()) {
-    held &= ~(modifiers.get(code) ?? 0);
-    key(code, false);
-  }
+  setTimeout(() => {
+    for (const code of codes.toReversed()) {
+      held &= ~(modifiers.get(code) ?? 0);
+      key(code, false);
+    }
+  }, holdFor);
 }
