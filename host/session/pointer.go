@@ -46,12 +46,13 @@ func (m *movement) explains(seen image.Point, now time.Time) bool {
 	return there == seen || now.Sub(time.Unix(0, when)) < stillOurs
 }
 
-// watchPointer looks for the pointer while anybody may see the desktop.
+// watchPointer looks for the pointer while anybody may see the desktop. Where it
+// stood before anybody moved it is no news.
 func (h *Host) watchPointer(ctx context.Context, d *desktop, src capture.Pointing) {
 	tick := time.NewTicker(pointerEvery)
 	defer tick.Stop()
-	var last image.Point
-	for first := true; ; {
+	last, _ := src.Pointer()
+	for {
 		select {
 		case <-ctx.Done():
 			return
@@ -61,10 +62,10 @@ func (h *Host) watchPointer(ctx context.Context, d *desktop, src capture.Pointin
 			continue
 		}
 		at, ok := src.Pointer()
-		if !ok || !first && at == last {
+		if !ok || at == last {
 			continue
 		}
-		first, last = false, at
+		last = at
 		if !h.post(d.gone, func() { h.pointerSeen(d, at) }) {
 			return
 		}

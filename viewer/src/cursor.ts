@@ -1,7 +1,7 @@
 // The remote pointer's shape, drawn by the browser as its own cursor, so that it
 // moves without delay (PROTOCOL.md §1.8, channel `cursor`).
 
-import { CursorUpdateSchema, type CursorShape } from "./gen/session_pb";
+import { CursorUpdateSchema, type CursorPlace, type CursorShape } from "./gen/session_pb";
 import { Reason } from "./gen/signaling_pb";
 import { decode, known, WireError } from "./wire/codec";
 import { maxCursor, maxCursorSide } from "./wire/limits";
@@ -30,6 +30,8 @@ export class Cursor {
   #shapes = new Map<number, Shape>(); // the one used last is last
   #current: Shape | "hidden" | undefined;
   #closed = false;
+  /** Somebody else moved the pointer; the place is anywhere. */
+  placed: (place: CursorPlace) => void = () => undefined;
 
   constructor(
     apply: (css: string) => void,
@@ -57,6 +59,9 @@ export class Cursor {
         break;
       case "hidden":
         this.#use("hidden");
+        break;
+      case "place":
+        this.placed(update.body.value);
     }
   }
 

@@ -169,6 +169,7 @@ export class RemoteSession extends HTMLElement {
       (css) => this.#stage.cursor(css),
       () => devicePixelRatio,
     );
+    cursor.placed = (place) => this.#stage.ghost.show(place);
     const lang = langOf(this.getAttribute("lang"));
     const session: Session = new Session({
       dial: () => new WebSocket(lineUrl(location.href)),

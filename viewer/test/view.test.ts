@@ -74,6 +74,7 @@ describe("locales", () => {
       "banner",
       "causes",
       "facts",
+      "ghost",
       "invite",
       "keys",
       "looking",
@@ -174,6 +175,19 @@ describe("the cursor", () => {
       "none",
       "default",
     ]);
+  });
+
+  test("where somebody else put the pointer is passed on and changes no shape", () => {
+    const { cursor, css, receive } = setup();
+    const places: unknown[] = [];
+    cursor.placed = ({ x, y, participant }) => places.push([x, y, participant]);
+    receive({ optional: true, body: { case: "place", value: { x: 3, y: 4, participant: "" } } });
+    receive({ body: { case: "place", value: { x: 9, y: 1, participant: "2" } } });
+    expect(places).toEqual([
+      [3, 4, ""],
+      [9, 1, "2"],
+    ]);
+    expect(css).toEqual([]);
   });
 
   test("only the newest shape shows, however late an older one is made", async () => {

@@ -5,10 +5,11 @@
 
 import type { Sender } from "../input/sender";
 import { attachKeyboard, Keyboard, systemOf } from "../input/keyboard";
-import { attachPointer } from "../input/pointer";
+import { attachPointer, type PointerSink } from "../input/pointer";
 import { stripCount, stripsOf } from "../picture/strips";
 import type { View } from "../state";
 import { h } from "./dom";
+import { Ghost } from "./ghost";
 import {
   common,
   css,
@@ -52,6 +53,8 @@ export class Stage {
   });
   /** Exactly as large as the whole picture, at every scale: what belongs over the canvas fills it. */
   readonly layers = h("div", { id: "layers" });
+  /** Where somebody else has the pointer. */
+  readonly ghost = new Ghost();
   /** Where the picture is: the strips' canvases, and what takes the pointer. */
   readonly picture = h("div", { id: "picture", part: "picture", role: "img" });
   #frame = h("div", { id: "frame" }, this.layers);
@@ -72,7 +75,7 @@ export class Stage {
 
   constructor(events: StageEvents) {
     this.#events = events;
-    this.layers.append(this.picture);
+    this.layers.append(this.picture, this.ghost.element);
     this.element.append(this.#frame, this.keys);
     this.#resize = new ResizeObserver(() => this.#place());
     this.element.addEventListener("scroll", () => this.#scrolled(), { passive: true });
@@ -110,6 +113,7 @@ export class Stage {
     this.picture.setAttribute("aria-label", t("picture.label"));
     this.keys.setAttribute("aria-label", t("keyboard.label"));
     this.#frame.hidden = view.state !== "live";
+    this.ghost.update(view, t);
     const same = samePart(watched, this.#watched);
     if (view.width === this.#width && view.height === this.#height && same) return;
     if (!same) this.#at = { x: 0, y: 0 };
@@ -153,10 +157,25 @@ export class Stage {
     });
     this.#detach = [
       attachKeyboard(this.keys, keyboard, leave),
-      attachPointer(this.picture, hands, surface, () => this.focus()),
+      attachPointer(this.picture, this.#ours(hands), surface, () => this.focus()),
     ];
     this.keys.tabIndex = 0;
     this.focus();
+  }
+
+  // What the technician moves is no longer where somebody else put it.
+  #ours(hands: Hands): PointerSink {
+    return {
+      motion: (x, y) => {
+        this.ghost.hide();
+        hands.motion(x, y);
+      },
+      button: (x, y, button, down) => {
+        this.ghost.hide();
+        hands.button(x, y, button, down);
+      },
+      wheel: (x, y, dx, dy) => hands.wheel(x, y, dx, dy),
+    };
   }
 
   release(): void {

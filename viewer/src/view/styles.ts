@@ -148,6 +148,12 @@ h2:focus, h3:focus { outline: none; } /* focused by us, so that reading goes on 
 #layers[data-pixels="pixelated"] > * { image-rendering: pixelated; }
 #picture { touch-action: manipulation; }
 #picture > canvas { position: absolute; left: 0; width: 100%; pointer-events: none; }
+#ghosts { pointer-events: none; overflow: clip; }
+#ghost { position: absolute; display: flex; align-items: flex-start; gap: 0.125rem; }
+#ghost[hidden], #ghost [hidden] { display: none; }
+#ghost .icon { flex: none; width: 20px; height: 20px; margin: -1px 0 0 -1px; fill: var(--_accent); stroke: #fff; stroke-width: 1.5; }
+#ghost span { max-width: 14rem; margin-top: 0.75rem; padding: 0.0625rem 0.4rem; overflow: hidden; border-radius: 0.75rem; background: var(--_accent); color: var(--_surface); font-size: 0.75rem; font-weight: 600; text-overflow: ellipsis; white-space: nowrap; }
+#ghost[data-side="left"] span { position: absolute; right: 100%; top: 0; }
 #stage[data-scrolls][data-hands="no"] #frame { cursor: grab; }
 #stage[data-panning][data-hands="no"] #frame { cursor: grabbing; }
 #stage[data-hands="yes"] #picture { touch-action: none; }
