@@ -337,3 +337,52 @@ func oneMonitorOfTwo(t *testing.T, lang string, ratio float64) {
 	w.must(w.browser.Wait(10*time.Second, "!"+stage.Element("#banner")))
 	w.looksExact("all-again")
 }
+
+// TestAPictureLargerThanItsBoxIsMoved: dragged while the pointer is nobody's, and
+// by the pointer at the edges while it drives the desktop; the wheel with
+// Control changes the size around what is pointed at.
+func TestAPictureLargerThanItsBoxIsMoved(t *testing.T) {
+	w := newWorldOf(t, "en", 1600, 1200)
+	w.paintAll(1600, 1200)
+	w.viewport(1000, 700, 1)
+	w.live("A large screen")
+	w.looksExact("top-left")
+
+	from := stage.Point{X: 600, Y: 500}
+	w.must(w.browser.Mouse(input.DispatchMouseEventTypeMouseMoved, from, false))
+	w.must(w.browser.Mouse(input.DispatchMouseEventTypeMousePressed, from, true))
+	for i := range 10 {
+		w.must(w.browser.Mouse(input.DispatchMouseEventTypeMouseMoved, stage.Point{X: from.X - 25*float64(i+1), Y: from.Y - 12*float64(i+1)}, true))
+	}
+	w.must(w.browser.Mouse(input.DispatchMouseEventTypeMouseReleased, stage.Point{X: from.X - 250, Y: from.Y - 120}, true))
+	w.until("the picture is dragged", func() bool { l := w.look(); return l.Left == 250 && l.Top == 120 },
+		func() string { return fmt.Sprintf("%+v", w.look()) })
+	w.looksExact("dragged")
+
+	before, at := w.look(), stage.Point{X: 400, Y: 300}
+	turn := input.DispatchMouseEventParams{Type: input.DispatchMouseEventTypeMouseWheel, X: at.X, Y: at.Y, DeltaX: 0.01, DeltaY: -120, Modifiers: 2}
+	_, err := chromedp.Call(w.browser.Context(), input.DispatchMouseEvent, turn)
+	w.must(err)
+	w.label("110%")
+	after := w.look()
+	for _, d := range []float64{
+		(at.X-before.Picture.X)/before.Scale - (at.X-after.Picture.X)/after.Scale,
+		(at.Y-before.Picture.Y)/before.Scale - (at.Y-after.Picture.Y)/after.Scale,
+	} {
+		if math.Abs(d) > 1.5 {
+			t.Errorf("what is pointed at moved by %.1f pixels", d)
+		}
+	}
+	w.keyToLook("1")
+	w.label("1:1")
+
+	w.must(w.browser.Click("#ask-control"))
+	w.answer("control", "allow")
+	w.must(w.browser.WaitFor(10*time.Second, "#give-back"))
+	l := w.look()
+	edge := stage.Point{X: l.Window.X + l.Window.W - 8, Y: l.Window.Y + l.Window.H/2}
+	w.must(w.browser.Mouse(input.DispatchMouseEventTypeMouseMoved, edge, false))
+	w.until("the picture follows the pointer at its edge, to the end", func() bool { return w.look().Left == 1600-l.Window.W },
+		func() string { return fmt.Sprintf("%+v", w.look()) })
+	w.looksExact("right-edge")
+}

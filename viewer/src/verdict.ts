@@ -29,6 +29,7 @@ export interface Measured {
 export type Cause =
   | "unknown" // nothing was measured yet
   | "still" // nothing changes
+  | "film" // all that changes is video, which has no stations of its own here
   | "good"
   | "capture"
   | "encode"
@@ -55,11 +56,11 @@ export interface Verdict {
 
 export function verdict(measured: Measured | null): Verdict {
   if (measured === null) return { cause: "unknown", ms: 0 };
-  const { took, rate, waits, held } = measured;
+  const { took, rate, film, waits, held } = measured;
   // What stands is on the line, or it is here and nobody has time for it: what the channel holds tells which.
   if (waits >= stands) return { cause: held > 0 ? onTheLine(measured, waits) : "wait", ms: waits };
   const total = stations.reduce((sum, station) => sum + took[station], 0);
-  if (rate === 0 && total === 0) return { cause: "still", ms: 0 };
+  if (rate === 0 && total === 0) return { cause: (film ?? 0) > 0 ? "film" : "still", ms: 0 };
   if (total <= quick) return { cause: "good", ms: total };
   const worst = stations.reduce((a, b) => (took[b] > took[a] ? b : a));
   return { cause: worst === "line" ? onTheLine(measured, took.line) : worst, ms: took[worst] };

@@ -26,6 +26,12 @@ describe("the verdict", () => {
       "still",
       0,
     ],
+    [
+      "all that changes is video",
+      { ...calm, rate: 0, film: 25, took: { capture: 0, encode: 0, line: 0, wait: 0, paint: 0 }, waits: 0 },
+      "film",
+      0,
+    ],
     ["all is quick", calm, "good", 17],
     ["just quick enough", took({ line: 111 }), "good", 120],
     ["the screen is read slowly", took({ capture: 400 }), "capture", 400],
@@ -49,6 +55,7 @@ describe("the verdict", () => {
     const causes: Cause[] = [
       "unknown",
       "still",
+      "film",
       "good",
       "capture",
       "encode",

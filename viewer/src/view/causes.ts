@@ -9,6 +9,7 @@ import { number, type T, type TextKey } from "./texts";
 const said: Readonly<Record<Cause, TextKey>> = {
   unknown: "cause.unknown",
   still: "cause.still",
+  film: "cause.film",
   good: "cause.good",
   capture: "cause.capture",
   encode: "cause.encode",
@@ -73,6 +74,7 @@ function blames(cause: Cause, station: Station): boolean {
 export function causeText({ cause, ms }: Verdict, measured: Measured | null, t: T): string {
   return t(said[cause], {
     ms: number(ms, t),
+    film: number(measured?.film ?? 0, t),
     rtt: number(measured?.rtt ?? 0, t),
     loss: number(measured?.loss ?? 0, t, 1),
     rate: number(((measured?.traffic ?? 0) * 8) / 1000, t, 1),
