@@ -1,19 +1,20 @@
 // The WebRTC connection that one attach began and later ones may keep, with its
 // six negotiated data channels (PROTOCOL.md §1.8). Descriptions and candidates
-// go out sealed. Browser workarounds stand here and in picture/screen.ts,
-// nowhere else.
+// go out sealed. Browser workarounds stand here, in picture/screen.ts
+// and in picture/film.ts, nowhere else.
 
 import type { SealedInit } from "./attach";
 import { Control, type ControlBody, type ControlInit, type Proof } from "./control";
 import { Reason, type Candidate, type Description } from "./gen/signaling_pb";
 import { Sender } from "./input/sender";
 import { certificateHash, parseFingerprint, Role, type Link } from "./pake/link";
+import { canFilm, type Film } from "./picture/film";
 import type { Screen } from "./picture/screen";
 import type { Path } from "./route";
 import { countersOf, routeOf, type RouteFacts } from "./stats";
 import type { Counters } from "./verdict";
 import { equal, reasonOf, WireError } from "./wire/codec";
-import { parseAck } from "./wire/input";
+import { encodeShown, parseAck } from "./wire/input";
 import { channelInit, channels, type Channel } from "./wire/limits";
 
 export interface ConnectionEvents {
@@ -88,6 +89,7 @@ export class Connection implements HostConnection {
     certificate: RTCCertificate,
     iceServers: RTCIceServer[],
     screen: Screen,
+    film: Pick<Film, "take">,
     link: Link,
     lang: string,
     events: ConnectionEvents,
@@ -124,6 +126,15 @@ export class Connection implements HostConnection {
 
     open(channels.cursor).onmessage = (event) => this.#cursor(event.data);
 
+    const video = canFilm() ? receiveVideo(pc) : undefined;
+    if (video) {
+      film.take(video.receiver, (timestamp) => {
+        if (this.#proven && fast.readyState === "open") fast.send(encodeShown(timestamp));
+      });
+    }
+    pc.ontrack = (event) => {
+      if (event.transceiver !== video) this.#fail(Reason.PROTOCOL); // C51
+    };
     pc.ondatachannel = (event) => event.channel.close(); // C26
     pc.onicecandidate = ({ candidate }) => this.#found(candidate);
     pc.onicecandidateerror = ({ errorCode }) => {
@@ -327,6 +338,21 @@ export class Connection implements HostConnection {
     this.close(reason);
     this.#events.failed(reason);
   }
+}
+
+/** What of a browser's codecs the host's video track can use. */
+const videoTypes = new Set(["video/vp8", "video/rtx", "video/flexfec-03"]);
+
+/** Asks for the host's video track; undefined where the browser cannot show it. */
+function receiveVideo(pc: RTCPeerConnection): RTCRtpTransceiver | undefined {
+  const codecs = RTCRtpReceiver.getCapabilities("video")?.codecs ?? [];
+  const ours = codecs.filter(({ mimeType }) => videoTypes.has(mimeType.toLowerCase()));
+  if (!ours.some(({ mimeType }) => mimeType.toLowerCase() === "video/vp8")) return undefined;
+  const transceiver = pc.addTransceiver("video", { direction: "recvonly" });
+  transceiver.setCodecPreferences(ours);
+  // Each packet says that it may be shown at once; this is for browsers that do not read it.
+  transceiver.receiver.jitterBufferTarget = 0;
+  return transceiver;
 }
 
 /** A certificate for one connection. */

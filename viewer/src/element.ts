@@ -10,6 +10,8 @@ import { GrantState } from "./gen/session_pb";
 import { ParticipantKind, Reason } from "./gen/signaling_pb";
 import { press } from "./input/combos";
 import { watchNetwork } from "./network";
+import { Film } from "./picture/film";
+import type { Report } from "./picture/painter";
 import { Screen } from "./picture/screen";
 import { Session } from "./session";
 import { firstView, type State, type View } from "./state";
@@ -164,7 +166,12 @@ export class RemoteSession extends HTMLElement {
       this.#panel.focus("code");
       return;
     }
-    const screen = new Screen(this.#stage.renew(), (report) => session.painted(report));
+    const film = new Film(this.#stage.film);
+    const screen = new Screen(this.#stage.renew(), (report: Report) => {
+      if (report.kind === "video") film.show(report);
+      else session.painted(report);
+      if (report.kind === "size") film.size(report.width, report.height);
+    });
     const cursor = new Cursor(
       (css) => this.#stage.cursor(css),
       () => devicePixelRatio,
@@ -174,8 +181,16 @@ export class RemoteSession extends HTMLElement {
     const session: Session = new Session({
       dial: () => new WebSocket(lineUrl(location.href)),
       connect: async (link, relays, events) =>
-        new Connection(await makeCertificate(), relays, screen, link, lang, events),
-      picture: screen,
+        new Connection(await makeCertificate(), relays, screen, film, link, lang, events),
+      picture: {
+        blank: () => screen.blank(),
+        unblank: () => screen.unblank(),
+        figures: () => screen.figures(),
+        close: () => {
+          screen.close();
+          film.close();
+        },
+      },
       lang,
       changed: (view) => {
         if (session === this.#session) this.#changed(view);

@@ -8,6 +8,7 @@ import { Connection } from "../src/connection";
 import { ControlSchema } from "../src/gen/session_pb";
 import { Kind, Reason, type Candidate } from "../src/gen/signaling_pb";
 import { certificateHash, Keys, newNonce, Role, type Link } from "../src/pake/link";
+import type { Film } from "../src/picture/film";
 import type { Screen } from "../src/picture/screen";
 import { decode } from "../src/wire/codec";
 import { settle } from "./fakes";
@@ -51,6 +52,9 @@ class FakePeer {
   onicecandidate: ((event: unknown) => void) | null = null;
   onicecandidateerror: ((event: { errorCode: number }) => void) | null = null;
   onconnectionstatechange: (() => void) | null = null;
+  ontrack: ((event: { transceiver: unknown }) => void) | null = null;
+  shown: (timestamp: number) => void = () => undefined;
+  transceivers: { kind: string; direction: string; codecs: string[]; receiver: unknown }[] = [];
   configurations: RTCConfiguration[] = [];
   constructor(readonly configuration: RTCConfiguration) {
     FakePeer.last = this;
@@ -60,6 +64,19 @@ class FakePeer {
     this.channels.push(channel);
     this.log.push(`channel ${label}`);
     return channel;
+  }
+  addTransceiver(kind: string, init: { direction: string }) {
+    const transceiver = {
+      kind,
+      direction: init.direction,
+      codecs: [] as string[],
+      receiver: { name: kind, jitterBufferTarget: null as number | null },
+      setCodecPreferences: (codecs: { mimeType: string }[]) => {
+        transceiver.codecs = codecs.map(({ mimeType }) => mimeType);
+      },
+    };
+    this.transceivers.push(transceiver);
+    return transceiver;
   }
   setConfiguration(configuration: RTCConfiguration) {
     this.configurations.push(configuration);
@@ -109,7 +126,13 @@ async function setup() {
     take: (channel: FakeChannel) => log.push(`take ${channel.label} after ${FakePeer.last.log.length}`),
     begin: () => log.push("begin"),
   } as unknown as Screen;
-  const connection = new Connection(certificate, relays, screen, link, "en", {
+  const film = {
+    take: (receiver: { name: string }, shown: (timestamp: number) => void) => {
+      log.push(`film ${receiver.name}`);
+      FakePeer.last.shown = shown;
+    },
+  } as unknown as Film;
+  const connection = new Connection(certificate, relays, screen, film, link, "en", {
     seal: (body) => sealed.push(body),
     proven: () => log.push("proven"),
     control: (body) => log.push(`control ${body.case}`),
@@ -140,11 +163,76 @@ const candidate = (value: string) => ({ candidate: value, sdpMid: "0", sdpMlineI
 
 beforeEach(() => {
   vi.stubGlobal("RTCPeerConnection", FakePeer);
+  vi.stubGlobal("HTMLVideoElement", { prototype: {} });
   vi.useFakeTimers({ toFake: ["setTimeout", "clearTimeout", "setInterval", "clearInterval"] });
 });
 afterEach(() => {
   vi.useRealTimers();
   vi.unstubAllGlobals();
+});
+
+/** A browser that shows video, with these codecs. */
+function filming(...codecs: string[]) {
+  class Element {
+    requestVideoFrameCallback() {}
+  }
+  vi.stubGlobal("HTMLVideoElement", Element);
+  vi.stubGlobal("RTCRtpReceiver", {
+    getCapabilities: () => ({ codecs: codecs.map((mimeType) => ({ mimeType })) }),
+  });
+}
+
+describe("the video track", () => {
+  const all = ["video/VP8", "video/rtx", "video/VP9", "video/red", "video/flexfec-03", "video/H264"];
+
+  test("is asked for once, to receive, with what the host can send", async () => {
+    filming(...all);
+    const { peer, log } = await setup();
+    expect(peer.transceivers).toHaveLength(1);
+    expect(peer.transceivers[0]).toMatchObject({
+      kind: "video",
+      direction: "recvonly",
+      codecs: ["video/VP8", "video/rtx", "video/flexfec-03"],
+      receiver: { jitterBufferTarget: 0 },
+    });
+    expect(log).toContain("film video");
+  });
+
+  test("is not asked for where nothing would say what is shown, or decode it", async () => {
+    vi.stubGlobal("HTMLVideoElement", { prototype: {} });
+    expect((await setup()).peer.transceivers).toEqual([]);
+    filming("video/VP9", "video/rtx");
+    expect((await setup()).peer.transceivers).toEqual([]);
+  });
+
+  test("what is shown is said after the proof, while the channel is open", async () => {
+    filming(...all);
+    const { peer, prove } = await setup();
+    peer.shown(7);
+    expect(peer.channel("in-fast").sent).toEqual([]);
+    await prove();
+    peer.shown(0x01020304);
+    expect(peer.channel("in-fast").sent).toEqual([Uint8Array.of(16, 128, 0, 0, 4, 3, 2, 1)]);
+    peer.channel("in-fast").readyState = "closing";
+    peer.shown(8);
+    expect(peer.channel("in-fast").sent).toHaveLength(1);
+  });
+
+  test("any other track ends the session (C51)", async () => {
+    filming(...all);
+    const { peer, log } = await setup();
+    peer.ontrack?.({ transceiver: peer.transceivers[0] });
+    expect(log.filter((line) => line.startsWith("failed"))).toEqual([]);
+    peer.ontrack?.({ transceiver: {} });
+    expect(log).toContain("failed PROTOCOL");
+  });
+
+  test("a track that nobody asked for ends the session (C51)", async () => {
+    vi.stubGlobal("HTMLVideoElement", { prototype: {} });
+    const { peer, log } = await setup();
+    peer.ontrack?.({ transceiver: {} });
+    expect(log).toContain("failed PROTOCOL");
+  });
 });
 
 describe("channels", () => {

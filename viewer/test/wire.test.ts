@@ -29,6 +29,7 @@ interface Index {
   picture: GoldenPicture[];
   parts: GoldenPart[];
   answers: { file: string; kind: number; update: number }[];
+  shown: { file: string; timestamp: number }[];
   refused: { name: string; hex: string; error: string }[];
   channels: { id: number; label: string; reliable: boolean; max: number }[];
   reasons: Record<string, number>;
@@ -162,6 +163,12 @@ describe("golden files", () => {
   it("answers on tiles", () => {
     const written = [tileHello(), tileAck(0xfedcba98), tileAck(0xfedcba98, true), tileRestart()].map(hex);
     expect(written).toEqual(index.answers.map((a) => hex(golden(a.file))));
+  });
+
+  it("what is shown", () => {
+    for (const { file, timestamp } of index.shown)
+      expect(hex(input.encodeShown(timestamp))).toBe(hex(golden(file)));
+    expect(() => input.encodeShown(2 ** 32)).toThrow(RangeError);
   });
 
   it("associated data of both roles", () => {

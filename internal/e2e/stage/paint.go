@@ -1,6 +1,7 @@
 package stage
 
 import (
+	"encoding/binary"
 	"fmt"
 	"math/rand/v2"
 
@@ -13,6 +14,7 @@ type Painter struct {
 	c             *xgb.Conn
 	win           xproto.Window
 	gc            xproto.Gcontext
+	back          xproto.Pixmap // what Put paints on; 0: not made yet
 	width, height int
 	rng           *rand.Rand
 }
@@ -69,6 +71,34 @@ func (p *Painter) Paint() error {
 	// A round trip: when it answers, all of the above is on the screen.
 	if _, err := xproto.GetInputFocus(p.c).Reply(); err != nil {
 		return fmt.Errorf("stage: paint: %w", err)
+	}
+	return nil
+}
+
+// Put paints the whole window at once: pixels 0x00RRGGBB, row by row. It returns
+// when they are on the screen.
+func (p *Painter) Put(pix []uint32) error {
+	if p.back == 0 {
+		back, err := xproto.NewPixmapId(p.c)
+		if err != nil {
+			return fmt.Errorf("stage: put: %w", err)
+		}
+		xproto.CreatePixmap(p.c, 24, back, xproto.Drawable(p.win), uint16(p.width), uint16(p.height))
+		p.back = back
+	}
+	const rows = 32 // a request has at most 256 KiB
+	line := 4 * p.width
+	part := make([]byte, rows*line)
+	for y := 0; y < p.height; y += rows {
+		n := min(rows, p.height-y)
+		for i, v := range pix[y*p.width : (y+n)*p.width] {
+			binary.LittleEndian.PutUint32(part[4*i:], v)
+		}
+		xproto.PutImage(p.c, xproto.ImageFormatZPixmap, xproto.Drawable(p.back), p.gc, uint16(p.width), uint16(n), 0, int16(y), 0, 24, part[:n*line])
+	}
+	xproto.CopyArea(p.c, xproto.Drawable(p.back), xproto.Drawable(p.win), p.gc, 0, 0, 0, 0, uint16(p.width), uint16(p.height))
+	if _, err := xproto.GetInputFocus(p.c).Reply(); err != nil {
+		return fmt.Errorf("stage: put: %w", err)
 	}
 	return nil
 }

@@ -57,6 +57,16 @@ export class Stage {
   readonly ghost = new Ghost();
   /** Where the picture is: the strips' canvases, and what takes the pointer. */
   readonly picture = h("div", { id: "picture", part: "picture", role: "img" });
+  /** What moves, over it: see picture/film.ts. */
+  readonly film = h("video", {
+    id: "film",
+    playsinline: true,
+    disablepictureinpicture: true,
+    disableremoteplayback: true,
+    "aria-hidden": "true",
+    tabindex: "-1",
+    hidden: true,
+  });
   #frame = h("div", { id: "frame" }, this.layers);
   #events: StageEvents;
   #width = 0;
@@ -75,7 +85,8 @@ export class Stage {
 
   constructor(events: StageEvents) {
     this.#events = events;
-    this.layers.append(this.picture, this.ghost.element);
+    this.film.muted = true; // the attribute would only be its default
+    this.layers.append(this.picture, this.film, this.ghost.element);
     this.element.append(this.#frame, this.keys);
     this.#resize = new ResizeObserver(() => this.#place());
     this.element.addEventListener("scroll", () => this.#scrolled(), { passive: true });

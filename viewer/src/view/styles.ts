@@ -148,6 +148,7 @@ h2:focus, h3:focus { outline: none; } /* focused by us, so that reading goes on 
 #layers[data-pixels="pixelated"] > * { image-rendering: pixelated; }
 #picture { touch-action: manipulation; }
 #picture > canvas { position: absolute; left: 0; width: 100%; pointer-events: none; }
+#layers > #film { inset: auto; object-fit: fill; image-rendering: auto; pointer-events: none; }
 #ghosts { pointer-events: none; overflow: clip; }
 #ghost { position: absolute; display: flex; align-items: flex-start; gap: 0.125rem; }
 #ghost[hidden], #ghost [hidden] { display: none; }

@@ -14,6 +14,7 @@ export const InputKind = {
   text: 5,
   release: 6,
   alive: 7,
+  shown: 16,
   ack: 128,
 } as const;
 
@@ -130,6 +131,16 @@ export function encodeRelease(seq: number): Uint8Array<ArrayBuffer> {
 /** Something is still held down. */
 export function encodeAlive(): Uint8Array<ArrayBuffer> {
   return new Uint8Array(message(InputKind.alive, 8, 0).buffer);
+}
+
+/**
+ * The video frame with this RTP timestamp is on the screen: no input, and
+ * optional, because a host without video does not know it.
+ */
+export function encodeShown(timestamp: number): Uint8Array<ArrayBuffer> {
+  const view = message(InputKind.shown, 8, within("timestamp", timestamp, 0, 0xffffffff));
+  view.setUint8(1, flagOptional);
+  return new Uint8Array(view.buffer);
 }
 
 /**
