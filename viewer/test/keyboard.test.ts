@@ -143,6 +143,14 @@ describe("text", () => {
     expect(log.lines).toEqual(["+08/ê", "-08"]);
   });
 
+  test("the Compose key and what it composes with are the input method's", () => {
+    const { log, keyboard } = setup();
+    expect(keyboard.keydown(event("ContextMenu", "Compose"))).toBe(false);
+    keyboard.keyup(event("ContextMenu", "Compose"));
+    keyboard.beforeInput("insertText", "ß");
+    expect(log.lines).toEqual(["=ß"]);
+  });
+
   test("from an emoji picker or a virtual keyboard arrives as text", () => {
     const { log, keyboard } = setup();
     keyboard.beforeInput("insertText", "🎉");
@@ -270,6 +278,31 @@ describe("macOS", () => {
     keyboard.keydown(event("KeyC", "c", ["Meta"]));
     keyboard.keyup(event("MetaLeft", "Meta"));
     expect(log.lines).toEqual(["+e3", "+06/c", "-e3", "-06"]);
+  });
+
+  test("Option types like AltGr: no Alt opens a menu of the host", () => {
+    const { log, keyboard } = setup("mac");
+    keyboard.keydown(event("AltLeft", "Alt", ["Alt"]));
+    keyboard.keydown(event("KeyL", "@", ["Alt"]));
+    keyboard.keyup(event("KeyL", "@", ["Alt"]));
+    keyboard.keyup(event("AltLeft", "Alt"));
+    expect(log.lines).toEqual(["+0f/@", "-0f"]);
+    expect(log.details[0]?.modifiers).toBe(16);
+  });
+
+  test("Option is Alt for a key that types nothing, and in a shortcut", () => {
+    const { log, keyboard } = setup("mac");
+    keyboard.keydown(event("AltLeft", "Alt", ["Alt"]));
+    keyboard.keydown(event("F4", "F4", ["Alt"]));
+    keyboard.keyup(event("F4", "F4", ["Alt"]));
+    keyboard.keyup(event("AltLeft", "Alt"));
+    expect(log.lines).toEqual(["+e2", "+3d", "-3d", "-e2"]);
+    log.lines.length = 0;
+    keyboard.keydown(event("ControlLeft", "Control", ["Control"]));
+    keyboard.keydown(event("AltLeft", "Alt", ["Control", "Alt"]));
+    keyboard.keydown(event("KeyT", "t", ["Control", "Alt"]));
+    expect(log.lines).toEqual(["+e0", "+e2", "+17/t"]);
+    expect(log.details.at(-1)?.modifiers).toBe(6);
   });
 
   test("CapsLock, which is down while the lock is on, is one press each time", () => {

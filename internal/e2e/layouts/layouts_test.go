@@ -28,6 +28,7 @@ func TestTheTechniciansKeyboard(t *testing.T) {
 		}
 	}
 	s.subtest(t, "locks are in step", s.locks)
+	s.subtest(t, "nothing is lost or stuck at 5 % loss", s.lossy)
 	s.subtest(t, "the toolbar presses what the browser cannot", s.toolbar)
 }
 
@@ -44,6 +45,25 @@ func (s *scene) locks() {
 	s.must(s.typist.Press("KP_8"))
 	s.must(s.typist.Type("e"))
 	s.arrives(file, "ab2Cd.8\x1b[Ae")
+}
+
+// lossy: a bad line takes packets with keys and with acknowledgements; every key
+// arrives once, in its order, and goes up again.
+func (s *scene) lossy() {
+	s.must(s.both("fr", "us"))
+	file := s.terminal()
+	in, out := s.line.Counts()
+	s.line.Both(50*time.Millisecond, 0.05, 0)
+	defer s.line.Both(0, 0, 0)
+	const words = "Voilà: été comme hiver, @ et #, « ça va ? » {x} - Portez ce vieux whisky au juge blond qui fume 1234567890. "
+	for range 4 {
+		s.must(s.typist.Type(words))
+	}
+	s.arrives(file, strings.Repeat(words, 4))
+	nowIn, nowOut := s.line.Counts()
+	if nowIn.Lost == in.Lost || nowOut.Lost == out.Lost {
+		s.t.Errorf("the line lost %d and %d packets: that proves nothing", nowIn.Lost-in.Lost, nowOut.Lost-out.Lost)
+	}
 }
 
 func (s *scene) toolbar() {

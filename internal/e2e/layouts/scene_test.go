@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"strings"
 	"testing"
@@ -15,17 +16,34 @@ import (
 	"github.com/jezek/xgb/xproto"
 
 	"github.com/mainforte/mainforte/host/ui"
+	"github.com/mainforte/mainforte/internal/e2e/netns"
+	"github.com/mainforte/mainforte/internal/e2e/shape"
 	"github.com/mainforte/mainforte/internal/e2e/stage"
 	"github.com/mainforte/mainforte/viewer"
 	"github.com/mainforte/mainforte/web"
 )
 
+// TestMain runs the tests in namespaces of their own, for the line between the
+// two desks; that needs no root.
 func TestMain(m *testing.M) {
-	if !viewer.Built() || !web.Built() {
-		fmt.Fprintln(os.Stderr, "layouts: the front end is not built; run `task build:web` first")
+	fail := func(what any) {
+		fmt.Fprintln(os.Stderr, "layouts:", what)
 		os.Exit(1)
 	}
-	os.Exit(m.Run())
+	if !viewer.Built() || !web.Built() {
+		fail("the front end is not built; run `task build:web` first")
+	}
+	if netns.Inside() {
+		if out, err := exec.Command("ip", "link", "set", "lo", "up").CombinedOutput(); err != nil {
+			fail(fmt.Errorf("%w: %s", err, out))
+		}
+		os.Exit(m.Run())
+	}
+	code, err := netns.Enter()
+	if err != nil {
+		fail(err)
+	}
+	os.Exit(code)
 }
 
 // scene is one session with control: a technician's desk with a browser in full
@@ -36,6 +54,7 @@ type scene struct {
 	dir     string
 	near    *stage.Desktop // the technician's
 	far     *stage.Desktop // the person's
+	line    *shape.Line    // between them
 	host    *stage.Host
 	browser *stage.Browser
 	typist  *Typist
@@ -64,6 +83,9 @@ func (s *scene) startDesk(width, height int, keys string) *stage.Desktop {
 	return d
 }
 
+// seed is that of the packets that are lost.
+const seed = 20261129
+
 func newScene(t *testing.T, timeout time.Duration) *scene {
 	t.Helper()
 	ctx, cancel := context.WithTimeout(context.Background(), timeout)
@@ -78,6 +100,16 @@ func newScene(t *testing.T, timeout time.Duration) *scene {
 	server, err := stage.StartServer(ctx, programs.Signaling, addr, filepath.Join(s.dir, "data"))
 	s.must(err)
 	t.Cleanup(func() { _ = server.Stop() })
+	s.line, err = shape.Open(seed)
+	s.must(err)
+	t.Cleanup(func() {
+		if err := s.line.Close(); err != nil {
+			t.Error(err)
+		}
+	})
+	s.must(s.line.Reach(server.Addr))
+	behind, err := s.line.Program(s.dir, programs.Host)
+	s.must(err)
 	s.browser, err = stage.StartBrowser(ctx, stage.BrowserOptions{Display: s.near.Display, Width: 1280, Height: 900})
 	s.must(err)
 	t.Cleanup(s.browser.Close)
@@ -86,7 +118,7 @@ func newScene(t *testing.T, timeout time.Duration) *scene {
 			t.Logf("console: %q", s.browser.Console())
 		}
 	})
-	s.open(server, programs.Host)
+	s.open(server, behind)
 	s.typist, err = NewTypist(s.near.Display)
 	s.must(err)
 	t.Cleanup(s.typist.Close)

@@ -43,6 +43,9 @@ const modifierKeys: ReadonlyMap<string, number> = new Map([
   ["OSRight", Modifier.meta],
 ]);
 
+/** Keys that an input method has: what comes of them arrives as text. */
+const inputMethodKeys: ReadonlySet<string> = new Set(["Dead", "Process", "Compose"]);
+
 /** How long ControlLeft waits on Windows for the AltRight that would make it AltGr, ms. */
 const altGrWait = 100;
 
@@ -52,6 +55,7 @@ export class Keyboard {
   #down = new Map<string, number>(); // code -> usage that was sent
   #control: KeyInput | undefined; // ControlLeft that may be the first half of AltGr
   #controlTimer: ReturnType<typeof setTimeout> | undefined;
+  #options = new Map<string, KeyInput>(); // macOS: Option keys that are down and so far only type
   #composing = false;
   #typed = ""; // by the key that is down: the same as text would be that key once more
 
@@ -70,8 +74,7 @@ export class Keyboard {
 
     // An input method or a dead key has it: what comes of it arrives as text. keyCode is
     // deprecated and still the only sign that Chromium gives for some input methods.
-    if (event.isComposing || event.keyCode === 229 || event.key === "Dead" || event.key === "Process")
-      return false;
+    if (event.isComposing || event.keyCode === 229 || inputMethodKeys.has(event.key)) return false;
     const usage = usages.get(event.code);
     if (usage === undefined) return this.#withoutUsage(event);
     if (event.repeat || this.#down.has(event.code)) {
@@ -92,8 +95,25 @@ export class Keyboard {
       this.#controlTimer = setTimeout(() => this.#flushControl(), altGrWait);
       return true;
     }
+    if (this.#system === "mac" && !this.#option(event)) return true;
     this.#reconcile(event);
     this.#press(event, usage);
+    return true;
+  }
+
+  // macOS: Option is AltGr for keys that type and Alt for those that do not. Which it is, the
+  // next key tells. Returns whether this key goes out now.
+  #option(event: KeyInput): boolean {
+    if ((modifierKeys.get(event.code) ?? 0) & Modifier.alt) {
+      this.#options.set(event.code, event);
+      return false;
+    }
+    if (modifierKeys.has(event.code) || typesByOption(event)) return true;
+    for (const [code, option] of this.#options) {
+      const usage = usages.get(code);
+      if (usage !== undefined) this.#press(option, usage);
+    }
+    this.#options.clear();
     return true;
   }
 
@@ -105,6 +125,7 @@ export class Keyboard {
       const usage = usages.get(event.code);
       if (usage !== undefined) this.#press(event, usage);
     }
+    this.#options.delete(event.code); // alone it does nothing
     this.#lift(event);
     // macOS sends no keyup for a key that is released while Meta is held.
     if (this.#system === "mac" && modifierKeys.get(event.code) === Modifier.meta) {
@@ -151,6 +172,7 @@ export class Keyboard {
   /** Focus or connection went: everything goes up. */
   release(): void {
     this.#dropControl();
+    this.#options.clear();
     this.#composing = false;
     this.#down.clear();
     this.#sink.release();
@@ -196,7 +218,10 @@ export class Keyboard {
     this.#sink.key({
       usage,
       down,
-      modifiers: modifiersOf(event, this.#system),
+      modifiers:
+        this.#system === "mac" && typesByOption(event)
+          ? (modifiersOf(event, this.#system) & ~Modifier.alt) | Modifier.altGraph
+          : modifiersOf(event, this.#system),
       locks: locksOf(event),
       key: isCharacter(key) ? key : "",
     });
@@ -233,6 +258,16 @@ export function locksOf(event: Pick<KeyInput, "getModifierState">): number {
     (event.getModifierState("CapsLock") ? Lock.caps : 0) |
     (event.getModifierState("NumLock") ? Lock.num : 0) |
     (event.getModifierState("ScrollLock") ? Lock.scroll : 0)
+  );
+}
+
+/** On macOS a character that came with Option alone, perhaps Shift, was typed by it. */
+function typesByOption(event: KeyInput): boolean {
+  return (
+    event.getModifierState("Alt") &&
+    !event.getModifierState("Control") &&
+    !event.getModifierState("Meta") &&
+    isCharacter(event.key)
   );
 }
 
