@@ -212,6 +212,11 @@ func everyLook(t *testing.T, ratio float64) {
 	}
 	w.keyToLook("1")
 	w.label("1:1")
+	w.must(w.browser.Click("#show-look"))
+	w.shot("look-sheet")
+	w.must(w.browser.Click("#show-details"))
+	w.must(w.browser.Wait(10*time.Second, fmt.Sprintf("%s?.dataset.cause !== 'unknown'", stage.Element("#cause"))))
+	w.shot("details")
 }
 
 // TestALookIsRemembered: the next session begins as the last was looked at.

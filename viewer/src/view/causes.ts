@@ -27,6 +27,7 @@ export class Causes {
   #sentence = h("p", { id: "cause" });
   #rows = new Map<Station, { row: HTMLElement; name: HTMLElement; bar: HTMLElement; ms: HTMLElement }>();
   #table = h("dl", { class: "stations" });
+  #last: Measured | null = null; // of the newest pictures: they stay while nothing changes
 
   constructor() {
     for (const station of stations) {
@@ -52,10 +53,13 @@ export class Causes {
     setText(this.#title, t("cause.title"));
     setText(this.#sentence, causeText(now, measured, t));
     this.#sentence.dataset["cause"] = cause;
-    this.#table.hidden = measured === null;
-    const longest = Math.max(quick, ...stations.map((station) => measured?.took[station] ?? 0));
+    if (measured !== null && cause !== "still" && cause !== "film") this.#last = measured;
+    else if (measured === null) this.#last = null;
+    const shown = this.#last;
+    this.#table.hidden = shown === null;
+    const longest = Math.max(quick, ...stations.map((station) => shown?.took[station] ?? 0));
     for (const [station, { row, name, bar, ms }] of this.#rows) {
-      const took = measured?.took[station] ?? 0;
+      const took = shown?.took[station] ?? 0;
       setText(name, t(`station.${station}`));
       setText(ms, t("cause.ms", { ms: number(took, t, took < 10 ? 1 : 0) }));
       bar.style.width = `${Math.min(100, (took * 100) / longest).toFixed(1)}%`;

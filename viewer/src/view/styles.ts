@@ -226,6 +226,9 @@ dialog .lead { margin-top: 0.5rem; }
 @container mf (max-width: 84rem) {
   #toolbar .compact:not(#show-look, #end) .label { position: absolute; width: 1px; height: 1px; overflow: hidden; clip-path: inset(50%); }
 }
+@container mf (max-width: 44rem) {
+  .state > span { position: absolute; width: 1px; height: 1px; overflow: hidden; clip-path: inset(50%); }
+}
 @container mf (max-width: 40rem) {
   #toolbar { flex-wrap: wrap; }
 }
