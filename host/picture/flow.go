@@ -15,9 +15,10 @@ const (
 
 	// partTime is how long a part may keep the line busy, and slack what may
 	// wait in it above the round trip: so long waits, at most, what comes after.
-	// While the rate is found to be higher and higher it is probing.
-	partTime = 25 * time.Millisecond
-	slack    = 25 * time.Millisecond
+	// While the rate is found to be higher and higher it is probing. Less slack than
+	// browsers take now and then to paint would let the rate that is found sink.
+	partTime = 40 * time.Millisecond
+	slack    = 60 * time.Millisecond
 	probing  = 100 * time.Millisecond
 
 	// lateAfter is how much longer than the shortest round trip an update may be
