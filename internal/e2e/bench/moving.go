@@ -2,7 +2,9 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
+	"image"
 	"time"
 )
 
@@ -24,10 +26,57 @@ func (m motion) cpu() float64 { return m.host / 100 * m.seconds * 1000 / max(flo
 
 func (m motion) worstGap() float64 { return percentile(m.gaps, 1) }
 
+// film draws a moving picture until its context ends, and says when which frame
+// was on the person's screen.
+type film func(ctx context.Context, drawn func(n uint32, at time.Time)) error
+
+// drawnBy is the film of a mover.
+func drawnBy(m mover, hz float64) film {
+	return func(ctx context.Context, drawn func(uint32, time.Time)) error {
+		tick := time.NewTicker(time.Duration(float64(time.Second) / hz))
+		defer tick.Stop()
+		for n := uint32(1); ; n++ {
+			if err := m.draw(n); err != nil {
+				return err
+			}
+			drawn(n, time.Now())
+			select {
+			case <-ctx.Done():
+				return nil
+			case <-tick.C:
+			}
+		}
+	}
+}
+
+// playedBy is the film of a program that draws by itself, as it is seen on the
+// person's screen.
+func (r *rig) playedBy(marker image.Point) film {
+	return func(ctx context.Context, drawn func(uint32, time.Time)) error {
+		e, err := openEye(r.far.Display, markLine(marker), readMark)
+		if err != nil {
+			return err
+		}
+		defer e.close()
+		for {
+			select {
+			case s := <-e.sees:
+				drawn(s.value, s.at)
+			case <-ctx.Done():
+				return nil
+			}
+		}
+	}
+}
+
 // show draws a moving picture for a time and watches for it on the technician's
 // screen. during runs beside it, and does not outlast it.
 func (r *rig) show(m mover, hz float64, d time.Duration, during func(context.Context) error) (motion, error) {
-	e, err := openEye(r.near.Display, r.shown(markLine(m.marker())), readMark)
+	return r.watch(m.marker(), drawnBy(m, hz), d, during)
+}
+
+func (r *rig) watch(marker image.Point, play film, d time.Duration, during func(context.Context) error) (motion, error) {
+	e, err := openEye(r.near.Display, r.shown(markLine(marker)), readMark)
 	if err != nil {
 		return motion{}, err
 	}
@@ -46,20 +95,8 @@ func (r *rig) show(m mover, hz float64, d time.Duration, during func(context.Con
 			}
 			beside <- during(ctx)
 		}()
-		tick := time.NewTicker(time.Duration(float64(time.Second) / hz))
-		defer tick.Stop()
-		for n := uint32(1); ; n++ {
-			if err := m.draw(n); err != nil {
-				return err
-			}
-			drawn[n] = time.Now()
-			v.drawn++
-			select {
-			case <-ctx.Done():
-				return <-beside
-			case <-tick.C:
-			}
-		}
+		err := play(ctx, func(n uint32, at time.Time) { drawn[n] = at; v.drawn++ })
+		return errors.Join(err, <-beside)
 	})
 	if err != nil {
 		return motion{}, err
@@ -69,7 +106,7 @@ func (r *rig) show(m mover, hz float64, d time.Duration, during func(context.Con
 	last := start
 	for _, s := range e.drain() {
 		at, ok := drawn[s.value]
-		if !ok {
+		if !ok || s.at.Before(at) {
 			continue
 		}
 		v.ages = append(v.ages, float64(s.at.Sub(at).Microseconds())/1000)
@@ -82,36 +119,41 @@ func (r *rig) show(m mover, hz float64, d time.Duration, during func(context.Con
 	return v, nil
 }
 
+// goal is what is to be reached with a moving picture; 0: no figure.
+type goal struct{ fps, age, kB, cpuFrame, cpu float64 }
+
+func (m motion) rows(name string, g goal) []Row {
+	fps := atLeast(name+": frames shown", "1/s", m.fps(), g.fps)
+	fps.Note = fmt.Sprintf("%.1f drawn, %s", float64(m.drawn)/m.seconds, m.path())
+	rows := append([]Row{fps}, spread(name+": age", "ms", m.ages, g.age, 95, 0)...)
+	return append(rows, atMost(name+": bytes a frame", "kB", m.kB(), g.kB), atMost(name+": CPU of host", "% of a core", m.host, g.cpu),
+		atMost(name+": CPU of host a frame", "ms", m.cpu(), g.cpuFrame))
+}
+
 // moving: age of the picture and frames a second under load.
 func (r *rig) moving() ([]Row, error) {
 	var rows []Row
 	for _, c := range []struct {
-		name          string
-		hz            float64
-		age, fps, kB  float64
-		open          func(display string) (mover, error)
-		cpuPerFrame   float64
-		secondsOfShow time.Duration
+		name string
+		hz   float64
+		goal goal
+		open func(display string) (mover, error)
+		d    time.Duration
 	}{
-		{"sprite 60 Hz", 60, 12, 58, 0, newSprite, 0, 5},
-		{"text scroll 30 Hz", 30, 30, 29, 8, newScroller, 3, 8},
-		{"window drag 60 Hz", 60, 30, 50, 8, newDragger, 3, 5},
+		{"sprite 60 Hz", 60, goal{fps: 58, age: 12}, newSprite, 5 * time.Second},
+		{"text scroll 30 Hz", 30, goal{fps: 29, age: 30, kB: 8, cpuFrame: 3}, newScroller, 8 * time.Second},
+		{"window drag 60 Hz", 60, goal{fps: 50, age: 30, kB: 8, cpuFrame: 3}, newDragger, 5 * time.Second},
 	} {
 		m, err := c.open(r.far.Display)
 		if err != nil {
 			return nil, err
 		}
-		v, err := r.show(m, c.hz, c.secondsOfShow*time.Second, nil)
+		v, err := r.show(m, c.hz, c.d, nil)
 		m.close()
 		if err != nil {
 			return nil, fmt.Errorf("%s: %w", c.name, err)
 		}
-		fps := atLeast(c.name+": frames shown", "1/s", v.fps(), c.fps)
-		fps.Note = fmt.Sprintf("%.1f drawn, %s", float64(v.drawn)/v.seconds, v.path())
-		rows = append(rows, fps)
-		rows = append(rows, spread(c.name+": age", "ms", v.ages, c.age, 95, 0)...)
-		rows = append(rows, atMost(c.name+": bytes a frame", "kB", v.kB(), c.kB), atMost(c.name+": CPU of host", "% of a core", v.host, 0),
-			atMost(c.name+": CPU of host a frame", "ms", v.cpu(), c.cpuPerFrame))
+		rows = append(rows, v.rows(c.name, c.goal)...)
 	}
 	return rows, nil
 }

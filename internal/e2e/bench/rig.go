@@ -34,6 +34,7 @@ type rig struct {
 	file    string      // the host, as it is started
 	host    *stage.Host
 	browser *stage.Browser
+	ticket  string      // the page of the ticket
 	origin  image.Point // where the picture begins on the technician's screen
 
 	codeTime time.Duration
@@ -151,6 +152,8 @@ func (r *rig) signIn() error {
 		func() error { return p.Fill("#ticket-subject", "Figures") },
 		func() error { return p.Fill("#ticket-requester", "Nobody") },
 		func() error { return p.Click("#create-ticket") },
+		func() error { return p.WaitFor(10*time.Second, "#start-session") },
+		func() (err error) { r.ticket, err = stage.Eval[string](p, "location.href"); return err },
 		func() error { return p.Click("#start-session") },
 		func() error { return p.WaitFor(10*time.Second, "#code") },
 		func() error { _, err := stage.Eval[bool](p, recordConnections); return err },

@@ -12,6 +12,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/chromedp/cdproto/cdp"
 	"github.com/chromedp/cdproto/input"
 	"github.com/chromedp/cdproto/page"
 	"github.com/chromedp/chromedp"
@@ -114,12 +115,33 @@ func StartBrowser(ctx context.Context, o BrowserOptions) (*Browser, error) {
 	return b, nil
 }
 
-// Close ends Chromium and removes its profile.
+// Close ends Chromium and removes its profile; of a tab, the tab.
 func (b *Browser) Close() {
 	for _, c := range b.cancel {
 		c()
 	}
-	_ = os.RemoveAll(b.dir)
+	if b.dir != "" {
+		_ = os.RemoveAll(b.dir)
+	}
+}
+
+// Tab opens another page in the same browser, in front.
+func (b *Browser) Tab() (*Browser, error) {
+	tab, cancel := chromedp.NewContext(b.ctx)
+	t := &Browser{ctx: tab, cancel: []context.CancelFunc{cancel}}
+	if err := t.Goto("about:blank"); err != nil {
+		cancel()
+		return nil, err
+	}
+	return t, nil
+}
+
+// Front brings the page to the front: the others are hidden.
+func (b *Browser) Front() error {
+	if _, err := chromedp.Call(b.ctx, page.BringToFront, cdp.Empty{}); err != nil {
+		return fmt.Errorf("stage: to the front: %w", err)
+	}
+	return nil
 }
 
 // Console is what the page wrote so far.
