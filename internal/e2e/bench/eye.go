@@ -3,7 +3,6 @@ package main
 import (
 	"encoding/binary"
 	"fmt"
-	"hash/crc32"
 	"image"
 	"time"
 
@@ -35,9 +34,6 @@ type sight struct {
 
 // color is the value of one pixel: 0xRRGGBB.
 func color(pix []byte) (uint32, bool) { return binary.LittleEndian.Uint32(pix) & 0xffffff, true }
-
-// anything tells one picture of an area from another.
-func anything(pix []byte) (uint32, bool) { return crc32.ChecksumIEEE(pix), true }
 
 func openEye(display string, area image.Rectangle, read reader) (*eye, error) {
 	c, err := xgb.NewConnDisplay(display)

@@ -17,7 +17,6 @@ type hands struct {
 // Keys by their number on the X server: evdev + 8.
 const (
 	keySpace = 65
-	keyX     = 53
 	keyAlt   = 64
 )
 

@@ -53,7 +53,6 @@ func parts(keys int) []part {
 		{"start", "host: start to code, memory", near, (*rig).start},
 		{"latency", "key and click → screen", near, func(r *rig) ([]Row, error) { return r.latency(keys) }},
 		{"moving", "sprite, text scroll, window drag: frames, age, bytes, CPU", near, (*rig).moving},
-		{"editors", "key → screen in vim and mousepad", near, func(r *rig) ([]Row, error) { return r.editors(keys) }},
 		{"programs", "a page in Chromium, a window under openbox", near, (*rig).programs},
 		{"video", "a film of 1080p", near, (*rig).video},
 		{"quiet", "idle and typing", near, (*rig).quiet},
