@@ -281,7 +281,8 @@ describe("the certificate proof (C25)", () => {
     expect(message.body.case).toBe("proof");
     if (message.body.case === "proof") expect(message.body.value.mac).toEqual(await proof(Role.viewer));
     expect(rest).toEqual([]);
-    for (const label of ["in", "in-fast", "cursor", "tiles", "tiles-fast"]) expect(peer.channel(label).sent).toEqual([]);
+    for (const label of ["in", "in-fast", "cursor", "tiles", "tiles-fast"])
+      expect(peer.channel(label).sent).toEqual([]);
     expect(log).not.toContain("begin");
     await prove();
     expect(log.slice(1)).toEqual(["begin", "proven"]);
