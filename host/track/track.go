@@ -85,7 +85,6 @@ type Track struct {
 	area     image.Rectangle
 	rects    []image.Rectangle // in area's own pixels; reused
 	at       uint64            // time of the last frame, ticks since start
-	kbps     int
 	gear     gear
 	wantKey  bool
 	keyAt    time.Time // when the last one was sent

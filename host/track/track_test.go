@@ -83,16 +83,14 @@ func TestLostPacketsComeAgain(t *testing.T) {
 	f := scene(width, height, 0)
 	w.sees(p.frame(f, full, whole(f)))
 	w.socket.lose(5)
-	var stamp uint32
 	for n := range 60 {
 		f = scene(width, height, n)
-		stamp = p.frame(f, full, whole(f))
+		p.frame(f, full, whole(f))
 	}
 	w.socket.lose(0)
 	// What ends with a lost packet is noticed with the next frame.
 	f = scene(width, height, 61)
-	stamp = p.frame(f, full, whole(f))
-	w.sees(stamp)
+	w.sees(p.frame(f, full, whole(f)))
 	_, plain, frames, keys := w.counts()
 	if frames != 62 || keys != 1 || plain != 0 {
 		t.Errorf("%d frames, %d key frames, %d packets without a playout delay of 0", frames, keys, plain)

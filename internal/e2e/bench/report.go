@@ -55,14 +55,6 @@ func spread(name, unit string, samples []float64, p50, high, highTarget float64)
 	return []Row{a, b}
 }
 
-// noted adds a note to rows.
-func noted(note string, rows ...Row) []Row {
-	for i := range rows {
-		rows[i].Note = strings.TrimPrefix(rows[i].Note+"; "+note, "; ")
-	}
-	return rows
-}
-
 // Figures are those of one part.
 type Figures struct {
 	Part  string `json:"part"`

@@ -9,9 +9,6 @@ import (
 	"time"
 )
 
-// all are the layouts that the product promises.
-var all = []layout{"us", "fr", "ca", "ch", "de", "es", "fr/bepo"}
-
 func TestTheTechniciansKeyboard(t *testing.T) {
 	s := newScene(t, 4*time.Minute)
 	// Some pairs of layouts, chosen so that each is on either side and every

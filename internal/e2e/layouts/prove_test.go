@@ -15,6 +15,9 @@ import (
 	"github.com/mainforte/mainforte/internal/e2e/stage"
 )
 
+// all are the layouts that the product promises.
+var all = []layout{"us", "fr", "ca", "ch", "de", "es", "fr/bepo"}
+
 // record is what docs/measured/layouts.json holds.
 type record struct {
 	Layouts  []layout `json:"layouts"`
