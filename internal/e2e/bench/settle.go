@@ -9,6 +9,15 @@ import (
 // settle: from the moment a picture stands still until every pixel of the
 // technician's screen equals the person's.
 func (r *rig) settle() ([]Row, error) {
+	h, err := openHands(r.near.Display)
+	if err != nil {
+		return nil, err
+	}
+	defer h.close()
+	// A pointer that rests on a button brings up its hint, over the picture.
+	if err := h.move(width+640-1, height+400-1); err != nil {
+		return nil, err
+	}
 	p, err := newPoster(r.far.Display)
 	if err != nil {
 		return nil, err
