@@ -146,6 +146,9 @@ func (f *Injector) Key(k input.Key, down bool) error {
 	}
 	for _, r := range k.Text {
 		if down && k.Modifiers&input.ModControl != 0 {
+			if letter := 'a' + rune(k.Usage) - 4; r > unicode.MaxASCII && k.Usage >= 4 && letter <= 'z' {
+				r = letter // no key says so here: its place counts
+			}
 			f.typed = append(f.typed, r&0x1f)
 		} else if down {
 			f.typed = append(f.typed, r)
