@@ -84,8 +84,8 @@ func (h *Host) plate(m *mfpb.Plate) {
 	if s != nil {
 		now := h.clock.Now()
 		h.code = &code{nameplate: m.GetNameplate(), secret: secret, made: now, signing: s.signing}
-		h.inviteMade(h.code, now.Add(CodeLife))
 		h.alarm("code", CodeLife, func() { h.rotate(mfpb.Reason_REASON_CODE_EXPIRED) })
+		h.inviteMade(h.code, now.Add(CodeLife))
 		return
 	}
 	_, signing, err := ed25519.GenerateKey(rand.Reader)
@@ -101,9 +101,9 @@ func (h *Host) plate(m *mfpb.Plate) {
 	if key := "code.new." + wire.Name(h.why); h.texts.Has(key) {
 		e.Reason, e.Text = wire.Name(h.why), h.texts.T(key)
 	}
+	h.alarm("code", CodeLife, func() { h.rotate(mfpb.Reason_REASON_CODE_EXPIRED) })
 	h.show(e)
 	h.status("status.waiting")
-	h.alarm("code", CodeLife, func() { h.rotate(mfpb.Reason_REASON_CODE_EXPIRED) })
 }
 
 // rotate makes the present code worthless and asks for another nameplate. An
