@@ -99,11 +99,11 @@ func TestGrantsOfOneAreNothingForAnother(t *testing.T) { // C42
 	// What is taken from one is left to the other.
 	r.window.Say(ui.Command{Do: "revoke", Grant: "view", Participant: "2"})
 	ok(t, v.WaitGrant(ctx(t), "view", gopeer.Revoked))
-	before, _ := v.Received(wire.ChannelTiles)
 	r.paint(5, 5, 0x112233)
 	r.sees(lead, 5, 5, 0x112233)
-	if after, _ := v.Received(wire.ChannelTiles); after != before {
-		t.Errorf("%d picture messages after the revoke", after-before)
+	// A message that left before the revoke may still arrive: it shows nothing of this.
+	if w, _, pix := v.Pixels(); len(pix) > 5*w+5 && pix[5*w+5] == 0x112233 {
+		t.Error("what was painted after the revoke is seen")
 	}
 	if lead.Grant("control") != gopeer.Allowed {
 		t.Error("the lead lost control with another's view")
