@@ -32,7 +32,7 @@ func (l *live) openFilm() {
 func (l *link) joinFilm(me *webrtc.MediaEngine, reg *interceptor.Registry) error {
 	film := l.h.live.film
 	if film == nil {
-		return nil
+		return track.Decline(me)
 	}
 	var err error
 	l.film, err = film.Join(me, reg)

@@ -66,3 +66,13 @@ type factory struct{ interceptor.Interceptor }
 
 // NewInterceptor implements interceptor.Factory.
 func (f factory) NewInterceptor(string) (interceptor.Interceptor, error) { return f.Interceptor, nil }
+
+// Decline registers what a host without video answers with: VP8 that is agreed
+// to and never sent. A viewer's offer names video first, and Chromium cannot take
+// an answer that refuses the first section of a bundle ("Failed to setup RTCP
+// mux", Chromium 156).
+func Decline(me *webrtc.MediaEngine) error {
+	return me.RegisterCodec(webrtc.RTPCodecParameters{
+		PayloadType: typeVP8, RTPCodecCapability: webrtc.RTPCodecCapability{MimeType: webrtc.MimeTypeVP8, ClockRate: Clock},
+	}, webrtc.RTPCodecTypeVideo)
+}

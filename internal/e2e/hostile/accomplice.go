@@ -17,6 +17,7 @@ import (
 	"github.com/pion/webrtc/v4"
 	"google.golang.org/protobuf/proto"
 
+	"github.com/mainforte/mainforte/host/track"
 	"github.com/mainforte/mainforte/internal/pake"
 	"github.com/mainforte/mainforte/internal/wire"
 	"github.com/mainforte/mainforte/internal/wire/mfpb"
@@ -171,7 +172,11 @@ func (a *Accomplice) open() error {
 	se.SetNetworkTypes([]webrtc.NetworkType{webrtc.NetworkTypeUDP4})
 	se.SetICEMulticastDNSMode(ice.MulticastDNSModeDisabled)
 	se.SetIncludeLoopbackCandidate(true)
-	api := webrtc.NewAPI(webrtc.WithSettingEngine(se), webrtc.WithMediaEngine(&webrtc.MediaEngine{}))
+	var me webrtc.MediaEngine
+	if err := track.Decline(&me); err != nil {
+		return err
+	}
+	api := webrtc.NewAPI(webrtc.WithSettingEngine(se), webrtc.WithMediaEngine(&me))
 	a.pc, err = api.NewPeerConnection(webrtc.Configuration{Certificates: []webrtc.Certificate{webrtc.CertificateFromX509(key, cert)}})
 	if err != nil {
 		return err
