@@ -70,7 +70,11 @@ func (v *canvas) sync() error {
 	return err
 }
 
-func (v *canvas) close() { v.c.Close() }
+// close returns when the window is off the screen: what is drawn below it before is lost.
+func (v *canvas) close() {
+	_ = xproto.DestroyWindowChecked(v.c, v.win).Check()
+	v.c.Close()
+}
 
 // flipper changes the colour of its window at every key and button press.
 type flipper struct {

@@ -46,11 +46,12 @@ func (r *rig) settle() ([]Row, error) {
 	}{{"text that scrolled", newScroller, 30}, {"a window that was dragged", newDragger, 60}} {
 		var v []float64
 		for range 4 {
-			mover, err := m.open(r.far.Display)
-			if err != nil {
-				return nil, err
-			}
-			ms, err := r.settles(p, func() error {
+			var mover mover
+			ms, err := r.settles(p, func() (err error) {
+				// Not before: its window would cover the blank page.
+				if mover, err = m.open(r.far.Display); err != nil {
+					return err
+				}
 				tick := time.NewTicker(time.Duration(float64(time.Second) / m.hz))
 				defer tick.Stop()
 				for n := range uint32(45) {
@@ -61,7 +62,9 @@ func (r *rig) settle() ([]Row, error) {
 				}
 				return nil
 			})
-			mover.close()
+			if mover != nil {
+				mover.close()
+			}
 			if err != nil {
 				return nil, fmt.Errorf("%s: %w", m.name, err)
 			}
