@@ -7,12 +7,14 @@ import (
 	"image"
 	"image/png"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"strings"
 	"testing"
 	"time"
 
 	"github.com/mainforte/mainforte/host/ui"
+	"github.com/mainforte/mainforte/internal/e2e/netns"
 	"github.com/mainforte/mainforte/internal/e2e/scan"
 	"github.com/mainforte/mainforte/internal/e2e/stage"
 	"github.com/mainforte/mainforte/viewer"
@@ -26,6 +28,21 @@ func TestMain(m *testing.M) {
 	if !viewer.Built() || !web.Built() {
 		fmt.Fprintln(os.Stderr, "e2e: the front end is not built; run `task build:web` first")
 		os.Exit(1)
+	}
+	// A line of one's own takes root: others are that in namespaces of their own.
+	if os.Geteuid() != 0 && !netns.Inside() {
+		code, err := netns.Enter()
+		if err != nil {
+			fmt.Fprintln(os.Stderr, "e2e:", err)
+			os.Exit(1)
+		}
+		os.Exit(code)
+	}
+	if netns.Inside() {
+		if out, err := exec.Command("ip", "link", "set", "lo", "up").CombinedOutput(); err != nil {
+			fmt.Fprintf(os.Stderr, "e2e: %v: %s\n", err, out)
+			os.Exit(1)
+		}
 	}
 	os.Exit(run(m))
 }
