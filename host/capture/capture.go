@@ -40,8 +40,20 @@ type Frame struct {
 	// Damage bounds all pixels that may differ from the frame before. It is the
 	// whole picture for the first frame and after a change of size.
 	Damage image.Rectangle
+	// Parts, if there are any, are rectangles of Damage that bound them together,
+	// far from each other. They may be read as long as Pix.
+	Parts []image.Rectangle
 	// Took is how long it took to read what changed, once that was known.
 	Took time.Duration
+}
+
+// Changed returns the rectangles that bound all pixels that may differ from the
+// frame before: the parts of the damage, or all of it.
+func (f *Frame) Changed() []image.Rectangle {
+	if len(f.Parts) > 0 || f.Damage.Empty() {
+		return f.Parts
+	}
+	return []image.Rectangle{f.Damage}
 }
 
 // Display is one monitor, in pixels of the frame.

@@ -35,6 +35,35 @@ func openX11(display string) (capture.Source, error) { return capture.OpenX11(di
 
 func TestX11KeepsThePromises(t *testing.T) { capturetest.Run(t, onXvfb(openX11)) }
 
+// A caret that blinks beside a page that scrolls is a part of its own.
+func TestX11TellsApartWhatIsFarApart(t *testing.T) {
+	d := onXvfb(openX11)(t)
+	defer d.Source.Close()
+	caret, page := image.Rect(300, 100, 302, 112), image.Rect(5, 5, 200, 190)
+	for _, r := range []image.Rectangle{caret, page} {
+		d.Fill(r, 0x102030)
+	}
+	if _, err := d.Source.Next(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	d.Fill(caret, 0xffffff)
+	d.Fill(page, 0xff0000)
+	// What is painted later may come with a later frame.
+	var seen capture.Areas
+	for seen.Bounds() != caret.Union(page) {
+		f, err := d.Source.Next(t.Context())
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, r := range f.Parts {
+			seen.Add(r)
+		}
+	}
+	if got := seen.All(); len(got) != 2 {
+		t.Errorf("%v and %v come as %v", caret, page, got)
+	}
+}
+
 // The X server is on another machine, as far as it can be told from here.
 func TestX11WithoutSharedMemoryKeepsThePromises(t *testing.T) {
 	capturetest.Run(t, onXvfb(openX11, "-extension", "MIT-SHM"))

@@ -40,7 +40,6 @@ type X11 struct {
 	root   xproto.Window
 	damage damage.Damage
 	region xfixes.Region // what Damage reported
-	box    xfixes.Region // its extents
 
 	dirty   chan struct{} // the desktop changed since this was last emptied
 	resized atomic.Bool   // RANDR reported something since this was last false
@@ -51,7 +50,9 @@ type X11 struct {
 	fetch    fetcher
 	pix      []uint32
 	w, h     int
-	whole    bool // the next frame is whole
+	whole    bool  // the next frame is whole
+	told     Areas // what the server says has changed
+	changed  Areas // what has
 
 	cursor   sync.Mutex // held by NextCursor; guards what follows
 	shown    bool       // a shape was returned before
@@ -99,11 +100,9 @@ func (x *X11) open() error {
 	}
 	x.damage, _ = damage.NewDamageId(x.c)
 	x.region, _ = xfixes.NewRegionId(x.c)
-	x.box, _ = xfixes.NewRegionId(x.c)
 	for _, err := range []error{
 		damage.CreateChecked(x.c, x.damage, xproto.Drawable(x.root), damage.ReportLevelNonEmpty).Check(),
 		xfixes.CreateRegionChecked(x.c, x.region, nil).Check(),
-		xfixes.CreateRegionChecked(x.c, x.box, nil).Check(),
 		xfixes.SelectCursorInputChecked(x.c, x.root, xfixes.CursorNotifyMaskDisplayCursor).Check(),
 	} {
 		if err != nil {
@@ -265,12 +264,11 @@ func (x *X11) Next(ctx context.Context) (Frame, error) {
 			return Frame{}, err
 		}
 		began := time.Now()
-		r, err := x.grab()
-		if err != nil {
+		if err := x.grab(); err != nil {
 			return Frame{}, err
 		}
-		if !r.Empty() {
-			return Frame{Pix: x.pix, Width: x.w, Height: x.h, Damage: r, Took: time.Since(began)}, nil
+		if parts := x.changed.All(); len(parts) > 0 {
+			return Frame{Pix: x.pix, Width: x.w, Height: x.h, Damage: x.changed.Bounds(), Parts: parts, Took: time.Since(began)}, nil
 		}
 	}
 }
@@ -282,38 +280,35 @@ func (x *X11) signalDirty() {
 	}
 }
 
-// grab brings pix up to date and returns what changed in it.
-func (x *X11) grab() (image.Rectangle, error) {
+// grab brings pix up to date and notes what changed in it.
+func (x *X11) grab() error {
 	for tries := 0; ; tries++ {
 		if x.resized.Swap(false) {
 			if err := x.measure(); err != nil {
-				return image.Rectangle{}, err
+				return err
 			}
 		}
 		// The damage is taken before the pixels: what changes between the two
 		// is damage again, and is seen once more.
 		damage.Subtract(x.c, x.damage, xfixes.Region(0), x.region)
-		xfixes.RegionExtents(x.c, x.region, x.box)
-		reply, err := xfixes.FetchRegion(x.c, x.box).Reply()
+		reply, err := xfixes.FetchRegion(x.c, x.region).Reply()
 		if err != nil {
-			return image.Rectangle{}, x.failed("ask what changed", err)
+			return x.failed("ask what changed", err)
 		}
-		e := reply.Extents
 		screen := image.Rect(0, 0, x.w, x.h)
-		r := image.Rect(int(e.X), int(e.Y), int(e.X)+int(e.Width), int(e.Y)+int(e.Height)).Intersect(screen)
+		x.told.Clear()
+		x.changed.Clear()
 		if x.whole {
-			r = screen
+			x.told.Add(screen)
 		}
-		if r.Empty() {
-			return r, nil
+		for _, r := range reply.Rectangles {
+			x.told.Add(image.Rect(int(r.X), int(r.Y), int(r.X)+int(r.Width), int(r.Y)+int(r.Height)).Intersect(screen))
 		}
-		changed := image.Rectangle{}
-		err = x.fetch.fetch(r, func(y int, row []uint32) {
-			from, to := mergeRow(x.pix[y*x.w+r.Min.X:y*x.w+r.Max.X], row)
-			if from < to {
-				changed = changed.Union(image.Rect(r.Min.X+from, y, r.Min.X+to, y+1))
+		for _, r := range x.told.All() {
+			if err = x.merge(r); err != nil {
+				break
 			}
-		})
+		}
 		var match xproto.MatchError
 		switch {
 		case err == nil:
@@ -323,14 +318,27 @@ func (x *X11) grab() (image.Rectangle, error) {
 			x.whole = true
 			continue
 		default:
-			return image.Rectangle{}, x.failed("read the screen", err)
+			return x.failed("read the screen", err)
 		}
 		if x.whole {
 			x.whole = false
-			changed = screen
+			x.changed.Add(screen)
 		}
-		return changed, nil
+		return nil
 	}
+}
+
+// merge fetches r, merges it into pix and notes what changed.
+func (x *X11) merge(r image.Rectangle) error {
+	changed := image.Rectangle{}
+	err := x.fetch.fetch(r, func(y int, row []uint32) {
+		from, to := mergeRow(x.pix[y*x.w+r.Min.X:y*x.w+r.Max.X], row)
+		if from < to {
+			changed = changed.Union(image.Rect(r.Min.X+from, y, r.Min.X+to, y+1))
+		}
+	})
+	x.changed.Add(changed)
+	return err
 }
 
 // Close implements Source. It waits for Next and NextCursor to return.

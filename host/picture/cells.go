@@ -76,34 +76,49 @@ func (c *cells) ring(at image.Point, d int, visit func(i int) bool) bool {
 	return true
 }
 
-// choose picks from the marked cells what costs at most budget bytes, and takes
-// the marks off the others: they stay owed. First comes what changed just now,
-// if all of it fits: the echo of a key. The rest goes from the cell focus
-// outwards, every cell once before any comes twice, and those first that were
-// calm for longest: nothing starves beside what changes all the time. At least one cell is chosen. cost must be
-// set. It returns whether any was left.
-func (c *cells) choose(budget int, fresh image.Rectangle, focus image.Point) (left bool) {
-	const chosen = 0x80 // bit of marks
-	t := c.of(fresh)
-	sum := 0
-	for y := t.Min.Y; y < t.Max.Y && sum <= budget; y++ {
+// price is what the marked cells that touch r cost, without those that were
+// chosen before.
+func (c *cells) price(r image.Rectangle, chosen uint8) (sum int) {
+	t := c.of(r)
+	for y := t.Min.Y; y < t.Max.Y; y++ {
 		for x := t.Min.X; x < t.Max.X; x++ {
-			if i := y*c.w + x; c.marks[i] > 0 {
+			if i := y*c.w + x; c.marks[i] > 0 && c.marks[i]&chosen == 0 {
 				sum += int(c.cost[i])
 			}
 		}
 	}
+	return sum
+}
+
+// choose picks from the marked cells what costs at most budget bytes, and takes
+// the marks off the others: they stay owed. First come the parts of what changed
+// just now that fit, the cheapest first: the echo of a key. The rest goes from
+// the cell focus outwards, every cell once before any comes twice, and those
+// first that were calm for longest: nothing starves beside what changes all the
+// time. At least one cell is chosen. cost must be set. It returns whether any was left.
+func (c *cells) choose(budget int, fresh []image.Rectangle, focus image.Point) (left bool) {
+	const chosen = 0x80 // bit of marks
 	any := false
-	if sum <= budget {
+	for range fresh {
+		sum, cheapest := 0, image.Rectangle{}
+		for _, r := range fresh {
+			if n := c.price(r, chosen); n > 0 && (n < sum || sum == 0) {
+				sum, cheapest = n, r
+			}
+		}
+		if sum == 0 || sum > budget {
+			break
+		}
+		budget -= sum
+		any = true
+		t := c.of(cheapest)
 		for y := t.Min.Y; y < t.Max.Y; y++ {
 			for x := t.Min.X; x < t.Max.X; x++ {
 				if i := y*c.w + x; c.marks[i] > 0 {
 					c.marks[i] |= chosen
-					any = true
 				}
 			}
 		}
-		budget -= sum
 	}
 	full, before := false, c.round-1 // cells whose last turn was before go
 	take := func(i int) bool {

@@ -4,6 +4,8 @@ import (
 	"encoding/binary"
 	"image"
 	"slices"
+
+	"github.com/mainforte/mainforte/host/capture"
 )
 
 // tile is the side of a tile in pixels.
@@ -35,10 +37,10 @@ type encoder struct {
 	w, h, tw, th int
 	ref, under   []uint32
 	cells        cells
-	fresh        image.Rectangle // damage since the last search
-	tiles        []uint8         // what the diff found out; tileSame between updates
-	film         []bool          // tiles that are shown as video: they wait
-	filmed       bool            // any is
+	fresh        capture.Areas // damage since the last search
+	tiles        []uint8       // what the diff found out; tileSame between updates
+	film         []bool        // tiles that are shown as video: they wait
+	filmed       bool          // any is
 	moves        []move
 	runs         []run
 	out          []byte
@@ -73,7 +75,7 @@ func (e *encoder) reset() {
 	clear(e.ref)
 	clear(e.under)
 	e.scroll.forget(0, e.h)
-	e.fresh = image.Rectangle{}
+	e.fresh.Clear()
 	e.cells.owe(e.bounds())
 }
 
@@ -83,7 +85,7 @@ func (e *encoder) bounds() image.Rectangle { return image.Rect(0, 0, e.w, e.h) }
 func (e *encoder) damage(r image.Rectangle) {
 	r = r.Intersect(e.bounds())
 	e.cells.owe(r)
-	e.fresh = e.fresh.Union(r)
+	e.fresh.Add(r)
 }
 
 // order says what an update may hold.
@@ -104,9 +106,9 @@ func (e *encoder) encode(cur []uint32, o order) (update []byte, more bool) {
 	if o.small {
 		return e.encodeSmall(cur, o)
 	}
-	box := e.fresh.Intersect(o.view)
-	fresh := box
-	e.fresh = image.Rectangle{}
+	fresh := e.fresh
+	e.fresh.Clear()
+	box := searchBox(fresh.All(), o.view)
 	limit := e.tw * e.th
 	if o.search && searchable(box) {
 		limit = searchFrom
@@ -122,21 +124,61 @@ func (e *encoder) encode(cur []uint32, o order) (update []byte, more bool) {
 		return nil, false
 	}
 	if o.gate != nil {
-		o.gate.note(e, fresh)
+		o.gate.note(e, fresh.All())
 	}
-	more = e.choose(cur, o, fresh)
+	more = e.choose(cur, o, fresh.All())
 	return e.take(cur, searched), more
+}
+
+// searchBox is where what moved is searched: the largest of the parts, and those
+// that are about as large, for the place that a window left.
+func searchBox(parts []image.Rectangle, view image.Rectangle) (box image.Rectangle) {
+	most := 0
+	area := func(r image.Rectangle) int { r = r.Intersect(view); return r.Dx() * r.Dy() }
+	for _, r := range parts {
+		most = max(most, area(r))
+	}
+	for _, r := range parts {
+		if 2*area(r) >= most {
+			box = box.Union(r.Intersect(view))
+		}
+	}
+	return box
+}
+
+// small says how many cells the part r of the damage touches, and whether that
+// is few enough for a small update.
+func (e *encoder) small(r, view image.Rectangle) (cells int, ok bool) {
+	t := e.cells.of(r.Intersect(view))
+	cells = t.Dx() * t.Dy()
+	return cells, cells <= maxSmall
+}
+
+// mixed says whether something small is new beside something that is not.
+func (e *encoder) mixed(view image.Rectangle) bool {
+	small, large := false, false
+	for _, r := range e.fresh.All() {
+		if n, ok := e.small(r, view); n > 0 {
+			small, large = small || ok, large || !ok
+		}
+	}
+	return small && large
 }
 
 // encodeSmall is encode for an update that overtakes what waits.
 func (e *encoder) encodeSmall(cur []uint32, o order) (update []byte, more bool) {
-	box := e.fresh.Intersect(o.view)
-	if t := e.cells.of(box); t.Dx()*t.Dy() > maxSmall {
-		return nil, true
+	var rest capture.Areas
+	n, cells := 0, 0
+	for _, r := range e.fresh.All() {
+		c, ok := e.small(r, o.view)
+		if cells += c; !ok || cells > maxSmall {
+			rest.Add(r)
+			continue
+		}
+		n += e.diff(cur, r.Intersect(o.view), e.tw*e.th)
 	}
-	n := e.diff(cur, box, e.tw*e.th)
 	if n == 0 {
-		e.fresh = image.Rectangle{}
+		e.fresh = rest
 		return nil, true
 	}
 	if e.likely(cur, o.budget) > o.budget {
@@ -148,7 +190,7 @@ func (e *encoder) encodeSmall(cur []uint32, o order) (update []byte, more bool) 
 		}
 		return nil, true
 	}
-	e.fresh = image.Rectangle{}
+	e.fresh = rest
 	return e.take(cur, image.Rectangle{}), true
 }
 
@@ -304,7 +346,7 @@ func (e *encoder) likely(cur []uint32, enough int) (sum int) {
 }
 
 // choose leaves marked what fits the budget and says whether anything is left.
-func (e *encoder) choose(cur []uint32, o order, fresh image.Rectangle) (left bool) {
+func (e *encoder) choose(cur []uint32, o order, fresh []image.Rectangle) (left bool) {
 	c := &e.cells
 	if e.likely(cur, o.budget) <= o.budget {
 		c.round++

@@ -27,6 +27,8 @@ const (
 	// is sent again in about that time.
 	lateAfter = 150 * time.Millisecond
 
+	thinRate = 1 << 20 // bytes a second
+
 	firstPart = 16 << 10 // bytes, while nothing was measured
 	leastPart = 4 << 10
 	urgent    = 2 << 10 // bytes of an update that is small
@@ -143,6 +145,13 @@ func (f *flow) rate(now time.Time) float64 {
 		}
 	}
 	return best
+}
+
+// thin says whether the way is known to carry so little that what else is in an
+// update is felt.
+func (f *flow) thin(now time.Time) bool {
+	r := f.rate(now)
+	return r > 0 && r < thinRate
 }
 
 func (f *flow) minRTT() time.Duration {

@@ -87,15 +87,17 @@ func (g *gate) threshold() int {
 	return min(max(int(g.carried*costTime.Seconds()), leastCost), mostCost)
 }
 
-// note takes what an encoder found: the tiles of fresh whose pixels it would
-// have to send.
-func (g *gate) note(e *encoder, fresh image.Rectangle) {
-	t := tilesOf(fresh)
+// note takes what an encoder found: the tiles of the fresh parts whose pixels it
+// would have to send.
+func (g *gate) note(e *encoder, fresh []image.Rectangle) {
 	n := 0
-	for ty := t.Min.Y; ty < t.Max.Y; ty++ {
-		for _, state := range e.tiles[ty*e.tw+t.Min.X : ty*e.tw+t.Max.X] {
-			if state == tilePixels {
-				n++
+	for _, r := range fresh {
+		t := tilesOf(r)
+		for ty := t.Min.Y; ty < t.Max.Y; ty++ {
+			for _, state := range e.tiles[ty*e.tw+t.Min.X : ty*e.tw+t.Max.X] {
+				if state == tilePixels {
+					n++
+				}
 			}
 		}
 	}
@@ -119,12 +121,15 @@ func (g *gate) note(e *encoder, fresh image.Rectangle) {
 		g.perTile = e.perTile
 	}
 	g.perTile = min(g.perTile, e.perTile)
-	for ty := t.Min.Y; ty < t.Max.Y; ty++ {
-		hits := g.hits[ty*g.tw : (ty+1)*g.tw]
-		state := e.tiles[ty*e.tw : (ty+1)*e.tw]
-		for tx := t.Min.X; tx < t.Max.X; tx++ {
-			if state[tx] == tilePixels {
-				hits[tx] |= 1
+	for _, r := range fresh {
+		t := tilesOf(r)
+		for ty := t.Min.Y; ty < t.Max.Y; ty++ {
+			hits := g.hits[ty*g.tw : (ty+1)*g.tw]
+			state := e.tiles[ty*e.tw : (ty+1)*e.tw]
+			for tx := t.Min.X; tx < t.Max.X; tx++ {
+				if state[tx] == tilePixels {
+					hits[tx] |= 1
+				}
 			}
 		}
 	}

@@ -3,6 +3,7 @@ package picture_test
 import (
 	"image"
 	"math/rand/v2"
+	"slices"
 	"testing"
 	"time"
 
@@ -138,6 +139,41 @@ func TestAKeyIsNotBehindAPicture(t *testing.T) {
 		t.Error("the picture was there all the time: this shows nothing")
 	}
 	l.run(20*time.Second, nil)
+	if err := l.shows(d); err != nil {
+		t.Error(err)
+	}
+}
+
+// Text scrolls in one window over a thin line while keys are typed into another:
+// what they show does not wait for the text, not even if both change at once.
+func TestAKeyIsNotBehindTextThatScrolls(t *testing.T) {
+	d := newDesktop(1280, 720)
+	page := newPage()
+	d.paint(d.bounds(), page.at)
+	l := newLine(t, d, 2*mbit, 40*time.Millisecond)
+	y := 0
+	scroll := func() {
+		if ms := l.now.UnixMilli(); ms%33 == 0 {
+			y += 40
+			d.paint(image.Rect(0, 0, 1000, 720), page.below(y))
+		}
+	}
+	l.run(4*time.Second, nil)
+	l.run(2*time.Second, scroll)
+	var all []time.Duration
+	for i := range 40 {
+		l.run(time.Duration(33+i%33)*time.Millisecond, scroll)
+		for i%2 == 0 && l.now.UnixMilli()%33 != 0 {
+			l.run(time.Millisecond, scroll)
+		}
+		all = append(all, l.echo(1100+8*(i%8), 300, scroll))
+	}
+	slices.Sort(all)
+	t.Logf("letters took %v", all)
+	if mid, late := all[len(all)/2], all[len(all)*19/20]; mid > 45*time.Millisecond || late > 70*time.Millisecond {
+		t.Errorf("a letter took %v, and at worst but one in twenty %v", mid, late)
+	}
+	l.run(3*time.Second, nil)
 	if err := l.shows(d); err != nil {
 		t.Error(err)
 	}

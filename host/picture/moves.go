@@ -13,7 +13,8 @@ const (
 	anchor     = 16 // pixels of a sample
 	maxSamples = 320
 	maxHits    = 1 << 14
-	scanStep   = 4 // of a window that moved, a quarter of its rows is enough to be found
+	plain      = 512 // samples in vain, from the beginning, are enough
+	scanStep   = 4   // of a window that moved, a quarter of its rows is enough to be found
 )
 
 // moveSearch finds rectangles that moved in any direction: a window that is
@@ -92,6 +93,9 @@ func (m *moveSearch) sample(e *encoder, cur []uint32, box image.Rectangle) {
 	x0, x1 := box.Min.X+1, box.Max.X-anchor
 	random := uint32(12345) // always the same places: the same picture gives the same bytes
 	for tries := 0; tries < 4000 && len(m.samples) < maxSamples; tries++ {
+		if tries == plain && len(m.samples) == 0 {
+			break // one colour, or nearly: there is nothing to go by
+		}
 		random = random*1664525 + 1013904223
 		x := x0 + int(random>>8)%(x1-x0)
 		random = random*1664525 + 1013904223

@@ -21,7 +21,7 @@ var seed = flag.Uint64("seed", 0, "seed of the random desktop; 0 takes a new one
 type desktop struct {
 	pix    []uint32
 	w, h   int
-	damage image.Rectangle
+	damage capture.Areas
 	saved  []cover
 }
 
@@ -32,7 +32,9 @@ type cover struct {
 }
 
 func newDesktop(w, h int) *desktop {
-	return &desktop{pix: make([]uint32, w*h), w: w, h: h, damage: image.Rect(0, 0, w, h)}
+	d := &desktop{pix: make([]uint32, w*h), w: w, h: h}
+	d.damage.Add(d.bounds())
+	return d
 }
 
 // cutout is the rectangle of w x h pixels at x, y.
@@ -42,8 +44,8 @@ func (d *desktop) bounds() image.Rectangle { return image.Rect(0, 0, d.w, d.h) }
 
 // frame hands out what changed since the last frame.
 func (d *desktop) frame() capture.Frame {
-	f := capture.Frame{Pix: d.pix, Width: d.w, Height: d.h, Damage: d.damage}
-	d.damage = image.Rectangle{}
+	f := capture.Frame{Pix: d.pix, Width: d.w, Height: d.h, Damage: d.damage.Bounds(), Parts: slices.Clone(d.damage.All())}
+	d.damage.Clear()
 	return f
 }
 
@@ -55,7 +57,7 @@ func (d *desktop) paint(r image.Rectangle, f func(x, y int) uint32) {
 			d.pix[y*d.w+x] = f(x, y) & 0xffffff
 		}
 	}
-	d.damage = d.damage.Union(r)
+	d.damage.Add(r)
 }
 
 func (d *desktop) copyOf(r image.Rectangle) []uint32 {

@@ -235,7 +235,7 @@ func (p *Pump) begin(cancel func()) (action, []*Stream) {
 // to all streams.
 func (p *Pump) step(ctx context.Context, do action, streams []*Stream) error {
 	f := p.last
-	f.Damage = image.Rectangle{}
+	f.Damage, f.Parts = image.Rectangle{}, nil
 	if do != resend {
 		switch do {
 		case refresh, poll:

@@ -310,10 +310,10 @@ func (s *Stream) Frame(f capture.Frame) error {
 	if s.enc != nil && (s.enc.w != f.Width || s.enc.h != f.Height) {
 		s.restart = true
 	}
-	if !f.Damage.Empty() {
+	for _, r := range f.Changed() {
 		s.owed, s.untried = true, true
 		if s.enc != nil && !s.restart {
-			s.enc.damage(f.Damage)
+			s.enc.damage(r)
 		}
 	}
 	now := s.now()
@@ -325,7 +325,12 @@ func (s *Stream) Frame(f capture.Frame) error {
 	}
 	bulk, small := s.room(now)
 	o := order{view: s.view, focus: s.focus, budget: bulk, search: true}
-	if bulk == 0 {
+	if o.view = o.view.Intersect(image.Rect(0, 0, f.Width, f.Height)); o.view.Empty() {
+		o.view = image.Rect(0, 0, f.Width, f.Height)
+	}
+	// The echo of a key does not wait for what else changed with it.
+	both := bulk > 0 && small > 0 && !s.restart && s.flow.thin(now) && s.enc.mixed(o.view)
+	if bulk == 0 || both {
 		o.budget, o.small = small, true
 	}
 	if s.filming {
@@ -337,6 +342,15 @@ func (s *Stream) Frame(f capture.Frame) error {
 	s.mu.Unlock()
 
 	more, err := s.update(f, restart, o)
+	if both && err == nil {
+		s.mu.Lock()
+		bulk, _ = s.room(s.now())
+		s.mu.Unlock()
+		if bulk > 0 {
+			o.budget, o.small = bulk, false
+			more, err = s.update(f, false, o)
+		}
+	}
 	if more {
 		s.mu.Lock()
 		s.owed, s.large = true, o.small && s.sent == sent
@@ -366,9 +380,6 @@ func (s *Stream) update(f capture.Frame, restart bool, o order) (more bool, err 
 			return false, err
 		}
 		o.search = false
-	}
-	if o.view = o.view.Intersect(s.enc.bounds()); o.view.Empty() {
-		o.view = s.enc.bounds()
 	}
 	payload, more := s.enc.encode(f.Pix, o)
 	if payload == nil {

@@ -191,7 +191,7 @@ func TestNothingIsSentWithoutAChange(t *testing.T) {
 	d.text(d.bounds(), rand.New(rand.NewPCG(1, 1)))
 	v.settle(s, d)
 	before := v.bytes
-	d.damage = d.bounds() // repainted as it was
+	d.damage.Add(d.bounds()) // repainted as it was
 	offer(t, s, d)
 	if v.bytes != before {
 		t.Errorf("%d bytes for nothing", v.bytes-before)

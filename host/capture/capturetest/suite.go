@@ -122,6 +122,13 @@ func (d *tester) next() capture.Frame {
 	if f.Damage.Empty() || !f.Damage.In(image.Rect(0, 0, f.Width, f.Height)) {
 		d.t.Fatalf("damage %v in %d x %d", f.Damage, f.Width, f.Height)
 	}
+	whole := image.Rectangle{}
+	for _, r := range f.Changed() {
+		whole = whole.Union(r)
+	}
+	if whole != f.Damage {
+		d.t.Fatalf("the parts %v have the damage %v", f.Parts, f.Damage)
+	}
 	return f
 }
 
@@ -280,8 +287,10 @@ func noChangeIsMissed(t *testing.T, d *tester) {
 	// Shown is what a viewer has that repaints the damage and nothing else.
 	shown := make([]uint32, d.Width*d.Height)
 	take := func(f capture.Frame) {
-		for y := f.Damage.Min.Y; y < f.Damage.Max.Y; y++ {
-			copy(shown[y*f.Width+f.Damage.Min.X:y*f.Width+f.Damage.Max.X], f.Pix[y*f.Width+f.Damage.Min.X:])
+		for _, r := range f.Changed() {
+			for y := r.Min.Y; y < r.Max.Y; y++ {
+				copy(shown[y*f.Width+r.Min.X:y*f.Width+r.Max.X], f.Pix[y*f.Width+r.Min.X:])
+			}
 		}
 	}
 	// A source that polls on a busy machine may look seconds later.
