@@ -221,7 +221,7 @@ func (s *scroller) line(y int) {
 
 func (s *scroller) draw(n uint32) error {
 	d := xproto.Drawable(s.win)
-	const top = 32 // of what scrolls: the squares stand still
+	const top = markSide // of what scrolls: right below the squares, which stand still
 	xproto.CopyArea(s.c, d, d, s.gc, 0, lineHeight+top, 0, top, uint16(s.w), uint16(s.h-lineHeight-top))
 	s.fill(0, s.h-lineHeight, s.w, lineHeight, 0xffffff)
 	s.line(s.h - 8)
