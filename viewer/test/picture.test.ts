@@ -546,11 +546,35 @@ test("one canvas and several show the same", () => {
     const surface = new FakeSurface(count);
     const strips = new Strips(surface.strips);
     strips.begin(40, 100);
-    strips.paint(image, 3, 10, 30, 75);
-    strips.paint(image, 0, 98, 40, 2);
+    strips.paint(image, [
+      { x: 3, y: 10, width: 30, height: 75 },
+      { x: 0, y: 98, width: 40, height: 2 },
+    ]);
     return surface.hash();
   });
   expect(new Set(hashes).size).toBe(1);
+});
+
+test("the canvas that changes most is painted first", () => {
+  const order: number[] = [];
+  const strips = new Strips(
+    Array.from({ length: 6 }, (_, i) => ({
+      width: 0,
+      height: 0,
+      getContext: () => ({ fillRect: () => undefined, putImageData: () => order.push(i) }),
+    })),
+  );
+  strips.begin(1000, 1152); // 192 rows each
+  const image = new ImageData(1, 1);
+  strips.paint(image, [{ x: 100, y: 340, width: 256, height: 256 }]);
+  expect(order).toEqual([2, 1, 3]); // 192, 44 and 20 rows
+  order.length = 0;
+  strips.paint(image, [
+    { x: 0, y: 0, width: 64, height: 16 },
+    { x: 0, y: 1136, width: 10, height: 16 },
+    { x: 500, y: 1000, width: 100, height: 16 },
+  ]);
+  expect(order).toEqual([5, 5, 0]);
 });
 
 /** Parts that repeat the whole update which a piece is. */

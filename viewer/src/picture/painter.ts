@@ -283,7 +283,7 @@ export class Painter {
   #paint(damage: { x: number; y: number; width: number; height: number }[]): void {
     const image = this.#image;
     if (image === undefined) return;
-    for (const { x, y, width, height } of damage) this.#strips.paint(image, x, y, width, height);
+    this.#strips.paint(image, damage);
   }
 
   // The decoder no longer holds what the host believes it holds: begin again.

@@ -41,12 +41,21 @@ export interface Strip {
   getContext(kind: "2d", options: CanvasRenderingContext2DSettings): Context | null;
 }
 
+interface Place {
+  canvas: Strip;
+  context: Context | null;
+  top: number;
+  changed: number; // pixels, of the parts in hand
+}
+
 export class Strips {
-  #strips: { canvas: Strip; context: Context | null; top: number }[];
+  #strips: Place[];
+  #order: Place[];
 
   /** @param canvases from the top */
   constructor(canvases: Strip[]) {
-    this.#strips = canvases.map((canvas) => ({ canvas, context: null, top: 0 }));
+    this.#strips = canvases.map((canvas) => ({ canvas, context: null, top: 0, changed: 0 }));
+    this.#order = [...this.#strips];
   }
 
   /** Begins a black picture, pixels. */
@@ -66,12 +75,35 @@ export class Strips {
     for (const { canvas, context } of this.#strips) context?.fillRect(0, 0, canvas.width, canvas.height);
   }
 
-  /** Paints a part of the whole picture, pixel for pixel. */
-  paint(image: ImageData, x: number, y: number, width: number, height: number): void {
-    for (const { canvas, context, top } of this.#strips) {
-      const from = Math.max(y, top);
-      const to = Math.min(y + height, top + canvas.height);
-      if (from < to) context?.putImageData(image, 0, -top, x, from, width, to - from);
+  /**
+   * Paints parts of the whole picture, pixel for pixel. The strip that changes most is
+   * painted first: browsers show canvases in the order in which they were painted, and
+   * the last of several can miss the frame that shows the first.
+   */
+  paint(image: ImageData, parts: readonly Part[]): void {
+    for (const strip of this.#strips) {
+      strip.changed = 0;
+      for (const part of parts) strip.changed += part.width * Math.max(rowsIn(strip, part), 0);
+    }
+    this.#order.sort((a, b) => b.changed - a.changed);
+    for (const { canvas, context, top, changed } of this.#order) {
+      if (changed === 0) return;
+      for (const { x, y, width, height } of parts) {
+        const from = Math.max(y, top);
+        const to = Math.min(y + height, top + canvas.height);
+        if (from < to) context?.putImageData(image, 0, -top, x, from, width, to - from);
+      }
     }
   }
+}
+
+interface Part {
+  x: number;
+  y: number;
+  width: number;
+  height: number;
+}
+
+function rowsIn({ canvas, top }: Place, { y, height }: Part): number {
+  return Math.min(y + height, top + canvas.height) - Math.max(y, top);
 }
