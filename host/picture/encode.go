@@ -124,7 +124,7 @@ func (e *encoder) encode(cur []uint32, o order) (update []byte, more bool) {
 		return nil, false
 	}
 	if o.gate != nil {
-		o.gate.note(e, fresh.All())
+		o.gate.note(e, cur, fresh.All())
 	}
 	more = e.choose(cur, o, fresh.All())
 	return e.take(cur, searched), more

@@ -2,6 +2,7 @@ package picture_test
 
 import (
 	"image"
+	"math/rand/v2"
 	"sync"
 	"testing"
 	"time"
@@ -160,7 +161,7 @@ func TestAFilmThatIsBusyGetsTheNewestFrameWhenItIsReady(t *testing.T) {
 func TestNothingIsFilmedForAViewerWithoutTheTrack(t *testing.T) {
 	_, r, cam, play, _ := filmed(t)
 	r.stream.Film(false)
-	for i := range 40 {
+	for i := range 25 {
 		r.step(i, play)
 	}
 	r.shows(r.src)
@@ -201,5 +202,33 @@ func TestWhatScrollsOrIsTurnedIsNeverVideo(t *testing.T) {
 	r.shows(r.src)
 	if n := cam.seen().frames; n > 0 {
 		t.Errorf("scrolling is filmed: %d frames", n)
+	}
+}
+
+// A viewer on a thin line does not have the page yet when it begins to scroll: no
+// row of what it has can be used again. That is no video all the same.
+func TestAPageThatScrollsBeforeItIsThereIsNotFilmed(t *testing.T) {
+	p, src := pumping(t, 640, 400)
+	cam := &camera{}
+	p.SetFilm(cam)
+	r := join(t, p)
+	r.src = src
+	r.mu.Lock()
+	r.delay = 60 * time.Millisecond
+	r.mu.Unlock()
+	r.stream.Film(true)
+	r.shows(src)
+	rng := rand.New(rand.NewPCG(1, 5))
+	rows := make([]uint32, 640*4000)
+	for i := range rows {
+		rows[i] = rng.Uint32() & 0xffffff
+	}
+	for i := range 25 {
+		r.step(i, func(i int) {
+			src.Draw(image.Rect(0, 0, 640, 400), func(x, y int) uint32 { return rows[(y+24*i)*640+x] })
+		})
+	}
+	if seen := cam.seen(); seen.frames > 0 {
+		t.Errorf("%d frames were filmed", seen.frames)
 	}
 }

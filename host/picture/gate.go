@@ -44,6 +44,8 @@ type gate struct {
 	suspects     []region // look like video; to be seen whether they change all over
 	boxes        []image.Rectangle
 	area         image.Rectangle // of the frames: all films since there was none
+	scroll       scrollSearch    // from one expensive frame to the next
+	scrolled     bool            // this frame
 }
 
 // region is a rectangle that is video, or looks like it.
@@ -59,6 +61,8 @@ func (g *gate) size(w, h int) {
 	}
 	g.w, g.h, g.tw, g.th = w, h, (w+tile-1)/tile, (h+tile-1)/tile
 	g.hits = make([]uint16, g.tw*g.th)
+	g.scroll = scrollSearch{}
+	g.scroll.init(h)
 	g.drop()
 }
 
@@ -67,10 +71,11 @@ func (g *gate) drop() {
 	clear(g.hits)
 	g.films, g.suspects, g.area = g.films[:0], g.suspects[:0], image.Rectangle{}
 	g.when = [gateHits]time.Time{}
+	g.scroll.forget(0, g.h)
 }
 
 // turn begins a frame.
-func (g *gate) turn(now time.Time) { g.noted, g.carried, g.now = false, 0, now }
+func (g *gate) turn(now time.Time) { g.noted, g.scrolled, g.carried, g.now = false, false, 0, now }
 
 // carries takes what one viewer's line carries, bytes a second; 0 is unknown.
 func (g *gate) carries(rate float64) {
@@ -89,7 +94,7 @@ func (g *gate) threshold() int {
 
 // note takes what an encoder found: the tiles of the fresh parts whose pixels it
 // would have to send.
-func (g *gate) note(e *encoder, fresh []image.Rectangle) {
+func (g *gate) note(e *encoder, cur []uint32, fresh []image.Rectangle) {
 	n := 0
 	for _, r := range fresh {
 		t := tilesOf(r)
@@ -108,7 +113,13 @@ func (g *gate) note(e *encoder, fresh []image.Rectangle) {
 	if e.w != g.w || e.h != g.h || cost <= limit {
 		return
 	}
+	if g.scrolled {
+		return
+	}
 	if !g.noted {
+		if g.scrolled = g.scrolls(cur, searchBox(fresh, image.Rect(0, 0, g.w, g.h))); g.scrolled {
+			return
+		}
 		g.noted = true
 		if g.now.Sub(g.when[g.at]) > gateTime {
 			clear(g.hits)
@@ -133,6 +144,17 @@ func (g *gate) note(e *encoder, fresh []image.Rectangle) {
 			}
 		}
 	}
+}
+
+// scrolls says whether most of box is what was there in the last expensive frame,
+// moved up or down. To a viewer who does not have all of that frame yet it may
+// cost as much as a video, and is none: once it has, it costs next to nothing.
+func (g *gate) scrolls(cur []uint32, box image.Rectangle) bool {
+	if !searchable(box) {
+		return false
+	}
+	m, ok := g.scroll.find(cur, cur, g.w, box)
+	return ok && 2*m.to.Dy() >= box.Dy()
 }
 
 // decide finds what is video after a frame, and what is not any more.
