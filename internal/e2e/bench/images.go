@@ -121,18 +121,21 @@ func scene(w, h int, seed uint64) (luma, cb, cr []byte) {
 func smooth(t float64) float64 { return t * t * (3 - 2*t) }
 
 // poster is a window over the whole screen that shows still pictures.
-type poster struct{ *canvas }
+type poster struct {
+	*canvas
+	turn int // of what it shows: nothing is ever shown where it was before
+}
 
 func newPoster(display string) (*poster, error) {
 	v, err := newCanvas(display, 0, 0, width, height, 0)
 	if err != nil {
 		return nil, err
 	}
-	return &poster{v}, v.sync()
+	return &poster{canvas: v}, v.sync()
 }
 
 // show puts a picture on the screen at once: it comes in strips to the server,
-// and from there in one step.
+// and from there in one step. Each time it is turned a little further round.
 func (p *poster) show(pic picture) error {
 	hidden, err := xproto.NewPixmapId(p.c)
 	if err != nil {
@@ -144,8 +147,9 @@ func (p *poster) show(pic picture) error {
 	}
 	defer xproto.FreePixmap(p.c, hidden)
 	const rows = 30
+	p.turn++
 	for y := 0; y < height; y += rows {
-		xproto.PutImage(p.c, xproto.ImageFormatZPixmap, xproto.Drawable(hidden), p.gc, width, rows, 0, int16(y), 0, depth, pic.pix[4*y*width:4*(y+rows)*width])
+		xproto.PutImage(p.c, xproto.ImageFormatZPixmap, xproto.Drawable(hidden), p.gc, width, rows, 0, int16((y+p.turn*rows)%height), 0, depth, pic.pix[4*y*width:4*(y+rows)*width])
 	}
 	xproto.CopyArea(p.c, xproto.Drawable(hidden), xproto.Drawable(p.win), p.gc, 0, 0, 0, 0, width, height)
 	return p.sync()
@@ -155,7 +159,8 @@ func (p *poster) show(pic picture) error {
 func (p *poster) text() error {
 	p.fill(0, 0, width, height, 0)
 	colors := []uint32{0xff0000, 0xff0000, 0xff2020, 0x00ff00, 0x0000ff, 0xff00ff, 0xffff00}
-	for i, y := 0, 14; y < height; i, y = i+1, y+14 {
+	p.turn++
+	for i, y := p.turn, p.turn%14; y < height+14; i, y = i+1, y+14 {
 		xproto.ChangeGC(p.c, p.gc, xproto.GcForeground|xproto.GcBackground, []uint32{colors[i%len(colors)], 0})
 		for x := 0; x < width; x += 240 * 6 {
 			s := strings.Repeat("The quick brown fox jumps over the lazy dog; 0123456789 ", 5)[i%17 : i%17+240]
