@@ -1,8 +1,8 @@
 // Package capture sees the screen as frames with damage.
 //
 // A [Source] is one desktop. It wakes up when the desktop changes and hands out
-// the whole picture together with the rectangle that changed; it never returns
-// an unchanged frame and never draws the cursor into it. [Open] takes the best
+// the whole picture together with the few rectangles that changed; it never
+// returns an unchanged frame and never draws the cursor into it. [Open] takes the best
 // one the system has: X11 by MIT-SHM, DAMAGE, XFIXES and RANDR ([OpenX11]),
 // Windows by GDI, or any system that kbinani/screenshot knows ([OpenPortable]).
 // capture/fake is a strict one for tests. All pass the conformance suite in

@@ -78,12 +78,12 @@ func (c *cells) ring(at image.Point, d int, visit func(i int) bool) bool {
 
 // price is what the marked cells that touch r cost, without those that were
 // chosen before.
-func (c *cells) price(r image.Rectangle, chosen uint8) (sum int) {
+func (c *cells) price(r image.Rectangle, chosen uint8, cost func(i int) int) (sum int) {
 	t := c.of(r)
 	for y := t.Min.Y; y < t.Max.Y; y++ {
 		for x := t.Min.X; x < t.Max.X; x++ {
 			if i := y*c.w + x; c.marks[i] > 0 && c.marks[i]&chosen == 0 {
-				sum += int(c.cost[i])
+				sum += cost(i)
 			}
 		}
 	}
@@ -95,14 +95,15 @@ func (c *cells) price(r image.Rectangle, chosen uint8) (sum int) {
 // just now that fit, the cheapest first: the echo of a key. The rest goes from
 // the cell focus outwards, every cell once before any comes twice, and those
 // first that were calm for longest: nothing starves beside what changes all the
-// time. At least one cell is chosen. cost must be set. It returns whether any was left.
-func (c *cells) choose(budget int, fresh []image.Rectangle, focus image.Point) (left bool) {
+// time. At least one cell is chosen. A cell costs what cost says, which may mark it
+// only then; 0 is nothing to send. It returns whether any was left.
+func (c *cells) choose(budget int, fresh []image.Rectangle, focus image.Point, cost func(i int) int) (left bool) {
 	const chosen = 0x80 // bit of marks
 	any := false
 	for range fresh {
 		sum, cheapest := 0, image.Rectangle{}
 		for _, r := range fresh {
-			if n := c.price(r, chosen); n > 0 && (n < sum || sum == 0) {
+			if n := c.price(r, chosen, cost); n > 0 && (n < sum || sum == 0) {
 				sum, cheapest = n, r
 			}
 		}
@@ -122,14 +123,18 @@ func (c *cells) choose(budget int, fresh []image.Rectangle, focus image.Point) (
 	}
 	full, before := false, c.round-1 // cells whose last turn was before go
 	take := func(i int) bool {
-		if c.marks[i] == 0 || c.marks[i]&chosen != 0 || c.turn[i] >= before {
+		if c.marks[i]&chosen != 0 || c.turn[i] >= before {
 			return true
 		}
-		if cost := int(c.cost[i]); cost > budget && any {
+		n := cost(i)
+		if n == 0 {
+			return true
+		}
+		if n > budget && any {
 			full = true
 			return false
 		}
-		budget -= int(c.cost[i])
+		budget -= n
 		c.marks[i] |= chosen
 		c.turn[i] = c.round
 		any = true

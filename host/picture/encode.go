@@ -106,6 +106,9 @@ func (e *encoder) encode(cur []uint32, o order) (update []byte, more bool) {
 	if o.small {
 		return e.encodeSmall(cur, o)
 	}
+	if len(e.fresh.All()) == 0 {
+		return e.encodeRest(cur, o)
+	}
 	fresh := e.fresh
 	e.fresh.Clear()
 	box := searchBox(fresh.All(), o.view)
@@ -128,6 +131,24 @@ func (e *encoder) encode(cur []uint32, o order) (update []byte, more bool) {
 	}
 	more = e.choose(cur, o, fresh.All())
 	return e.take(cur, searched), more
+}
+
+// encodeRest is encode where nothing is new: of what is owed of earlier frames it
+// looks only at as many cells as an update can hold.
+func (e *encoder) encodeRest(cur []uint32, o order) (update []byte, more bool) {
+	c := &e.cells
+	view := c.of(o.view)
+	more = e.pick(o, nil, func(i int) int {
+		x, y := i%c.w, i/c.w
+		if !c.owed[i] || c.marks[i] == 0 && (!image.Pt(x, y).In(view) || e.diffCells(cur, y, x, x+1) == 0) {
+			return 0
+		}
+		return e.price(cur, i)
+	})
+	if !slices.ContainsFunc(c.marks, func(n uint8) bool { return n > 0 }) {
+		return nil, false
+	}
+	return e.take(cur, image.Rectangle{}), more
 }
 
 // searchBox is where what moved is searched: the largest of the parts, and those
@@ -330,19 +351,23 @@ func (e *encoder) likely(cur []uint32, enough int) (sum int) {
 	if tiles*(3*tile*tile+4) <= enough {
 		return 0
 	}
-	for i, n := range c.pixels {
-		if c.marks[i] == 0 {
-			continue
-		}
-		cost := 2 * int(c.marks[i])
+	for i, n := range c.marks {
 		if n > 0 {
-			_, steps, all := look(cur, e.w, e.cellPixels(i))
-			cost += int(float32(steps*int(n)*tile*tile/all) * e.perStep)
+			c.cost[i] = int32(e.price(cur, i))
+			sum += int(c.cost[i])
 		}
-		c.cost[i] = int32(cost)
-		sum += cost
 	}
 	return sum
+}
+
+// price is what the marked tiles of cell i are likely to come to in bytes.
+func (e *encoder) price(cur []uint32, i int) int {
+	cost := 2 * int(e.cells.marks[i])
+	if n := int(e.cells.pixels[i]); n > 0 {
+		_, steps, all := look(cur, e.w, e.cellPixels(i))
+		cost += int(float32(steps*n*tile*tile/all) * e.perStep)
+	}
+	return cost
 }
 
 // choose leaves marked what fits the budget and says whether anything is left.
@@ -352,8 +377,20 @@ func (e *encoder) choose(cur []uint32, o order, fresh []image.Rectangle) (left b
 		c.round++
 		return false
 	}
+	return e.pick(o, fresh, func(i int) int {
+		if c.marks[i] == 0 {
+			return 0
+		}
+		return int(c.cost[i])
+	})
+}
+
+// pick leaves marked what fits the budget of o, by what each cell costs, and says
+// whether anything is left.
+func (e *encoder) pick(o order, fresh []image.Rectangle, cost func(i int) int) (left bool) {
+	c := &e.cells
 	focus := image.Pt(min(max(o.focus.X/cell, 0), c.w-1), min(max(o.focus.Y/cell, 0), c.h-1))
-	left = c.choose(o.budget, fresh, focus)
+	left = c.choose(o.budget, fresh, focus, cost)
 	for i, m := range c.marks {
 		if m == 0 && c.owed[i] {
 			e.unmark(i)
