@@ -116,6 +116,21 @@ func (l *line) worst(from time.Time) (gap time.Duration) {
 
 const mbit = 1e6 / 8
 
+// newReader is a line of 40 ms to a desktop full of text, of which r scrolls by so
+// many pixels 30 times a second while scroll is called.
+func newReader(t *testing.T, d *desktop, rate float64, r image.Rectangle, by int) (l *line, scroll func()) {
+	page := newPage()
+	d.paint(d.bounds(), page.at)
+	l = newLine(t, d, rate, 40*time.Millisecond)
+	y := 0
+	return l, func() {
+		if l.now.UnixMilli()%33 == 0 {
+			y += by
+			d.paint(r, page.below(y))
+		}
+	}
+}
+
 // A whole picture is on its way over a thin line: what is typed meanwhile does
 // not wait for it.
 func TestAKeyIsNotBehindAPicture(t *testing.T) {
@@ -148,16 +163,7 @@ func TestAKeyIsNotBehindAPicture(t *testing.T) {
 // what they show does not wait for the text, not even if both change at once.
 func TestAKeyIsNotBehindTextThatScrolls(t *testing.T) {
 	d := newDesktop(1280, 720)
-	page := newPage()
-	d.paint(d.bounds(), page.at)
-	l := newLine(t, d, 2*mbit, 40*time.Millisecond)
-	y := 0
-	scroll := func() {
-		if ms := l.now.UnixMilli(); ms%33 == 0 {
-			y += 40
-			d.paint(image.Rect(0, 0, 1000, 720), page.below(y))
-		}
-	}
+	l, scroll := newReader(t, d, 2*mbit, image.Rect(0, 0, 1000, 720), 40)
 	l.run(4*time.Second, nil)
 	l.run(2*time.Second, scroll)
 	var all []time.Duration
@@ -227,16 +233,7 @@ func TestAnAnimationOverTheWholeScreenAnswersKeys(t *testing.T) {
 // Text scrolls over a line that becomes an eighth of itself, and again what it was.
 func TestALineThatBecomesThinStallsNothing(t *testing.T) {
 	d := newDesktop(800, 480)
-	page := newPage()
-	d.paint(d.bounds(), page.at)
-	l := newLine(t, d, 8*mbit, 40*time.Millisecond)
-	y := 0
-	scroll := func() {
-		if ms := l.now.UnixMilli(); ms%33 == 0 {
-			y += 24
-			d.paint(image.Rect(64, 64, 750, 470), page.below(y))
-		}
-	}
+	l, scroll := newReader(t, d, 8*mbit, image.Rect(64, 64, 750, 470), 24)
 	l.run(3*time.Second, scroll)
 	from := l.now
 	n := len(l.shown)

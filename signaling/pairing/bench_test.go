@@ -85,6 +85,16 @@ func (f *failing) Update(ctx context.Context, fn func(store.Tx) error) error {
 	return f.Store.Update(ctx, fn)
 }
 
+// shut lets every update wait until open is called.
+func (f *failing) shut() (open func()) {
+	gate := make(chan struct{})
+	f.gate.Store(&gate)
+	return func() {
+		f.gate.Store(nil)
+		close(gate)
+	}
+}
+
 type buffer struct {
 	mu sync.Mutex
 	b  bytes.Buffer

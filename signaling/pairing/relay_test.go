@@ -117,10 +117,7 @@ func TestC8_NothingIsRelayedWhileTheSessionIsWrittenDown(t *testing.T) {
 			b := newBench(t)
 			h, v := b.host(), b.viewer("ann")
 			claim := b.confirmed(h, v)
-			gate := make(chan struct{})
-			b.store.gate.Store(&gate)
-			defer close(gate)
-			defer b.store.gate.Store(nil)
+			defer b.store.shut()()
 			h.paired(claim)
 			quiet(t, h.peer)
 			if early == "host" {

@@ -5,6 +5,7 @@ import (
 	"image"
 	"math"
 	"math/rand/v2"
+	"slices"
 	"strings"
 
 	"github.com/jezek/xgb"
@@ -137,22 +138,34 @@ func newPoster(display string) (*poster, error) {
 // show puts a picture on the screen at once: it comes in strips to the server,
 // and from there in one step. Each time it is turned a little further round.
 func (p *poster) show(pic picture) error {
-	hidden, err := xproto.NewPixmapId(p.c)
+	const rows = 30
+	p.turn++
+	at := 4 * width * (p.turn * rows % height)
+	pic.pix = append(slices.Clone(pic.pix[at:]), pic.pix[:at]...)
+	hidden, err := p.hidden(pic)
 	if err != nil {
 		return err
 	}
-	depth := xproto.Setup(p.c).DefaultScreen(p.c).RootDepth
-	if err := xproto.CreatePixmapChecked(p.c, depth, hidden, xproto.Drawable(p.win), width, height).Check(); err != nil {
-		return fmt.Errorf("poster: %w", err)
-	}
 	defer xproto.FreePixmap(p.c, hidden)
-	const rows = 30
-	p.turn++
-	for y := 0; y < height; y += rows {
-		xproto.PutImage(p.c, xproto.ImageFormatZPixmap, xproto.Drawable(hidden), p.gc, width, rows, 0, int16((y+p.turn*rows)%height), 0, depth, pic.pix[4*y*width:4*(y+rows)*width])
-	}
 	xproto.CopyArea(p.c, xproto.Drawable(hidden), xproto.Drawable(p.win), p.gc, 0, 0, 0, 0, width, height)
 	return p.sync()
+}
+
+// hidden brings a picture to the server, where nobody sees it.
+func (v *canvas) hidden(pic picture) (xproto.Pixmap, error) {
+	hidden, err := xproto.NewPixmapId(v.c)
+	if err != nil {
+		return 0, err
+	}
+	depth := xproto.Setup(v.c).DefaultScreen(v.c).RootDepth
+	if err := xproto.CreatePixmapChecked(v.c, depth, hidden, xproto.Drawable(v.win), width, height).Check(); err != nil {
+		return 0, fmt.Errorf("a picture of the bench: %w", err)
+	}
+	const rows = 30
+	for y := 0; y < height; y += rows {
+		xproto.PutImage(v.c, xproto.ImageFormatZPixmap, xproto.Drawable(hidden), v.gc, width, rows, 0, int16(y), 0, depth, pic.pix[4*y*width:4*(y+rows)*width])
+	}
+	return hidden, nil
 }
 
 // text fills the screen with coloured text on black, most of it red.

@@ -1,16 +1,16 @@
 package main
 
 import (
-	"bytes"
 	"context"
 	"fmt"
 	"image"
 	"math"
 	"os/exec"
-	"path/filepath"
 	"runtime"
 	"sync"
 	"time"
+
+	"github.com/jezek/xgb/xproto"
 )
 
 // hog starts a busy loop for every core, at normal priority.
@@ -25,89 +25,78 @@ func hog(ctx context.Context) (all []*exec.Cmd, err error) {
 	return all, nil
 }
 
-const clipFrames, clipRate = 240, 30
+const (
+	clipFrames = 120
+	clipRate   = 30
+)
 
-// clip makes a film: a natural-looking scene that the camera pans over, and a
-// part of it that moves another way. Its frames carry their numbers.
-func clip(ctx context.Context, file string) error {
+// screening is a mover that shows a film of the whole screen: a camera pans over a
+// natural-looking scene, and a part of it moves another way. Its frames wait on the
+// X server, so that what decodes a film elsewhere takes nothing from the measured.
+type screening struct {
+	*canvas
+	frames []xproto.Pixmap
+}
+
+func newScreening(display string) (*screening, error) {
+	v, err := newCanvas(display, 0, 0, width, height, 0)
+	if err != nil {
+		return nil, err
+	}
 	const margin = 240
 	w, h := width+2*margin, height+2*margin
 	luma, cb, cr := scene(w, h, 5)
-	var errs bytes.Buffer
-	cmd := exec.CommandContext(ctx, "ffmpeg", "-loglevel", "error", "-f", "rawvideo", "-pix_fmt", "yuv420p", "-s", fmt.Sprintf("%dx%d", width, height),
-		"-r", fmt.Sprint(clipRate), "-i", "-", "-c:v", "libx264", "-preset", "ultrafast", "-tune", "fastdecode", "-crf", "16", "-y", file)
-	cmd.Stderr = &errs
-	in, err := cmd.StdinPipe()
-	if err != nil {
-		return err
+	pixels := make([]byte, 4*w*h)
+	for i := range luma {
+		l, b, r := float64(luma[i]), float64(cb[i])-128, float64(cr[i])-128
+		pixels[4*i], pixels[4*i+1], pixels[4*i+2] = clamp(l+1.772*b), clamp(l-0.344*b-0.714*r), clamp(l+1.402*r)
 	}
-	if err := cmd.Start(); err != nil {
-		return fmt.Errorf("ffmpeg: %w", err)
-	}
-	frame := make([]byte, width*height*3/2)
-	y, u, v := frame[:width*height], frame[width*height:width*height*5/4], frame[width*height*5/4:]
+	s := &screening{canvas: v}
+	pic := picture{pix: make([]byte, 4*width*height)}
 	for n := range clipFrames {
 		t := 2 * math.Pi * float64(n) / clipFrames
-		ox, oy := margin+2*int(margin/2*math.Sin(t)), margin+2*int(margin/2*math.Sin(2*t))
-		px, py := width/2+int(600*math.Cos(3*t)), height/2+int(300*math.Sin(3*t)) // what moves apart
-		at := func(x, yy int) int {
-			if dx, dy := x-px, yy-py; dx*dx+dy*dy < 150*150 {
-				return (yy-py+margin+300)*w + x - px + margin + 300
-			}
-			return (yy+oy)*w + x + ox
-		}
-		for yy := range height {
-			for x := range width {
-				y[yy*width+x] = luma[at(x, yy)]
+		ox, oy := margin+int(margin/2*math.Sin(t)), margin+int(margin/2*math.Sin(2*t))
+		px, py := width/2+int(600*math.Cos(2*t)), height/2+int(300*math.Sin(2*t)) // what moves apart
+		for y := range height {
+			copy(pic.pix[4*y*width:4*(y+1)*width], pixels[4*((y+oy)*w+ox):])
+			if dy := y - py; dy*dy < 150*150 {
+				half := int(math.Sqrt(float64(150*150 - dy*dy)))
+				from, to := max(px-half, 0), min(px+half, width)
+				copy(pic.pix[4*(y*width+from):4*(y*width+to)], pixels[4*((dy+margin+300)*w+from-px+margin+300):])
 			}
 		}
-		for yy := range height / 2 {
-			for x := range width / 2 {
-				i := at(2*x, 2*yy)
-				u[yy*width/2+x], v[yy*width/2+x] = cb[i], cr[i]
-			}
+		frame, err := v.hidden(pic)
+		if err != nil {
+			return nil, err
 		}
-		bits := markOf(uint32(n))
-		for i := range markBits {
-			tone := byte(16 + 219*(bits>>(markBits-1-i)&1))
-			for yy := range markSide {
-				for x := range markSide {
-					xx := i*markSide + x
-					y[yy*width+xx] = tone
-					u[yy/2*width/2+xx/2], v[yy/2*width/2+xx/2] = 128, 128
-				}
-			}
-		}
-		if _, err := in.Write(frame); err != nil {
-			break // it says why itself
-		}
+		s.frames = append(s.frames, frame)
 	}
-	in.Close()
-	if err := cmd.Wait(); err != nil {
-		return fmt.Errorf("ffmpeg: %w: %s", err, errs.String())
-	}
-	return nil
+	return s, v.sync()
 }
+
+func (s *screening) draw(n uint32) error {
+	xproto.CopyArea(s.c, xproto.Drawable(s.frames[n%clipFrames]), xproto.Drawable(s.win), s.gc, 0, 0, 0, 0, width, height)
+	s.mark(n)
+	return s.sync()
+}
+
+func (s *screening) marker() image.Point { return image.Point{} }
 
 // video: a film of the whole screen.
 func (r *rig) video() ([]Row, error) {
-	file := filepath.Join(r.dir, "clip.mp4")
-	if err := clip(r.ctx, file); err != nil {
-		return nil, err
-	}
-	p, err := r.far.Run(r.ctx, "env", "SDL_VIDEODRIVER=x11", "SDL_RENDER_DRIVER=software", "ffplay", "-loglevel", "error", "-fs", "-an", "-loop", "0", file)
+	m, err := newScreening(r.far.Display)
 	if err != nil {
 		return nil, err
 	}
-	defer func() { _ = p.Stop() }()
+	defer m.close()
+	ctx, cancel := context.WithCancel(r.ctx)
+	played := make(chan error, 1)
+	go func() { played <- drawnBy(m, clipRate)(ctx, func(uint32, time.Time) {}) }()
+	defer func() { cancel(); <-played }()
 	time.Sleep(5 * time.Second) // until it is known for video
-	var at image.Point
-	v, err := r.watch(at, r.playedBy(at), 7*time.Second, nil)
+	v, err := r.watch(m.marker(), r.playedBy(m.marker()), 7*time.Second, nil)
 	if err != nil {
 		return nil, err
-	}
-	if v.drawn == 0 {
-		return nil, fmt.Errorf("ffplay shows nothing: %s", p.Out)
 	}
 	rows := v.rows("1080p video, 30 Hz", goal{fps: 25, age: 50, kB: 40, cpu: 60})
 	psnr, err := r.likeness(6 * time.Second)
