@@ -120,7 +120,7 @@ func session(t *testing.T, lang string) {
 	w.eventsInLog(ended)
 	w.serverSawNothing(code)
 	for _, line := range w.browser.Console() {
-		if strings.Contains(line, "Content Security Policy") || strings.Contains(line, "TrustedScript") || strings.HasPrefix(line, "exception") {
+		if strings.Contains(line, "Content Security Policy") || strings.Contains(line, "TrustedScript") || strings.Contains(line, "WebAssembly") || strings.HasPrefix(line, "exception") {
 			t.Errorf("the page complains: %s", line)
 		}
 	}

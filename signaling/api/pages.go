@@ -97,8 +97,15 @@ func (s *Server) asset(w http.ResponseWriter, c *call) error {
 	return file(w, web.Files(), strings.TrimPrefix(c.URL.Path, "/"), "public, max-age=31536000, immutable")
 }
 
+// workerPolicy is the Content-Security-Policy of the Worker that paints: it loads
+// nothing, and may compile the WebAssembly that it holds, which pages may not.
+const workerPolicy = "default-src 'none'; script-src 'wasm-unsafe-eval'; require-trusted-types-for 'script'; trusted-types 'none'"
+
 // viewerFile is viewer.js or worker.js, whose names do not change.
 func (s *Server) viewerFile(w http.ResponseWriter, c *call) error {
+	if c.URL.Path == "/viewer/worker.js" {
+		w.Header().Set("Content-Security-Policy", workerPolicy)
+	}
 	return file(w, viewer.Files(), strings.TrimPrefix(c.URL.Path, "/viewer/"), "no-cache")
 }
 

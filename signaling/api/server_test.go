@@ -199,6 +199,22 @@ func TestStrictHeadersOnEveryAnswer(t *testing.T) {
 	}
 }
 
+// Only the Worker may compile WebAssembly, and it may load nothing at all.
+func TestTheWorkerHasAPolicyOfItsOwn(t *testing.T) {
+	s := newSite(t)
+	v := s.visitor()
+	for path, worker := range map[string]bool{"/viewer/worker.js": true, "/viewer/viewer.js": false, "/viewer/worker.js/": false} {
+		resp, _ := v.do("GET", path, nil)
+		got := resp.Header.Get("Content-Security-Policy")
+		if strings.Contains(got, "wasm-unsafe-eval") != worker || strings.Contains(got, "'unsafe-eval'") || !strings.HasPrefix(got, "default-src 'none'; script-src '") {
+			t.Errorf("%s: the policy is %q", path, got)
+		}
+		if worker && strings.Contains(got, "'self'") {
+			t.Errorf("%s may load something: %q", path, got)
+		}
+	}
+}
+
 // P15: a cross-site page can neither post nor open a socket.
 func TestOtherSitesCanDoNothing(t *testing.T) {
 	s := newSite(t)

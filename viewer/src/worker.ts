@@ -5,6 +5,7 @@ import { Pace } from "./picture/pace";
 import { Painter, type Report } from "./picture/painter";
 import { Strips } from "./picture/strips";
 import type { Painted } from "./picture/tally";
+import { compileZstd, unzstd } from "./picture/unzstd";
 
 /** What the page tells the Worker. The first is `take`, with all of them transferred; a new connection brings channels. */
 export type Order =
@@ -21,11 +22,22 @@ export type { Report };
 /** The answer to `figures`. */
 export type Figures = { kind: "figures" } & Painted;
 
+/** The Worker does without WebAssembly. */
+export interface Slower {
+  kind: "slower";
+  why: string;
+}
+
 const scope = self as unknown as DedicatedWorkerGlobalScope;
 const pace = new Pace();
 let strips: Strips | undefined;
 let painter: Painter | undefined;
 let held = false;
+
+// Before the first picture, most likely. Without it fzstd unpacks, more slowly.
+compileZstd().catch((error: unknown) => {
+  scope.postMessage({ kind: "slower", why: String(error) } satisfies Slower);
+});
 
 scope.onmessage = (event: MessageEvent<Order>) => {
   const order = event.data;
@@ -34,7 +46,14 @@ scope.onmessage = (event: MessageEvent<Order>) => {
       painter?.close();
       if (order.canvases) strips = new Strips(order.canvases);
       if (strips)
-        painter = new Painter(order.channel, order.fast, strips, (report) => scope.postMessage(report), pace);
+        painter = new Painter(
+          order.channel,
+          order.fast,
+          strips,
+          (report) => scope.postMessage(report),
+          pace,
+          unzstd,
+        );
       if (held) painter?.hold();
       break;
     case "begin":

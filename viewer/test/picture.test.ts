@@ -2,12 +2,13 @@
 import { createHash } from "node:crypto";
 import { readFileSync } from "node:fs";
 import { Decompress } from "fzstd";
-import { describe, expect, test, vi } from "vitest";
+import { beforeAll, describe, expect, test, vi } from "vitest";
 import { Pace } from "../src/picture/pace";
 import { Painter, type Report, type TileChannel } from "../src/picture/painter";
 import { Strips, stripsOf, type Strip } from "../src/picture/strips";
 import { BadUpdate, Picture } from "../src/picture/tiles";
-import { BadStream, ZstdStream } from "../src/picture/zstd";
+import { compileZstd, unzstd } from "../src/picture/unzstd";
+import { BadStream, ZstdStream, type MakeUnpacker } from "../src/picture/zstd";
 
 const golden = new URL("../../host/picture/testdata/golden/", import.meta.url);
 
@@ -117,7 +118,12 @@ class FakeChannel implements TileChannel {
 }
 
 /** A painter that asked for pictures, or did not yet. */
-function open(begun = true, pace = new Pace(), now?: () => number) {
+function open(
+  begun = true,
+  pace = new Pace(),
+  now?: () => number,
+  unpacker: MakeUnpacker | undefined = unzstd,
+) {
   const channel = new FakeChannel();
   const canvas = new FakeSurface();
   const fast = new FakeChannel();
@@ -128,6 +134,7 @@ function open(begun = true, pace = new Pace(), now?: () => number) {
     new Strips(canvas.strips),
     (report) => reports.push(report),
     pace,
+    unpacker,
     now,
   );
   if (begun) painter.begin();
@@ -148,9 +155,21 @@ const restart = [3, 0, 0, 0];
 const isLast = (message: ArrayBuffer) =>
   new Uint8Array(message)[0] === 2 && (new Uint8Array(message)[1] ?? 0) & 1;
 
-describe("golden updates", () => {
+beforeAll(compileZstd);
+
+/** What unpacks, with and without WebAssembly. */
+const unpackers: { by: string; unpacker: MakeUnpacker }[] = [
+  { by: "libzstd", unpacker: unzstd },
+  { by: "fzstd", unpacker: () => undefined },
+];
+
+test("the decoder of libzstd is there", () => {
+  expect(unzstd(() => undefined)).toBeDefined();
+});
+
+describe.each(unpackers)("golden updates by $by", ({ unpacker }) => {
   test.each(scenes)("$name paints the host's pixels and acknowledges every update", ({ file, steps }) => {
-    const { channel, canvas, reports } = open();
+    const { channel, canvas, reports } = open(true, new Pace(), undefined, unpacker);
     const left = [...steps];
     for (const message of messages(file)) {
       channel.receive(message);
@@ -454,11 +473,11 @@ describe("the decoder bounds every field", () => {
   });
 });
 
-describe("the zstd stream", () => {
+describe.each(unpackers)("the zstd stream by $by", ({ unpacker }) => {
   const frame = (window = 0x40, descriptor = 0) => [0x28, 0xb5, 0x2f, 0xfd, descriptor, window];
   const raw = (...data: number[]) => [data.length << 3, 0, 0, ...data];
   const push = (data: number[], limit = 1 << 20, log = 18) => {
-    const stream = new ZstdStream(log);
+    const stream = new ZstdStream(log, unpacker);
     stream.push(Uint8Array.from(data), limit);
     return [...stream.take()];
   };
@@ -470,7 +489,7 @@ describe("the zstd stream", () => {
   test("pieces may cut anywhere", () => {
     const data = [...frame(), ...raw(1, 2, 3), ...raw(4), ...raw(5, 6)];
     for (let cut = 1; cut < data.length; cut++) {
-      const stream = new ZstdStream(18);
+      const stream = new ZstdStream(18, unpacker);
       stream.push(Uint8Array.from(data.slice(0, cut)), 100);
       stream.push(Uint8Array.from(data.slice(cut)), 100);
       expect([...stream.take()]).toEqual([1, 2, 3, 4, 5, 6]);
@@ -499,18 +518,35 @@ describe("the zstd stream", () => {
     expect(() => push([...frame(), ...run(1000), ...run(1)], 1000)).toThrow(BadStream);
   });
 
-  test("keeps no queue, however many updates come", () => {
-    const push = vi.spyOn(Decompress.prototype, "push");
-    const stream = new ZstdStream(18);
-    stream.push(Uint8Array.from(frame()), 100);
-    for (let i = 0; i < 1000; i++) {
-      stream.push(Uint8Array.from(raw(i & 255, 1, 2, 3)), 100);
-      expect([...stream.take()]).toEqual([i & 255, 1, 2, 3]);
-    }
-    const inside = push.mock.contexts[0] as unknown as { c: Uint8Array[] }; // fzstd's own queue
-    push.mockRestore();
-    expect(inside.c.length).toBeLessThanOrEqual(1);
+  test("an update of many blocks, and one as large as a block can be", () => {
+    const run = (n: number, byte: number) => [2 | ((n << 3) & 0xf8), (n >> 5) & 0xff, n >> 13, byte];
+    const all = [...run(128 * 1024, 1), ...run(128 * 1024, 2), ...run(1, 3), ...run(70_000, 4)];
+    const got = push([...frame(), ...all], 1 << 20);
+    expect(got).toHaveLength(2 * 128 * 1024 + 70_001);
+    for (const [at, byte] of [
+      [0, 1],
+      [131_071, 1],
+      [131_072, 2],
+      [262_143, 2],
+      [262_144, 3],
+      [262_145, 4],
+      [332_144, 4],
+    ])
+      expect(got[at as number]).toBe(byte);
   });
+});
+
+test("fzstd keeps no queue, however many updates come", () => {
+  const push = vi.spyOn(Decompress.prototype, "push");
+  const stream = new ZstdStream(18);
+  stream.push(Uint8Array.of(0x28, 0xb5, 0x2f, 0xfd, 0, 0x40), 100);
+  for (let i = 0; i < 1000; i++) {
+    stream.push(Uint8Array.of(4 << 3, 0, 0, i & 255, 1, 2, 3), 100);
+    expect([...stream.take()]).toEqual([i & 255, 1, 2, 3]);
+  }
+  const inside = push.mock.contexts[0] as unknown as { c: Uint8Array[] }; // fzstd's own queue
+  push.mockRestore();
+  expect(inside.c.length).toBeLessThanOrEqual(1);
 });
 
 function start(width: number, height: number): ArrayBuffer {

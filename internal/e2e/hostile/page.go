@@ -12,6 +12,9 @@ const Policy = "default-src 'none'; script-src 'self'; worker-src 'self'; connec
 	"base-uri 'none'; frame-ancestors 'none'; require-trusted-types-for 'script'; " +
 	"trusted-types svelte-trusted-html mf-worker"
 
+// WorkerPolicy is that of the Worker.
+const WorkerPolicy = "default-src 'none'; script-src 'wasm-unsafe-eval'; require-trusted-types-for 'script'; trusted-types 'none'"
+
 // document is the least page that holds the real viewer.
 const document = `<!doctype html>
 <html lang="en"><head><meta charset="utf-8"><title>hostile</title>
@@ -23,6 +26,9 @@ func headers(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		h := w.Header()
 		h.Set("Content-Security-Policy", Policy)
+		if r.URL.Path == "/viewer/worker.js" {
+			h.Set("Content-Security-Policy", WorkerPolicy)
+		}
 		h.Set("Cross-Origin-Opener-Policy", "same-origin")
 		h.Set("Cross-Origin-Embedder-Policy", "require-corp")
 		h.Set("Cross-Origin-Resource-Policy", "same-origin")

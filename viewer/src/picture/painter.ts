@@ -17,7 +17,7 @@ import { Pace } from "./pace";
 import type { Strips } from "./strips";
 import { Tally } from "./tally";
 import { BadUpdate, Picture } from "./tiles";
-import { BadStream, ZstdStream } from "./zstd";
+import { BadStream, ZstdStream, type MakeUnpacker } from "./zstd";
 
 /** What the painter needs of an RTCDataChannel. */
 export interface TileChannel {
@@ -70,6 +70,7 @@ export class Painter {
   #held = false; // nobody looks
   #unsaid: number | undefined; // the newest update painted meanwhile
   #pace: Pace;
+  #unpacker: MakeUnpacker | undefined;
   #now: () => number;
   #came = 0; // when the message in hand arrived
   #began = 0; // when we had time for it
@@ -78,6 +79,7 @@ export class Painter {
   /**
    * @param fast the channel tiles-fast
    * @param pace of this browser, over all connections of the session
+   * @param unpacker makes what unpacks a picture's stream, if there is something quicker than fzstd
    * @param now milliseconds of the clock that also stamps events
    */
   constructor(
@@ -86,6 +88,7 @@ export class Painter {
     strips: Strips,
     report: (report: Report) => void,
     pace = new Pace(),
+    unpacker?: MakeUnpacker,
     now: () => number = () => performance.now(),
   ) {
     this.#channel = channel;
@@ -93,6 +96,7 @@ export class Painter {
     this.#strips = strips;
     this.#report = report;
     this.#pace = pace;
+    this.#unpacker = unpacker;
     this.#now = now;
     channel.binaryType = "arraybuffer";
     // Set in the task that received the channel: a message that finds no handler is lost, reliable or not.
@@ -190,7 +194,7 @@ export class Painter {
     this.#picture = new Picture(width, height);
     const bytes = new Uint8ClampedArray(this.#picture.pixels.buffer);
     this.#image = new ImageData(bytes, width, height, { colorSpace: "srgb" });
-    this.#stream = new ZstdStream(start.windowLog);
+    this.#stream = new ZstdStream(start.windowLog, this.#unpacker);
     this.#update = undefined;
     this.#assembly.reset();
     this.#generation = start.generation;

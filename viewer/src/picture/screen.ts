@@ -1,7 +1,7 @@
 // The page's end of the picture: gives the channels `tiles` and `tiles-fast` and the canvases to
 // the Worker, or paints here where the browser cannot transfer a data channel.
 
-import type { Figures, Order, Report } from "../worker";
+import type { Figures, Order, Report, Slower } from "../worker";
 import { Pace } from "./pace";
 import { Painter } from "./painter";
 import { Strips } from "./strips";
@@ -86,8 +86,9 @@ export class Screen {
       this.#paintHere(channel, fast, new Strips(canvases));
       return;
     }
-    worker.onmessage = ({ data }: MessageEvent<Report | Figures>) => {
+    worker.onmessage = ({ data }: MessageEvent<Report | Figures | Slower>) => {
       if (data.kind === "figures") this.#counted?.(data);
+      else if (data.kind === "slower") console.warn("pictures are unpacked without WebAssembly", data.why);
       else this.#report(data);
     };
     worker.onerror = () => this.#report({ kind: "failed", why: "worker" });

@@ -1,11 +1,10 @@
-// One zstd stream (RFC 8878) over many updates, decoded by fzstd.
+// One zstd stream (RFC 8878) over many updates, unpacked by libzstd (unzstd.ts) or,
+// where there is no WebAssembly, by fzstd.
 //
-// fzstd believes what the stream says about itself: a window of up to 2 GB, a
+// Both believe what the stream says about itself: a window of up to 2 GB, a
 // run of 2 MB from four bytes, a new frame at any time. So the frame header and
-// every block header are checked here before fzstd sees them, and a block is
-// handed over only when it is complete. That also spares fzstd its queue: it
-// keeps one empty array for every push that ends on a block (0.1.1), unless the
-// first byte of the next block was pushed apart.
+// every block header are checked here before they see them, and a block is
+// handed over only when it is complete.
 
 import { Decompress } from "fzstd";
 
@@ -16,14 +15,41 @@ export class BadStream extends Error {
 
 const magic = 0xfd2fb528;
 const blockHeader = 3;
-const maxBlock = 128 * 1024; // Block_Maximum_Size never exceeds 128 KiB
+export const maxBlock = 128 * 1024; // Block_Maximum_Size never exceeds 128 KiB
 const frameHeader = 6; // magic 4, descriptor 1, window 1; sizes and dictionaries are refused
+
+/** Takes the frame header, then complete blocks, and gives what is in them. */
+export interface Unpacker {
+  push(bytes: Uint8Array): void;
+}
+
+/** Makes an Unpacker that gives to take; undefined where it cannot. */
+export type MakeUnpacker = (take: (chunk: Uint8Array) => void) => Unpacker | undefined;
+
 // fzstd does not begin before it holds 18 bytes, and a first update can be shorter:
-// four empty raw blocks after the header make it begin.
+// four empty raw blocks after the header make it begin. And it keeps one empty array
+// for every push that ends on a block (0.1.1), unless the first byte of the next
+// block was pushed apart.
 const emptyBlocks = new Uint8Array(12);
 
+function fzstd(take: (chunk: Uint8Array) => void): Unpacker {
+  const decompress = new Decompress(take);
+  let begun = false;
+  return {
+    push: (bytes) => {
+      if (begun) {
+        decompress.push(bytes.subarray(0, 1));
+        decompress.push(bytes.subarray(1));
+        return;
+      }
+      decompress.push(concat(bytes, emptyBlocks));
+      begun = true;
+    },
+  };
+}
+
 export class ZstdStream {
-  #decompress: Decompress;
+  #unpacker: Unpacker;
   #windowSize: number;
   #out = new Uint8Array(64 * 1024);
   #length = 0;
@@ -31,10 +57,14 @@ export class ZstdStream {
   #begun = false;
   #rest = new Uint8Array(0);
 
-  /** @param windowLog log2 of the largest window the stream may ask for, bytes */
-  constructor(windowLog: number) {
+  /**
+   * @param windowLog log2 of the largest window the stream may ask for, bytes
+   * @param unpacker makes what unpacks, if it can
+   */
+  constructor(windowLog: number, unpacker?: MakeUnpacker) {
     this.#windowSize = 2 ** windowLog;
-    this.#decompress = new Decompress((chunk) => this.#take(chunk));
+    const take = (chunk: Uint8Array) => this.#take(chunk);
+    this.#unpacker = unpacker?.(take) ?? fzstd(take);
   }
 
   /** Decodes what is complete. Throws BadStream when more than `limit` bytes wait in the output. */
@@ -48,13 +78,12 @@ export class ZstdStream {
           return;
         }
         this.#checkFrame(data);
-        this.#decompress.push(concat(data.subarray(0, frameHeader), emptyBlocks));
+        this.#unpacker.push(data.subarray(0, frameHeader));
         data = data.subarray(frameHeader);
         this.#begun = true;
       }
       for (let size = this.#blockSize(data); size > 0; size = this.#blockSize(data)) {
-        this.#decompress.push(data.subarray(0, 1));
-        this.#decompress.push(data.subarray(1, size));
+        this.#unpacker.push(data.subarray(0, size));
         data = data.subarray(size);
       }
     } catch (error) {

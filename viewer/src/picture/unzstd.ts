@@ -1,0 +1,79 @@
+// libzstd's own decoder, as WebAssembly: four times as fast as fzstd, and as fast on
+// the first picture as on the thousandth. Each stream has an instance and a memory of
+// its own, which go with it: nothing of a picture stays behind.
+
+import wasm from "virtual:zstd-wasm";
+import { BadStream, maxBlock, type Unpacker } from "./zstd";
+
+interface Exports {
+  memory: WebAssembly.Memory;
+  malloc(size: number): number;
+  ZSTD_createDCtx(): number;
+  ZSTD_decompressStream(context: number, out: number, from: number): number;
+}
+
+let compiled: WebAssembly.Module | undefined;
+
+/** Compiles the decoder, once. Throws where a browser or a policy does not let it. */
+export async function compileZstd(): Promise<void> {
+  compiled ??= await WebAssembly.compile(Uint8Array.from(atob(wasm), (c) => c.charCodeAt(0)));
+}
+
+/** A decoder for one stream; undefined while none is compiled. */
+export function unzstd(take: (chunk: Uint8Array) => void): Unpacker | undefined {
+  return compiled && new Unzstd(compiled, take);
+}
+
+const maxInput = maxBlock + 3; // with the block's header
+const size = 4; // of a pointer, and of a size_t
+// ZSTD_ErrorCode, zstd_errors.h: a result is an error if it is above −120 as unsigned.
+const maxError = 120;
+
+class Unzstd implements Unpacker {
+  #lib: Exports;
+  #take: (chunk: Uint8Array) => void;
+  #context: number;
+  #from: number; // ZSTD_inBuffer: src, size, pos
+  #to: number; // ZSTD_outBuffer: dst, size, pos
+  #in: number;
+  #out: number;
+
+  constructor(module: WebAssembly.Module, take: (chunk: Uint8Array) => void) {
+    const env = { emscripten_notify_memory_growth: () => undefined };
+    this.#lib = new WebAssembly.Instance(module, { env }).exports as unknown as Exports;
+    this.#take = take;
+    this.#context = this.#lib.ZSTD_createDCtx();
+    this.#from = this.#lib.malloc(3 * size);
+    this.#to = this.#lib.malloc(3 * size);
+    this.#in = this.#lib.malloc(maxInput);
+    this.#out = this.#lib.malloc(maxBlock);
+    if (!this.#context || !this.#from || !this.#to || !this.#in || !this.#out)
+      throw new BadStream("no memory");
+  }
+
+  push(bytes: Uint8Array): void {
+    const { memory } = this.#lib;
+    new Uint8Array(memory.buffer).set(bytes, this.#in);
+    this.#words(this.#from, this.#in, bytes.length);
+    for (let read = 0, written = maxBlock; read < bytes.length || written === maxBlock;) {
+      this.#words(this.#to, this.#out, maxBlock);
+      const result = this.#lib.ZSTD_decompressStream(this.#context, this.#to, this.#from);
+      if (result < 0 && result > -maxError) throw new BadStream("the stream does not decode");
+      const view = new DataView(memory.buffer); // the memory may have grown
+      const before = read;
+      read = view.getUint32(this.#from + 2 * size, true);
+      written = view.getUint32(this.#to + 2 * size, true);
+      if (read === before && written === 0 && read < bytes.length)
+        throw new BadStream("the stream stands still");
+      if (written > 0) this.#take(new Uint8Array(memory.buffer, this.#out, written));
+    }
+  }
+
+  // A buffer as libzstd takes it, from its beginning.
+  #words(at: number, data: number, length: number): void {
+    const view = new DataView(this.#lib.memory.buffer);
+    view.setUint32(at, data, true);
+    view.setUint32(at + size, length, true);
+    view.setUint32(at + 2 * size, 0, true);
+  }
+}
