@@ -31,6 +31,11 @@ func NewTypist(display string) (*Typist, error) {
 		c.Close()
 		return nil, fmt.Errorf("layouts: typist: %w", err)
 	}
+	// A busy machine can hold a finger down for longer than anybody would.
+	if err := xproto.ChangeKeyboardControlChecked(c, xproto.KbAutoRepeatMode, []uint32{xproto.AutoRepeatModeOff}).Check(); err != nil {
+		c.Close()
+		return nil, fmt.Errorf("layouts: typist: %w", err)
+	}
 	return &Typist{c: c, root: xproto.Setup(c).DefaultScreen(c).Root}, nil
 }
 
