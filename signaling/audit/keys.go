@@ -5,7 +5,6 @@ import (
 	"crypto/cipher"
 	"crypto/rand"
 	"encoding/base64"
-	"encoding/hex"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -48,28 +47,25 @@ func loadKEK(dir string, fresh bool) (cipher.AEAD, error) {
 	return gcm(key)
 }
 
-// loadSigner reads the key that signs checkpoints, or makes it when fresh is set.
-func loadSigner(dir string, fresh bool) (note.Signer, string, error) {
-	path := filepath.Join(dir, signerFile)
+// loadSigner reads a key that signs checkpoints, or makes one with this name
+// (the log's origin) when fresh is set.
+func loadSigner(path string, fresh bool, name string) (signing, error) {
 	text, err := keyFile(path, fresh, func() (string, error) {
-		id := make([]byte, 4)
-		rand.Read(id)
-		// The name is the log's origin, so it must differ from every other log's.
-		skey, vkey, err := note.GenerateKey(rand.Reader, "mainforte/log-"+hex.EncodeToString(id))
+		skey, vkey, err := note.GenerateKey(rand.Reader, name)
 		return skey + "\n" + vkey + "\n", err
 	})
 	if err != nil {
-		return nil, "", err
+		return signing{}, err
 	}
 	skey, vkey, _ := strings.Cut(strings.TrimSpace(text), "\n")
 	signer, err := note.NewSigner(skey)
 	if err != nil {
-		return nil, "", fmt.Errorf("%w: %s: %w", ErrKey, path, err)
+		return signing{}, fmt.Errorf("%w: %s: %w", ErrKey, path, err)
 	}
 	if _, err := note.NewVerifier(vkey); err != nil {
-		return nil, "", fmt.Errorf("%w: %s: %w", ErrKey, path, err)
+		return signing{}, fmt.Errorf("%w: %s: %w", ErrKey, path, err)
 	}
-	return signer, vkey, nil
+	return signing{signer, vkey}, nil
 }
 
 // keyFile reads a file of mode 0600, or makes it. An existing one is never
@@ -126,10 +122,14 @@ func writeOnce(path, text string) (err error) {
 	if err := os.Link(f.Name(), path); err != nil { // fails if path exists
 		return err
 	}
+	return syncDir(filepath.Dir(path))
+}
+
+func syncDir(path string) error {
 	if runtime.GOOS == "windows" {
 		return nil // folders cannot be flushed there
 	}
-	d, err := os.Open(filepath.Dir(path))
+	d, err := os.Open(path)
 	if err != nil {
 		return err
 	}

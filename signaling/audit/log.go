@@ -8,11 +8,12 @@ import (
 	"database/sql"
 	"errors"
 	"fmt"
+	"path/filepath"
 	"strconv"
+	"sync"
 	"time"
 
 	"github.com/oklog/ulid/v2"
-	"golang.org/x/mod/sumdb/note"
 
 	"github.com/mainforte/mainforte/signaling/store"
 )
@@ -22,16 +23,18 @@ import (
 type Log struct {
 	st     store.Store
 	keys   keyring
-	signer note.Signer
-	vkey   string
+	keyDir string
 	now    func() time.Time
+
+	mu   sync.Mutex
+	sign signing // as this process last saw it; signingTx tells the one in force
 }
 
 // Open opens the log in st with the keys in folder keyDir, which it makes on the
 // first start. Missing or foreign keys are ErrKey: a log that could no longer be
 // read or proved is not written on.
 func Open(ctx context.Context, st store.Store, keyDir string) (*Log, error) {
-	l := &Log{st: st, now: time.Now}
+	l := &Log{st: st, keyDir: keyDir, now: time.Now}
 	var keys, checkpoints int64
 	var id, scope string
 	var wrapped []byte
@@ -58,7 +61,7 @@ func Open(ctx context.Context, st store.Store, keyDir string) (*Log, error) {
 			return nil, err
 		}
 	}
-	if l.signer, l.vkey, err = loadSigner(keyDir, checkpoints == 0); err != nil {
+	if l.sign, err = loadSigner(filepath.Join(keyDir, signerFile), checkpoints == 0, newOrigin()); err != nil {
 		return nil, err
 	}
 	// Reads the newest checkpoint, so that a foreign signing key shows now.
@@ -70,7 +73,11 @@ func Open(ctx context.Context, st store.Store, keyDir string) (*Log, error) {
 
 // VerifierKey is the public half of the checkpoint key, in the form of
 // x/mod/sumdb/note. An auditor keeps it outside the server.
-func (l *Log) VerifierKey() string { return l.vkey }
+func (l *Log) VerifierKey() string {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.sign.vkey
+}
 
 // Append writes events in order and returns the index of the first when all are
 // durable. On an error none was written: ErrBadEvent if they may not stand in

@@ -135,17 +135,26 @@ func (l *Log) Checkpoint(ctx context.Context) (c Checkpoint, err error) {
 
 // CheckpointTx is Checkpoint within a transaction: of what it has appended, too.
 func (l *Log) CheckpointTx(tx store.Tx) (Checkpoint, error) {
+	s, err := l.signingTx(tx)
+	if err != nil {
+		return Checkpoint{}, err
+	}
+	return l.signTx(tx, s)
+}
+
+// signTx signs the tree with a key, unless it is signed at this size already.
+func (l *Log) signTx(tx store.Tx, s signing) (Checkpoint, error) {
 	h, err := l.headTx(tx)
 	if err != nil {
 		return Checkpoint{}, err
 	}
-	c, err := l.read(tx.QueryRow("select note, created from audit_checkpoints where size = ?", h.size))
+	c, err := readCheckpoint(s.vkey, tx.QueryRow("select note, created from audit_checkpoints where size = ?", h.size))
 	if err == nil || !errors.Is(err, sql.ErrNoRows) {
 		return c, err
 	}
 	c = Checkpoint{Tree: Tree{h.size, h.root()}, Created: l.now().UTC()}
-	text := fmt.Sprintf("%s\n%d\n%s\n", l.signer.Name(), c.Size, c.RootText())
-	signed, err := note.Sign(&note.Note{Text: text}, l.signer)
+	text := fmt.Sprintf("%s\n%d\n%s\n", s.signer.Name(), c.Size, c.RootText())
+	signed, err := note.Sign(&note.Note{Text: text}, s.signer)
 	if err != nil {
 		return Checkpoint{}, fmt.Errorf("audit: signing a checkpoint: %w", err)
 	}
@@ -157,7 +166,11 @@ func (l *Log) CheckpointTx(tx store.Tx) (Checkpoint, error) {
 // Latest is the newest checkpoint; without any it is the zero Checkpoint.
 func (l *Log) Latest(ctx context.Context) (c Checkpoint, err error) {
 	err = l.st.View(ctx, func(tx store.Tx) error {
-		c, err = l.read(tx.QueryRow("select note, created from audit_checkpoints order by size desc limit 1"))
+		s, err := l.signingTx(tx)
+		if err != nil {
+			return err
+		}
+		c, err = readCheckpoint(s.vkey, tx.QueryRow("select note, created from audit_checkpoints order by size desc limit 1"))
 		if errors.Is(err, sql.ErrNoRows) {
 			c, err = Checkpoint{}, nil
 		}
@@ -166,13 +179,13 @@ func (l *Log) Latest(ctx context.Context) (c Checkpoint, err error) {
 	return c, err
 }
 
-// read takes a checkpoint from its row and checks its signature.
-func (l *Log) read(row *sql.Row) (Checkpoint, error) {
+// readCheckpoint takes a checkpoint from its row and checks its signature.
+func readCheckpoint(vkey string, row *sql.Row) (Checkpoint, error) {
 	var text, created string
 	if err := row.Scan(&text, &created); err != nil {
 		return Checkpoint{}, err
 	}
-	t, err := OpenCheckpoint(text, l.vkey)
+	t, err := OpenCheckpoint(text, vkey)
 	if err != nil {
 		return Checkpoint{}, err
 	}

@@ -147,12 +147,12 @@ func TestACheckpointNamesItsLogAndItsTree(t *testing.T) {
 	root := strings.Repeat("A", 43) + "="
 	for what, text := range map[string]string{
 		"another log": "mainforte/log-00000000\n1\n" + root + "\n",
-		"no size":     l.signer.Name() + "\n-\n" + root + "\n",
-		"minus":       l.signer.Name() + "\n-1\n" + root + "\n",
-		"no root":     l.signer.Name() + "\n1\nAAAA\n",
-		"nothing":     l.signer.Name() + "\n",
+		"no size":     l.sign.signer.Name() + "\n-\n" + root + "\n",
+		"minus":       l.sign.signer.Name() + "\n-1\n" + root + "\n",
+		"no root":     l.sign.signer.Name() + "\n1\nAAAA\n",
+		"nothing":     l.sign.signer.Name() + "\n",
 	} {
-		signed, err := note.Sign(&note.Note{Text: text}, l.signer)
+		signed, err := note.Sign(&note.Note{Text: text}, l.sign.signer)
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -20,6 +20,7 @@ const (
 	FoundTree       = "tree"       // a stored hash of the tree is wrong or gone
 	FoundCheckpoint = "checkpoint" // the log is not the one that was signed, or a signature is false
 	FoundPersonal   = "personal"   // a personal part is not what its line committed to
+	FoundKey        = "key"        // a change of the signing key was not signed by the one before
 	FoundMissing    = "missing"    // a personal part is gone, and no purge says so
 )
 
@@ -78,7 +79,15 @@ type verifier struct {
 	nodes   *cursor          // stored nodes
 	purges  map[string]int64 // session: index of its last purge
 	signed  []signed         // checkpoints still ahead, by size
+	key     string           // that signs from here on
+	turns   []turn           // rotations still ahead, as the table of keys has them
 	good    int64            // size of the last checkpoint that held
+}
+
+// turn is a row of the table of keys.
+type turn struct {
+	idx      int64
+	old, new string
 }
 
 type signed struct {
@@ -162,7 +171,50 @@ func (v *verifier) prepare() error {
 		return err
 	}
 	v.nodes = &cursor{tx: v.tx}
-	return nil
+	return v.signers()
+}
+
+// signers reads which key signed from when on. Only the last one lies here; it
+// vouches for the leaves, and these for the ones before it.
+func (v *verifier) signers() error {
+	s, err := v.log.signingTx(v.tx)
+	if err != nil {
+		return err
+	}
+	v.key = s.vkey
+	rows, err := v.tx.Query("select idx, old, new from audit_signers order by idx")
+	if err != nil {
+		return err
+	}
+	for rows.Next() {
+		var t turn
+		if err := rows.Scan(&t.idx, &t.old, &t.new); err != nil {
+			return err
+		}
+		v.turns = append(v.turns, t)
+	}
+	if len(v.turns) > 0 {
+		v.key = v.turns[0].old
+	}
+	return rows.Err()
+}
+
+// rotated checks a leaf that changes the key.
+func (v *verifier) rotated(p parsed, r row) {
+	t := turn{idx: -1}
+	if len(v.turns) > 0 && v.turns[0].idx <= r.idx {
+		t, v.turns = v.turns[0], v.turns[1:]
+	}
+	k, err := ReadRotation(p.Data)
+	switch {
+	case err != nil:
+		v.found(r.idx, r.id, r.session, FoundKey, "line %d: %v", r.idx, err)
+	case t != turn{r.idx, k.Old, k.New} || k.Old != v.key || k.Tree != Tree{v.h.size, v.h.root()}:
+		v.found(r.idx, r.id, r.session, FoundKey, "line %d changes the key otherwise than the table of keys, or in another log", r.idx)
+	}
+	if t.idx >= 0 {
+		v.key = t.new
+	}
 }
 
 // line checks one row and adds it to the tree.
@@ -184,6 +236,9 @@ func (v *verifier) line(r row) error {
 	}
 	if err == nil {
 		v.personal(p, r)
+		if p.Type == rotateType {
+			v.rotated(p, r)
+		}
 	}
 	return v.grow(kept)
 }
@@ -238,7 +293,7 @@ func (v *verifier) checkpoints() error {
 	for len(v.signed) > 0 && v.signed[0].size <= v.h.size {
 		s := v.signed[0]
 		v.signed = v.signed[1:]
-		t, err := OpenCheckpoint(s.note, v.log.vkey)
+		t, err := OpenCheckpoint(s.note, v.key)
 		switch {
 		case err != nil:
 			v.found(max(s.size-1, 0), "", "", FoundCheckpoint, "the checkpoint of %d lines: %v", s.size, err)
@@ -261,6 +316,9 @@ func (v *verifier) checkpoints() error {
 func (v *verifier) end() error {
 	for _, s := range v.signed {
 		v.found(v.h.size, "", "", FoundRemoved, "%d lines were signed, %d are there", s.size, v.h.size)
+	}
+	for _, t := range v.turns {
+		v.found(t.idx, "", "", FoundKey, "the key changed at line %d, and that line does not say so", t.idx)
 	}
 	v.r.Tree = Tree{v.h.size, v.h.root()}
 	v.r.Unsigned = v.h.size - v.good
