@@ -23,6 +23,9 @@ and reads every session's log), auditor (reads sessions and their logs, nothing
 else), admin (settings; can neither join a session nor read its log).`
 
 func admin(ctx context.Context, args []string, out, _ io.Writer) error {
+	if len(args) > 0 && args[0] == "rotate-key" {
+		return rotateKey(ctx, args[1:], out)
+	}
 	args, err := only("admin", "link", args)
 	if err != nil {
 		return err

@@ -5,6 +5,8 @@
 //	signaling serve         with SQLite in ./data, on http://127.0.0.1:8080
 //	signaling admin link    print a one-time link that makes an account
 //	signaling certs dev     make a development certificate for this machine
+//	signaling export        take the session log out, with its proof
+//	signaling verify        prove an export, without a server
 //	signaling version
 //	signaling help [command]
 //
@@ -53,8 +55,10 @@ var commands []command
 func init() {
 	commands = []command{
 		{"serve", "run the server", serve},
-		{"admin", "make one-time sign-in links: admin link", admin},
+		{"admin", "make one-time sign-in links: admin link; change the log's key: admin rotate-key", admin},
 		{"certs", "make a development certificate: certs dev", certsCommand},
+		{"export", "take the session log out, with its proof", export},
+		{"verify", "prove an export of the log, without a server", verify},
 		{"version", "print the version", printVersion},
 		{"help", "say how a command is used", help},
 	}
@@ -65,6 +69,11 @@ type usage string
 
 func (u usage) Error() string { return string(u) }
 
+// verdict is an exit code whose reasons stand on stdout already.
+type verdict int
+
+func (verdict) Error() string { return "" }
+
 func main() {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
@@ -72,7 +81,7 @@ func main() {
 }
 
 // run is main, for tests too. It returns the exit code: 0, 1 for what went
-// wrong, 2 for what was typed wrong.
+// wrong, 2 for what was typed wrong or, of verify, for what nobody vouches for.
 func run(ctx context.Context, args []string, out, errs io.Writer) int {
 	if len(args) == 0 {
 		fmt.Fprint(errs, overview())
@@ -88,9 +97,12 @@ func run(ctx context.Context, args []string, out, errs io.Writer) int {
 		}
 		err := c.run(ctx, args[1:], out, errs)
 		var typed usage
+		var code verdict
 		switch {
 		case err == nil, errors.Is(err, flag.ErrHelp):
 			return 0
+		case errors.As(err, &code):
+			return int(code)
 		case errors.As(err, &typed):
 			fmt.Fprintf(errs, "signaling %s: %s\n", name, typed)
 			return 2

@@ -106,6 +106,16 @@ func open(ctx context.Context, data string, change func(*identity.Config)) (*hou
 // Admin runs f on the users in a data folder, also while a server runs on it. It
 // does not make a folder: a typing mistake must not start a second house.
 func Admin(ctx context.Context, data string, f func(*identity.Directory) error) error {
+	return visit(ctx, data, func(h *house) error { return f(h.users) })
+}
+
+// Evidence runs f on the session log in a data folder, as Admin does, and on the
+// users, whose names are in no leaf.
+func Evidence(ctx context.Context, data string, f func(*audit.Log, *identity.Directory) error) error {
+	return visit(ctx, data, func(h *house) error { return f(h.audit, h.users) })
+}
+
+func visit(ctx context.Context, data string, f func(*house) error) error {
 	if _, err := os.Stat(filepath.Join(data, databaseFile)); err != nil {
 		return fmt.Errorf("there is no server data in %q (start `signaling serve --data %s` once): %w", data, data, err)
 	}
@@ -113,7 +123,7 @@ func Admin(ctx context.Context, data string, f func(*identity.Directory) error) 
 	if err != nil {
 		return err
 	}
-	return errors.Join(f(h.users), h.store.Close())
+	return errors.Join(f(h), h.store.Close())
 }
 
 // New opens the data folder and starts what runs in the background. Call Close.

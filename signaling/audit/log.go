@@ -143,16 +143,16 @@ func (l *Log) seal(e Event) (line, error) {
 	var commit []byte
 	n := line{id: id}
 	if len(e.Personal) > 0 {
-		plain := make([]byte, 32, 32+256)
+		plain := make([]byte, saltSize, saltSize+256)
 		rand.Read(plain)
 		plain, err := canonical(plain, e.Personal, false, 0)
 		if err != nil {
 			return line{}, err
 		}
-		if len(plain)-32 > maxPersonal {
+		if len(plain)-saltSize > maxPersonal {
 			return line{}, fmt.Errorf("%w: personal part over %d bytes", ErrBadEvent, maxPersonal)
 		}
-		commit = commitment(plain)
+		commit = Commitment(plain[:saltSize], plain[saltSize:])
 		if n.dek, err = l.keys.sealing(scopeOf(e.Session, now), now); err != nil {
 			return line{}, err
 		}
@@ -163,10 +163,14 @@ func (l *Log) seal(e Event) (line, error) {
 	return n, err
 }
 
-// commitment is over salt ‖ personal JSON as they are sealed.
-func commitment(plain []byte) []byte {
-	m := hmac.New(sha256.New, plain[:32])
-	m.Write(plain[32:])
+// saltSize is that of the random bytes before each personal part.
+const saltSize = 32
+
+// Commitment is what a leaf says of its personal part: HMAC-SHA-256 of its
+// canonical JSON under its salt.
+func Commitment(salt, personal []byte) []byte {
+	m := hmac.New(sha256.New, salt)
+	m.Write(personal)
 	return m.Sum(nil)
 }
 

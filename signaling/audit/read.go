@@ -59,20 +59,16 @@ func (l *Log) EventsTx(tx store.Tx, session string) ([]Record, error) {
 	if err := rows.Err(); err != nil {
 		return nil, err
 	}
-	markPurged(list)
-	return list, nil
-}
-
-// markPurged tells what a later retention.purged of the session explains from
-// what nothing explains.
-func markPurged(list []Record) {
-	purged := false
-	for i := len(list) - 1; i >= 0; i-- {
-		if purged && list[i].State == Missing {
-			list[i].State = Purged
-		}
-		purged = purged || list[i].Type == purgeType
+	p, err := purgesTx(tx, "and session = ?", session)
+	if err != nil {
+		return nil, err
 	}
+	for i := range list {
+		if r := &list[i]; r.State == Missing && p.explain(r.Session, r.Index) {
+			r.State = Purged
+		}
+	}
+	return list, nil
 }
 
 // Count is the number of a session's events.
@@ -114,7 +110,20 @@ type opener struct {
 // personal opens the sealed part of a row. Missing with errPersonal means that
 // it was changed; Missing alone, that it or its key is gone.
 func (o *opener) personal(p parsed, r row) (State, map[string]any, error) {
-	if len(p.Commit) == 0 {
+	state, plain, err := o.plain(p.Commit, p.ID, r)
+	if state != Present {
+		return state, nil, err
+	}
+	m, err := readObject(plain[saltSize:])
+	if err != nil {
+		return Missing, nil, fmt.Errorf("%w: %w", errPersonal, err)
+	}
+	return Present, m, nil
+}
+
+// plain is personal before it is read: salt ‖ canonical JSON.
+func (o *opener) plain(commit []byte, id string, r row) (State, []byte, error) {
+	if len(commit) == 0 {
 		if r.box != nil {
 			return None, nil, errPersonal
 		}
@@ -130,16 +139,12 @@ func (o *opener) personal(p parsed, r row) (State, map[string]any, error) {
 		}
 		o.last, o.aead = *r.keyID, aead
 	}
-	plain, err := o.aead.Open(nil, nil, r.box, personalAAD(p.ID))
-	if err != nil || len(plain) < 32 {
+	plain, err := o.aead.Open(nil, nil, r.box, personalAAD(id))
+	if err != nil || len(plain) < saltSize {
 		return Missing, nil, fmt.Errorf("%w: it does not open", errPersonal)
 	}
-	if !hmac.Equal(commitment(plain), p.Commit) {
+	if !hmac.Equal(Commitment(plain[:saltSize], plain[saltSize:]), commit) {
 		return Missing, nil, fmt.Errorf("%w: it is not what the line committed to", errPersonal)
 	}
-	m, err := readObject(plain[32:])
-	if err != nil {
-		return Missing, nil, fmt.Errorf("%w: %w", errPersonal, err)
-	}
-	return Present, m, nil
+	return Present, plain, nil
 }

@@ -74,7 +74,7 @@ var eventTypes = map[string]EventType{
 	"policy.changed":     {Doc: "a retention policy was put in force", Data: "policy"},
 	"legal_hold.set":     {Doc: "nothing of the session may be purged until this is lifted", Personal: "why"},
 	"legal_hold.cleared": {Doc: "the session may be purged again", Personal: "why"},
-	"retention.purged":   {Doc: "the keys of the session's personal parts were destroyed", Data: "why records:n"},
+	"retention.purged":   {Doc: "personal parts of the session, or of lines outside sessions, were destroyed with their keys", Data: "why records:n from:n to:n"},
 }
 
 // Types returns the names of all event types, sorted.

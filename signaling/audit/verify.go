@@ -75,13 +75,13 @@ type verifier struct {
 	open opener
 
 	h       head
-	lastBad int64            // highest index already reported: the nodes above it are wrong for that reason
-	nodes   *cursor          // stored nodes
-	purges  map[string]int64 // session: index of its last purge
-	signed  []signed         // checkpoints still ahead, by size
-	key     string           // that signs from here on
-	turns   []turn           // rotations still ahead, as the table of keys has them
-	good    int64            // size of the last checkpoint that held
+	lastBad int64   // highest index already reported: the nodes above it are wrong for that reason
+	nodes   *cursor // stored nodes
+	purges  purges
+	signed  []signed // checkpoints still ahead, by size
+	key     string   // that signs from here on
+	turns   []turn   // rotations still ahead, as the table of keys has them
+	good    int64    // size of the last checkpoint that held
 }
 
 // turn is a row of the table of keys.
@@ -141,23 +141,12 @@ func (v *verifier) run() error {
 
 // prepare reads what the lines are compared with.
 func (v *verifier) prepare() error {
-	v.purges = map[string]int64{}
-	rows, err := v.tx.Query("select session, max(idx) from audit_leaves where type = ? group by session", purgeType)
+	var err error
+	if v.purges, err = purgesTx(v.tx, ""); err != nil {
+		return err
+	}
+	rows, err := v.tx.Query("select size, note from audit_checkpoints order by size")
 	if err != nil {
-		return err
-	}
-	for rows.Next() {
-		var s string
-		var at int64
-		if err := rows.Scan(&s, &at); err != nil {
-			return err
-		}
-		v.purges[s] = at
-	}
-	if err := rows.Err(); err != nil {
-		return err
-	}
-	if rows, err = v.tx.Query("select size, note from audit_checkpoints order by size"); err != nil {
 		return err
 	}
 	for rows.Next() {
@@ -252,7 +241,7 @@ func (v *verifier) personal(p parsed, r row) {
 		v.r.Present++
 	case state == None:
 		v.r.None++
-	case r.session != "" && v.purges[r.session] > r.idx:
+	case v.purges.explain(r.session, r.idx):
 		v.r.Purged++
 	default:
 		v.found(r.idx, r.id, r.session, FoundMissing, "line %d: its personal part is gone, and no purge says so", r.idx)

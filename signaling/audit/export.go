@@ -1,0 +1,132 @@
+package audit
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+
+	"golang.org/x/mod/sumdb/note"
+
+	"github.com/mainforte/mainforte/signaling/store"
+)
+
+// Line is a record as it leaves the house.
+type Line struct {
+	Index    int64
+	Leaf     []byte   // canonical JSON
+	Hash     [32]byte // of the leaf, as it stands in the tables
+	State    State
+	Salt     []byte // 32 bytes, if Present
+	Personal []byte // canonical JSON, if Present
+}
+
+// Read calls f for the first size lines of the log in order, on one snapshot.
+// What is passed to f is valid during the call. An error of f ends it.
+func (l *Log) Read(ctx context.Context, size int64, f func(Line) error) error {
+	err := l.st.View(ctx, func(tx store.Tx) error {
+		purges, err := purgesTx(tx, "")
+		if err != nil {
+			return err
+		}
+		rows, err := tx.Query(stored+" where l.idx < ? order by l.idx", size)
+		if err != nil {
+			return err
+		}
+		open := opener{keys: &l.keys}
+		next := int64(0)
+		for ; rows.Next(); next++ {
+			var r row
+			if err := r.scan(rows); err != nil {
+				return err
+			}
+			if r.idx != next {
+				return fmt.Errorf("%w: line %d is gone", ErrDamaged, next)
+			}
+			p, err := parseLeaf(r.leaf)
+			if err != nil {
+				return fmt.Errorf("line %d: %w", r.idx, err)
+			}
+			n := Line{Index: r.idx, Leaf: r.leaf}
+			copy(n.Hash[:], r.hash)
+			state, plain, err := open.plain(p.Commit, p.ID, r)
+			if err != nil && !errors.Is(err, errPersonal) {
+				return err
+			}
+			n.State = state
+			switch {
+			case state == Present:
+				n.Salt, n.Personal = plain[:saltSize], plain[saltSize:]
+			case state == Missing && purges.explain(r.session, r.idx):
+				n.State = Purged
+			}
+			if err := f(n); err != nil {
+				return err
+			}
+		}
+		if err := rows.Err(); err != nil {
+			return err
+		}
+		if next != size {
+			return fmt.Errorf("%w: line %d is gone", ErrDamaged, next)
+		}
+		return nil
+	})
+	if err != nil {
+		return fmt.Errorf("audit: reading the log: %w", err)
+	}
+	return nil
+}
+
+// Keys are the verifier keys of the log, from the first to the one in force.
+func (l *Log) Keys(ctx context.Context) (keys []string, err error) {
+	err = l.st.View(ctx, func(tx store.Tx) error {
+		s, err := l.signingTx(tx)
+		if err != nil {
+			return err
+		}
+		rows, err := tx.Query("select old from audit_signers order by idx")
+		if err != nil {
+			return err
+		}
+		keys = nil
+		for rows.Next() {
+			var k string
+			if err := rows.Scan(&k); err != nil {
+				return err
+			}
+			keys = append(keys, k)
+		}
+		keys = append(keys, s.vkey)
+		return rows.Err()
+	})
+	if err != nil {
+		return nil, fmt.Errorf("audit: reading the keys: %w", err)
+	}
+	return keys, nil
+}
+
+// ExportHead is the first line of what SignExport signs. A checkpoint begins
+// with the log's origin, so neither passes for the other.
+const ExportHead = "mainforte export v1\n"
+
+// SignExport signs the list of an export's files, which begins with [ExportHead],
+// with the key in force.
+func (l *Log) SignExport(ctx context.Context, text string) (signed string, err error) {
+	if !strings.HasPrefix(text, ExportHead) {
+		return "", fmt.Errorf("%w: only lists of files are signed", ErrKey)
+	}
+	err = l.st.View(ctx, func(tx store.Tx) error {
+		s, err := l.signingTx(tx)
+		if err != nil {
+			return err
+		}
+		b, err := note.Sign(&note.Note{Text: text}, s.signer)
+		signed = string(b)
+		return err
+	})
+	if err != nil {
+		return "", fmt.Errorf("audit: signing an export: %w", err)
+	}
+	return signed, nil
+}
