@@ -44,37 +44,6 @@ func rotateKey(ctx context.Context, args []string, out io.Writer) error {
 	})
 }
 
-const exportAbout = `Takes the whole session log out into a new folder: events, tree, signature, and
-a HOWTO in English and French. Anyone can prove it with ` + "`signaling verify`" + `, or
-with openssl alone. It works while the server runs, and is itself logged.
-
-Names and addresses stay out unless --personal is given: what was taken out with
-them is not reached by a later purge.`
-
-func export(ctx context.Context, args []string, out, _ io.Writer) error {
-	var data, to string
-	var personal bool
-	err := flags("export", exportAbout, args, out, func(f *flag.FlagSet) {
-		f.StringVar(&data, "data", "data", "`DIR` of the server's data")
-		f.StringVar(&to, "out", "", "`DIR` to make")
-		f.BoolVar(&personal, "personal", false, "with names and addresses, as far as they were not purged")
-	})
-	if err != nil {
-		return err
-	}
-	if to == "" {
-		return usage("--out DIR is needed: a folder that does not exist yet")
-	}
-	return api.Evidence(ctx, data, func(log *audit.Log, _ *identity.Directory) error {
-		sum, err := bundle.Write(ctx, log, to, bundle.Options{Personal: personal, By: operator})
-		if err != nil {
-			return err
-		}
-		_, err = fmt.Fprintf(out, "%d events in %s\nroot: %s\nkey:  %s\n", sum.Size, to, audit.Checkpoint{Tree: audit.Tree{Root: sum.Root}}.RootText(), sum.Key)
-		return err
-	})
-}
-
 const verifyAbout = `Proves an export of the session log: signaling verify DIR [FLAGS]. Nothing but
 the folder is needed. Exit code 0: proven. 1: something is not what was signed;
 the first record or file is named. 2: consistent in itself, but it was signed by

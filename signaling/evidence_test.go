@@ -2,12 +2,16 @@ package main
 
 import (
 	"bytes"
+	"context"
+	"crypto/tls"
 	"io"
 	"os"
 	"path/filepath"
 	"strings"
 	"testing"
+	"time"
 
+	"github.com/mainforte/mainforte/certs"
 	"github.com/mainforte/mainforte/signaling/api"
 	"github.com/mainforte/mainforte/signaling/audit"
 )
@@ -95,5 +99,91 @@ func TestTheExitCodeOfVerify(t *testing.T) {
 	}
 	if code := run(t.Context(), []string{"verify", "--data", data}, io.Discard, io.Discard); code != 0 {
 		t.Errorf("the server's own log: %d", code)
+	}
+}
+
+// collector accepts one connection after another and passes on what they carry.
+func collector(t *testing.T) (address, ca string, got <-chan string) {
+	t.Helper()
+	dir := t.TempDir()
+	if _, err := certs.Dev(dir, nil, time.Now()); err != nil {
+		t.Fatal(err)
+	}
+	pair, err := tls.LoadX509KeyPair(filepath.Join(dir, certs.CertFile), filepath.Join(dir, certs.KeyFile))
+	if err != nil {
+		t.Fatal(err)
+	}
+	ln, err := tls.Listen("tcp", "127.0.0.1:0", &tls.Config{Certificates: []tls.Certificate{pair}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = ln.Close() })
+	all := make(chan string, 16)
+	go func() {
+		for {
+			c, err := ln.Accept()
+			if err != nil {
+				return
+			}
+			b, _ := io.ReadAll(c)
+			_ = c.Close()
+			all <- string(b)
+		}
+	}()
+	return ln.Addr().String(), filepath.Join(dir, certs.CAFile), all
+}
+
+func TestOnlyWhatIsNewIsSent(t *testing.T) {
+	data, _ := house(t)
+	address, ca, got := collector(t)
+	state := filepath.Join(t.TempDir(), "state")
+	args := []string{"export", "--data", data, "--format", "cef", "--syslog", address, "--ca", ca, "--state", state, "--host", "help.example.org"}
+	if code, out, errs := called(t, args...); code != 0 || out != "4 events sent, up to record 3\n" {
+		t.Fatalf("%d %s %s", code, out, errs)
+	}
+	first := <-got
+	if code, out, errs := called(t, args...); code != 0 || out != "1 events sent, up to record 4\n" {
+		t.Fatalf("%d %s %s", code, out, errs)
+	}
+	second := <-got
+	if strings.Count(first, " help.example.org mainforte - ") != 4 || strings.Contains(first, "Zoë") || !strings.Contains(first, `index="3"`) {
+		t.Errorf("first: %s", first)
+	}
+	if strings.Count(second, " help.example.org mainforte - ") != 1 || !strings.Contains(second, `index="4"`) {
+		t.Errorf("second: %s", second)
+	}
+	if err := os.WriteFile(state, []byte("x"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if code, _, errs := called(t, args...); code != 1 || !strings.Contains(errs, "does not hold the number") {
+		t.Errorf("%d %s", code, errs)
+	}
+
+	// A follower sends what comes, until it is stopped.
+	if err := os.Remove(state); err != nil {
+		t.Fatal(err)
+	}
+	ctx, stop := context.WithCancel(t.Context())
+	done := make(chan int)
+	go func() { done <- run(ctx, append(args, "--follow", "--personal"), io.Discard, io.Discard) }()
+	for sent := 0; sent < 2; time.Sleep(10 * time.Millisecond) {
+		if _, err := os.Stat(state); err != nil {
+			continue
+		}
+		if sent++; sent == 1 { // something new, while it runs
+			if code, _, errs := called(t, "export", "--data", data, "--format", "jsonl", "--out", "-"); code != 0 {
+				t.Fatal(errs)
+			}
+			if err := os.Remove(state); err != nil {
+				t.Fatal(err)
+			}
+		}
+	}
+	stop()
+	if code := <-done; code != 0 {
+		t.Errorf("exit code %d", code)
+	}
+	if all := <-got; !strings.Contains(all, "Zoë") || strings.Count(all, " help.example.org mainforte - ") != 8 || !strings.Contains(all, "cs5={\"format\":\"jsonl\"") {
+		t.Errorf("it sent %s", all)
 	}
 }

@@ -21,20 +21,20 @@ type Line struct {
 	Personal []byte // canonical JSON, if Present
 }
 
-// Read calls f for the first size lines of the log in order, on one snapshot.
-// What is passed to f is valid during the call. An error of f ends it.
-func (l *Log) Read(ctx context.Context, size int64, f func(Line) error) error {
+// Read calls f for the lines from index from to before size, in order, on one
+// snapshot. What is passed to f is valid during the call. An error of f ends it.
+func (l *Log) Read(ctx context.Context, from, size int64, f func(Line) error) error {
 	err := l.st.View(ctx, func(tx store.Tx) error {
 		purges, err := purgesTx(tx, "")
 		if err != nil {
 			return err
 		}
-		rows, err := tx.Query(stored+" where l.idx < ? order by l.idx", size)
+		rows, err := tx.Query(stored+" where l.idx >= ? and l.idx < ? order by l.idx", from, size)
 		if err != nil {
 			return err
 		}
 		open := opener{keys: &l.keys}
-		next := int64(0)
+		next := from
 		for ; rows.Next(); next++ {
 			var r row
 			if err := r.scan(rows); err != nil {
@@ -67,7 +67,7 @@ func (l *Log) Read(ctx context.Context, size int64, f func(Line) error) error {
 		if err := rows.Err(); err != nil {
 			return err
 		}
-		if next != size {
+		if next < size {
 			return fmt.Errorf("%w: line %d is gone", ErrDamaged, next)
 		}
 		return nil
@@ -129,4 +129,23 @@ func (l *Log) SignExport(ctx context.Context, text string) (signed string, err e
 		return "", fmt.Errorf("audit: signing an export: %w", err)
 	}
 	return signed, nil
+}
+
+// Record reads a line as an event.
+func (n Line) Record() (Record, error) {
+	p, err := parseLeaf(n.Leaf)
+	if err != nil {
+		return Record{}, err
+	}
+	r, err := p.record()
+	if err != nil {
+		return Record{}, err
+	}
+	r.Leaf, r.Hash, r.State = n.Leaf, n.Hash, n.State
+	if n.Personal != nil {
+		if r.Personal, err = readObject(n.Personal); err != nil {
+			return Record{}, fmt.Errorf("%w: personal part: %w", ErrDamaged, err)
+		}
+	}
+	return r, nil
 }

@@ -25,7 +25,7 @@ func large(t testing.TB, n int64, personal bool) (dir, vkey string) {
 	}
 	appendAll(t, l, append(batch, event("consent.revoked", "S"), event("session.ended", "S"))...)
 	var lines []audit.Line
-	must(t, l.Read(bg, 20, func(n audit.Line) error {
+	must(t, l.Read(bg, 0, 20, func(n audit.Line) error {
 		n.Leaf, n.Salt, n.Personal = bytes.Clone(n.Leaf), bytes.Clone(n.Salt), bytes.Clone(n.Personal)
 		lines = append(lines, n)
 		return nil

@@ -285,7 +285,7 @@ func TestAForgedExportIsConsistentAndProvesNothing(t *testing.T) {
 	w, err := create(forged, true)
 	must(t, err)
 	at := int64(0)
-	must(t, l.Read(bg, genuine.Size, func(n audit.Line) error {
+	must(t, l.Read(bg, 0, genuine.Size, func(n audit.Line) error {
 		if bytes.Contains(n.Leaf, []byte("log.key_rotated")) {
 			return nil // would tell on the new key
 		}

@@ -67,7 +67,7 @@ func Write(ctx context.Context, log *audit.Log, dir string, o Options) (sum Summ
 		return Summary{}, err
 	}
 	defer func() { err = errors.Join(err, w.discard()) }()
-	if err := log.Read(ctx, c.Size, w.add); err != nil {
+	if err := log.Read(ctx, 0, c.Size, w.add); err != nil {
 		return Summary{}, err
 	}
 	if w.tree.root() != tlog.Hash(c.Root) {

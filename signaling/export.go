@@ -1,0 +1,292 @@
+package main
+
+import (
+	"bufio"
+	"context"
+	"crypto/tls"
+	"crypto/x509"
+	"errors"
+	"flag"
+	"fmt"
+	"io"
+	"io/fs"
+	"net"
+	"os"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/mainforte/mainforte/signaling/api"
+	"github.com/mainforte/mainforte/signaling/audit"
+	"github.com/mainforte/mainforte/signaling/audit/bundle"
+	"github.com/mainforte/mainforte/signaling/audit/formats"
+	"github.com/mainforte/mainforte/signaling/identity"
+)
+
+const exportAbout = `Takes the session log out. It works while the server runs, and is itself logged.
+
+  --out DIR                   the whole log with its proof and a HOWTO, for an
+                              auditor; anyone can prove it with signaling verify,
+                              or with openssl alone
+  --format FORMAT --out FILE  the events for another program; - is output
+  --format FORMAT --syslog HOST:PORT
+                              the same as RFC 5424 messages over TLS
+
+Formats: jsonl (canonical; the schema is event.v1.json of every export), csv, cef,
+ecs, ocsf. With --state only what is new since the last time is sent, and with
+--follow everything from now on, until it is stopped.
+
+Names and addresses stay out unless --personal is given: what was taken out with
+them is not reached by a later purge.`
+
+// exportOptions are the flags of export.
+type exportOptions struct {
+	data, out, format, syslog, ca, host, state string
+	personal, follow                           bool
+}
+
+func export(ctx context.Context, args []string, out, errs io.Writer) error {
+	var o exportOptions
+	err := flags("export", exportAbout, args, out, func(f *flag.FlagSet) {
+		f.StringVar(&o.data, "data", "data", "`DIR` of the server's data")
+		f.StringVar(&o.out, "out", "", "`DIR` or file to make")
+		f.BoolVar(&o.personal, "personal", false, "with names and addresses, as far as they were not purged")
+		f.StringVar(&o.format, "format", "", "`FORMAT` for another program")
+		f.StringVar(&o.syslog, "syslog", "", "`HOST:PORT` of a collector, usually port 6514")
+		f.StringVar(&o.ca, "ca", "", "`FILE` with the authority that vouches for the collector, PEM; default: the system's")
+		f.StringVar(&o.host, "host", "", "`NAME` of this server in the messages; default: this computer's")
+		f.StringVar(&o.state, "state", "", "`FILE` that remembers what was sent; made if missing")
+		f.BoolVar(&o.follow, "follow", false, "go on sending what is new")
+	})
+	if err != nil {
+		return err
+	}
+	if err := o.check(); err != nil {
+		return err
+	}
+	return api.Evidence(ctx, o.data, func(log *audit.Log, users *identity.Directory) error {
+		if o.format == "" {
+			return o.bundle(ctx, log, out)
+		}
+		return o.events(ctx, log, users, out, errs)
+	})
+}
+
+// check refuses what could not work.
+func (o *exportOptions) check() error {
+	if o.format != "" {
+		if _, ok := formats.New(o.format, formats.Options{}); !ok {
+			return usage(fmt.Sprintf("--format %q is none: %s", o.format, strings.Join(formats.Names(), ", ")))
+		}
+	}
+	switch {
+	case o.out == "" && o.syslog == "":
+		return usage("--out is needed: a folder that does not exist yet, or a file with --format")
+	case o.out != "" && o.syslog != "":
+		return usage("--out and --syslog do not go together")
+	case o.syslog != "" && o.format == "":
+		return usage("--syslog needs --format: what the messages say, for instance cef")
+	case o.syslog == "" && (o.ca != "" || o.host != "" || o.state != "" || o.follow):
+		return usage("--ca, --host, --state and --follow go with --syslog")
+	case o.syslog != "" && o.format == "csv":
+		return usage("a message of syslog is no table: take cef, ecs, ocsf or jsonl")
+	}
+	if o.syslog != "" {
+		if _, _, err := net.SplitHostPort(o.syslog); err != nil {
+			return usage(fmt.Sprintf("--syslog %q is not host:port, for instance logs.example.org:6514", o.syslog))
+		}
+	}
+	return nil
+}
+
+func (o *exportOptions) bundle(ctx context.Context, log *audit.Log, out io.Writer) error {
+	sum, err := bundle.Write(ctx, log, o.out, bundle.Options{Personal: o.personal, By: operator})
+	if err != nil {
+		return err
+	}
+	_, err = fmt.Fprintf(out, "%d events in %s\nroot: %s\nkey:  %s\n", sum.Size, o.out, audit.Checkpoint{Tree: audit.Tree{Root: sum.Root}}.RootText(), sum.Key)
+	return err
+}
+
+// events writes what is there in a format. That it left the house is written
+// down first.
+func (o *exportOptions) events(ctx context.Context, log *audit.Log, users *identity.Directory, out, errs io.Writer) error {
+	origin, _, _ := strings.Cut(log.VerifierKey(), "+")
+	names := map[string]string{}
+	f, _ := formats.New(o.format, formats.Options{Origin: origin, Version: versionText(), Personal: o.personal, Name: func(ref string) string {
+		if _, asked := names[ref]; !asked {
+			got, err := users.Names(ctx, []string{ref})
+			if err != nil {
+				return "" // its id is there
+			}
+			names[ref] = got[ref]
+		}
+		return names[ref]
+	}})
+	head, err := log.Head(ctx)
+	if err != nil {
+		return err
+	}
+	how := o.format
+	if o.syslog != "" {
+		how += "_syslog"
+	}
+	if _, err := log.Append(ctx, audit.Event{
+		Type: "log.exported", Outcome: "ok", Actor: operator, Origin: "server",
+		Data: map[string]any{"format": how, "size": head.Size, "personal": o.personal},
+	}); err != nil {
+		return err
+	}
+	if o.syslog != "" {
+		return o.send(ctx, log, f, out, errs)
+	}
+	if head, err = log.Head(ctx); err != nil {
+		return err
+	}
+	if o.out == "-" {
+		return list(ctx, log, f, head.Size, out)
+	}
+	file, err := os.OpenFile(o.out, os.O_CREATE|os.O_EXCL|os.O_WRONLY, 0o600)
+	if err != nil {
+		return err
+	}
+	if err := errors.Join(list(ctx, log, f, head.Size, file), file.Close()); err != nil {
+		return errors.Join(err, os.Remove(o.out))
+	}
+	_, err = fmt.Fprintf(out, "%d events in %s\n", head.Size, o.out)
+	return err
+}
+
+func list(ctx context.Context, log *audit.Log, f formats.Format, size int64, out io.Writer) error {
+	w := bufio.NewWriterSize(out, 1<<20)
+	if _, err := w.Write(f.Head()); err != nil {
+		return err
+	}
+	var b []byte
+	err := log.Read(ctx, 0, size, func(n audit.Line) error {
+		var err error
+		if b, err = f.Append(b[:0], n); err != nil {
+			return err
+		}
+		_, err = w.Write(b)
+		return err
+	})
+	return errors.Join(err, w.Flush())
+}
+
+// Pace of a follower.
+const (
+	lookEvery = time.Second
+	waitLeast = time.Second
+	waitMost  = time.Minute
+)
+
+// send sends everything after the state to the collector, once or for ever.
+func (o *exportOptions) send(ctx context.Context, log *audit.Log, f formats.Format, out, errs io.Writer) error {
+	s := formats.Syslog{Host: o.host, Body: f}
+	if s.Host == "" {
+		s.Host, _ = os.Hostname() // unknown then, which the format allows
+	}
+	var cfg tls.Config
+	if o.ca != "" {
+		pem, err := os.ReadFile(o.ca)
+		if err != nil {
+			return err
+		}
+		cfg.RootCAs = x509.NewCertPool()
+		if !cfg.RootCAs.AppendCertsFromPEM(pem) {
+			return fmt.Errorf("there is no certificate in %s", o.ca)
+		}
+	}
+	next, err := o.position()
+	if err != nil {
+		return err
+	}
+	first := next
+	for wait := waitLeast; ; {
+		next, err = o.sendFrom(ctx, log, s, &cfg, next, func() { wait = waitLeast })
+		switch {
+		case ctx.Err() != nil:
+			err = nil
+			fallthrough
+		case !o.follow:
+			if err == nil {
+				_, err = fmt.Fprintf(out, "%d events sent, up to record %d\n", next-first, next-1)
+			}
+			return err
+		}
+		fmt.Fprintf(errs, "signaling export: %v; again in %v\n", err, wait)
+		select {
+		case <-ctx.Done():
+		case <-time.After(wait):
+		}
+		wait = min(2*wait, waitMost)
+	}
+}
+
+// sendFrom opens a connection and sends from next on; it returns what is next.
+func (o *exportOptions) sendFrom(ctx context.Context, log *audit.Log, s formats.Syslog, cfg *tls.Config, next int64, good func()) (int64, error) {
+	c, err := formats.Dial(ctx, o.syslog, cfg, s)
+	if err != nil {
+		return next, err
+	}
+	for {
+		head, err := log.Head(ctx)
+		if err == nil && head.Size > next {
+			err = log.Read(ctx, next, head.Size, c.Send)
+		}
+		if err == nil {
+			err = c.Flush()
+		}
+		if err == nil && head.Size > next {
+			next = head.Size
+			err = o.remember(next)
+		}
+		if err != nil || !o.follow {
+			return next, errors.Join(err, c.Close())
+		}
+		good()
+		select {
+		case <-ctx.Done():
+			return next, c.Close()
+		case <-time.After(lookEvery):
+		}
+	}
+}
+
+// position is the first record that was not sent yet.
+func (o *exportOptions) position() (int64, error) {
+	if o.state == "" {
+		return 0, nil
+	}
+	b, err := os.ReadFile(o.state)
+	if errors.Is(err, fs.ErrNotExist) {
+		return 0, nil
+	}
+	if err != nil {
+		return 0, err
+	}
+	n, err := strconv.ParseInt(strings.TrimSpace(string(b)), 10, 64)
+	if err != nil || n < 0 {
+		return 0, fmt.Errorf("%s does not hold the number of a record", o.state)
+	}
+	return n, nil
+}
+
+// remember writes the position whole or not at all: what was sent may be sent
+// twice, never left out.
+func (o *exportOptions) remember(next int64) error {
+	if o.state == "" {
+		return nil
+	}
+	f, err := os.CreateTemp(filepath.Dir(o.state), ".state-*")
+	if err != nil {
+		return err
+	}
+	_, err = fmt.Fprintln(f, next)
+	if err = errors.Join(err, f.Sync(), f.Close()); err != nil {
+		return errors.Join(err, os.Remove(f.Name()))
+	}
+	return os.Rename(f.Name(), o.state)
+}
