@@ -187,3 +187,32 @@ func TestOnlyWhatIsNewIsSent(t *testing.T) {
 		t.Errorf("it sent %s", all)
 	}
 }
+
+func TestAHoldGoesBeforeAPurge(t *testing.T) {
+	data, root := house(t)
+	for _, c := range []struct {
+		code int
+		says string
+		args []string
+	}{
+		{0, "", []string{"hold", "--session", "S", "--why", "case 12"}},
+		{0, "held: S\n", []string{"show"}},
+		{1, "a legal hold keeps this session", []string{"purge", "--session", "S"}},
+		{0, "", []string{"lift", "--session", "S"}},
+		{0, "4 personal parts destroyed\n", []string{"purge", "--session", "S"}}, // three, and why it was held
+		{0, "0 personal parts destroyed\n", []string{"purge", "--session", "S"}},
+	} {
+		code, out, errs := called(t, append([]string{"retention", c.args[0], "--data", data}, c.args[1:]...)...)
+		if code != c.code || !strings.Contains(out+errs, c.says) {
+			t.Errorf("%v: exit code %d: %s%s", c.args, code, out, errs)
+		}
+	}
+	dir := filepath.Join(t.TempDir(), "export")
+	if code, _, errs := called(t, "export", "--data", data, "--out", dir, "--personal"); code != 0 {
+		t.Fatal(errs)
+	}
+	code, out, _ := called(t, "verify", dir, "--ticket", root)
+	if code != 0 || !strings.Contains(out, "purged under policy request: 4\n") || !strings.Contains(out, "4 purged") {
+		t.Errorf("exit code %d: %s", code, out)
+	}
+}

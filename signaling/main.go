@@ -7,6 +7,7 @@
 //	signaling certs dev     make a development certificate for this machine
 //	signaling export        take the session log out, with its proof
 //	signaling verify        prove an export, without a server
+//	signaling retention     say how long names stay in the log, and purge them
 //	signaling version
 //	signaling help [command]
 //
@@ -59,6 +60,7 @@ func init() {
 		{"certs", "make a development certificate: certs dev", certsCommand},
 		{"export", "take the session log out, with its proof", export},
 		{"verify", "prove an export of the log, without a server", verify},
+		{"retention", "say how long names stay in the log, hold, purge", retain},
 		{"version", "print the version", printVersion},
 		{"help", "say how a command is used", help},
 	}
@@ -118,7 +120,7 @@ func overview() string {
 	var b strings.Builder
 	b.WriteString("Signaling is the Mainforte server.\n\nUsage: signaling COMMAND [FLAGS]\n\n")
 	for _, c := range commands {
-		fmt.Fprintf(&b, "  %-8s  %s\n", c.name, c.short)
+		fmt.Fprintf(&b, "  %-9s  %s\n", c.name, c.short)
 	}
 	b.WriteString("\nEach command explains itself with --help.\n")
 	return b.String()

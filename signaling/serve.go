@@ -18,6 +18,7 @@ import (
 	"github.com/mainforte/mainforte/certs"
 	"github.com/mainforte/mainforte/internal/wire"
 	"github.com/mainforte/mainforte/signaling/api"
+	"github.com/mainforte/mainforte/signaling/audit/retention"
 	"github.com/mainforte/mainforte/signaling/relay"
 )
 
@@ -116,6 +117,15 @@ func serve(ctx context.Context, args []string, out, errs io.Writer) error {
 		cfg.NextProtos = append(cfg.NextProtos, relay.ALPN)
 		loops.Go(func() { pair.Watch(alive, 5*time.Second, log) })
 	}
+	loops.Go(func() {
+		keeperOf(srv.Log()).Loop(ctx, func(r retention.Result, err error) {
+			if err != nil {
+				log.Error("what is due was not purged", "error", err)
+				return
+			}
+			log.Info("purged", "policy", r.Policy.Name, "sessions", r.Sessions, "outside", r.Outside, "held", r.Held)
+		})
+	})
 	// The port is split also without a relay of ours: then what speaks TURN is
 	// turned away.
 	port := relay.NewSplit(ln, cfg)

@@ -2,8 +2,11 @@ package audit
 
 import (
 	"context"
+	"database/sql"
 	"errors"
 	"fmt"
+	"strings"
+	"time"
 
 	"github.com/mainforte/mainforte/signaling/store"
 )
@@ -80,3 +83,80 @@ func heldTx(tx store.Tx, session string) (bool, error) {
 	err := tx.QueryRow("select count(*) from audit_holds where session = ?", session).Scan(&n)
 	return n > 0, err
 }
+
+// Due lists sessions that have personal parts and ended before a time, oldest
+// first, at most limit; those under a hold are left out. One whose end was never
+// written counts by its last line. Looking at a session does not make it younger.
+func (l *Log) Due(ctx context.Context, before time.Time, limit int) (list []string, err error) {
+	err = l.st.View(ctx, func(tx store.Tx) error {
+		list = nil
+		rows, err := tx.Query(`select distinct k.scope from audit_keys k
+			where k.wrapped is not null and k.scope like 'session:%' and k.created < ?
+			and not exists (select 1 from audit_holds h where 'session:' || h.session = k.scope) order by k.scope`, store.FormatTime(before))
+		if err != nil {
+			return err
+		}
+		for rows.Next() && len(list) < limit {
+			var scope string
+			if err := rows.Scan(&scope); err != nil {
+				return err
+			}
+			session := strings.TrimPrefix(scope, "session:")
+			at, err := endedTx(tx, session)
+			if err != nil {
+				return err
+			}
+			if at.Before(before) {
+				list = append(list, session)
+			}
+		}
+		return rows.Err()
+	})
+	if err != nil {
+		return nil, fmt.Errorf("audit: %w", err)
+	}
+	return list, nil
+}
+
+// endedTx is when a session ended, or its last line was written.
+func endedTx(tx store.Tx, session string) (time.Time, error) {
+	var leaf string
+	err := tx.QueryRow("select leaf from audit_leaves where session = ? and type = 'session.ended' order by idx limit 1", session).Scan(&leaf)
+	if errors.Is(err, sql.ErrNoRows) {
+		err = tx.QueryRow("select leaf from audit_leaves where session = ? order by idx desc limit 1", session).Scan(&leaf)
+	}
+	if err != nil {
+		return time.Time{}, err
+	}
+	p, err := parseLeaf([]byte(leaf))
+	if err != nil {
+		return time.Time{}, err
+	}
+	return store.ParseTime(p.T)
+}
+
+// Newest is the time of the last line of the log; zero if there is none.
+func (l *Log) Newest(ctx context.Context) (at time.Time, err error) {
+	err = l.st.View(ctx, func(tx store.Tx) error {
+		var leaf string
+		err := tx.QueryRow("select leaf from audit_leaves order by idx desc limit 1").Scan(&leaf)
+		if errors.Is(err, sql.ErrNoRows) {
+			return nil
+		}
+		if err != nil {
+			return err
+		}
+		p, err := parseLeaf([]byte(leaf))
+		if err == nil {
+			at, err = store.ParseTime(p.T)
+		}
+		return err
+	})
+	if err != nil {
+		return time.Time{}, fmt.Errorf("audit: %w", err)
+	}
+	return at, nil
+}
+
+// Store is where the log stands, for what must share its transactions.
+func (l *Log) Store() store.Store { return l.st }

@@ -71,7 +71,7 @@ var eventTypes = map[string]EventType{
 	"log.gap":            {Doc: "events of the host are missing: its count and ours differ", Data: "after:n next:n host_events:n seq:n type why"},
 	"log.exported":       {Doc: "the log left the house: which format, up to which line, with or without personal parts", Data: "format size:n personal:b"},
 	"log.key_rotated":    {Doc: "checkpoints are signed by a new key from here on; the old one signs for it and for the tree before this line", Data: "old new size:n root signature"},
-	"policy.changed":     {Doc: "a retention policy was put in force", Data: "policy"},
+	"policy.changed":     {Doc: "a retention policy was put in force; 0 days: kept for ever", Data: "policy sessions_days:n outside_days:n"},
 	"legal_hold.set":     {Doc: "nothing of the session may be purged until this is lifted", Personal: "why"},
 	"legal_hold.cleared": {Doc: "the session may be purged again", Personal: "why"},
 	"retention.purged":   {Doc: "personal parts of the session, or of lines outside sessions, were destroyed with their keys", Data: "why records:n from:n to:n"},

@@ -30,5 +30,6 @@ create table audit_holds (
 create table retention (
   id      integer primary key check (id = 1),
   policy  text not null,                       -- JSON
-  created text not null
+  created text not null,
+  ran     text not null default ''             -- when it last purged
 );

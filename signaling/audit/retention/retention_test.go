@@ -1,0 +1,453 @@
+package retention
+
+import (
+	"bytes"
+	"context"
+	"database/sql"
+	"encoding/base64"
+	"encoding/hex"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/mainforte/mainforte/signaling/audit"
+	"github.com/mainforte/mainforte/signaling/audit/bundle"
+	"github.com/mainforte/mainforte/signaling/audit/formats"
+	"github.com/mainforte/mainforte/signaling/store"
+)
+
+var (
+	bg    = context.Background()
+	admin = audit.Actor{Kind: "admin", Ref: "01A"}
+)
+
+func must(t testing.TB, err error) {
+	t.Helper()
+	if err != nil {
+		t.Fatal(err)
+	}
+}
+
+func opened(t testing.TB) (*Keeper, *store.SQLite, string) {
+	t.Helper()
+	dir := t.TempDir()
+	st, err := store.OpenSQLite(filepath.Join(dir, "mf.db"))
+	must(t, err)
+	t.Cleanup(func() { _ = st.Close() })
+	l, err := audit.Open(bg, st, filepath.Join(dir, "keys"))
+	must(t, err)
+	return &Keeper{Log: l}, st, dir
+}
+
+// session writes one that ended so long ago; its key is as old.
+func (w *world) session(id string, ago time.Duration) {
+	w.t.Helper()
+	end := time.Now().Add(-ago)
+	for _, typ := range []string{"session.paired", "consent.granted", "session.ended"} {
+		w.append(audit.Event{Type: typ, Session: id, Time: end, Personal: map[string]any{"name": w.secret(id)}})
+	}
+	must(w.t, w.st.Update(bg, func(tx store.Tx) error {
+		_, err := tx.Exec("update audit_keys set created = ? where scope = ?", store.FormatTime(end.Add(-time.Minute)), "session:"+id)
+		return err
+	}))
+}
+
+// world is a log with a day's work in it.
+type world struct {
+	t   testing.TB
+	k   *Keeper
+	st  *store.SQLite
+	dir string
+}
+
+func made(t testing.TB) *world {
+	k, st, dir := opened(t)
+	return &world{t, k, st, dir}
+}
+
+func (w *world) append(e audit.Event) {
+	w.t.Helper()
+	e.Outcome, e.Origin, e.Actor = "ok", "server", audit.Actor{Kind: "technician", Ref: "01T"}
+	_, err := w.k.Log.Append(bg, e)
+	must(w.t, err)
+}
+
+func (w *world) secret(of string) string { return "Zoë Ölçü of " + of + " at 192.0.2.7" }
+
+func (w *world) states(session string) (list []audit.State) {
+	w.t.Helper()
+	r, err := w.k.Log.Events(bg, session)
+	must(w.t, err)
+	for _, e := range r {
+		if e.Type != "retention.purged" && e.Type != "policy.changed" && !strings.HasPrefix(e.Type, "legal_hold") {
+			list = append(list, e.State)
+		}
+	}
+	return list
+}
+
+func (w *world) sound() audit.Report {
+	w.t.Helper()
+	r, err := w.k.Log.Verify(bg)
+	must(w.t, err)
+	if !r.OK() {
+		w.t.Errorf("the log: %+v", r.Findings)
+	}
+	return r
+}
+
+const day = 24 * time.Hour
+
+func TestWhatIsDueIsPurgedAndNothingElse(t *testing.T) {
+	w := made(t)
+	w.session("OLD", 91*day)
+	w.session("HELD", 91*day)
+	w.session("NEW", 89*day)
+	w.append(audit.Event{Type: "log.viewed", Session: "OLD"}) // looking does not make it younger
+	must(t, w.k.Log.Hold(bg, "HELD", "case 12", admin))
+	if r, err := w.k.Run(bg, false); err != nil || r != (Result{}) {
+		t.Fatalf("without a policy: %+v, %v", r, err)
+	}
+	must(t, w.k.Set(bg, Policy{"ninety", 90, 0}, admin))
+	r, err := w.k.Run(bg, false)
+	if err != nil || r.Sessions != 1 || r.Records != 3 || r.Outside != 0 || r.Held != 1 {
+		t.Fatalf("%+v, %v", r, err)
+	}
+	for id, want := range map[string]audit.State{"OLD": audit.Purged, "HELD": audit.Present, "NEW": audit.Present} {
+		if got := w.states(id); got[0] != want {
+			t.Errorf("%s is %v", id, got)
+		}
+	}
+	if r := w.sound(); r.Purged != 3 {
+		t.Errorf("%+v", r)
+	}
+	if r, err := w.k.Run(bg, false); err != nil || r.Sessions != 0 {
+		t.Errorf("again: %+v, %v", r, err)
+	}
+	if _, err := w.k.Log.Purge(bg, "HELD", "request", admin); !errors.Is(err, audit.ErrHeld) {
+		t.Errorf("a hold is gone around: %v", err)
+	}
+	must(t, w.k.Log.Lift(bg, "HELD", "", admin))
+	if r, err := w.k.Run(bg, false); err != nil || r.Sessions != 1 || r.Held != 0 {
+		t.Errorf("lifted: %+v, %v", r, err)
+	}
+	if err := w.k.Log.Hold(bg, "NONE", "", admin); !errors.Is(err, audit.ErrNoSession) {
+		t.Errorf("a session that is none: %v", err)
+	}
+	w.sound()
+	if p, ran, ok, err := w.k.InForce(bg); err != nil || !ok || p.Name != "ninety" || time.Since(ran) > time.Hour {
+		t.Errorf("%+v %v %v %v", p, ran, ok, err)
+	}
+}
+
+func TestWhatIsOutsideSessionsHasItsOwnAge(t *testing.T) {
+	w := made(t)
+	w.append(audit.Event{Type: "auth.login", Personal: map[string]any{"name": "Ann"}})
+	w.append(audit.Event{Type: "auth.failed", Personal: map[string]any{"address": "192.0.2.7"}})
+	w.session("S", time.Minute)
+	must(t, w.k.Set(bg, Policy{"short", 0, 30}, admin))
+	if r, err := w.k.Run(bg, false); err != nil || r.Outside != 0 {
+		t.Fatalf("too early: %+v, %v", r, err)
+	}
+	w.k.Now = func() time.Time { return time.Now().Add(32 * day) }
+	if r, err := w.k.Run(bg, true); err != nil || r.Outside != 2 || r.Sessions != 0 {
+		t.Fatalf("%+v, %v", r, err)
+	}
+	if got := w.states(""); !slices.Equal(got, []audit.State{audit.Purged, audit.Purged}) {
+		t.Errorf("%v", got)
+	}
+	if got := w.states("S"); got[0] != audit.Present {
+		t.Errorf("a session's: %v", got)
+	}
+	w.append(audit.Event{Type: "auth.login", Personal: map[string]any{"name": "Bob"}})
+	if got := w.states(""); got[2] != audit.Present {
+		t.Errorf("afterwards: %v", got)
+	}
+	w.sound()
+}
+
+// What is purged is gone: a clock that jumps must not decide.
+func TestAClockThatJumpsPurgesNothing(t *testing.T) {
+	w := made(t)
+	w.session("S", 400*day)
+	w.append(audit.Event{Type: "log.viewed"})
+	must(t, w.k.Set(bg, Policy{"year", 365, 365}, admin))
+	for _, d := range []time.Duration{32 * day, 4000 * day, -2 * time.Hour, -4000 * day} {
+		w.k.Now = func() time.Time { return time.Now().Add(d) }
+		if _, err := w.k.Run(bg, false); !errors.Is(err, ErrClock) {
+			t.Errorf("%v: %v", d, err)
+		}
+		if got := w.states("S"); got[0] != audit.Present {
+			t.Fatalf("%v: %v", d, got)
+		}
+	}
+	w.k.Now = nil
+	if r, err := w.k.Run(bg, false); err != nil || r.Sessions != 1 {
+		t.Errorf("%+v, %v", r, err)
+	}
+}
+
+func TestTheLoopPurgesOnceADay(t *testing.T) {
+	w := made(t)
+	w.session("S", 100*day)
+	must(t, w.k.Set(bg, Policy{"ninety", 90, 90}, admin))
+	ctx, stop := context.WithCancel(bg)
+	told := make(chan Result)
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		w.k.Loop(ctx, func(r Result, err error) {
+			if err != nil {
+				t.Error(err)
+			}
+			told <- r
+		})
+	}()
+	if r := <-told; r.Sessions != 1 || r.Policy.Name != "ninety" {
+		t.Errorf("%+v", r)
+	}
+	stop()
+	<-done
+}
+
+func TestPolicies(t *testing.T) {
+	names := []string{}
+	for _, p := range Presets() {
+		names = append(names, p.Name)
+		if got, ok := Preset(p.Name); !ok || got != p || p.Sessions < 365 || p.Outside < 90 {
+			t.Errorf("%+v", p)
+		}
+	}
+	if !slices.Equal(names, []string{"education", "finance", "government", "health", "telecom"}) {
+		t.Errorf("%v", names)
+	}
+	if _, ok := Preset("none"); ok {
+		t.Error("a preset that is none")
+	}
+	for _, text := range []string{
+		``, `{}`, `[]`, `{"name":"a","sessions_days":1}`, `{"name":"","sessions_days":1,"outside_days":1}`,
+		`{"name":"a b","sessions_days":1,"outside_days":1}`, `{"name":"A","sessions_days":1,"outside_days":1}`,
+		`{"name":"a","sessions_days":-1,"outside_days":1}`, `{"name":"a","sessions_days":1,"outside_days":36526}`,
+		`{"name":"a","sessions_days":1.5,"outside_days":1}`, `{"name":"a","sessions_days":"1","outside_days":1}`,
+		`{"name":"a","sessions_days":1,"outside_days":1,"more":1}`, `{"name":"a","sessions_days":1,"outside_days":1} {}`,
+		`{"name":"` + strings.Repeat("a", 33) + `","sessions_days":1,"outside_days":1}`,
+	} {
+		if p, err := Parse([]byte(text)); !errors.Is(err, ErrPolicy) {
+			t.Errorf("%s: %+v, %v", text, p, err)
+		}
+	}
+	w := made(t)
+	if err := w.k.Set(bg, Policy{}, admin); !errors.Is(err, ErrPolicy) {
+		t.Errorf("%v", err)
+	}
+}
+
+func FuzzPolicy(f *testing.F) {
+	f.Add([]byte(`{"name":"a","sessions_days":1,"outside_days":0}`))
+	f.Fuzz(func(t *testing.T, b []byte) {
+		p, err := Parse(b)
+		if err != nil {
+			return
+		}
+		text, err := json.Marshal(p)
+		must(t, err)
+		if again, err := Parse(text); err != nil || again != p || !audit.IsToken(p.Name) {
+			t.Fatalf("%s: %+v, %v", b, again, err)
+		}
+	})
+}
+
+// Half of the sessions are purged. What was in them is in no table, no page of
+// the database, used or free, no page of its log, and no export; and neither is
+// what could open it for somebody who has the key file.
+func TestPurgedStringsAreNowhere(t *testing.T) {
+	w := made(t)
+	const sessions = 40
+	for i := range sessions {
+		id := fmt.Sprintf("S%02d", i)
+		w.session(id, time.Duration(50+100*(i%2))*day)
+		// A letter that was given up still has its text.
+		must(t, w.st.Update(bg, func(tx store.Tx) error {
+			_, err := tx.Exec(`insert into outbox (id, note_key, system, ticket_id, session_id, note, state, next_at, created, updated)
+				values (?, ?, 'local', 'T', ?, ?, 'dead', '', '', '')`, id, "mf:"+id+":end", id, w.secret(id))
+			return err
+		}))
+	}
+	w.append(audit.Event{Type: "auth.login", Personal: map[string]any{"name": w.secret("nobody")}})
+	// The sealed parts and wrapped keys of those that will go, and of one that stays.
+	var gone, stays [][]byte
+	must(t, w.st.View(bg, func(tx store.Tx) error {
+		rows, err := tx.Query(`select k.scope, p.box, k.wrapped from audit_personal p join audit_keys k on k.id = p.key_id`)
+		if err != nil {
+			return err
+		}
+		for rows.Next() {
+			var scope string
+			var box, wrapped []byte
+			if err := rows.Scan(&scope, &box, &wrapped); err != nil {
+				return err
+			}
+			var n int
+			if _, err := fmt.Sscanf(scope, "session:S%d", &n); err == nil && n%2 == 1 {
+				gone = append(gone, box, wrapped)
+			} else {
+				stays = append(stays, box, wrapped)
+			}
+		}
+		return rows.Err()
+	}))
+	traces := func() (places map[string]int) {
+		places = map[string]int{}
+		look := func(place string, b []byte) {
+			for _, s := range gone {
+				for at := 0; at+16 <= len(s); at += 16 {
+					if bytes.Contains(b, s[at:at+16]) {
+						places[place]++
+					}
+				}
+			}
+			for i := 1; i < sessions; i += 2 {
+				for _, form := range forms(w.secret(fmt.Sprintf("S%02d", i))) {
+					if bytes.Contains(b, []byte(form)) {
+						places[place]++
+					}
+				}
+			}
+		}
+		for name, b := range w.tables() {
+			look("table "+name, b)
+		}
+		for name, b := range w.files(w.dir) {
+			look("file "+name, b)
+		}
+		return places
+	}
+	before := traces()
+	before["file"] = before["file mf.db"] + before["file mf.db-wal"]
+	for _, place := range []string{"table audit_personal", "table audit_keys", "table outbox", "file"} {
+		if before[place] == 0 {
+			t.Fatalf("the search finds nothing in %s: %v", place, before)
+		}
+	}
+
+	w.k.Also = func(tx store.Tx, session string) error {
+		_, err := tx.Exec("update outbox set note = '' where session_id = ? and state <> 'waiting'", session)
+		return err
+	}
+	must(t, w.k.Set(bg, Policy{"ninety", 90, 0}, admin))
+	if r, err := w.k.Run(bg, false); err != nil || r.Sessions != sessions/2 {
+		t.Fatalf("%+v, %v", r, err)
+	}
+	if after := traces(); len(after) != 0 {
+		t.Errorf("traces are left: %v", after)
+	}
+	for _, s := range stays {
+		if !bytes.Contains(slices.Concat(w.files(w.dir)["mf.db"], w.files(w.dir)["mf.db-wal"]), s[:16]) {
+			t.Fatal("something is gone that was to stay")
+		}
+	}
+	if r := w.sound(); r.Purged != 3*sessions/2 || r.Present != 3*sessions/2+1 {
+		t.Errorf("%+v", r)
+	}
+
+	// Whatever leaves the house afterwards.
+	out := filepath.Join(t.TempDir(), "export")
+	_, err := bundle.Write(bg, w.k.Log, out, bundle.Options{Personal: true, By: admin})
+	must(t, err)
+	all := w.files(out)
+	for _, name := range formats.Names() {
+		f, _ := formats.New(name, formats.Options{Personal: true})
+		head, err := w.k.Log.Head(bg)
+		must(t, err)
+		var b []byte
+		must(t, w.k.Log.Read(bg, 0, head.Size, func(n audit.Line) error {
+			b, err = f.Append(b, n)
+			return err
+		}))
+		all[name] = b
+	}
+	for name, b := range all {
+		for i := range sessions {
+			s := w.secret(fmt.Sprintf("S%02d", i))
+			found := false
+			for _, form := range forms(s) {
+				found = found || bytes.Contains(b, []byte(form))
+			}
+			if kept := i%2 == 0 && (name == "events.jsonl" || !strings.Contains(name, "/") && slices.Contains(formats.Names(), name)); found != kept {
+				t.Errorf("%s: %q is there: %v", name, s, found)
+			}
+		}
+	}
+	if r, err := bundle.Verify(out, bundle.Trust{Key: w.k.Log.VerifierKey()}); err != nil || !r.Proven() || r.Policies["ninety"] != 3*sessions/2 {
+		t.Errorf("%+v, %v", r, err)
+	}
+}
+
+// forms are how a text may stand somewhere.
+func forms(s string) []string {
+	ascii, _ := json.Marshal(s)
+	return []string{s, strings.Trim(string(ascii), `"`), hex.EncodeToString([]byte(s)), base64.StdEncoding.EncodeToString([]byte(s))[:20]}
+}
+
+// tables are all cells of all tables and indexes' sources, by table.
+func (w *world) tables() map[string][]byte {
+	w.t.Helper()
+	db, err := sql.Open("sqlite", filepath.Join(w.dir, "mf.db"))
+	must(w.t, err)
+	defer func() { _ = db.Close() }()
+	out := map[string][]byte{}
+	rows, err := db.Query("select name from sqlite_master where type = 'table'")
+	must(w.t, err)
+	var names []string
+	for rows.Next() {
+		var n string
+		must(w.t, rows.Scan(&n))
+		names = append(names, n)
+	}
+	must(w.t, rows.Err())
+	if len(names) < 15 {
+		w.t.Fatalf("only %v", names)
+	}
+	for _, n := range names {
+		rows, err := db.Query(`select * from "` + n + `"`)
+		must(w.t, err)
+		cols, err := rows.Columns()
+		must(w.t, err)
+		for rows.Next() {
+			cells := make([]sql.RawBytes, len(cols))
+			to := make([]any, len(cols))
+			for i := range cells {
+				to[i] = &cells[i]
+			}
+			must(w.t, rows.Scan(to...))
+			for _, c := range cells {
+				out[n] = append(append(out[n], c...), 0)
+			}
+		}
+		must(w.t, errors.Join(rows.Err(), rows.Close()))
+	}
+	return out
+}
+
+// files are all bytes below a folder, by path.
+func (w *world) files(dir string) map[string][]byte {
+	w.t.Helper()
+	out := map[string][]byte{}
+	must(w.t, filepath.WalkDir(dir, func(path string, d fs.DirEntry, err error) error {
+		if err != nil || d.IsDir() {
+			return err
+		}
+		b, err := os.ReadFile(path)
+		name, _ := filepath.Rel(dir, path)
+		out[filepath.ToSlash(name)] = b
+		return err
+	}))
+	return out
+}
