@@ -216,3 +216,38 @@ func TestAHoldGoesBeforeAPurge(t *testing.T) {
 		t.Errorf("exit code %d: %s", code, out)
 	}
 }
+
+func TestASessionIsPrinted(t *testing.T) {
+	data, _ := house(t)
+	for _, c := range []struct {
+		code int
+		has  []string
+		not  []string
+		args []string
+	}{
+		{0, []string{`<html lang="fr">`, "Rapport d’une session", "ne figurent pas dans ce rapport"}, []string{"Zoë"}, []string{"--session", "S", "--lang", "fr"}},
+		{0, []string{`<html lang="en">`, "Zoë Ölçü"}, nil, []string{"--session", "S", "--personal"}},
+		{1, []string{"knows no such session"}, nil, []string{"--session", "T"}},
+		{2, []string{"--session ID is needed"}, nil, nil},
+		{2, []string{"en or fr"}, nil, []string{"--session", "S", "--lang", "de"}},
+		{0, nil, []string{"html"}, []string{"--session", "S", "--out", filepath.Join(t.TempDir(), "page.html")}},
+	} {
+		code, out, errs := called(t, append([]string{"report", "--data", data}, c.args...)...)
+		if code != c.code {
+			t.Errorf("%v: exit code %d: %s%s", c.args, code, out, errs)
+		}
+		for _, s := range c.has {
+			if !strings.Contains(out+errs, s) {
+				t.Errorf("%v: no %q in %s%s", c.args, s, out, errs)
+			}
+		}
+		for _, s := range c.not {
+			if strings.Contains(out, s) {
+				t.Errorf("%v: %q is there", c.args, s)
+			}
+		}
+	}
+	if code, out, _ := called(t, "verify", "--data", data); code != 0 || !strings.Contains(out, "6 events") {
+		t.Errorf("it was not logged three times: %s", out)
+	}
+}

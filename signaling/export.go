@@ -2,6 +2,7 @@ package main
 
 import (
 	"bufio"
+	"bytes"
 	"context"
 	"crypto/tls"
 	"crypto/x509"
@@ -21,6 +22,7 @@ import (
 	"github.com/mainforte/mainforte/signaling/audit"
 	"github.com/mainforte/mainforte/signaling/audit/bundle"
 	"github.com/mainforte/mainforte/signaling/audit/formats"
+	"github.com/mainforte/mainforte/signaling/audit/report"
 	"github.com/mainforte/mainforte/signaling/identity"
 )
 
@@ -289,4 +291,82 @@ func (o *exportOptions) remember(next int64) error {
 		return errors.Join(err, os.Remove(f.Name()))
 	}
 	return os.Rename(f.Name(), o.state)
+}
+
+const reportAbout = `Prints one session for people: a page of HTML that needs nothing else, in English
+or French, to be read, printed (also into a PDF) or kept. It shows what stands in
+the log and by which signed root that can be checked. That it was printed is
+logged. Names and addresses stay out unless --personal is given.`
+
+func printReport(ctx context.Context, args []string, out, _ io.Writer) error {
+	var data, to, session, lang string
+	var personal bool
+	err := flags("report", reportAbout, args, out, func(f *flag.FlagSet) {
+		f.StringVar(&data, "data", "data", "`DIR` of the server's data")
+		f.StringVar(&session, "session", "", "`ID` of the session")
+		f.StringVar(&to, "out", "-", "`FILE` to make; - is output")
+		f.StringVar(&lang, "lang", "en", "`LANGUAGE`: en or fr")
+		f.BoolVar(&personal, "personal", false, "with names and addresses, as far as they were not purged")
+	})
+	switch {
+	case err != nil:
+		return err
+	case session == "":
+		return usage("--session ID is needed")
+	case lang != "en" && lang != "fr":
+		return usage(fmt.Sprintf("--lang %q: en or fr", lang))
+	}
+	return api.Evidence(ctx, data, func(log *audit.Log, users *identity.Directory) error {
+		n, err := log.Count(ctx, session)
+		if err != nil {
+			return err
+		}
+		if n == 0 {
+			return fmt.Errorf("%w: %s", audit.ErrNoSession, session)
+		}
+		head, err := log.Head(ctx)
+		if err != nil {
+			return err
+		}
+		if _, err := log.Append(ctx, audit.Event{
+			Type: "log.exported", Session: session, Outcome: "ok", Actor: operator, Origin: "server",
+			Data: map[string]any{"format": "report", "size": head.Size, "personal": personal},
+		}); err != nil {
+			return err
+		}
+		point, err := log.Checkpoint(ctx)
+		if err != nil {
+			return err
+		}
+		events, err := log.Events(ctx, session)
+		if err != nil {
+			return err
+		}
+		refs := make([]string, len(events))
+		for i, e := range events {
+			refs[i] = e.Actor.Ref
+		}
+		names, err := users.Names(ctx, refs)
+		if err != nil {
+			return err
+		}
+		origin, _, _ := strings.Cut(log.VerifierKey(), "+")
+		var page bytes.Buffer
+		if err := report.Write(&page, events, report.Options{
+			Lang: lang, Personal: personal, Name: func(ref string) string { return names[ref] },
+			Origin: origin, Key: log.VerifierKey(), Point: point, Now: time.Now(),
+		}); err != nil {
+			return err
+		}
+		if to == "-" {
+			_, err := out.Write(page.Bytes())
+			return err
+		}
+		f, err := os.OpenFile(to, os.O_CREATE|os.O_EXCL|os.O_WRONLY, 0o600)
+		if err != nil {
+			return err
+		}
+		_, err = f.Write(page.Bytes())
+		return errors.Join(err, f.Close())
+	})
 }

@@ -7,6 +7,7 @@
 //	signaling certs dev     make a development certificate for this machine
 //	signaling export        take the session log out, with its proof
 //	signaling verify        prove an export, without a server
+//	signaling report        print one session for people
 //	signaling retention     say how long names stay in the log, and purge them
 //	signaling version
 //	signaling help [command]
@@ -60,6 +61,7 @@ func init() {
 		{"certs", "make a development certificate: certs dev", certsCommand},
 		{"export", "take the session log out, with its proof", export},
 		{"verify", "prove an export of the log, without a server", verify},
+		{"report", "print one session for people, in English or French", printReport},
 		{"retention", "say how long names stay in the log, hold, purge", retain},
 		{"version", "print the version", printVersion},
 		{"help", "say how a command is used", help},
