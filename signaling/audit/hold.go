@@ -96,27 +96,40 @@ func (l *Log) Due(ctx context.Context, before time.Time, limit int) (list []stri
 		if err != nil {
 			return err
 		}
-		for rows.Next() && len(list) < limit {
+		// First all of them: not every database reads a second thing meanwhile.
+		var scopes []string
+		for rows.Next() && len(scopes) < maxCandidates {
 			var scope string
 			if err := rows.Scan(&scope); err != nil {
 				return err
 			}
+			scopes = append(scopes, scope)
+		}
+		if err := errors.Join(rows.Err(), rows.Close()); err != nil {
+			return err
+		}
+		for _, scope := range scopes {
 			session := strings.TrimPrefix(scope, "session:")
 			at, err := endedTx(tx, session)
 			if err != nil {
 				return err
 			}
 			if at.Before(before) {
-				list = append(list, session)
+				if list = append(list, session); len(list) == limit {
+					break
+				}
 			}
 		}
-		return rows.Err()
+		return nil
 	})
 	if err != nil {
 		return nil, fmt.Errorf("audit: %w", err)
 	}
 	return list, nil
 }
+
+// maxCandidates bounds how many sessions are looked at in one go.
+const maxCandidates = 100_000
 
 // endedTx is when a session ended, or its last line was written.
 func endedTx(tx store.Tx, session string) (time.Time, error) {
