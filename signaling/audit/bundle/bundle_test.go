@@ -165,7 +165,7 @@ func (rnd) Read(b []byte) (int, error) {
 
 // Sizes around the edges of tiles; and not our arithmetic but the library's.
 func TestTheTreeIsTheOneOfRFC6962(t *testing.T) {
-	for _, size := range []int64{0, 1, 2, 255, 256, 257, 511, 512, 65535, 65536, 65537, 66000} {
+	for _, size := range []int64{0, 1, 2, 255, 256, 257, 511, 512, 65536, 65537} {
 		stored := map[int64]tlog.Hash{}
 		tiles := map[string][]tlog.Hash{}
 		tr := tree{}

@@ -155,8 +155,8 @@ func tampering(t testing.TB, dir string, times int, keys ...string) {
 
 // P11: whatever is changed in an export is found, and named.
 func TestAnyTamperingWithAnExportIsFoundAndNamed(t *testing.T) {
-	l, first, _ := filled(t, 700)
+	l, first, _ := filled(t, 520)
 	for _, personal := range []bool{true, false} {
-		tampering(t, write(t, l, Options{Personal: personal}), 300, l.VerifierKey(), first)
+		tampering(t, write(t, l, Options{Personal: personal}), 150, l.VerifierKey(), first)
 	}
 }
