@@ -11,6 +11,7 @@ import (
 	"os"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/mainforte/mainforte/signaling/api"
 	"github.com/mainforte/mainforte/signaling/audit"
@@ -52,13 +53,14 @@ a key that nobody vouches for, because neither --key nor --ticket was given.
 With --data instead of DIR it looks at the log of a server on this computer.`
 
 func verify(ctx context.Context, args []string, out, _ io.Writer) error {
-	var dir, data, key, ticket string
+	var dir, data, key, ticket, tsa string
 	if len(args) > 0 && !strings.HasPrefix(args[0], "-") {
 		dir, args = args[0], args[1:]
 	}
 	err := flags("verify", verifyAbout, args, out, func(f *flag.FlagSet) {
 		f.StringVar(&key, "key", "", "verifier `KEY` of the log, or a file with it; one from before a change of key does as well")
 		f.StringVar(&ticket, "ticket", "", "`FILE` with the note that a session left in its ticket, - for input, or the root in it")
+		f.StringVar(&tsa, "tsa-ca", "", "`FILE` with the authority behind the timestamp, PEM; there must be one then")
 		f.StringVar(&data, "data", "", "`DIR` of a server's data")
 	})
 	switch {
@@ -66,14 +68,19 @@ func verify(ctx context.Context, args []string, out, _ io.Writer) error {
 		return err
 	case (dir == "") == (data == ""):
 		return usage("say which export: signaling verify DIR")
-	case data != "" && (key != "" || ticket != ""):
-		return usage("--key and --ticket go with an export; the server's own log is proved by its own keys")
+	case data != "" && (key != "" || ticket != "" || tsa != ""):
+		return usage("--key, --ticket and --tsa-ca go with an export; the server's own log is proved by its own keys")
 	case data != "":
 		return verifyOwn(ctx, data, out)
 	}
 	trust, err := trusted(key, ticket)
 	if err != nil {
 		return err
+	}
+	if tsa != "" {
+		if trust.Authorities, err = certificates(tsa); err != nil {
+			return err
+		}
 	}
 	r, err := bundle.Verify(dir, trust)
 	if err != nil {
@@ -158,6 +165,13 @@ func told(out io.Writer, r bundle.Report, t bundle.Trust) error {
 	}
 	if r.Rotations > 0 {
 		fmt.Fprintf(&b, "changes of the signing key, each signed by the key before: %d\n", r.Rotations)
+	}
+	if !r.Stamped.IsZero() {
+		how := "by its own word; --tsa-ca proves it"
+		if r.StampProven {
+			how = "proven"
+		}
+		fmt.Fprintf(&b, "seen by %q no later than %s (%s)\n", r.StampedBy, r.Stamped.UTC().Format(time.RFC3339), how)
 	}
 	switch {
 	case r.Signer:

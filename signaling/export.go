@@ -12,6 +12,7 @@ import (
 	"io"
 	"io/fs"
 	"net"
+	"net/http"
 	"os"
 	"path/filepath"
 	"strconv"
@@ -44,8 +45,8 @@ them is not reached by a later purge.`
 
 // exportOptions are the flags of export.
 type exportOptions struct {
-	data, out, format, syslog, ca, host, state string
-	personal, follow                           bool
+	data, out, format, syslog, ca, host, state, tsa string
+	personal, follow                                bool
 }
 
 func export(ctx context.Context, args []string, out, errs io.Writer) error {
@@ -54,6 +55,7 @@ func export(ctx context.Context, args []string, out, errs io.Writer) error {
 		f.StringVar(&o.data, "data", "data", "`DIR` of the server's data")
 		f.StringVar(&o.out, "out", "", "`DIR` or file to make")
 		f.BoolVar(&o.personal, "personal", false, "with names and addresses, as far as they were not purged")
+		f.StringVar(&o.tsa, "tsa", "", "`URL` of a timestamp authority, RFC 3161, that is to vouch for the time; it sees a hash only")
 		f.StringVar(&o.format, "format", "", "`FORMAT` for another program")
 		f.StringVar(&o.syslog, "syslog", "", "`HOST:PORT` of a collector, usually port 6514")
 		f.StringVar(&o.ca, "ca", "", "`FILE` with the authority that vouches for the collector, PEM; default: the system's")
@@ -91,6 +93,10 @@ func (o *exportOptions) check() error {
 		return usage("--syslog needs --format: what the messages say, for instance cef")
 	case o.syslog == "" && (o.ca != "" || o.host != "" || o.state != "" || o.follow):
 		return usage("--ca, --host, --state and --follow go with --syslog")
+	case o.tsa != "" && o.format != "":
+		return usage("--tsa stamps the log with its proof, so it does not go with --format")
+	case o.tsa != "" && !strings.HasPrefix(o.tsa, "http://") && !strings.HasPrefix(o.tsa, "https://"):
+		return usage(fmt.Sprintf("--tsa %q is not an address like https://tsa.example.org/", o.tsa))
 	case o.syslog != "" && o.format == "csv":
 		return usage("a message of syslog is no table: take cef, ecs, ocsf or jsonl")
 	}
@@ -103,7 +109,11 @@ func (o *exportOptions) check() error {
 }
 
 func (o *exportOptions) bundle(ctx context.Context, log *audit.Log, out io.Writer) error {
-	sum, err := bundle.Write(ctx, log, o.out, bundle.Options{Personal: o.personal, By: operator})
+	opts := bundle.Options{Personal: o.personal, By: operator}
+	if o.tsa != "" {
+		opts.Stamp = bundle.Authority(&http.Client{Timeout: 30 * time.Second}, o.tsa)
+	}
+	sum, err := bundle.Write(ctx, log, o.out, opts)
 	if err != nil {
 		return err
 	}
@@ -192,13 +202,9 @@ func (o *exportOptions) send(ctx context.Context, log *audit.Log, f formats.Form
 	}
 	var cfg tls.Config
 	if o.ca != "" {
-		pem, err := os.ReadFile(o.ca)
-		if err != nil {
+		var err error
+		if cfg.RootCAs, err = certificates(o.ca); err != nil {
 			return err
-		}
-		cfg.RootCAs = x509.NewCertPool()
-		if !cfg.RootCAs.AppendCertsFromPEM(pem) {
-			return fmt.Errorf("there is no certificate in %s", o.ca)
 		}
 	}
 	next, err := o.position()
@@ -225,6 +231,19 @@ func (o *exportOptions) send(ctx context.Context, log *audit.Log, f formats.Form
 		}
 		wait = min(2*wait, waitMost)
 	}
+}
+
+// certificates reads those in a file, PEM.
+func certificates(path string) (*x509.CertPool, error) {
+	pem, err := os.ReadFile(path)
+	if err != nil {
+		return nil, err
+	}
+	pool := x509.NewCertPool()
+	if !pool.AppendCertsFromPEM(pem) {
+		return nil, fmt.Errorf("there is no certificate in %s", path)
+	}
+	return pool, nil
 }
 
 // sendFrom opens a connection and sends from next on; it returns what is next.

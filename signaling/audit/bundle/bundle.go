@@ -10,6 +10,7 @@
 //	keys/log.vkey         verifier keys, from the first to the one in force
 //	keys/checkpoint.pem   the one in force, for openssl
 //	event.v1.json         JSON Schema of a leaf and of a line
+//	checkpoint.tsr        RFC 3161 timestamp on the checkpoint, if one was asked for
 //	HOWTO.en.md, .fr.md   how to check all this without a program of ours
 //	manifest              the SHA-256 of each file outside tile/, signed
 //

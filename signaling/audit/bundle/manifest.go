@@ -5,6 +5,7 @@ import (
 	"encoding/hex"
 	"errors"
 	"fmt"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -53,7 +54,11 @@ func openManifest(signed []byte, vkey string) (manifest, error) {
 func readManifest(text string) (manifest, error) {
 	rest, ok := strings.CutPrefix(text, audit.ExportHead)
 	rows := strings.Split(rest, "\n")
-	if !ok || len(rows) != 5+len(listed)+1 || rows[len(rows)-1] != "" {
+	names := listed
+	if len(rows) == 5+len(listed)+2 {
+		names = append(slices.Clone(listed), stampFile)
+	}
+	if !ok || len(rows) != 5+len(names)+1 || rows[len(rows)-1] != "" {
 		return manifest{}, errManifest
 	}
 	m := manifest{origin: rows[0], sums: map[string][32]byte{}}
@@ -74,7 +79,7 @@ func readManifest(text string) (manifest, error) {
 	default:
 		return manifest{}, errManifest
 	}
-	for i, name := range listed {
+	for i, name := range names {
 		sum, rest, _ := strings.Cut(rows[5+i], "  ")
 		b, err := hex.DecodeString(sum)
 		if err != nil || len(b) != 32 || rest != name {

@@ -4,6 +4,7 @@ import (
 	"bufio"
 	"bytes"
 	"crypto/sha256"
+	"crypto/x509"
 	"encoding/base64"
 	"encoding/binary"
 	"errors"
@@ -30,6 +31,9 @@ import (
 type Trust struct {
 	Key    string     // a verifier key of the log, of now or of before a rotation
 	Ticket [][32]byte // roots from ticket notes
+	// Authorities vouch for timestamp authorities; with them there must be a
+	// timestamp. nil: none is asked for.
+	Authorities *x509.CertPool
 }
 
 // ReadTicket finds the roots in the text of a ticket note, or in a root alone:
@@ -68,6 +72,11 @@ type Report struct {
 	Created time.Time // of the export, by its own word
 	// Signer tells whether the key in Trust vouches for all of it.
 	Signer bool
+	// Stamped is when a timestamp authority saw the checkpoint, by its own word;
+	// StampProven tells that the Authorities in Trust vouch for it.
+	Stamped     time.Time
+	StampedBy   string
+	StampProven bool
 	// Ticket is how many records the roots in Trust vouch for; 0: none.
 	Ticket                          int64
 	Present, Withheld, Purged, None int64
@@ -193,6 +202,7 @@ func (v *verifier) frame() error {
 			}
 		}
 	}
+	v.stamped(files[checkpointFile])
 	if b, ok := files[pemFile]; ok {
 		want, err := toPEM(v.key)
 		if err != nil || !bytes.Equal(b, want) {
@@ -200,6 +210,40 @@ func (v *verifier) frame() error {
 		}
 	}
 	return nil
+}
+
+// stamped reads the timestamp, if there is one.
+func (v *verifier) stamped(point []byte) {
+	want, there := v.manifest.sums[stampFile]
+	if !there || !v.listed {
+		if v.trust.Authorities != nil {
+			v.problem(stampFile, "there is none")
+		}
+		return
+	}
+	b, err := v.read(stampFile, maxStamp)
+	if err != nil {
+		v.problem(stampFile, "%v", err)
+		return
+	}
+	s, err := readStamp(b, point)
+	switch {
+	case sha256.Sum256(b) != want:
+		v.problem(stampFile, "is not the file that was signed in the manifest")
+		return
+	case err != nil:
+		v.problem(stampFile, "%v", err)
+		return
+	}
+	v.report.Stamped, v.report.StampedBy = s.at, s.by
+	if v.trust.Authorities == nil {
+		return
+	}
+	if err := s.prove(v.trust.Authorities); err != nil {
+		v.problem(stampFile, "is not from an authority that you trust: %v", err)
+		return
+	}
+	v.report.StampProven = true
 }
 
 // readKeys takes the list of keys, which must be exactly what was written.
@@ -786,7 +830,8 @@ func (v *verifier) close() {
 
 // extra looks for files that nobody signed. They prove nothing and harm nothing.
 func (v *verifier) extra() error {
-	known := map[string]bool{manifestFile: true}
+	_, stamped := v.manifest.sums[stampFile]
+	known := map[string]bool{manifestFile: true, stampFile: stamped}
 	for _, n := range listed {
 		known[n] = true
 	}

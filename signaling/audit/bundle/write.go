@@ -13,6 +13,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"time"
 
@@ -27,6 +28,7 @@ type Options struct {
 	// events.jsonl, in the clear: a later purge of the log does not reach them.
 	Personal bool
 	By       audit.Actor // who takes it out
+	Stamp    Stamper     // nil: no timestamp
 }
 
 // Summary tells what was written.
@@ -73,6 +75,11 @@ func Write(ctx context.Context, log *audit.Log, dir string, o Options) (sum Summ
 	if w.tree.root() != tlog.Hash(c.Root) {
 		return Summary{}, fmt.Errorf("bundle: %w: its lines are not those that were signed", audit.ErrDamaged)
 	}
+	if o.Stamp != nil {
+		if w.stamp, err = o.Stamp(ctx, []byte(c.Note)); err != nil {
+			return Summary{}, err
+		}
+	}
 	err = w.finish(c, keys, func(text string) (string, error) { return log.SignExport(ctx, text) })
 	if err != nil {
 		return Summary{}, err
@@ -90,6 +97,7 @@ type writer struct {
 	events    *bufio.Writer
 	hash      hash.Hash // of events.jsonl
 	line      []byte
+	stamp     []byte          // nil: none
 	made      map[string]bool // folders
 }
 
@@ -204,7 +212,12 @@ func (w *writer) finish(c audit.Checkpoint, keys []string, sign func(text string
 	m.WriteString(audit.ExportHead)
 	fmt.Fprintf(&m, "%s\n%d\n%s\n%s\npersonal: %s\n", origin, c.Size, base64.StdEncoding.EncodeToString(c.Root[:]),
 		time.Now().UTC().Format(time.RFC3339), map[bool]string{true: "with", false: "without"}[w.personal])
-	for _, name := range listed {
+	names := listed
+	if w.stamp != nil {
+		files[stampFile] = w.stamp
+		names = append(slices.Clone(listed), stampFile)
+	}
+	for _, name := range names {
 		sum := w.hash.Sum(nil)
 		if name != eventsFile {
 			s := sha256.Sum256(files[name])
