@@ -16,8 +16,7 @@ type tamperer struct {
 	t     testing.TB
 	dir   string
 	rnd   *rand.Rand
-	files []string // below dir
-	kinds [][]string
+	kinds [][]string // paths below dir, by what they are
 }
 
 func newTamperer(t testing.TB, dir string) *tamperer {
@@ -31,11 +30,9 @@ func newTamperer(t testing.TB, dir string) *tamperer {
 		}
 		name, err := filepath.Rel(dir, path)
 		name = filepath.ToSlash(name)
-		kind := filepath.Dir(filepath.Dir(name)) // tile/entries and each level apart, whatever the number
-		if !strings.HasPrefix(name, "tile/") {
-			kind = name
-		} else {
-			kind = strings.Join(strings.Split(name, "/")[:2], "/")
+		kind := name
+		if strings.HasPrefix(name, "tile/") {
+			kind = strings.Join(strings.Split(name, "/")[:2], "/") // entries and each level apart, whatever the number
 		}
 		group[kind] = append(group[kind], name)
 		return err
