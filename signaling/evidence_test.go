@@ -227,6 +227,7 @@ func TestASessionIsPrinted(t *testing.T) {
 	}{
 		{0, []string{`<html lang="fr">`, "Rapport d’une session", "ne figurent pas dans ce rapport"}, []string{"Zoë"}, []string{"--session", "S", "--lang", "fr"}},
 		{0, []string{`<html lang="en">`, "Zoë Ölçü"}, nil, []string{"--session", "S", "--personal"}},
+		{0, []string{"%PDF-"}, []string{"<html"}, []string{"--session", "S", "--pdf"}},
 		{1, []string{"knows no such session"}, nil, []string{"--session", "T"}},
 		{2, []string{"--session ID is needed"}, nil, nil},
 		{2, []string{"en or fr"}, nil, []string{"--session", "S", "--lang", "de"}},
@@ -247,7 +248,7 @@ func TestASessionIsPrinted(t *testing.T) {
 			}
 		}
 	}
-	if code, out, _ := called(t, "verify", "--data", data); code != 0 || !strings.Contains(out, "6 events") {
-		t.Errorf("it was not logged three times: %s", out)
+	if code, out, _ := called(t, "verify", "--data", data); code != 0 || !strings.Contains(out, "7 events") {
+		t.Errorf("it was not logged each time: %s", out)
 	}
 }

@@ -312,19 +312,20 @@ func (o *exportOptions) remember(next int64) error {
 	return os.Rename(f.Name(), o.state)
 }
 
-const reportAbout = `Prints one session for people: a page of HTML that needs nothing else, in English
-or French, to be read, printed (also into a PDF) or kept. It shows what stands in
+const reportAbout = `Prints one session for people: a page of HTML that needs nothing else, or a PDF, in
+English or French, to be read, printed or kept. It shows what stands in
 the log and by which signed root that can be checked. That it was printed is
 logged. Names and addresses stay out unless --personal is given.`
 
 func printReport(ctx context.Context, args []string, out, _ io.Writer) error {
 	var data, to, session, lang string
-	var personal bool
+	var personal, pdf bool
 	err := flags("report", reportAbout, args, out, func(f *flag.FlagSet) {
 		f.StringVar(&data, "data", "data", "`DIR` of the server's data")
 		f.StringVar(&session, "session", "", "`ID` of the session")
 		f.StringVar(&to, "out", "-", "`FILE` to make; - is output")
 		f.StringVar(&lang, "lang", "en", "`LANGUAGE`: en or fr")
+		f.BoolVar(&pdf, "pdf", false, "a PDF instead of HTML; letters beyond Latin, Greek and Cyrillic are boxes in it")
 		f.BoolVar(&personal, "personal", false, "with names and addresses, as far as they were not purged")
 	})
 	switch {
@@ -371,7 +372,11 @@ func printReport(ctx context.Context, args []string, out, _ io.Writer) error {
 		}
 		origin, _, _ := strings.Cut(log.VerifierKey(), "+")
 		var page bytes.Buffer
-		if err := report.Write(&page, events, report.Options{
+		write := report.Write
+		if pdf {
+			write = report.WritePDF
+		}
+		if err := write(&page, events, report.Options{
 			Lang: lang, Personal: personal, Name: func(ref string) string { return names[ref] },
 			Origin: origin, Key: log.VerifierKey(), Point: point, Now: time.Now(),
 		}); err != nil {

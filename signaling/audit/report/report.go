@@ -1,5 +1,5 @@
 // Package report prints one session for people: a page of HTML that needs nothing
-// else, in English or French, to be read, printed or kept beside a ticket.
+// else, or a PDF, in English or French, to be read, printed or kept beside a ticket.
 //
 // It shows what stands in the log and says by which root that can be checked; it
 // is not a proof (package bundle is). What came from a host or a technician is
@@ -98,10 +98,22 @@ func (v *view) Policy() string {
 	return "default-src 'none'; style-src 'sha256-" + base64.StdEncoding.EncodeToString(sum[:]) + "'"
 }
 
-// Write prints the events of one session, as audit.Log.Events returns them.
+// Write prints the events of one session as a page of HTML, as audit.Log.Events returns them.
 func Write(out io.Writer, events []audit.Record, o Options) error {
+	v, err := o.view(events)
+	if err != nil {
+		return err
+	}
+	if err := page.Execute(out, v); err != nil {
+		return fmt.Errorf("report: %w", err)
+	}
+	return nil
+}
+
+// view gathers what is shown.
+func (o Options) view(events []audit.Record) (*view, error) {
 	if len(events) == 0 {
-		return ErrEmpty
+		return nil, ErrEmpty
 	}
 	if texts[o.Lang] == nil {
 		o.Lang = "en"
@@ -113,10 +125,7 @@ func Write(out io.Writer, events []audit.Record, o Options) error {
 		v.Rows = append(v.Rows, v.row(e))
 	}
 	v.proof(events)
-	if err := page.Execute(out, v); err != nil {
-		return fmt.Errorf("report: %w", err)
-	}
-	return nil
+	return v, nil
 }
 
 func (v *view) stamp(t time.Time) string {
