@@ -23,7 +23,8 @@ it is time: signaling retention WORD [FLAGS]. Without a policy they stay for eve
   show      the policy in force, and the sessions under a legal hold
   presets   the policies that come with this program
   set       put a policy in force: --preset NAME or --file FILE
-  run       purge what is due now; a server does so once a day by itself
+  run       purge what is due now; a server does so once a day by itself, for the
+            first time a day after the policy was set
   hold      keep a session whatever the policy says: --session ID [--why TEXT]
   lift      end that: --session ID [--why TEXT]
   purge     purge one session now, for instance at a person's request: --session ID
@@ -56,7 +57,7 @@ func retain(ctx context.Context, args []string, out, _ io.Writer) error {
 		f.StringVar(&o.file, "file", "", "set: `FILE` with a policy of your own, JSON")
 		f.StringVar(&o.session, "session", "", "hold, lift, purge: `ID` of the session")
 		f.StringVar(&o.why, "why", "", "hold, lift: `TEXT`, sealed in the log")
-		f.BoolVar(&o.sure, "clock-is-right", false, "run: purge although the clock is far from the last line of the log")
+		f.BoolVar(&o.sure, "clock-is-right", false, "run: purge although the last run is more than a week ago, or the clock went back")
 	})
 	switch {
 	case err != nil:
@@ -113,9 +114,7 @@ func showRetention(ctx context.Context, _ *retentionOptions, k *retention.Keeper
 	text := "no policy is in force: names and addresses stay for ever\n"
 	if ok {
 		text = fmt.Sprintf("policy %s\n%s\n", p.Name, ages(p))
-		if !ran.IsZero() {
-			text += "last run: " + ran.UTC().Format(time.RFC3339) + "\n"
-		}
+		text += "set or last run: " + ran.UTC().Format(time.RFC3339) + "\n"
 	}
 	held, err := k.Log.Held(ctx)
 	if err != nil {

@@ -362,3 +362,31 @@ func TestRootsAreFoundInTickets(t *testing.T) {
 		}
 	}
 }
+
+// An export comes from somebody: nothing in it leads out of it or never ends.
+func TestAFolderThatIsATrap(t *testing.T) {
+	l, _, _ := filled(t, 20)
+	secret := filepath.Join(t.TempDir(), "secret")
+	must(t, os.WriteFile(secret, []byte("secret"), 0o600))
+	for _, name := range append([]string{manifestFile, "tile", "tile/0", "tile/entries"}, listed...) {
+		for what, lay := range map[string]func(path string) error{
+			"nothing":         func(string) error { return nil },
+			"a folder":        func(path string) error { return os.Mkdir(path, 0o700) },
+			"a way out of it": func(path string) error { return os.Symlink(secret, path) },
+			"a pipe":          func(path string) error { return pipe(path) },
+		} {
+			dir := write(t, l, Options{})
+			path := filepath.Join(dir, filepath.FromSlash(name))
+			if err := os.RemoveAll(path); err != nil {
+				t.Fatal(err)
+			}
+			if err := lay(path); err != nil {
+				t.Logf("%s: %v", what, err)
+				continue
+			}
+			if r, err := Verify(dir, Trust{}); err == nil && (r.OK() || strings.Contains(fmt.Sprint(r), "secret")) {
+				t.Errorf("%s is %s: %+v", name, what, r)
+			}
+		}
+	}
+}

@@ -317,14 +317,31 @@ func (v *verifier) signatures(point, list []byte, keysErr error) error {
 	return nil
 }
 
-// read reads a small file whole.
-func (v *verifier) read(name string, limit int64) ([]byte, error) {
-	f, err := v.root.Open(filepath.FromSlash(name))
-	if errors.Is(err, os.ErrNotExist) {
+// open opens a file, and nothing that only looks like one: opening a pipe waits
+// for ever.
+func (v *verifier) open(name string) (*os.File, error) {
+	name = filepath.FromSlash(name)
+	info, err := v.root.Stat(name)
+	switch {
+	case errors.Is(err, os.ErrNotExist):
 		return nil, errors.New("is missing")
+	case err != nil:
+		return nil, fmt.Errorf("cannot be read: %w", err)
+	case !info.Mode().IsRegular():
+		return nil, errors.New("is no file")
 	}
+	f, err := v.root.Open(name)
 	if err != nil {
 		return nil, fmt.Errorf("cannot be read: %w", err)
+	}
+	return f, nil
+}
+
+// read reads a small file whole.
+func (v *verifier) read(name string, limit int64) ([]byte, error) {
+	f, err := v.open(name)
+	if err != nil {
+		return nil, err
 	}
 	b, err := io.ReadAll(io.LimitReader(f, limit+1))
 	if err = errors.Join(err, f.Close()); err != nil {
@@ -367,9 +384,9 @@ func (b *batch) problem(index int64, stop bool, name, format string, args ...any
 // records reads events.jsonl and the tiles: one goroutine cuts lines, several
 // check them a tile at a time, and this one puts the tree together in order.
 func (v *verifier) records() error {
-	f, err := v.root.Open(eventsFile)
+	f, err := v.open(eventsFile)
 	if err != nil {
-		v.problem(eventsFile, "is missing or cannot be read: %v", err)
+		v.problem(eventsFile, "%v", err)
 		return errStop
 	}
 	defer func() { _ = f.Close() }()

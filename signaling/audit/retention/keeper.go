@@ -1,6 +1,7 @@
 package retention
 
 import (
+	"cmp"
 	"context"
 	"database/sql"
 	"encoding/json"
@@ -56,7 +57,8 @@ func (k *Keeper) Set(ctx context.Context, p Policy, by audit.Actor) error {
 	return nil
 }
 
-// InForce is the policy; ok is false if there is none. ran is when it last purged.
+// InForce is the policy; ok is false if there is none. ran is when it was last put
+// into effect; before the first time, when it was set.
 func (k *Keeper) InForce(ctx context.Context) (p Policy, ran time.Time, ok bool, err error) {
 	var text, created, last string
 	err = k.Log.Store().View(ctx, func(tx store.Tx) error {
@@ -69,7 +71,7 @@ func (k *Keeper) InForce(ctx context.Context) (p Policy, ran time.Time, ok bool,
 		p, err = Parse([]byte(text))
 	}
 	if err == nil {
-		ran, err = store.ParseTime(last)
+		ran, err = store.ParseTime(cmp.Or(last, created))
 	}
 	if err != nil {
 		return Policy{}, time.Time{}, false, fmt.Errorf("retention: %w", err)
@@ -92,7 +94,7 @@ var ErrClock = errors.New("retention: the clock cannot be trusted, so nothing is
 // How far the clock may be from the last sign of life: what is purged is gone, so
 // a clock that jumped must not decide.
 const (
-	maxAhead  = 31 * 24 * time.Hour
+	maxAhead  = 7 * 24 * time.Hour
 	maxBehind = time.Hour
 )
 
@@ -100,8 +102,10 @@ const (
 const batch = 500
 
 // Run purges what is due under the policy in force; without one it does nothing.
-// ErrClock: the clock is more than an hour before, or more than 31 days after, the
-// newest line of the log and the last run; sure says that it is right.
+// ErrClock: the clock is more than seven days after the last run (what a server
+// does once a day), or more than an hour before it or the newest line of the log;
+// sure says that it is right. How late the newest line is tells nothing: it was
+// written by the same clock.
 func (k *Keeper) Run(ctx context.Context, sure bool) (r Result, err error) {
 	p, ran, ok, err := k.InForce(ctx)
 	if err != nil || !ok {
@@ -113,11 +117,9 @@ func (k *Keeper) Run(ctx context.Context, sure bool) (r Result, err error) {
 	if err != nil {
 		return r, err
 	}
-	if ran.After(newest) {
-		newest = ran
-	}
-	if !sure && !newest.IsZero() && (now.Sub(newest) > maxAhead || newest.Sub(now) > maxBehind) {
-		return r, fmt.Errorf("%w: it is %s, and the last sign of life was %s", ErrClock, now.UTC().Format(time.RFC3339), newest.UTC().Format(time.RFC3339))
+	if !sure && (now.Sub(ran) > maxAhead || ran.Sub(now) > maxBehind || newest.Sub(now) > maxBehind) {
+		return r, fmt.Errorf("%w: it is %s, the last run was %s, the newest line is of %s",
+			ErrClock, now.UTC().Format(time.RFC3339), ran.UTC().Format(time.RFC3339), newest.UTC().Format(time.RFC3339))
 	}
 	held, err := k.Log.Held(ctx)
 	if err != nil {
@@ -178,7 +180,8 @@ func (k *Keeper) sessions(ctx context.Context, p Policy, before time.Time, r *Re
 // lookEvery is how often a server asks whether a day has passed.
 const lookEvery = time.Hour
 
-// Loop runs once a day until ctx ends. told hears what was done or went wrong.
+// Loop runs once a day until ctx ends: for the first time a day after the policy was
+// set, so that a mistake can be put right. told hears what was done or went wrong.
 func (k *Keeper) Loop(ctx context.Context, told func(Result, error)) {
 	t := time.NewTicker(lookEvery)
 	defer t.Stop()
