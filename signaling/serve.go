@@ -117,8 +117,11 @@ func serve(ctx context.Context, args []string, out, errs io.Writer) error {
 		cfg.NextProtos = append(cfg.NextProtos, relay.ALPN)
 		loops.Go(func() { pair.Watch(alive, 5*time.Second, log) })
 	}
+	// Purging rests before the database is closed.
+	purging, rest := context.WithCancel(ctx)
+	defer rest()
 	loops.Go(func() {
-		keeperOf(srv.Log()).Loop(ctx, func(r retention.Result, err error) {
+		keeperOf(srv.Log()).Loop(purging, func(r retention.Result, err error) {
 			if err != nil {
 				log.Error("what is due was not purged", "error", err)
 				return
@@ -143,6 +146,7 @@ func serve(ctx context.Context, args []string, out, errs io.Writer) error {
 		log.Info("stopping")
 		err = nil
 	}
+	rest()
 	drain, cancel := context.WithTimeout(alive, drainIn)
 	defer cancel()
 	if e := port.Close(); e != nil {
