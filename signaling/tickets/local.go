@@ -240,9 +240,10 @@ func (l *Local) AddNoteTx(tx store.Tx, ticket string, n Note) (Written, error) {
 func (l *Local) insert(tx store.Tx, ticket string, n Note) (Written, error) {
 	n.Author = line(n.Author)
 	var err error
-	if n.Text, err = prose(n.Text); err != nil {
+	if n.Text, err = prose(n.Plain()); err != nil {
 		return Written{}, err
 	}
+	n.Doc = Doc{}
 	if n.Text == "" {
 		return Written{}, fmt.Errorf("%w: the note is empty", ErrInvalid)
 	}

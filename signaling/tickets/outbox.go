@@ -70,7 +70,13 @@ func (o *Outbox) EnqueueTx(tx store.Tx, ticket string, n Note) error {
 	if err != nil {
 		return err
 	}
-	if n.Text, err = prose(n.Text); err != nil {
+	if len(n.Doc.Blocks) > 0 {
+		n.Text = ""
+		_, err = prose(Plain(n.Doc))
+	} else {
+		n.Text, err = prose(n.Text)
+	}
+	if err != nil {
 		return err
 	}
 	n.Author = line(n.Author)

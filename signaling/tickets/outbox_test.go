@@ -8,6 +8,7 @@ import (
 	"math/rand/v2"
 	"os"
 	"path/filepath"
+	"reflect"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -125,7 +126,7 @@ func TestANoteReachesItsTicketAtOnce(t *testing.T) {
 	cancel()
 	<-done
 	notes := w.desk.Notes("1")
-	if len(notes) != 1 || notes[0] != endNote("S1") {
+	if len(notes) != 1 || !reflect.DeepEqual(notes[0], endNote("S1")) {
 		t.Fatalf("%+v", notes)
 	}
 	if got := w.steps("S1"); fmt.Sprint(got) != "[note_queued note_written]" {

@@ -1,6 +1,7 @@
 package tickets
 
 import (
+	"encoding/hex"
 	"fmt"
 	"slices"
 	"strconv"
@@ -120,6 +121,44 @@ func (s Summary) course(w words) []string {
 	return list
 }
 
+// shared lists the files, with what proves which ones they were.
+func (s Summary) shared(w words) []string {
+	var list []string
+	for _, f := range s.Files {
+		key := "file.to"
+		if f.FromPerson {
+			key = "file.from"
+		}
+		list = append(list, w.fill(key, "name", line(f.Name), "size", w.size(f.Size), "hash", hex.EncodeToString(f.SHA256)))
+	}
+	return list
+}
+
+func (s Summary) chat(w words) []string {
+	var list []string
+	for _, c := range s.Chat {
+		list = append(list, w.fill("said", "name", line(c.Name), "time", w.clock(c.At), "text", longLine(c.Text)))
+	}
+	return list
+}
+
+// maxClosing bounds the technician's last words, in characters.
+const maxClosing = 1500
+
+func (s Summary) closing() string {
+	var lines []string
+	for _, l := range strings.Split(s.Closing, "\n") {
+		if l = longLine(l); l != "" {
+			lines = append(lines, l)
+		}
+	}
+	text := strings.Join(lines, "\n")
+	if r := []rune(text); len(r) > maxClosing {
+		text = string(r[:maxClosing]) + "…"
+	}
+	return text
+}
+
 // words of one language.
 type words map[string]string
 
@@ -141,6 +180,19 @@ func (w words) rate(kbit int64) string {
 		return fmt.Sprintf("%d\u00a0kbit/s", kbit)
 	}
 	return strings.Replace(strconv.FormatFloat(float64(kbit)/1000, 'f', 1, 64), ".", w["decimal"], 1) + "\u00a0Mbit/s"
+}
+
+// size writes bytes as people say them.
+func (w words) size(n int64) string {
+	units := strings.Fields(w["units"])
+	v, u := float64(max(n, 0)), 0
+	for ; v >= 999.95 && u < len(units)-1; u++ {
+		v /= 1000
+	}
+	if u == 0 {
+		return w.group(int64(v)) + "\u00a0" + units[0]
+	}
+	return strings.Replace(strconv.FormatFloat(v, 'f', 1, 64), ".", w["decimal"], 1) + "\u00a0" + units[u]
 }
 
 func (w words) reason(name string) string {

@@ -6,8 +6,8 @@ import (
 	"encoding/base64"
 	"encoding/json"
 	"fmt"
+	"slices"
 	"strconv"
-	"strings"
 	"time"
 	"unicode/utf8"
 )
@@ -30,6 +30,26 @@ type Summary struct {
 	LogIndex       int64
 	CheckpointRoot string
 	Link           string // to the session's log
+
+	Files      []Shared // in the order in which they were sent
+	Chat       []Said   // only where the policy wants it in the ticket
+	Closing    string   // the technician's last words about it, several lines
+	Resolution string   // code of the desk for how it was resolved
+	Solved     string   // the person's answer to "solved?": "yes", "partly", "no"; "" if not asked
+}
+
+// Shared is a file that was sent.
+type Shared struct {
+	Name       string
+	Size       int64 // bytes
+	SHA256     []byte
+	FromPerson bool
+}
+
+// Said is one message of the chat.
+type Said struct {
+	Name, Text string
+	At         time.Time
 }
 
 // Participant is somebody who helped in a session.
@@ -83,7 +103,7 @@ func load(lang string) map[string]string {
 
 // maxSection bounds the lines of one section, in characters, so that a note never
 // becomes too large for a ticket, whatever a host reports: the full log has all.
-const maxSection = 5000
+const maxSection = 2700
 
 // Note renders the summary as the note of the session's end in lang ("en" or
 // "fr"; anything else is English).
@@ -91,42 +111,61 @@ func (s Summary) Note(lang string) Note {
 	if locales[lang] == nil {
 		lang = "en"
 	}
-	return Note{Key: Marker(s.Session, "end"), Author: "Mainforte", Lang: lang, Text: s.Text(lang)}
+	return Note{
+		Key: Marker(s.Session, "end"), Author: "Mainforte", Lang: lang,
+		Doc: s.Doc(lang), Minutes: minutes(s.Duration), Link: s.Link,
+	}
 }
 
-// Text renders the summary as plain text, as Note does.
-func (s Summary) Text(lang string) string {
+// minutes rounds up: whoever helped for a moment helped for a minute.
+func minutes(d time.Duration) int { return int((max(d, 0) + time.Minute - 1) / time.Minute) }
+
+// Doc is what the note says, as a document.
+func (s Summary) Doc(lang string) Doc {
+	if locales[lang] == nil {
+		lang = "en"
+	}
 	w := words(locales[lang])
-	if w == nil {
-		w = locales["en"]
-	}
-	var b strings.Builder
-	row := func(label, value string) {
-		if value != "" {
-			b.WriteString(w["label."+label] + w["colon"] + value + "\n")
+	d := Doc{Lang: lang}
+	add := func(b Block) { d.Blocks = append(d.Blocks, b) }
+	table := func(rows ...Row) {
+		rows = slices.DeleteFunc(rows, func(r Row) bool { return r.Value == "" })
+		for i := range rows {
+			rows[i].Label = w["label."+rows[i].Label]
+		}
+		if len(rows) > 0 {
+			add(Block{Kind: Table, Rows: rows})
 		}
 	}
-	section := func(name string) { b.WriteString("\n" + w["section."+name] + "\n") }
-
-	b.WriteString(w["title"] + "\n\n")
-	row("technician", s.technicians(w))
-	row("person", line(s.Person))
-	row("started", s.Started.UTC().Format(w["format.time"]))
-	row("duration", w.duration(s.Duration))
-	row("reason", w.reason(s.Reason))
-
+	section := func(name string) { add(Block{Kind: Heading, Text: w["section."+name]}) }
 	items := func(name string, list []string) {
-		if len(list) > 0 {
-			section(name)
+		if len(list) == 0 {
+			return
 		}
+		section(name)
 		room := maxSection
 		for i, text := range list {
 			if room -= utf8.RuneCountInString(text); room < 0 {
-				b.WriteString("- " + w.fill("more", "n", w.group(int64(len(list)-i))) + "\n")
+				list = append(list[:i:i], w.fill("more", "n", w.group(int64(len(list)-i))))
 				break
 			}
-			b.WriteString("- " + text + "\n")
 		}
+		add(Block{Kind: List, Items: list})
+	}
+
+	add(Block{Kind: Title, Text: w["title"]})
+	table(
+		Row{Label: "technician", Value: s.technicians(w)},
+		Row{Label: "person", Value: line(s.Person)},
+		Row{Label: "started", Value: s.Started.UTC().Format(w["format.time"])},
+		Row{Label: "duration", Value: w.duration(s.Duration)},
+		Row{Label: "reason", Value: w.reason(s.Reason)},
+		Row{Label: "resolution", Value: line(s.Resolution)},
+		Row{Label: "solved", Value: w["solved."+s.Solved]},
+	)
+	if c := s.closing(); c != "" {
+		section("closing")
+		add(Block{Kind: Paragraph, Text: c})
 	}
 	items("participants", s.tookPart(w))
 	answers := s.answers(w)
@@ -135,21 +174,22 @@ func (s Summary) Text(lang string) string {
 	}
 	items("grants", answers)
 	items("course", s.course(w))
-
-	section("used")
-	b.WriteString("- " + w.count("keys", s.Keys) + "\n")
-	b.WriteString("- " + w.count("clicks", s.Clicks) + "\n")
-	b.WriteString(w["used.never"] + "\n")
+	items("used", append([]string{w.count("keys", s.Keys), w.count("clicks", s.Clicks)}, s.shared(w)...))
+	add(Block{Kind: Paragraph, Text: w["used.never"]})
+	items("chat", s.chat(w))
 
 	section("record")
-	row("session", line(s.Session))
-	row("line", strconv.FormatInt(s.LogIndex, 10))
-	row("root", line(s.CheckpointRoot))
-	if len(s.HostKey) > 0 {
-		row("host_key", Fingerprint(s.HostKey))
+	rows := []Row{
+		{Label: "session", Value: line(s.Session)},
+		{Label: "line", Value: strconv.FormatInt(s.LogIndex, 10)},
+		{Label: "root", Value: line(s.CheckpointRoot)},
 	}
-	row("link", line(s.Link))
-	return strings.TrimRight(b.String(), "\n")
+	if len(s.HostKey) > 0 {
+		rows = append(rows, Row{Label: "host_key", Value: Fingerprint(s.HostKey)})
+	}
+	link := line(s.Link)
+	table(append(rows, Row{Label: "link", Value: link, URL: link})...)
+	return d
 }
 
 // Fingerprint of a public key as people compare it: SHA-256, base64.

@@ -2,8 +2,10 @@ package tickets
 
 import (
 	"bytes"
+	"encoding/json"
 	"flag"
 	"maps"
+	"math"
 	"os"
 	"regexp"
 	"slices"
@@ -55,25 +57,51 @@ var bare = Summary{
 	Started: began, Duration: 9 * time.Second, Reason: "NO_ANSWER", LogIndex: 7,
 }
 
+// whole is full with everything that a policy may add.
+var whole = func() Summary {
+	s := full
+	s.Files = []Shared{
+		{"pilote.deb", 1_234_567, bytes.Repeat([]byte{0xab}, 32), false},
+		{"journal de l’imprimante.txt", 999, bytes.Repeat([]byte{1}, 32), true},
+	}
+	s.Chat = []Said{{"Chloé Martin", "Le voyant est-il vert ?", at(30)}, {"Zoë Ölçü", "oui :-)", at(35)}}
+	s.Closing = "Driver replaced.\nThe old one asked for <b>ink</b> & paper."
+	s.Resolution, s.Solved = "Solved (Permanently)", "yes"
+	return s
+}()
+
+var renderers = map[string]func(Doc) string{
+	"txt": Plain, "html": HTML, "textile": Textile, "md": Markdown, "jira": JiraWiki, "servicenow": ServiceNowCode,
+	"adf.json": func(d Doc) string {
+		var b bytes.Buffer
+		if err := json.Indent(&b, ADF(d), "", "\t"); err != nil {
+			panic(err)
+		}
+		return b.String()
+	},
+}
+
 func TestNotesReadAsTheGoldenFiles(t *testing.T) {
-	for name, s := range map[string]Summary{"full": full, "bare": bare} {
+	for name, s := range map[string]Summary{"full": full, "bare": bare, "whole": whole} {
 		for _, lang := range []string{"en", "fr"} {
 			n := s.Note(lang)
 			if n.Lang != lang || n.Public || n.Key != "mf:"+s.Session+":end" {
 				t.Errorf("%s %s: note is %+v", name, lang, n)
 			}
-			path := "testdata/" + name + "." + lang + ".txt"
-			if *update {
-				if err := os.WriteFile(path, []byte(n.Text+"\n"), 0o644); err != nil {
+			for as, render := range renderers {
+				got, path := render(n.Document()), "testdata/"+name+"."+lang+"."+as
+				if *update {
+					if err := os.WriteFile(path, []byte(got+"\n"), 0o644); err != nil {
+						t.Fatal(err)
+					}
+				}
+				want, err := os.ReadFile(path)
+				if err != nil {
 					t.Fatal(err)
 				}
-			}
-			want, err := os.ReadFile(path)
-			if err != nil {
-				t.Fatal(err)
-			}
-			if n.Text+"\n" != string(want) {
-				t.Errorf("%s is not what is rendered:\n%s", path, n.Text)
+				if got+"\n" != string(want) {
+					t.Errorf("%s is not what is rendered:\n%s", path, got)
+				}
 			}
 		}
 	}
@@ -87,11 +115,14 @@ func TestHostileNamesCannotForgeLines(t *testing.T) {
 	s.Person, s.Reason, s.Session, s.Link, s.CheckpointRoot = evil, evil, evil, evil, evil
 	s.Participants = []Participant{{"1", evil, "lead", began, began}, {evil, evil, "observer", began, began}, {"3", "Ana", evil, began, began}}
 	s.Grants = []Granted{{evil, "allowed", began, evil}, {"view", evil, began, "1"}}
+	s.Resolution, s.Solved = evil, evil
+	s.Files, s.Chat = []Shared{{Name: evil}}, []Said{{evil, evil, began}}
 	s.Course = []Moment{{What: "LINE_SLOW", Participant: evil, At: began}, {What: evil, At: began}, {What: "route", Route: evil}}
 	for _, lang := range []string{"en", "fr"} {
-		got, plain := s.Text(lang), full
+		got, plain := Plain(s.Doc(lang)), full
+		plain.Files, plain.Chat, plain.Resolution = []Shared{{Name: "a"}}, []Said{{"Ana", "yes", began}}, "solved"
 		plain.Participants, plain.Grants, plain.Course = plain.Participants[:2], plain.Grants[:1], plain.Course[:1]
-		if a, b := strings.Count(got, "\n"), strings.Count(plain.Text(lang), "\n"); a != b {
+		if a, b := strings.Count(got, "\n"), strings.Count(Plain(plain.Doc(lang)), "\n"); a != b {
 			t.Errorf("%s: %d lines instead of %d:\n%s", lang, a, b, got)
 		}
 		if strings.ContainsAny(got, "\r\u2028\u202e\x00") {
@@ -104,16 +135,19 @@ func TestHostileNamesCannotForgeLines(t *testing.T) {
 func TestANoteIsNeverTooLarge(t *testing.T) {
 	long := func(i int) string { return strings.Repeat("é", wire.NameLimit-3) + strconv.Itoa(i) }
 	s := full
-	s.Participants, s.Grants, s.Course, s.Person, s.Link = nil, nil, nil, long(0), long(0)
+	s.Participants, s.Grants, s.Course, s.Person, s.Link = nil, nil, nil, long(0), "https://example.org/"+strings.Repeat("x", 1000)
+	s.Closing, s.Resolution, s.Solved = strings.Repeat("é", 10_000), long(0), "partly"
 	for i := range 64 {
 		s.Participants = append(s.Participants, Participant{strconv.Itoa(i), long(i), "observer", at(i), at(i)})
 	}
 	for i := range 100 {
+		s.Files = append(s.Files, Shared{long(i), math.MaxInt64, bytes.Repeat([]byte{1}, 32), i%2 == 0})
+		s.Chat = append(s.Chat, Said{long(i), strings.Repeat("é", 5000), at(i)})
 		s.Grants = append(s.Grants, Granted{"control", "handed_over", at(i), "1"}, Granted{long(i), "denied", at(i), "2"})
 		s.Course = append(s.Course, Moment{What: "LINE_SLOW", Value: 1, Participant: "3", At: at(i)})
 	}
 	for _, lang := range []string{"en", "fr"} {
-		got, err := prose(s.Text(lang))
+		got, err := prose(Plain(s.Doc(lang)))
 		if err != nil {
 			t.Fatalf("%s: %v", lang, err)
 		}

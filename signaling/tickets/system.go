@@ -40,8 +40,39 @@ type Note struct {
 	Key    string // marker "mf:<session>:<event>": the same key is never written twice
 	Author string
 	Lang   string
-	Text   string // rendered
-	Public bool
+
+	// Doc is what the note says; each desk renders it in its own way. A note
+	// written by hand has Text instead, and no blocks.
+	Doc  Doc
+	Text string `json:",omitempty"`
+
+	Public  bool   // a reply that the requester reads, not a private note
+	Minutes int    `json:",omitempty"` // worked, for desks that count them
+	Link    string `json:",omitempty"` // to the session, for desks that keep links apart
+	Files   []File `json:",omitempty"`
+}
+
+// File attached to a note. Name is hostile text.
+type File struct {
+	Name string
+	Type string // media type
+	Data []byte
+}
+
+// Document is what the note says, also where it was written by hand.
+func (n Note) Document() Doc {
+	if len(n.Doc.Blocks) > 0 {
+		return n.Doc
+	}
+	return Prose(n.Lang, n.Text)
+}
+
+// Plain is the note as plain text.
+func (n Note) Plain() string {
+	if len(n.Doc.Blocks) > 0 {
+		return Plain(n.Doc)
+	}
+	return n.Text
 }
 
 // System is one service desk.

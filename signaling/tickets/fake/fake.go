@@ -143,10 +143,10 @@ func (d *Desk) Append(ctx context.Context, ticket string, n tickets.Note) (strin
 	if err := ctx.Err(); err != nil {
 		return "", err
 	}
-	if n.Key == "" || n.Text == "" || n.Lang != "en" && n.Lang != "fr" {
+	if n.Key == "" || n.Plain() == "" || n.Lang != "en" && n.Lang != "fr" {
 		return "", fmt.Errorf("%w: key, text and language are needed", tickets.ErrInvalid)
 	}
-	if len(n.Text) > 64<<10 {
+	if len(n.Plain()) > 64<<10 {
 		return "", tickets.ErrTooLarge
 	}
 	if err := d.fault("append", n.Key, false); err != nil {
