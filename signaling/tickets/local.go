@@ -47,6 +47,9 @@ const maxList = 200
 // Name implements System.
 func (l *Local) Name() string { return "local" }
 
+// Caps implements System.
+func (l *Local) Caps() Caps { return Caps{Public: true, Search: true, NativeKey: true} }
+
 // Check implements System.
 func (l *Local) Check(ctx context.Context) error {
 	return transient(l.st.View(ctx, func(tx store.Tx) error {
@@ -243,7 +246,7 @@ func (l *Local) insert(tx store.Tx, ticket string, n Note) (Written, error) {
 	if n.Text, err = prose(n.Plain()); err != nil {
 		return Written{}, err
 	}
-	n.Doc = Doc{}
+	n.Doc, n.Files, n.Minutes, n.Link = Doc{}, nil, 0, "" // the text says it
 	if n.Text == "" {
 		return Written{}, fmt.Errorf("%w: the note is empty", ErrInvalid)
 	}

@@ -50,15 +50,23 @@ func TestDesksKeepTheirPromises(t *testing.T) {
 			l, _ := local(t)
 			tk := create(t, l, "Imprimante muette", "Zoë", "fr")
 			create(t, l, "another", "", "en")
-			return ticketstest.Desk{System: l, Ticket: tk.ID, Word: "Imprimante", Texts: func(id string) (texts []string) {
+			return ticketstest.Desk{System: l, Ticket: tk.ID, Word: "Imprimante", Notes: func(id string) (notes []ticketstest.Note) {
 				list, err := l.Notes(bg, id)
 				if err != nil {
 					t.Error(err)
 				}
 				for _, n := range list {
-					texts = append(texts, n.Text)
+					notes = append(notes, ticketstest.Note{Text: n.Text, Public: n.Public})
 				}
-				return texts
+				return notes
+			}, Close: func(id string) {
+				if _, err := l.Close(bg, id); err != nil {
+					t.Error(err)
+				}
+			}, Foreign: func(id, text string) {
+				if _, err := l.AddNote(bg, id, tickets.Note{Key: "mf:01S:end", Text: text}); err != nil {
+					t.Error(err)
+				}
 			}}
 		})
 	})
@@ -67,11 +75,11 @@ func TestDesksKeepTheirPromises(t *testing.T) {
 			d := &fake.Desk{}
 			d.Add(tickets.Ticket{ID: "1", Number: "F-1", Subject: "Imprimante muette", Lang: "fr", Open: true})
 			d.Add(tickets.Ticket{ID: "2", Number: "F-2", Subject: "another", Lang: "en", Open: true})
-			return ticketstest.Desk{System: d, Ticket: "1", Word: "Imprimante", Texts: func(id string) (texts []string) {
+			return ticketstest.Desk{System: d, Ticket: "1", Word: "Imprimante", Notes: func(id string) (notes []ticketstest.Note) {
 				for _, n := range d.Notes(id) {
-					texts = append(texts, n.Text)
+					notes = append(notes, ticketstest.Note{Text: n.Plain(), Public: n.Public})
 				}
-				return texts
+				return notes
 			}}
 		})
 	})

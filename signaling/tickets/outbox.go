@@ -219,10 +219,14 @@ func (o *Outbox) failed(ctx context.Context, l *letter, why error) error {
 	now := o.now()
 	hopeless := errors.Is(why, ErrNotFound) || errors.Is(why, ErrClosed) || errors.Is(why, ErrTooLarge) || errors.Is(why, ErrInvalid)
 	dead := hopeless || now.Sub(l.Created) >= o.pace.giveUp
+	wait := o.pace.wait(l.Attempts)
+	if asked := (ErrRateLimited{}); errors.As(why, &asked) {
+		wait = max(wait, min(asked.After, o.pace.longest))
+	}
 	err := o.settle(ctx, l, func(tx store.Tx) error {
 		if !dead {
 			_, err := tx.Exec("update outbox set next_at = ?, problem = ?, updated = ? where id = ?",
-				store.FormatTime(now.Add(o.pace.wait(l.Attempts))), line(why.Error()), store.FormatTime(now), l.ID)
+				store.FormatTime(now.Add(wait)), line(why.Error()), store.FormatTime(now), l.ID)
 			return err
 		}
 		if _, err := tx.Exec("update outbox set state = 'dead', problem = ?, updated = ? where id = ?", line(why.Error()), store.FormatTime(now), l.ID); err != nil {

@@ -329,6 +329,38 @@ func TestADeskThatStaysAwayIsGivenUpAfterDays(t *testing.T) {
 	}
 }
 
+func TestADeskThatWantsAPauseGetsIt(t *testing.T) {
+	w := newWorld(t)
+	w.box = tickets.NewOutbox(w.st, w.log, w.desk) // at its usual pace: a first wait of a second
+	w.desk.Faults = func(string, string, bool) error { return tickets.ErrRateLimited{After: 5 * time.Minute} }
+	w.enqueue("S1", "1")
+	began := time.Now()
+	w.run(quiet, func() bool {
+		l, err := w.box.Waiting(bg, 1)
+		return err != nil || l[0].Problem != ""
+	})
+	l, err := w.box.Waiting(bg, 1)
+	if err != nil || len(l) != 1 || l[0].Next.Sub(began) < 5*time.Minute {
+		t.Errorf("%+v, %v", l, err)
+	}
+}
+
+func TestWhatOlderServersQueuedIsStillWritten(t *testing.T) {
+	w := newWorld(t)
+	w.enqueue("S1", "1")
+	// As the first version wrote it: a text, and no document.
+	if err := w.st.Update(bg, func(tx store.Tx) error {
+		_, err := tx.Exec("update outbox set note = ?", `{"Key":"mf:S1:end","Author":"Mainforte","Lang":"fr","Text":"one\n- two","Public":false}`)
+		return err
+	}); err != nil {
+		t.Fatal(err)
+	}
+	w.run(func(err error) { t.Error(err) }, func() bool { return w.waiting() == 0 })
+	if n := w.desk.Notes("1"); len(n) != 1 || n[0].Plain() != "one\n- two" || tickets.HTML(n[0].Document()) != "<p>one<br>- two</p>" {
+		t.Errorf("%+v", n)
+	}
+}
+
 func TestTheWaitDoublesAndIsSpread(t *testing.T) {
 	if tickets.Lease <= tickets.Call {
 		t.Errorf("a lease of %v ends while a try of %v goes on", tickets.Lease, tickets.Call)

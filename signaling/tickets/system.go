@@ -9,18 +9,51 @@ package tickets
 import (
 	"context"
 	"errors"
+	"fmt"
 	"time"
 )
 
-// Errors of a System; implementations wrap them.
+// Errors of a System; implementations wrap them. Those that the outbox gives up
+// at once say so.
 var (
-	ErrNotFound  = errors.New("tickets: no such ticket")
-	ErrClosed    = errors.New("tickets: the ticket is closed")
+	ErrNotFound  = errors.New("tickets: no such ticket")       // given up
+	ErrClosed    = errors.New("tickets: the ticket is closed") // given up
 	ErrTransient = errors.New("tickets: the desk does not answer just now")
+	ErrAuth      = errors.New("tickets: the desk does not accept our credentials")
 	ErrForbidden = errors.New("tickets: not allowed")
-	ErrTooLarge  = errors.New("tickets: too large")
-	ErrInvalid   = errors.New("tickets: not a proper ticket or note")
+	ErrConflict  = errors.New("tickets: somebody else changed the ticket meanwhile")
+	ErrTooLarge  = errors.New("tickets: too large")                   // given up
+	ErrInvalid   = errors.New("tickets: not a proper ticket or note") // given up
+	ErrConfig    = errors.New("tickets: the desk is not configured properly")
 )
+
+// ErrRateLimited is a desk that has had enough of us for a while. It is an
+// [ErrTransient].
+type ErrRateLimited struct {
+	After time.Duration // when to come back; 0: the desk did not say
+}
+
+func (e ErrRateLimited) Error() string {
+	return fmt.Sprintf("tickets: the desk asks us to wait %v", e.After.Round(time.Second))
+}
+
+// Is makes it an ErrTransient.
+func (e ErrRateLimited) Is(target error) bool { return target == ErrTransient }
+
+// Caps are what a desk can do with a note. What it cannot do is left out of the
+// note without an error: the text says the same.
+type Caps struct {
+	HTML   bool // notes keep headings, tables and links
+	Files  bool
+	Time   bool // counts Note.Minutes
+	Links  bool // keeps Note.Link apart
+	Public bool // can write a reply that the requester reads
+	Search bool // Search finds more than the ticket of an id or number
+	// NativeKey: the desk itself refuses or merges a second note of one key.
+	// Elsewhere looking before writing is all there is.
+	NativeKey bool
+	MaxFile   int64 // bytes of one file
+}
 
 // Ticket as the desk has it. Subject and Requester are hostile text.
 type Ticket struct {
@@ -75,13 +108,24 @@ func (n Note) Plain() string {
 	return n.Text
 }
 
-// System is one service desk.
+// System is one service desk. Its methods may be called at once from many
+// goroutines; they end with the context's error when it ends.
 type System interface {
+	// Name is stable: it stands in the log and the outbox.
 	Name() string
+	Caps() Caps
+	// Check tries the credentials and, as far as a desk lets one see them, the
+	// rights. Its error is for the admin.
 	Check(ctx context.Context) error
+	// Get returns a ticket by its id. ErrNotFound also for an id that could be
+	// none.
 	Get(ctx context.Context, id string) (Ticket, error)
+	// Search returns tickets whose subject or number matches, at most limit.
 	Search(ctx context.Context, query string, limit int) ([]Ticket, error)
-	// Find looks for a note by its key; ok is false when there is none.
+	// Find looks for a note of our own by its key; ok is false when there is
+	// none. What others wrote is never taken for one of ours, whatever it says.
 	Find(ctx context.Context, ticket, key string) (remoteID string, ok bool, err error)
+	// Append writes a note, or nothing at all. After ErrTransient it may stand
+	// or not: Find tells.
 	Append(ctx context.Context, ticket string, n Note) (remoteID string, err error)
 }

@@ -84,6 +84,9 @@ func (d *Desk) fault(op, key string, written bool) error {
 // Name implements tickets.System.
 func (d *Desk) Name() string { return "fake" }
 
+// Caps implements tickets.System.
+func (d *Desk) Caps() tickets.Caps { return tickets.Caps{Public: true, Search: true} }
+
 // Check implements tickets.System.
 func (d *Desk) Check(ctx context.Context) error { return ctx.Err() }
 

@@ -1,0 +1,110 @@
+package tickets
+
+import (
+	"fmt"
+	"maps"
+	"net/netip"
+	"net/url"
+	"slices"
+	"strings"
+	"time"
+)
+
+// Config is how a desk is reached. Which fields a system needs is told by the
+// error of [NewSystem] and in docs/tickets.md; a field that a system does not know is
+// ignored.
+type Config struct {
+	System string // "rt", "zammad", ...: see [Systems]
+	URL    string // of the desk's start page, https://desk.example.org/rt
+
+	User, Password         string
+	Token, AppToken        string
+	ClientID, ClientSecret string
+
+	// Lang is what a requester reads where the desk cannot tell, "en" or "fr";
+	// empty is "en".
+	Lang string
+	// Table is the kind of record: ServiceNow ("incident" if empty).
+	Table string
+	// Format is how notes are written: Redmine ("textile", "markdown"),
+	// ServiceNow ("code", "plain").
+	Format string
+
+	// Allow names addresses of this machine, of the local link or of a cloud's
+	// metadata service that the desk may have; a literal address or "localhost"
+	// in URL is allowed as it stands. Other addresses need no permission.
+	Allow []netip.Prefix
+	// PlainHTTP permits http:// to another machine: credentials and notes can
+	// then be read on the way.
+	PlainHTTP bool
+	Timeout   time.Duration // of one request; 0: 15 s
+}
+
+// NewSystem returns the desk that c describes, without calling it: Check does. The
+// error is an ErrConfig that names the field.
+func NewSystem(c Config) (System, error) {
+	switch c.Lang {
+	case "":
+		c.Lang = "en"
+	case "en", "fr":
+	default:
+		return nil, fmt.Errorf("%w: lang is en or fr, not %q", ErrConfig, c.Lang)
+	}
+	open, ok := systems[c.System]
+	if !ok {
+		return nil, fmt.Errorf("%w: system %q is not known; there are %s", ErrConfig, c.System, strings.Join(Systems(), ", "))
+	}
+	return open(c)
+}
+
+// need returns an ErrConfig for the first field that is empty; pairs are names
+// and values.
+func (c Config) need(pairs ...string) error {
+	for i := 0; i < len(pairs); i += 2 {
+		if strings.TrimSpace(pairs[i+1]) == "" {
+			return fmt.Errorf("%w: %s needs %s", ErrConfig, c.System, pairs[i])
+		}
+	}
+	return nil
+}
+
+// base parses URL; plain http is for this machine, or where the admin says so.
+func (c Config) base() (*url.URL, error) {
+	u, err := url.Parse(strings.TrimRight(c.URL, "/"))
+	switch {
+	case c.URL == "" || err != nil || u.Hostname() == "" || u.RawQuery != "" || u.Fragment != "":
+		return nil, fmt.Errorf("%w: %s needs url, like https://desk.example.org", ErrConfig, c.System)
+	case u.User != nil:
+		return nil, fmt.Errorf("%w: credentials do not belong into the url of %s", ErrConfig, c.System)
+	case u.Scheme == "https":
+	case u.Scheme == "http" && (c.PlainHTTP || local(u.Hostname())):
+	default:
+		return nil, fmt.Errorf("%w: the url of %s must be https, or plain http allowed", ErrConfig, c.System)
+	}
+	return u, nil
+}
+
+// local tells whether a host name names this machine.
+func local(host string) bool {
+	a, err := netip.ParseAddr(host)
+	return host == "localhost" || err == nil && a.IsLoopback()
+}
+
+// langOf makes a desk's name of a language one of ours.
+func (c Config) langOf(name string) string {
+	switch name = strings.ToLower(name); {
+	case name == "fr", strings.HasPrefix(name, "fr-"), strings.HasPrefix(name, "fr_"), strings.HasPrefix(name, "french"):
+		return "fr"
+	case name == "":
+		return c.Lang
+	}
+	return "en"
+}
+
+// systems are the desks that NewSystem knows.
+var systems = map[string]func(Config) (System, error){
+	"rt": newRT,
+}
+
+// Systems are the names that Config.System may have, in order.
+func Systems() []string { return slices.Sorted(maps.Keys(systems)) }

@@ -1,0 +1,136 @@
+package tickets_test
+
+import (
+	"bytes"
+	"encoding/base64"
+	"encoding/json"
+	"net/http"
+	"os"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/mainforte/mainforte/signaling/tickets"
+	"github.com/mainforte/mainforte/signaling/tickets/ticketstest"
+)
+
+func TestMain(m *testing.M) {
+	code := m.Run()
+	ticketstest.StopSharedRT()
+	os.Exit(code)
+}
+
+// rtAPI speaks with RT by a way of its own.
+type rtAPI struct {
+	t testing.TB
+	*ticketstest.RT
+}
+
+func realRT(t testing.TB) rtAPI {
+	t.Helper()
+	if testing.Short() {
+		t.Skip("a real Request Tracker takes a while")
+	}
+	d, err := ticketstest.SharedRT()
+	if err != nil {
+		t.Fatal(err)
+	}
+	return rtAPI{t, d}
+}
+
+func (a rtAPI) call(method, path, token string, in, out any) {
+	a.t.Helper()
+	body, err := json.Marshal(in)
+	if err != nil {
+		a.t.Fatal(err)
+	}
+	req, err := http.NewRequest(method, a.URL+"/REST/2.0/"+path, bytes.NewReader(body))
+	if err != nil {
+		a.t.Fatal(err)
+	}
+	req.Header.Set("Authorization", "token "+token)
+	req.Header.Set("Content-Type", "application/json")
+	resp, err := http.DefaultClient.Do(req)
+	if err != nil {
+		a.t.Fatal(err)
+	}
+	defer func() { _ = resp.Body.Close() }()
+	if resp.StatusCode/100 != 2 {
+		a.t.Fatalf("%s %s: %s", method, path, resp.Status)
+	}
+	if out != nil {
+		if err := json.NewDecoder(resp.Body).Decode(out); err != nil {
+			a.t.Fatal(err)
+		}
+	}
+}
+
+func (a rtAPI) ticket(subject string) string {
+	var made struct{ ID json.Number }
+	a.call("POST", "ticket", a.Worker, map[string]any{"Queue": "General", "Subject": subject, "Requestor": "zoe@example.test"}, &made)
+	return made.ID.String()
+}
+
+// notes reads the comments and replies of a ticket from its history.
+func (a rtAPI) notes(ticket string) (list []ticketstest.Note) {
+	// Not into structs: RT has "Type" and "type" in one object.
+	var history struct{ Items []map[string]any }
+	a.call("GET", "ticket/"+ticket+"/history?per_page=100&fields=Type,TimeTaken,Data,Creator", a.Worker, nil, &history)
+	for _, h := range history.Items {
+		if h["Type"] != "Comment" && h["Type"] != "Correspond" {
+			continue
+		}
+		n := ticketstest.Note{Public: h["Type"] == "Correspond"}
+		if err := json.Unmarshal([]byte(h["TimeTaken"].(string)), &n.Minutes); err != nil {
+			a.t.Error(err)
+		}
+		if h["Creator"].(map[string]any)["id"] == "mainforte" && !strings.HasPrefix(h["Data"].(string), "Session d’assistance à distance (mf:01S:") {
+			a.t.Errorf("the subject is %q", h["Data"])
+		}
+		var parts struct{ Items []struct{ ID string } }
+		a.call("GET", "transaction/"+h["id"].(string)+"/attachments?per_page=100", a.Worker, nil, &parts)
+		for _, p := range parts.Items {
+			// Only one by one is a binary content whole.
+			var part struct{ ContentType, Filename, Content string }
+			a.call("GET", "attachment/"+p.ID, a.Worker, nil, &part)
+			content, err := base64.StdEncoding.DecodeString(part.Content)
+			if err != nil {
+				a.t.Error(err)
+			}
+			switch {
+			case strings.HasPrefix(part.ContentType, "multipart/"):
+			case part.Filename != "":
+				n.Files = append(n.Files, tickets.File{Name: part.Filename, Type: part.ContentType, Data: content})
+			default:
+				n.Text = tickets.Text(string(content))
+			}
+		}
+		list = append(list, n)
+	}
+	return list
+}
+
+func TestARealRequestTrackerKeepsItsPromises(t *testing.T) {
+	a := realRT(t)
+	ticketstest.Run(t, func(t *testing.T) ticketstest.Desk {
+		a := rtAPI{t, a.RT}
+		line := ticketstest.NewLine(t, a.URL)
+		open := func(token string) tickets.System {
+			d, err := tickets.NewSystem(tickets.Config{System: "rt", URL: line.URL, Token: token, Timeout: time.Minute})
+			if err != nil {
+				t.Fatal(err)
+			}
+			return d
+		}
+		word := "w" + strings.ReplaceAll(t.Name(), "/", "") + "x"
+		id := a.ticket("Imprimante bloquée " + word)
+		return ticketstest.Desk{
+			System: open(a.Worker), Ticket: id, Word: word, Notes: a.notes, Line: line, Secrets: []string{a.Worker},
+			Reader: open(a.Reader), Wrong: open("1-99-0123456789abcdef0123456789abcdef"), Big: 1 << 20,
+			Close: func(id string) { a.call("PUT", "ticket/"+id, a.Worker, map[string]string{"Status": "resolved"}, nil) },
+			Foreign: func(id, text string) {
+				a.call("POST", "ticket/"+id+"/comment", a.Other, map[string]string{"Subject": text, "Content": text, "ContentType": "text/plain"}, nil)
+			},
+		}
+	})
+}
