@@ -103,7 +103,8 @@ func (c Config) langOf(name string) string {
 
 // systems are the desks that NewSystem knows.
 var systems = map[string]func(Config) (System, error){
-	"rt": newRT,
+	"rt":     newRT,
+	"zammad": newZammad,
 }
 
 // Systems are the names that Config.System may have, in order.

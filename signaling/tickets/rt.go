@@ -120,9 +120,7 @@ func (d *rt) Search(ctx context.Context, query string, limit int) ([]Ticket, err
 // list returns tickets by a TicketSQL query; which of them are open is a second
 // query, because each queue may have its own words for it.
 func (d *rt) list(ctx context.Context, sql string, limit int) ([]Ticket, error) {
-	if limit <= 0 || limit > maxList {
-		limit = maxList
-	}
+	limit = bounded(limit)
 	per := strconv.Itoa(min(limit, 100))
 	var got, open rtItems
 	if err := d.items(ctx, "tickets", url.Values{
@@ -165,11 +163,7 @@ func (d *rt) list(ctx context.Context, sql string, limit int) ([]Ticket, error) 
 
 // subject of the note with a key; see Find.
 func (d *rt) subject(n Note) string {
-	lang := n.Lang
-	if locales[lang] == nil {
-		lang = d.cfg.Lang
-	}
-	return locales[lang]["title"] + " (" + n.Key + ")"
+	return locales[langOr(n.Lang, d.cfg.Lang)]["title"] + " (" + n.Key + ")"
 }
 
 // Find implements System.

@@ -122,6 +122,7 @@ type request struct {
 	body   []byte // raw, of the type in header
 	into   any    // where the JSON of the answer goes; nil: it does not matter
 	status []int  // that mean success; nil: 200 and 201
+	max    int64  // bytes of the answer; 0: maxAnswer
 }
 
 // do sends a request. What comes back is in r.into, and the answer's header.
@@ -157,12 +158,13 @@ func (c *client) do(ctx context.Context, r request) (http.Header, error) {
 		return nil, c.broken(ctx, r, err)
 	}
 	defer func() { _ = resp.Body.Close() }()
-	got, err := io.ReadAll(io.LimitReader(resp.Body, maxAnswer+1))
+	most := max(r.max, maxAnswer)
+	got, err := io.ReadAll(io.LimitReader(resp.Body, most+1))
 	if err != nil {
 		return nil, c.broken(ctx, r, err)
 	}
-	if len(got) > maxAnswer {
-		return nil, c.failed(ErrTransient, "%s %s: the answer is longer than %d bytes", r.method, r.path, maxAnswer)
+	if int64(len(got)) > most {
+		return nil, c.failed(ErrTransient, "%s %s: the answer is longer than %d bytes", r.method, r.path, most)
 	}
 	if ok := r.status; !slices.Contains(ok, resp.StatusCode) && (ok != nil || resp.StatusCode != http.StatusOK && resp.StatusCode != http.StatusCreated) {
 		return nil, c.refused(r, resp, got)
@@ -170,6 +172,9 @@ func (c *client) do(ctx context.Context, r request) (http.Header, error) {
 	if r.into != nil {
 		if !isJSON(resp.Header) {
 			return nil, c.failed(ErrTransient, "%s %s: %d, but with a page instead of an answer", r.method, r.path, resp.StatusCode)
+		}
+		if string(bytes.TrimSpace(got)) == "null" {
+			return nil, c.failed(ErrTransient, "%s %s: %d, but with nothing", r.method, r.path, resp.StatusCode)
 		}
 		if err := json.Unmarshal(got, r.into); err != nil {
 			return nil, c.failed(ErrTransient, "%s %s: %d, but the answer cannot be read: %v", r.method, r.path, resp.StatusCode, err)

@@ -1,0 +1,52 @@
+package tickets
+
+import (
+	"strings"
+	"unicode"
+)
+
+// maxHistory bounds the history of one ticket, in bytes: notes are looked for in
+// it, so it must be read whole.
+const maxHistory = 32 << 20
+
+// searchWords are the words of a query without anything that a desk's own query
+// language could take for an operator.
+func searchWords(query string) []string {
+	words := strings.FieldsFunc(line(query), func(r rune) bool {
+		return !unicode.IsLetter(r) && !unicode.IsNumber(r) && !unicode.IsMark(r) && r != '-' && r != '_' && r != '.'
+	})
+	var list []string
+	for _, w := range words {
+		if w = strings.Trim(w, "-_."); w != "" && w != "AND" && w != "OR" && w != "NOT" {
+			list = append(list, w)
+		}
+	}
+	return list[:min(len(list), 8)]
+}
+
+// matches tells whether every word stands in number or subject.
+func matches(t Ticket, words []string) bool {
+	text := fold(t.Number + "\n" + t.Subject)
+	for _, w := range words {
+		if !strings.Contains(text, fold(w)) {
+			return false
+		}
+	}
+	return true
+}
+
+// bounded is a limit that may be 0 or too large.
+func bounded(limit int) int {
+	if limit <= 0 || limit > maxList {
+		return maxList
+	}
+	return limit
+}
+
+// langOr is lang, or other where lang is none of ours.
+func langOr(lang, other string) string {
+	if locales[lang] == nil {
+		return other
+	}
+	return lang
+}

@@ -1,0 +1,97 @@
+package tickets_test
+
+import (
+	"net/http"
+	"net/http/httptest"
+	"strconv"
+	"strings"
+	"testing"
+
+	"github.com/mainforte/mainforte/signaling/tickets"
+	"github.com/mainforte/mainforte/signaling/tickets/fake"
+	"github.com/mainforte/mainforte/signaling/tickets/ticketstest"
+)
+
+// vendor is how a strict fake of a vendor's desk is put under the suite.
+type vendor struct {
+	// site starts a fresh fake.
+	site func() (http.Handler, *fake.Site)
+	// config is that of an account with a secret, at a url.
+	config func(url, secret string) tickets.Config
+	id     func(id int64) string    // of a ticket, as the desk has it
+	text   func(body string) string // what a body reads, its key included
+	mark   func(text string) string // text as somebody else would write it
+}
+
+func (v vendor) run(t *testing.T) {
+	t.Helper()
+	ticketstest.Run(t, func(t *testing.T) ticketstest.Desk {
+		handler, site := v.site()
+		site.Add(fake.Subject{ID: 1, Title: "another"})
+		site.Add(fake.Subject{ID: 7, Title: "Imprimante bloquée", Requester: "Zoë Ölçü", French: true})
+		srv := httptest.NewServer(handler)
+		t.Cleanup(srv.Close)
+		line := ticketstest.NewLine(t, srv.URL)
+		open := func(secret string) tickets.System {
+			c := v.config(line.URL, secret)
+			d, err := tickets.NewSystem(c)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if d.Name() != c.System {
+				t.Errorf("%s is named %s", c.System, d.Name())
+			}
+			return d
+		}
+		number := func(id string) int64 {
+			for n := range int64(10) {
+				if v.id(n) == id {
+					return n
+				}
+			}
+			t.Fatalf("no ticket %q", id)
+			return 0
+		}
+		return ticketstest.Desk{
+			System: open(fake.Worker), Ticket: v.id(7), Word: "Imprimante", Line: line, Secrets: []string{fake.Worker},
+			Reader: open(fake.Reader), Wrong: open("wrong-0123456789abcdef"),
+			Close:   func(id string) { site.Close(number(id)) },
+			Foreign: func(id, text string) { site.Say(number(id), v.mark(text)) },
+			Notes: func(id string) (list []ticketstest.Note) {
+				for _, n := range site.Notes(number(id)) {
+					text := v.text(n.Body)
+					// What is ours ends with its key.
+					if before, last, ok := cutLast(text); ok && strings.HasPrefix(last, "mf:01S:") {
+						text = before
+					}
+					list = append(list, ticketstest.Note{Text: text, Public: n.Public, Minutes: n.Minutes, Files: n.Files})
+				}
+				return list
+			},
+		}
+	})
+}
+
+func cutLast(text string) (before, last string, ok bool) {
+	i := strings.LastIndexByte(text, '\n')
+	if i < 0 {
+		return "", text, false
+	}
+	return text[:i], text[i+1:], true
+}
+
+func decimal(id int64) string { return strconv.FormatInt(id, 10) }
+
+func paragraphs(text string) string {
+	return "<p>" + strings.ReplaceAll(text, "\n", "<br>") + "</p>"
+}
+
+func TestZammadKeepsItsPromises(t *testing.T) {
+	vendor{
+		site: func() (http.Handler, *fake.Site) { z := &fake.Zammad{}; return z, &z.Site },
+		config: func(url, secret string) tickets.Config {
+			return tickets.Config{System: "zammad", URL: url, Token: secret}
+		},
+		id: decimal, text: tickets.Text, mark: paragraphs,
+	}.run(t)
+}
