@@ -103,8 +103,9 @@ func (c Config) langOf(name string) string {
 
 // systems are the desks that NewSystem knows.
 var systems = map[string]func(Config) (System, error){
-	"rt":     newRT,
-	"zammad": newZammad,
+	"redmine": newRedmine,
+	"rt":      newRT,
+	"zammad":  newZammad,
 }
 
 // Systems are the names that Config.System may have, in order.

@@ -1,6 +1,7 @@
 package tickets_test
 
 import (
+	"errors"
 	"net/http"
 	"net/http/httptest"
 	"strconv"
@@ -94,4 +95,40 @@ func TestZammadKeepsItsPromises(t *testing.T) {
 		},
 		id: decimal, text: tickets.Text, mark: paragraphs,
 	}.run(t)
+}
+
+func TestRedmineKeepsItsPromises(t *testing.T) {
+	for _, format := range []string{"textile", "markdown"} {
+		t.Run(format, func(t *testing.T) {
+			vendor{
+				site: func() (http.Handler, *fake.Site) { d := &fake.Redmine{}; return d, &d.Site },
+				config: func(url, secret string) tickets.Config {
+					return tickets.Config{System: "redmine", URL: url, Token: secret, Format: format, Lang: "fr"}
+				},
+				id: decimal, text: fake.Wiki, mark: func(text string) string { return text },
+			}.run(t)
+		})
+	}
+	if _, err := tickets.NewSystem(tickets.Config{System: "redmine", URL: "https://desk.example.org", Token: "x", Format: "html"}); !errors.Is(err, tickets.ErrConfig) {
+		t.Errorf("got %v", err)
+	}
+}
+
+func TestANoteThatCannotBePrivateIsNotWrittenToRedmine(t *testing.T) {
+	site := &fake.Redmine{Open: true}
+	site.Add(fake.Subject{ID: 7, Title: "x"})
+	srv := httptest.NewServer(site)
+	defer srv.Close()
+	d, err := tickets.NewSystem(tickets.Config{System: "redmine", URL: srv.URL, Token: fake.Worker})
+	if err != nil {
+		t.Fatal(err)
+	}
+	n := tickets.Note{Key: "mf:01S:end", Lang: "en", Text: "not for the requester"}
+	if _, err := d.Append(bg, "7", n); !errors.Is(err, tickets.ErrForbidden) || len(site.Notes(7)) != 0 {
+		t.Errorf("%v, %d notes", err, len(site.Notes(7)))
+	}
+	n.Public = true
+	if _, err := d.Append(bg, "7", n); err != nil || len(site.Notes(7)) != 1 {
+		t.Errorf("%v, %d notes", err, len(site.Notes(7)))
+	}
 }

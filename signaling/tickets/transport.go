@@ -39,7 +39,7 @@ type client struct {
 	// fault gives an answer's error its type where the status does not tell; nil
 	// leaves it to the status. said is what the desk wrote.
 	fault func(status int, said string) error
-	// bare: the desk answers errors without a body of its own type.
+	// bare: the desk answers errors with a status and nothing else.
 	bare bool
 	now  func() time.Time
 }
@@ -216,7 +216,7 @@ func (c *client) refused(r request, resp *http.Response, body []byte) error {
 	if isJSON(resp.Header) {
 		said = saying(body)
 	}
-	kind := c.kind(resp, said)
+	kind := c.kind(resp, body, said)
 	text := fmt.Sprintf("%s %s: %d %s", r.method, r.path, resp.StatusCode, said)
 	if resp.StatusCode/100 == 3 {
 		text = fmt.Sprintf("%s %s: the desk sends us to another address (%d); is url right?", r.method, r.path, resp.StatusCode)
@@ -224,9 +224,9 @@ func (c *client) refused(r request, resp *http.Response, body []byte) error {
 	return c.failed(kind, "%s", text)
 }
 
-func (c *client) kind(resp *http.Response, said string) error {
+func (c *client) kind(resp *http.Response, body []byte, said string) error {
 	// A gateway's page is not the desk's word: what it does not find may be there.
-	page := !isJSON(resp.Header) && !c.bare
+	page := !isJSON(resp.Header) && !(c.bare && len(body) == 0)
 	if c.fault != nil && !page {
 		if err := c.fault(resp.StatusCode, said); err != nil {
 			return err

@@ -5,16 +5,12 @@ import (
 	_ "embed"
 	"encoding/json"
 	"fmt"
-	"net"
 	"net/http"
 	"os"
 	"os/exec"
 	"path/filepath"
-	"runtime"
 	"strings"
 	"sync"
-	"syscall"
-	"time"
 )
 
 //go:embed testdata/seed.pl
@@ -29,8 +25,7 @@ type RT struct {
 	Worker, Other, Reader string
 
 	dir    string
-	server *exec.Cmd
-	ended  chan struct{}
+	server *server
 }
 
 // RTPackages are what a real RT needs.
@@ -53,7 +48,7 @@ func StartRT() (*RT, error) {
 	if err != nil {
 		return nil, err
 	}
-	d := &RT{dir: dir, ended: make(chan struct{})}
+	d := &RT{dir: dir}
 	if err := d.start(); err != nil {
 		d.Stop()
 		return nil, err
@@ -99,60 +94,20 @@ $MasonLocalComponentRoot = 'DIR/html'; $MasonDataDir = 'DIR/mason'; $MasonSessio
 	}
 	d.Worker, d.Other, d.Reader = got.Worker, got.Other, got.Reader
 
-	d.server = d.command(rtServer, "--server", "Standalone", "--host", "127.0.0.1", "--port", fmt.Sprint(port))
-	out, err := os.Create(filepath.Join(d.dir, "log", "server.log"))
-	if err != nil {
-		return err
-	}
-	d.server.Stdout, d.server.Stderr = out, out
-	// It goes with the test, also with one that was killed. The signal comes when
-	// the starting thread ends, so that thread waits.
-	d.server.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL}
-	started := make(chan error)
-	go func() {
-		runtime.LockOSThread()
-		err := d.server.Start()
-		started <- err
-		if err == nil {
-			_ = d.server.Wait()
-		}
-		_ = out.Close()
-		close(d.ended)
-	}()
-	if err := <-started; err != nil {
+	cmd := d.command(rtServer, "--server", "Standalone", "--host", "127.0.0.1", "--port", fmt.Sprint(port))
+	if d.server, err = launch(cmd, filepath.Join(d.dir, "log", "server.log")); err != nil {
 		return err
 	}
 	return d.ready()
 }
 
-// ready waits until the server answers; it has no other way to say so.
 func (d *RT) ready() error {
-	limit := time.After(2 * time.Minute)
-	for {
-		req, err := http.NewRequest("GET", d.URL+"/REST/2.0/rt", nil)
-		if err != nil {
-			return err
-		}
-		req.Header.Set("Authorization", "token "+d.Worker)
-		if resp, err := http.DefaultClient.Do(req); err == nil {
-			_ = resp.Body.Close()
-			if resp.StatusCode == http.StatusOK {
-				return nil
-			}
-		}
-		select {
-		case <-d.ended:
-			return fmt.Errorf("RT ended at once:\n%s", d.log())
-		case <-limit:
-			return fmt.Errorf("RT does not answer:\n%s", d.log())
-		case <-time.After(100 * time.Millisecond):
-		}
+	req, err := http.NewRequest("GET", d.URL+"/REST/2.0/rt", nil)
+	if err != nil {
+		return err
 	}
-}
-
-func (d *RT) log() []byte {
-	b, _ := os.ReadFile(filepath.Join(d.dir, "log", "server.log"))
-	return b[max(0, len(b)-4000):]
+	req.Header.Set("Authorization", "token "+d.Worker)
+	return d.server.ready(req)
 }
 
 func (d *RT) command(name string, args ...string) *exec.Cmd {
@@ -174,20 +129,8 @@ func (d *RT) run(name string, args ...string) ([]byte, error) {
 
 // Stop ends the server and removes what it kept.
 func (d *RT) Stop() {
-	if d.server != nil && d.server.Process != nil {
-		_ = d.server.Process.Kill()
-		<-d.ended
-	}
+	d.server.stop()
 	_ = os.RemoveAll(d.dir)
-}
-
-func freePort() (int, error) {
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		return 0, err
-	}
-	defer func() { _ = l.Close() }()
-	return l.Addr().(*net.TCPAddr).Port, nil
 }
 
 // SharedRT is one RT for all tests of a process; StopSharedRT ends it.
