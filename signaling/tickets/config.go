@@ -106,6 +106,7 @@ var systems = map[string]func(Config) (System, error){
 	"redmine": newRedmine,
 	"rt":      newRT,
 	"zammad":  newZammad,
+	"zendesk": newZendesk,
 }
 
 // Systems are the names that Config.System may have, in order.

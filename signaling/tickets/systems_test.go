@@ -132,3 +132,17 @@ func TestANoteThatCannotBePrivateIsNotWrittenToRedmine(t *testing.T) {
 		t.Errorf("%v, %d notes", err, len(site.Notes(7)))
 	}
 }
+
+func TestZendeskKeepsItsPromises(t *testing.T) {
+	for name, user := range map[string]string{"API token": fake.ZendeskUser, "OAuth": ""} {
+		t.Run(name, func(t *testing.T) {
+			vendor{
+				site: func() (http.Handler, *fake.Site) { z := &fake.Zendesk{}; return z, &z.Site },
+				config: func(url, secret string) tickets.Config {
+					return tickets.Config{System: "zendesk", URL: url, User: user, Token: secret}
+				},
+				id: decimal, text: tickets.Text, mark: paragraphs,
+			}.run(t)
+		})
+	}
+}

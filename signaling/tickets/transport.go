@@ -81,7 +81,7 @@ func hider(c Config) *strings.Replacer {
 			continue
 		}
 		forms = append(forms, s, url.QueryEscape(s), url.PathEscape(s), base64.StdEncoding.EncodeToString([]byte(s)))
-		for _, user := range []string{c.User, c.ClientID} {
+		for _, user := range []string{c.User, c.User + "/token", c.ClientID} {
 			forms = append(forms, base64.StdEncoding.EncodeToString([]byte(user+":"+s)))
 		}
 		if q, err := json.Marshal(s); err == nil {
