@@ -103,6 +103,7 @@ func (c Config) langOf(name string) string {
 
 // systems are the desks that NewSystem knows.
 var systems = map[string]func(Config) (System, error){
+	"glpi":    newGLPI,
 	"redmine": newRedmine,
 	"rt":      newRT,
 	"zammad":  newZammad,

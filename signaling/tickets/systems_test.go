@@ -146,3 +146,13 @@ func TestZendeskKeepsItsPromises(t *testing.T) {
 		})
 	}
 }
+
+func TestGLPIKeepsItsPromises(t *testing.T) {
+	vendor{
+		site: func() (http.Handler, *fake.Site) { g := &fake.GLPI{}; return g, &g.Site },
+		config: func(url, secret string) tickets.Config {
+			return tickets.Config{System: "glpi", URL: url, Token: secret, AppToken: fake.GLPIApp}
+		},
+		id: decimal, text: tickets.Text, mark: paragraphs,
+	}.run(t)
+}

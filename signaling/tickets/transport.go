@@ -15,6 +15,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"sync/atomic"
 	"time"
 )
 
@@ -34,6 +35,7 @@ type client struct {
 	base    *url.URL
 	http    *http.Client
 	secrets *strings.Replacer
+	session atomic.Value // string: a token that the desk gave us, as secret as ours
 	// auth puts the credentials on a request.
 	auth func(*http.Request)
 	// fault gives an answer's error its type where the status does not tell; nil
@@ -107,8 +109,19 @@ type fault struct {
 func (f *fault) Error() string   { return f.text }
 func (f *fault) Unwrap() []error { return f.kinds }
 
+// hide makes a token that the desk gave us a secret.
+func (c *client) hide(token string) { c.session.Store(token) }
+
+// redacted is a text without secrets.
+func (c *client) redacted(text string) string {
+	if token, _ := c.session.Load().(string); token != "" {
+		text = strings.ReplaceAll(text, token, "[secret]")
+	}
+	return c.secrets.Replace(text)
+}
+
 func (c *client) failed(kind error, format string, args ...any) error {
-	text := c.secrets.Replace(fmt.Sprintf(format, args...))
+	text := c.redacted(fmt.Sprintf(format, args...))
 	return &fault{fmt.Sprintf("%v: %s: %s", kind, c.system, line(text)), []error{kind}}
 }
 
@@ -207,7 +220,7 @@ func (c *client) broken(ctx context.Context, r request, err error) error {
 		kinds = []error{ErrConfig}
 	}
 	text := fmt.Sprintf("%v: %s: %s %s: %v", kinds[0], c.system, r.method, r.path, err)
-	return &fault{line(c.secrets.Replace(text)), kinds}
+	return &fault{line(c.redacted(text)), kinds}
 }
 
 // refused is an answer that says no.
