@@ -103,11 +103,12 @@ func (c Config) langOf(name string) string {
 
 // systems are the desks that NewSystem knows.
 var systems = map[string]func(Config) (System, error){
-	"glpi":    newGLPI,
-	"redmine": newRedmine,
-	"rt":      newRT,
-	"zammad":  newZammad,
-	"zendesk": newZendesk,
+	"glpi":       newGLPI,
+	"redmine":    newRedmine,
+	"rt":         newRT,
+	"servicenow": newServiceNow,
+	"zammad":     newZammad,
+	"zendesk":    newZendesk,
 }
 
 // Systems are the names that Config.System may have, in order.

@@ -3,14 +3,12 @@ package tickets
 import (
 	"context"
 	"encoding/json"
-	"errors"
 	"fmt"
 	"html"
 	"net/http"
 	"net/url"
 	"strconv"
 	"strings"
-	"sync"
 	"time"
 )
 
@@ -20,11 +18,9 @@ import (
 // a note is the last line of a followup.
 type glpi struct {
 	*client
-	cfg  Config
-	self self
-
-	mu      sync.Mutex
-	session string
+	cfg     Config
+	self    self
+	session session
 }
 
 func newGLPI(c Config) (System, error) {
@@ -45,7 +41,19 @@ func newGLPI(c Config) (System, error) {
 		}
 		return nil
 	}
-	return &glpi{client: cl, cfg: c}, nil
+	d := &glpi{client: cl, cfg: c}
+	d.session = session{sign: d.sign, put: func(h http.Header, token string) {
+		h.Set("Session-Token", token)
+		d.app(h)
+	}}
+	return d, nil
+}
+
+// app puts the application's token beside the account's.
+func (d *glpi) app(h http.Header) {
+	if d.cfg.AppToken != "" {
+		h.Set("App-Token", d.cfg.AppToken)
+	}
 }
 
 // Name implements System.
@@ -55,51 +63,17 @@ func (*glpi) Name() string { return "glpi" }
 // its own, where the requester sees them.
 func (*glpi) Caps() Caps { return Caps{HTML: true, Public: true, Search: true} }
 
-// open returns the session's token, signing in where there is none or the one in
-// hand is stale.
-func (d *glpi) open(ctx context.Context, stale string) (string, error) {
-	d.mu.Lock()
-	defer d.mu.Unlock()
-	if d.session != "" && d.session != stale {
-		return d.session, nil
-	}
+func (d *glpi) sign(ctx context.Context) (string, error) {
 	h := http.Header{"Authorization": {"user_token " + d.cfg.Token}}
-	if d.cfg.AppToken != "" {
-		h.Set("App-Token", d.cfg.AppToken)
-	}
+	d.app(h)
 	var got struct {
 		Token string `json:"session_token"`
 	}
-	if _, err := d.do(ctx, request{method: "GET", path: "/apirest.php/initSession", header: h, into: &got}); err != nil {
-		return "", err
-	}
-	if got.Token == "" {
-		return "", d.failed(ErrTransient, "signing in gave no session")
-	}
-	d.session = got.Token
-	d.hide(got.Token)
-	return got.Token, nil
+	_, err := d.do(ctx, request{method: "GET", path: "/apirest.php/initSession", header: h, into: &got})
+	return got.Token, err
 }
 
-// call is do within a session; one that the desk has forgotten is opened again.
-func (d *glpi) call(ctx context.Context, r request) error {
-	stale := ""
-	for try := 1; ; try++ {
-		token, err := d.open(ctx, stale)
-		if err != nil {
-			return err
-		}
-		r.header = http.Header{"Session-Token": {token}}
-		if d.cfg.AppToken != "" {
-			r.header.Set("App-Token", d.cfg.AppToken)
-		}
-		_, err = d.do(ctx, r)
-		if try > 1 || !errors.Is(err, ErrAuth) {
-			return err
-		}
-		stale = token
-	}
-}
+func (d *glpi) call(ctx context.Context, r request) error { return d.session.call(ctx, d.client, r) }
 
 func (d *glpi) whoami(ctx context.Context) (string, error) {
 	var got struct {

@@ -63,7 +63,7 @@ func (v vendor) run(t *testing.T) {
 					text := v.text(n.Body)
 					// What is ours ends with its key.
 					if before, last, ok := cutLast(text); ok && strings.HasPrefix(last, "mf:01S:") {
-						text = before
+						text = strings.TrimSpace(before)
 					}
 					list = append(list, ticketstest.Note{Text: text, Public: n.Public, Minutes: n.Minutes, Files: n.Files})
 				}
@@ -155,4 +155,82 @@ func TestGLPIKeepsItsPromises(t *testing.T) {
 		},
 		id: decimal, text: tickets.Text, mark: paragraphs,
 	}.run(t)
+}
+
+func TestServiceNowKeepsItsPromises(t *testing.T) {
+	read := func(body string) string {
+		text, code := fake.Journal(body)
+		if code {
+			return tickets.Text(text)
+		}
+		return text
+	}
+	for name, config := range map[string]func(url, secret string) tickets.Config{
+		"password": func(url, secret string) tickets.Config {
+			user := map[string]string{fake.Reader: "reader", fake.Other: "other"}[secret]
+			if user == "" {
+				user = "worker"
+			}
+			return tickets.Config{System: "servicenow", URL: url, User: user, Password: secret}
+		},
+		"OAuth": func(url, secret string) tickets.Config {
+			return tickets.Config{System: "servicenow", URL: url, ClientID: fake.ServiceNowClient, ClientSecret: secret}
+		},
+		"plain": func(url, secret string) tickets.Config {
+			return tickets.Config{System: "servicenow", URL: url, ClientID: fake.ServiceNowClient, ClientSecret: secret, Format: "plain"}
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			vendor{
+				site:   func() (http.Handler, *fake.Site) { s := &fake.ServiceNow{}; return s, &s.Site },
+				config: config, id: fake.ServiceNowID, text: read, mark: func(text string) string { return text },
+			}.run(t)
+		})
+	}
+}
+
+func TestAWorkNoteThatServiceNowDropsIsMissed(t *testing.T) {
+	site := &fake.ServiceNow{Mute: true}
+	site.Add(fake.Subject{ID: 7, Title: "x"})
+	srv := httptest.NewServer(site)
+	defer srv.Close()
+	d, err := tickets.NewSystem(tickets.Config{System: "servicenow", URL: srv.URL, User: "worker", Password: fake.Worker})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := d.Append(bg, fake.ServiceNowID(7), tickets.Note{Key: "mf:01S:end", Lang: "en", Text: "x"}); !errors.Is(err, tickets.ErrForbidden) {
+		t.Errorf("got %v", err)
+	}
+}
+
+func TestAForgottenSessionIsOpenedAgain(t *testing.T) {
+	glpi, now := &fake.GLPI{}, &fake.ServiceNow{}
+	for _, c := range []struct {
+		handler http.Handler
+		site    *fake.Site
+		forget  func()
+		config  tickets.Config
+		id      string
+	}{
+		{glpi, &glpi.Site, glpi.Forget, tickets.Config{System: "glpi", Token: fake.Worker, AppToken: fake.GLPIApp}, "7"},
+		{now, &now.Site, now.Forget, tickets.Config{System: "servicenow", ClientID: fake.ServiceNowClient, ClientSecret: fake.Worker}, fake.ServiceNowID(7)},
+	} {
+		c.site.Add(fake.Subject{ID: 7, Title: "x"})
+		srv := httptest.NewServer(c.handler)
+		defer srv.Close()
+		c.config.URL = srv.URL
+		d, err := tickets.NewSystem(c.config)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for i := range 3 {
+			if _, err := d.Append(bg, c.id, tickets.Note{Key: tickets.Marker("01S", strconv.Itoa(i)), Lang: "en", Text: "x"}); err != nil {
+				t.Errorf("%s: %v", d.Name(), err)
+			}
+			c.forget()
+		}
+		if n := len(c.site.Notes(7)); n != 3 {
+			t.Errorf("%s: %d notes", d.Name(), n)
+		}
+	}
 }

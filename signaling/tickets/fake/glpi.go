@@ -5,28 +5,21 @@ import (
 	"net/http"
 	"strconv"
 	"strings"
-	"sync"
 )
 
 // GLPI is a fake of GLPI 10's REST interface, written from its documentation
 // (glpi-project/glpi, apirest.md) and, for what errors look like, from its source
-// (src/Api/API.php) and public clients. It forgets a session after a few calls,
-// so that whoever does not sign in again is found out, and sends texts in
-// entities as GLPI 10 does.
+// (src/Api/API.php) and public clients. It sends texts in entities as GLPI 10 does.
 type GLPI struct {
 	Site
-	mu       sync.Mutex
-	sessions map[string]*glpiSession
-	opened   int
+	sessions sessions
 }
+
+// Forget ends all sessions, as a desk does after a while.
+func (g *GLPI) Forget() { g.sessions.forget() }
 
 // GLPIApp is the application token that the fake asks for.
 const GLPIApp = "app-0123456789abcdef"
-
-type glpiSession struct {
-	who  account
-	left int
-}
 
 type glpiFollowup struct {
 	Input struct {
@@ -58,7 +51,7 @@ func (g *GLPI) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		g.open(w, r, fail)
 		return
 	}
-	who, ok := g.session(r.Header.Get("Session-Token"))
+	who, ok := g.sessions.who(r.Header.Get("Session-Token"))
 	if !ok {
 		fail(401, "ERROR_SESSION_TOKEN_INVALID", "session_token seems invalid")
 		return
@@ -117,26 +110,7 @@ func (g *GLPI) open(w http.ResponseWriter, r *http.Request, fail func(int, strin
 		fail(401, "ERROR_GLPI_LOGIN_USER_TOKEN", "parameter user_token seems invalid")
 		return
 	}
-	g.mu.Lock()
-	defer g.mu.Unlock()
-	if g.sessions == nil {
-		g.sessions = map[string]*glpiSession{}
-	}
-	g.opened++
-	session := fmt.Sprintf("session-%032d", g.opened)
-	g.sessions[session] = &glpiSession{who, 7}
-	answer(w, 200, map[string]string{"session_token": session})
-}
-
-func (g *GLPI) session(token string) (account, bool) {
-	g.mu.Lock()
-	defer g.mu.Unlock()
-	s, ok := g.sessions[token]
-	if !ok || s.left == 0 {
-		return account{}, false
-	}
-	s.left--
-	return s.who, true
+	answer(w, 200, map[string]string{"session_token": g.sessions.open(who)})
 }
 
 func (*GLPI) status(t Subject) int {

@@ -2,6 +2,7 @@ package fake
 
 import (
 	"encoding/json"
+	"fmt"
 	"io"
 	"net/http"
 	"slices"
@@ -147,4 +148,36 @@ func known(r *http.Request, names ...string) bool {
 		}
 	}
 	return true
+}
+
+// sessions are tokens that a desk gave to accounts.
+type sessions struct {
+	mu    sync.Mutex
+	live  map[string]account
+	given int
+}
+
+func (s *sessions) open(who account) string {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.live == nil {
+		s.live = map[string]account{}
+	}
+	s.given++
+	token := fmt.Sprintf("session-%032d", s.given)
+	s.live[token] = who
+	return token
+}
+
+func (s *sessions) who(token string) (account, bool) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	who, ok := s.live[token]
+	return who, ok
+}
+
+func (s *sessions) forget() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	clear(s.live)
 }
