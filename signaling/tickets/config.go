@@ -107,6 +107,7 @@ var systems = map[string]func(Config) (System, error){
 	"redmine":    newRedmine,
 	"rt":         newRT,
 	"servicenow": newServiceNow,
+	"webhook":    newWebhook,
 	"zammad":     newZammad,
 	"zendesk":    newZendesk,
 }

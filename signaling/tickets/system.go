@@ -52,7 +52,11 @@ type Caps struct {
 	// NativeKey: the desk itself refuses or merges a second note of one key.
 	// Elsewhere looking before writing is all there is.
 	NativeKey bool
-	MaxFile   int64 // bytes of one file
+	// Blind: tickets cannot be read. Any id that could be one is taken for that
+	// of an open ticket, and Find finds nothing; who receives a note drops a
+	// second one of the same key.
+	Blind   bool
+	MaxFile int64 // bytes of one file
 }
 
 // Ticket as the desk has it. Subject and Requester are hostile text.
@@ -87,9 +91,9 @@ type Note struct {
 
 // File attached to a note. Name is hostile text.
 type File struct {
-	Name string
-	Type string // media type
-	Data []byte
+	Name string `json:"name"`
+	Type string `json:"type"` // media type
+	Data []byte `json:"data"`
 }
 
 // Document is what the note says, also where it was written by hand.
