@@ -104,6 +104,7 @@ func (c Config) langOf(name string) string {
 // systems are the desks that NewSystem knows.
 var systems = map[string]func(Config) (System, error){
 	"glpi":       newGLPI,
+	"jira":       newJira,
 	"redmine":    newRedmine,
 	"rt":         newRT,
 	"servicenow": newServiceNow,

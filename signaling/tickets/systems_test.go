@@ -234,3 +234,35 @@ func TestAForgottenSessionIsOpenedAgain(t *testing.T) {
 		}
 	}
 }
+
+func TestJiraKeepsItsPromises(t *testing.T) {
+	vendor{
+		site: func() (http.Handler, *fake.Site) { j := &fake.Jira{}; return j, &j.Site },
+		config: func(url, secret string) tickets.Config {
+			return tickets.Config{System: "jira", URL: url, User: fake.JiraUser, Token: secret, Lang: "fr"}
+		},
+		id: fake.JiraKey, text: fake.ADFText, mark: fake.ADFOf,
+	}.run(t)
+}
+
+func TestACommentThatIsNotInternalIsTakenBackFromJira(t *testing.T) {
+	site := &fake.Jira{Plain: true}
+	site.Add(fake.Subject{ID: 7, Title: "x"})
+	srv := httptest.NewServer(site)
+	defer srv.Close()
+	d, err := tickets.NewSystem(tickets.Config{System: "jira", URL: srv.URL, User: fake.JiraUser, Token: fake.Worker})
+	if err != nil {
+		t.Fatal(err)
+	}
+	n := tickets.Note{Key: "mf:01S:end", Lang: "en", Text: "not for the requester", Link: "https://help.example.org/audit?session=01S"}
+	if _, err := d.Append(bg, "HELP-7", n); !errors.Is(err, tickets.ErrForbidden) || len(site.Notes(7)) != 0 {
+		t.Errorf("%v, %d notes", err, len(site.Notes(7)))
+	}
+	n.Public = true
+	if _, err := d.Append(bg, "HELP-7", n); err != nil || len(site.Notes(7)) != 1 {
+		t.Errorf("%v, %d notes", err, len(site.Notes(7)))
+	}
+	if l := site.Links(); len(l) != 1 || l[0] != n.Link {
+		t.Errorf("links %q", l)
+	}
+}
