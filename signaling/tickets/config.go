@@ -1,6 +1,7 @@
 package tickets
 
 import (
+	"crypto/x509"
 	"fmt"
 	"maps"
 	"net/netip"
@@ -21,6 +22,10 @@ type Config struct {
 	Token, AppToken        string
 	ClientID, ClientSecret string
 
+	// From and To are the addresses of the notes' sender and of the desk, and
+	// Subject tells a desk which ticket is meant, "[#{ticket}]" if empty: email.
+	From, To, Subject string
+
 	// Lang is what a requester reads where the desk cannot tell, "en" or "fr";
 	// empty is "en".
 	Lang string
@@ -37,7 +42,9 @@ type Config struct {
 	// PlainHTTP permits http:// to another machine: credentials and notes can
 	// then be read on the way.
 	PlainHTTP bool
-	Timeout   time.Duration // of one request; 0: 15 s
+	// Roots are the authorities that may vouch for the desk; nil: the system's.
+	Roots   *x509.CertPool
+	Timeout time.Duration // of one request; 0: 15 s
 }
 
 // NewSystem returns the desk that c describes, without calling it: Check does. The
@@ -103,6 +110,7 @@ func (c Config) langOf(name string) string {
 
 // systems are the desks that NewSystem knows.
 var systems = map[string]func(Config) (System, error){
+	"email":      newEmail,
 	"glpi":       newGLPI,
 	"jira":       newJira,
 	"redmine":    newRedmine,

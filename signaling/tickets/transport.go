@@ -3,6 +3,7 @@ package tickets
 import (
 	"bytes"
 	"context"
+	"crypto/tls"
 	"encoding/base64"
 	"encoding/json"
 	"errors"
@@ -63,7 +64,8 @@ func newClient(c Config) (*client, error) {
 			// No proxy: it would connect for us to what the guard refuses.
 			Transport: &http.Transport{
 				DialContext: dialer.DialContext, ForceAttemptHTTP2: true, TLSHandshakeTimeout: limit,
-				MaxIdleConns: 4, IdleConnTimeout: 30 * time.Second, MaxResponseHeaderBytes: 64 << 10,
+				TLSClientConfig: &tls.Config{MinVersion: tls.VersionTLS12, RootCAs: c.Roots},
+				MaxIdleConns:    4, IdleConnTimeout: 30 * time.Second, MaxResponseHeaderBytes: 64 << 10,
 			},
 			CheckRedirect: func(r *http.Request, via []*http.Request) error {
 				if first := via[0]; len(via) > 3 || first.Method != http.MethodGet || r.URL.Host != first.URL.Host || r.URL.Scheme != first.URL.Scheme {
