@@ -111,6 +111,7 @@ func (c Config) langOf(name string) string {
 // systems are the desks that NewSystem knows.
 var systems = map[string]func(Config) (System, error){
 	"email":      newEmail,
+	"freshdesk":  newFreshdesk,
 	"glpi":       newGLPI,
 	"jira":       newJira,
 	"redmine":    newRedmine,

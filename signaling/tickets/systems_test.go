@@ -266,3 +266,13 @@ func TestACommentThatIsNotInternalIsTakenBackFromJira(t *testing.T) {
 		t.Errorf("links %q", l)
 	}
 }
+
+func TestFreshdeskKeepsItsPromises(t *testing.T) {
+	vendor{
+		site: func() (http.Handler, *fake.Site) { f := &fake.Freshdesk{}; return f, &f.Site },
+		config: func(url, secret string) tickets.Config {
+			return tickets.Config{System: "freshdesk", URL: url, Token: secret}
+		},
+		id: decimal, text: tickets.Text, mark: paragraphs,
+	}.run(t)
+}
