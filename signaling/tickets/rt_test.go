@@ -126,7 +126,7 @@ func TestARealRequestTrackerKeepsItsPromises(t *testing.T) {
 		id := a.ticket("Imprimante bloquée " + word)
 		return ticketstest.Desk{
 			System: open(a.Worker), Ticket: id, Word: word, Notes: a.notes, Line: line, Secrets: []string{a.Worker},
-			Reader: open(a.Reader), Wrong: open("1-99-0123456789abcdef0123456789abcdef"), Big: 1 << 20,
+			Reader: open(a.Reader), Wrong: open("1-99-0123456789abcdef0123456789abcdef"), Big: 1 << 20, Many: 4,
 			Close: func(id string) { a.call("PUT", "ticket/"+id, a.Worker, map[string]string{"Status": "resolved"}, nil) },
 			Foreign: func(id, text string) {
 				a.call("POST", "ticket/"+id+"/comment", a.Other, map[string]string{"Subject": text, "Content": text, "ContentType": "text/plain"}, nil)

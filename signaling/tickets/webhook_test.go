@@ -57,6 +57,13 @@ func (r *receiver) ServeHTTP(w http.ResponseWriter, q *http.Request) {
 	w.WriteHeader(http.StatusNoContent)
 }
 
+// with changes or reads the receiver while it is not at work.
+func (r *receiver) with(fn func()) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	fn()
+}
+
 func hook(t *testing.T) (tickets.System, *receiver) {
 	r := &receiver{t: t, got: map[string]tickets.WebhookEvent{}}
 	srv := httptest.NewServer(r)
@@ -70,8 +77,8 @@ func hook(t *testing.T) (tickets.System, *receiver) {
 
 func TestAWebhookCarriesTheNote(t *testing.T) {
 	d, r := hook(t)
-	if err := d.Check(bg); err != nil || len(r.got) != 1 {
-		t.Errorf("%v, %d received", err, len(r.got))
+	if err := d.Check(bg); err != nil {
+		t.Error(err)
 	}
 	n := tickets.Note{
 		Key: "mf:01S:end", Lang: "fr", Text: "Durée <b>3</b>", Minutes: 4, Link: "javascript:alert(1)", Public: true,
@@ -81,7 +88,13 @@ func TestAWebhookCarriesTheNote(t *testing.T) {
 	if err != nil || id != n.Key {
 		t.Fatalf("%q, %v", id, err)
 	}
-	e := r.got[n.Key]
+	var e tickets.WebhookEvent
+	r.with(func() {
+		e = r.got[n.Key]
+		if len(r.got) != 2 {
+			t.Errorf("%d received, with the ping", len(r.got))
+		}
+	})
 	if e.Type != "ticket.note" || e.Data == nil || time.Since(e.Time) > time.Minute {
 		t.Fatalf("%+v", e)
 	}
@@ -112,18 +125,20 @@ func TestAWebhookCarriesTheNote(t *testing.T) {
 
 func TestAWebhookSentTwiceHasTheSameID(t *testing.T) {
 	d, r := hook(t)
-	r.lost = true
+	r.with(func() { r.lost = true })
 	n := tickets.Note{Key: "mf:01S:end", Lang: "fr", Text: "x"}
 	if _, err := tickets.Retried(d).Append(bg, "1", n); !errors.Is(err, tickets.ErrTransient) {
 		t.Errorf("got %v", err)
 	}
-	r.lost = false
+	r.with(func() { r.lost = false })
 	if _, err := d.Append(bg, "1", n); err != nil {
 		t.Error(err)
 	}
-	if len(r.got) != 1 || r.times != 4 {
-		t.Errorf("%d ids in %d deliveries", len(r.got), r.times)
-	}
+	r.with(func() {
+		if len(r.got) != 1 || r.times != 4 {
+			t.Errorf("%d ids in %d deliveries", len(r.got), r.times)
+		}
+	})
 }
 
 func TestAWebhookThatFailsSaysHow(t *testing.T) {
@@ -133,13 +148,15 @@ func TestAWebhookThatFailsSaysHow(t *testing.T) {
 	thief := httptest.NewServer(http.HandlerFunc(func(http.ResponseWriter, *http.Request) { visits.Add(1) }))
 	defer thief.Close()
 	for status, want := range map[int]error{401: tickets.ErrAuth, 403: tickets.ErrForbidden, 404: tickets.ErrTransient, 410: tickets.ErrTransient, 413: tickets.ErrTooLarge, 429: tickets.ErrTransient, 500: tickets.ErrTransient, 307: tickets.ErrTransient} {
-		r.instead = func(w http.ResponseWriter, q *http.Request) bool {
-			w.Header().Set("Location", thief.URL)
-			w.Header().Set("Retry-After", "9")
-			w.WriteHeader(status)
-			_, _ = io.WriteString(w, hookSecret+" "+q.Header.Get("webhook-signature"))
-			return true
-		}
+		r.with(func() {
+			r.instead = func(w http.ResponseWriter, q *http.Request) bool {
+				w.Header().Set("Location", thief.URL)
+				w.Header().Set("Retry-After", "9")
+				w.WriteHeader(status)
+				_, _ = io.WriteString(w, hookSecret+" "+q.Header.Get("webhook-signature"))
+				return true
+			}
+		})
 		_, err := d.Append(bg, "1", n)
 		if !errors.Is(err, want) || strings.Contains(err.Error(), "MfKQ9r8G") {
 			t.Errorf("%d: %v", status, err)

@@ -34,6 +34,7 @@ type Desk struct {
 	Line    *Line                     // that System uses
 	Secrets []string                  // of System's configuration
 	Big     int                       // bytes of a large file; 0: what the desk takes, at most 10 MiB
+	Many    int                       // notes at once; 0: 12
 }
 
 // Note is one as the desk has it.
@@ -297,7 +298,11 @@ func tooLarge(t *testing.T, d Desk) {
 func many(t *testing.T, d Desk) {
 	var wg sync.WaitGroup
 	var want []string
-	for i := range 12 {
+	count := d.Many
+	if count == 0 {
+		count = 12
+	}
+	for i := range count {
 		want = append(want, fmt.Sprint("note ", i))
 		wg.Go(func() {
 			if _, err := d.Append(bg, d.Ticket, note(fmt.Sprint(i), fmt.Sprint("note ", i))); err != nil {
@@ -314,6 +319,12 @@ func many(t *testing.T, d Desk) {
 	slices.Sort(want)
 	if !slices.Equal(got, want) {
 		t.Errorf("%q", got)
+	}
+	// The first is found as the last is, however a desk parts its answers.
+	for i := range want {
+		if _, ok, err := d.Find(bg, d.Ticket, tickets.Marker("01S", fmt.Sprint(i))); !ok || err != nil {
+			t.Errorf("note %d is not found: %v", i, err)
+		}
 	}
 }
 

@@ -24,6 +24,7 @@ var lineTests = []struct {
 	{"a desk that wants a pause gets it", rateLimited},
 	{"a desk that is away is away for a moment", away},
 	{"a page is no answer", page},
+	{"a page that looks like an answer is none", login},
 	{"an endless answer is cut", endless},
 	{"nobody is followed elsewhere", elsewhere},
 	{"no error shows a secret", secrets},
@@ -127,6 +128,20 @@ func page(t *testing.T, d Desk) {
 	}
 }
 
+// login: the desk knows us well, and then what stands before it answers in its
+// stead, with what could be an answer.
+func login(t *testing.T, d Desk) {
+	if _, _, err := d.Find(bg, d.Ticket, "mf:01S:end"); err != nil {
+		t.Fatal(err)
+	}
+	for _, body := range []string{"[]", "{}", `{"items":[],"result":[],"comments":[],"total":0,"issue":{}}`} {
+		d.Line.Instead(Say(200, "text/html; charset=utf-8", body))
+		if _, ok, err := d.Find(bg, d.Ticket, "mf:01S:end"); ok || !errors.Is(err, tickets.ErrTransient) {
+			t.Errorf("find: %v, %v", ok, err)
+		}
+	}
+}
+
 func endless(t *testing.T, d Desk) {
 	d.Line.Instead(func(w http.ResponseWriter, _ *http.Request) bool {
 		w.Header().Set("Content-Type", "application/json")
@@ -136,7 +151,7 @@ func endless(t *testing.T, d Desk) {
 			}
 		}
 	})
-	if _, err := d.Get(bg, d.Ticket); !errors.Is(err, tickets.ErrTransient) {
+	if _, err := d.Get(bg, d.Ticket); !errors.Is(err, tickets.ErrTransient) || !strings.Contains(err.Error(), "longer than") {
 		t.Errorf("got %v", err)
 	}
 }
@@ -160,6 +175,24 @@ func elsewhere(t *testing.T, d Desk) {
 	}
 	if visits.Load() != 0 {
 		t.Errorf("%d requests went elsewhere", visits.Load())
+	}
+	// At the same desk, what writes is not sent on: it might be done twice.
+	for _, status := range []int{307, 308} {
+		d.Line.Instead(func(w http.ResponseWriter, r *http.Request) bool {
+			if r.Method == http.MethodGet {
+				return false
+			}
+			if strings.Contains(r.URL.Path, "/again") {
+				visits.Add(1)
+			}
+			return Say(status, "application/json", "{}", "Location", "/again"+r.URL.Path)(w, r)
+		})
+		if _, err := d.Append(bg, d.Ticket, note("end", "x")); !errors.Is(err, tickets.ErrTransient) {
+			t.Errorf("%d: %v", status, err)
+		}
+	}
+	if visits.Load() != 0 {
+		t.Errorf("%d writes were sent on", visits.Load())
 	}
 }
 
