@@ -62,9 +62,15 @@ func (*webhook) Caps() Caps {
 	return Caps{HTML: true, Files: true, Time: true, Links: true, Public: true, NativeKey: true, Blind: true, MaxFile: 10 << 20}
 }
 
+// Types of a WebhookEvent. They are not types of the log's events.
+const (
+	hookNote = "ticket.note"
+	hookPing = "ping"
+)
+
 // WebhookEvent is what a webhook carries, as JSON.
 type WebhookEvent struct {
-	Type string       `json:"type"` // "ticket.note", or "ping"
+	Type string       `json:"type"` // hookNote or hookPing
 	Time time.Time    `json:"timestamp"`
 	Data *WebhookNote `json:"data,omitempty"`
 }
@@ -105,7 +111,7 @@ func webhookMAC(key []byte, id, at string, body []byte) string {
 // Check implements System: the receiver takes a ping.
 func (d *webhook) Check(ctx context.Context) error {
 	now := d.now().UTC()
-	return d.post(ctx, fmt.Sprintf("mf:ping:%d", now.UnixNano()), WebhookEvent{Type: "ping", Time: now})
+	return d.post(ctx, fmt.Sprintf("mf:ping:%d", now.UnixNano()), WebhookEvent{Type: hookPing, Time: now})
 }
 
 // ticketToken tells whether an id can be one of a ticket that nobody can read.
@@ -160,7 +166,7 @@ func (d *webhook) Append(ctx context.Context, ticket string, n Note) (string, er
 	for _, f := range n.Files {
 		out.Files = append(out.Files, File{fileName(f.Name), fileType(f), f.Data})
 	}
-	if err := d.post(ctx, n.Key, WebhookEvent{Type: "ticket.note", Time: d.now().UTC(), Data: &out}); err != nil {
+	if err := d.post(ctx, n.Key, WebhookEvent{Type: hookNote, Time: d.now().UTC(), Data: &out}); err != nil {
 		return "", err
 	}
 	return n.Key, nil
