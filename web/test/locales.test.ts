@@ -55,7 +55,7 @@ describe("the two catalogues", () => {
   test("know every event of the log and every reason of the wire", () => {
     const root = join(web, "..");
     const types = [
-      ...readFileSync(join(root, "signaling/audit/types.go"), "utf8").matchAll(/^\t"([a-z]+\.[a-z_]+)":/gm),
+      ...readFileSync(join(root, "signaling/audit/types.go"), "utf8").matchAll(/^\t"([a-z_]+\.[a-z_]+)":/gm),
     ].map((m) => `event.${m[1] ?? ""}`);
     const reasons = [
       ...readFileSync(join(root, "internal/wire/signaling.proto"), "utf8").matchAll(
