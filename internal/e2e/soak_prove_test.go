@@ -15,7 +15,6 @@ import (
 	"time"
 
 	"github.com/chromedp/chromedp"
-	"github.com/jezek/xgb"
 	"github.com/jezek/xgb/xproto"
 
 	"github.com/mainforte/mainforte/host/ui"
@@ -229,7 +228,7 @@ func resident(t *testing.T, pid int) (kb uint64) {
 // nothingDown asks the X server which keys and buttons are held.
 func nothingDown(t *testing.T, display string) bool {
 	t.Helper()
-	c, err := xgb.NewConnDisplay(display)
+	c, err := stage.Dial(display)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -122,7 +122,7 @@ func newScene(t *testing.T, timeout time.Duration) *scene {
 	s.typist, err = NewTypist(s.near.Display)
 	s.must(err)
 	t.Cleanup(s.typist.Close)
-	s.eye, err = xgb.NewConnDisplay(s.far.Display)
+	s.eye, err = stage.Dial(s.far.Display)
 	s.must(err)
 	t.Cleanup(s.eye.Close)
 	return s

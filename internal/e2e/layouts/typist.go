@@ -8,6 +8,8 @@ import (
 	"github.com/jezek/xgb"
 	"github.com/jezek/xgb/xproto"
 	"github.com/jezek/xgb/xtest"
+
+	"github.com/mainforte/mainforte/internal/e2e/stage"
 )
 
 // pace is how long a stroke of the typist takes: 100 a second, some eight times
@@ -23,7 +25,7 @@ type Typist struct {
 
 // NewTypist sits down at a display.
 func NewTypist(display string) (*Typist, error) {
-	c, err := xgb.NewConnDisplay(display)
+	c, err := stage.Dial(display)
 	if err != nil {
 		return nil, fmt.Errorf("layouts: typist: %w", err)
 	}

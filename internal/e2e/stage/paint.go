@@ -22,7 +22,7 @@ type Painter struct {
 // NewPainter opens a window of width × height pixels at x, y that no window
 // manager touches, and draws from the seed.
 func NewPainter(display string, x, y, width, height int, seed uint64) (*Painter, error) {
-	c, err := xgb.NewConnDisplay(display)
+	c, err := Dial(display)
 	if err != nil {
 		return nil, fmt.Errorf("stage: painter: %w", err)
 	}
@@ -39,9 +39,7 @@ func NewPainter(display string, x, y, width, height int, seed uint64) (*Painter,
 	if err != nil {
 		return nil, fmt.Errorf("stage: painter: %w", err)
 	}
-	// Without an event for each copy: nobody reads them here, and after 5,000 that
-	// wait xgb takes no answers either.
-	if err := xproto.CreateGCChecked(c, p.gc, xproto.Drawable(p.win), xproto.GcGraphicsExposures, []uint32{0}).Check(); err != nil {
+	if err := xproto.CreateGCChecked(c, p.gc, xproto.Drawable(p.win), 0, nil).Check(); err != nil {
 		return nil, fmt.Errorf("stage: painter: %w", err)
 	}
 	if err := xproto.MapWindowChecked(c, p.win).Check(); err != nil {
