@@ -31,6 +31,12 @@ export interface RouteActions {
 
 /** How long the first connection may take, ms. */
 export const firstTimeout = 30_000;
+/**
+ * How long a first connection that was lost waits for a reason, ms. A host that ends the session
+ * closes the connection and says why by way of the server, which can be the later of the two: that
+ * somebody tampers must not read as a bad network.
+ */
+export const reasonWait = 1_500;
 /** How long a browser may see its way interrupted before we look for another, ms. */
 const patience = 1_000;
 /** From one ICE restart to the next, ms. */
@@ -132,7 +138,8 @@ export class Route {
     this.#refused = refused && this.#refused !== false;
     this.#stands = "nothing";
     if (!this.#was) {
-      this.#giveUp();
+      clearTimeout(this.#deadline);
+      this.#deadline = setTimeout(() => this.#giveUp(), reasonWait);
       return;
     }
     this.#interrupted();

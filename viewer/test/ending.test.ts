@@ -3,6 +3,7 @@ import { afterEach, beforeEach, describe, expect, test, vi } from "vitest";
 import { weigh } from "../src/ending";
 import { GrantState } from "../src/gen/session_pb";
 import { Reason } from "../src/gen/signaling_pb";
+import { reasonWait } from "../src/route";
 import { settle } from "./fakes";
 import { endTexts, textsFor } from "../src/view/texts";
 import { attached, ended, grants, live, paired, say } from "./rig";
@@ -44,16 +45,25 @@ describe("the end", () => {
     expect(s.session.view).toEqual(view);
     expect(s.connection().sender.open).toBe(false);
   });
-
-  test("no way to the host is said as that", async () => {
-    const s = await attached();
-    s.connection().events.lost(false);
-    expect(ended(s)).toEqual({ state: "ended", reason: "NO_ROUTE" });
-  });
 });
 
 describe("the server's End", () => {
   beforeEach(() => void vi.useFakeTimers({ toFake: ["setTimeout", "clearTimeout", "Date"] }));
+
+  test("is waited for when the first connection is lost", async () => {
+    const s = await attached();
+    s.connection().events.lost(false);
+    vi.advanceTimersByTime(reasonWait - 1);
+    s.socket().push({ case: "end", value: { reason: Reason.TAMPERED } });
+    expect(ended(s)).toEqual({ state: "ended", reason: "TAMPERED" });
+  });
+
+  test("that does not come means no way to the host", async () => {
+    const s = await attached();
+    s.connection().events.lost(false);
+    vi.advanceTimersByTime(reasonWait);
+    expect(ended(s)).toEqual({ state: "ended", reason: "NO_ROUTE" });
+  });
   afterEach(() => void vi.useRealTimers());
 
   const hostsOwn = ["PERSON_STOPPED", "PERSON_DENIED", "NO_ANSWER", "HOST_QUIT", "CAPTURE_LOST"] as const;

@@ -1,6 +1,7 @@
 // A line or a connection that breaks in a session comes back without a new code.
 import { afterEach, beforeEach, describe, expect, test, vi } from "vitest";
 import { Reason } from "../src/gen/signaling_pb";
+import { reasonWait } from "../src/route";
 import { claimId, session as id, settle, token } from "./fakes";
 import { attached, ended, live, paired, setup, type Setup } from "./rig";
 
@@ -273,6 +274,7 @@ describe("relays", () => {
   test("that refuse, where there is no direct way, are the reason that is given", async () => {
     const s = await attached();
     s.connection().events.lost(true);
+    vi.advanceTimersByTime(reasonWait);
     expect(ended(s)).toEqual({ state: "ended", reason: "RELAY_REFUSED" });
   });
 });

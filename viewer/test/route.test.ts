@@ -1,7 +1,7 @@
 // What is done about an interrupted way: the cheapest first, and each within its bound.
 import { afterEach, beforeEach, describe, expect, test, vi } from "vitest";
 import { Reason } from "../src/gen/signaling_pb";
-import { Route } from "../src/route";
+import { reasonWait, Route } from "../src/route";
 
 beforeEach(() => void vi.useFakeTimers({ toFake: ["setTimeout", "clearTimeout", "Date"] }));
 afterEach(() => void vi.useRealTimers());
@@ -223,8 +223,21 @@ describe("the first connection", () => {
       const { route, log } = setup();
       route.attached(false);
       route.lost(refused);
-      expect(log.at(-1)).toBe(`0s ${reason}`);
+      vi.advanceTimersByTime(reasonWait - 1);
+      expect(log.at(-1)).toBe("0s attach");
+      vi.advanceTimersByTime(1);
+      expect(log.at(-1)).toBe(`1.5s ${reason}`);
     }
+  });
+
+  test("that fails leaves the host time to say why", () => {
+    const { route, log } = setup();
+    route.attached(false);
+    route.lost(false);
+    vi.advanceTimersByTime(reasonWait - 1);
+    route.close(); // the server said why, and the session is over
+    vi.advanceTimersByTime(60_000);
+    expect(log.at(-1)).toBe("0s attach");
   });
 
   test("later ones: one that found no relay refusing speaks against the relay as the reason", () => {
