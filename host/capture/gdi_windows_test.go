@@ -20,18 +20,42 @@ import (
 // onDesktop is the desktop that the test runs on, under one window.
 func onDesktop(t *testing.T) capturetest.Desktop {
 	t.Helper()
+	area := capture.VirtualScreen()
+	w := capturetest.NewWindow(t, area, false)
+	shown(t, w, area)
 	src, err := capture.OpenGDI()
 	if err != nil {
 		t.Fatal(err)
 	}
-	area := capture.VirtualScreen()
-	w := capturetest.NewWindow(t, area, false)
 	pointers := []uintptr{32513, 32515, 32646} // IDC_IBEAM, IDC_CROSS, IDC_SIZEALL
 	return capturetest.Desktop{
 		Source: src, Width: area.Dx(), Height: area.Dy(),
 		Fill:      func(r image.Rectangle, colour uint32) { w.Fill(r.Add(area.Min), colour) },
 		SetCursor: func(n int) { w.SetCursor(pointers[n%len(pointers)]) },
 	}
+}
+
+// shown waits until a new window is on the screen, all of it: what is painted
+// before may be lost.
+func shown(t *testing.T, w *capturetest.Window, area image.Rectangle) {
+	t.Helper()
+	const colour = 0x0a0b0c
+	for end := time.Now().Add(20 * time.Second); time.Now().Before(end); time.Sleep(20 * time.Millisecond) {
+		w.Fill(area, colour)
+		img, err := capture.Shot(t.Context(), "")
+		if err != nil {
+			t.Fatal(err)
+		}
+		b, there := img.Bounds(), true
+		for _, at := range []image.Point{{}, {b.Max.X - 1, 0}, {0, b.Max.Y - 1}, {b.Max.X - 1, b.Max.Y - 1}, {b.Max.X / 2, b.Max.Y / 2}} {
+			c := img.RGBAAt(at.X, at.Y)
+			there = there && c.R == colour>>16 && c.G == colour>>8&0xff && c.B == colour&0xff
+		}
+		if there {
+			return
+		}
+	}
+	t.Fatal("the window does not come")
 }
 
 func TestGDIKeepsThePromises(t *testing.T) { capturetest.Run(t, onDesktop) }
