@@ -28,9 +28,6 @@ type rtAPI struct {
 
 func realRT(t testing.TB) rtAPI {
 	t.Helper()
-	if testing.Short() {
-		t.Skip("a real Request Tracker takes a while")
-	}
 	d, err := ticketstest.SharedRT()
 	if err != nil {
 		t.Fatal(err)

@@ -31,7 +31,7 @@ func plainLines(t *testing.T, dir, name string) string {
 // of ours: they agree, and they see a change.
 func TestTheFiveLinesOfOpenSSL(t *testing.T) {
 	if _, err := exec.LookPath("openssl"); err != nil {
-		t.Skip("no openssl here")
+		t.Fatalf("the package openssl is needed: %v", err)
 	}
 	for _, size := range []int{40, 300} {
 		l, _, _ := filled(t, size)

@@ -32,7 +32,7 @@ func TestProveAnIndependentVerifierAgrees(t *testing.T) {
 	c.Dir = bin // outside this module
 	c.Env = append(c.Environ(), "GOBIN="+bin, "GOFLAGS=-mod=mod")
 	if out, err := c.CombinedOutput(); err != nil {
-		t.Skipf("fsck cannot be built: %v: %s", err, out)
+		t.Fatalf("fsck cannot be built: %v: %s", err, out)
 	}
 	l, first, _ := filled(t, 20_000)
 	dir := write(t, l, Options{Personal: true})
