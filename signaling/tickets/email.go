@@ -25,7 +25,7 @@ import (
 // server before it) that sees the same note twice can tell. What a desk makes of
 // a mail, private note or public reply, is the desk's choice.
 type email struct {
-	cfg      Config
+	blind
 	from, to *mail.Address
 	host     string // and port
 	tls      bool   // from the first byte
@@ -50,7 +50,7 @@ func newEmail(c Config) (System, error) {
 	if strings.Count(c.Subject, "{ticket}") != 1 {
 		return nil, fmt.Errorf("%w: subject of email must hold {ticket} once", ErrConfig)
 	}
-	d := &email{cfg: c, tls: u.Scheme == "smtps", now: time.Now, line: client{system: "email", secrets: hider(c)}}
+	d := &email{blind: blind{c}, tls: u.Scheme == "smtps", now: time.Now, line: client{system: "email", secrets: hider(c)}}
 	if d.from, err = mail.ParseAddress(c.From); err != nil {
 		return nil, fmt.Errorf("%w: from of email is no address: %q", ErrConfig, c.From)
 	}
@@ -77,31 +77,6 @@ func (*email) Caps() Caps { return Caps{HTML: true, Files: true, Blind: true, Ma
 
 // Check implements System: the mail server takes us and the desk's address.
 func (d *email) Check(ctx context.Context) error { return d.send(ctx, nil) }
-
-// Get implements System: any id that could be one is taken for one.
-func (d *email) Get(ctx context.Context, id string) (Ticket, error) {
-	if err := ctx.Err(); err != nil {
-		return Ticket{}, err
-	}
-	return blindTicket(d.cfg, id)
-}
-
-// Search implements System: the ticket of that number.
-func (d *email) Search(ctx context.Context, query string, _ int) ([]Ticket, error) {
-	t, err := d.Get(ctx, strings.TrimSpace(query))
-	if errors.Is(err, ErrNotFound) {
-		return nil, nil
-	}
-	if err != nil {
-		return nil, err
-	}
-	return []Ticket{t}, nil
-}
-
-// Find implements System: it cannot tell.
-func (d *email) Find(ctx context.Context, _, _ string) (string, bool, error) {
-	return "", false, ctx.Err()
-}
 
 // messageID of the note with a key; the same key, the same id.
 func (d *email) messageID(key string) string {

@@ -181,14 +181,8 @@ func (d *glpi) Search(ctx context.Context, query string, limit int) ([]Ticket, e
 	if len(words) == 0 {
 		return nil, nil
 	}
-	if len(words) == 1 && number(words[0]) {
-		t, err := d.Get(ctx, words[0])
-		if err == nil {
-			return []Ticket{t}, nil
-		}
-		if !isKind(err)(ErrNotFound) && !isKind(err)(ErrForbidden) {
-			return nil, err
-		}
+	if one, err := byNumber(ctx, d, words, ErrNotFound, ErrForbidden); one != nil || err != nil {
+		return one, err
 	}
 	q := url.Values{
 		"forcedisplay[0]": {"1"}, "forcedisplay[1]": {"2"}, "forcedisplay[2]": {"12"}, "forcedisplay[3]": {"15"}, "forcedisplay[4]": {"19"},

@@ -191,14 +191,8 @@ func (d *redmine) Search(ctx context.Context, query string, limit int) ([]Ticket
 	if len(words) == 0 {
 		return nil, nil
 	}
-	if len(words) == 1 && number(words[0]) {
-		t, err := d.Get(ctx, words[0])
-		if err == nil {
-			return []Ticket{t}, nil
-		}
-		if !isKind(err)(ErrNotFound) && !isKind(err)(ErrForbidden) {
-			return nil, err
-		}
+	if one, err := byNumber(ctx, d, words, ErrNotFound, ErrForbidden); one != nil || err != nil {
+		return one, err
 	}
 	longest := slices.MaxFunc(words, func(a, b string) int { return len(a) - len(b) })
 	var got struct{ Issues []redmineIssue }

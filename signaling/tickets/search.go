@@ -1,6 +1,8 @@
 package tickets
 
 import (
+	"context"
+	"slices"
 	"strings"
 	"unicode"
 )
@@ -22,6 +24,22 @@ func searchWords(query string) []string {
 		}
 	}
 	return list[:min(len(list), 8)]
+}
+
+// byNumber is the ticket of a query that is one number, if there is one. An error
+// of one of the kinds in passed means that there is none.
+func byNumber(ctx context.Context, s System, words []string, passed ...error) ([]Ticket, error) {
+	if len(words) != 1 || !number(words[0]) {
+		return nil, nil
+	}
+	t, err := s.Get(ctx, words[0])
+	switch {
+	case err == nil:
+		return []Ticket{t}, nil
+	case slices.ContainsFunc(passed, isKind(err)):
+		return nil, nil
+	}
+	return nil, err
 }
 
 // matches tells whether every word stands in number or subject.

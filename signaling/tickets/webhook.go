@@ -6,14 +6,11 @@ import (
 	"crypto/sha256"
 	"encoding/base64"
 	"encoding/json"
-	"errors"
 	"fmt"
 	"net/http"
 	"strconv"
 	"strings"
 	"time"
-
-	"github.com/mainforte/mainforte/signaling/audit"
 )
 
 // webhook sends notes to an address of the admin's, signed as the Standard
@@ -23,7 +20,7 @@ import (
 // that it has seen.
 type webhook struct {
 	*client
-	cfg Config
+	blind
 	key []byte
 }
 
@@ -51,7 +48,7 @@ func newWebhook(c Config) (System, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &webhook{cl, c, key}, nil
+	return &webhook{cl, blind{c}, key}, nil
 }
 
 // Name implements System.
@@ -112,42 +109,6 @@ func webhookMAC(key []byte, id, at string, body []byte) string {
 func (d *webhook) Check(ctx context.Context) error {
 	now := d.now().UTC()
 	return d.post(ctx, fmt.Sprintf("mf:ping:%d", now.UnixNano()), WebhookEvent{Type: hookPing, Time: now})
-}
-
-// ticketToken tells whether an id can be one of a ticket that nobody can read.
-func ticketToken(id string) bool { return id != "" && len(id) <= 100 && audit.IsToken(id) }
-
-// blindTicket is all that is known of a ticket that cannot be read.
-func blindTicket(c Config, id string) (Ticket, error) {
-	if !ticketToken(id) {
-		return Ticket{}, fmt.Errorf("%w: %s: %.40q", ErrNotFound, c.System, id)
-	}
-	return Ticket{ID: id, Number: id, Subject: id, Lang: c.Lang, Open: true}, nil
-}
-
-// Get implements System: any id that could be one is taken for one.
-func (d *webhook) Get(ctx context.Context, id string) (Ticket, error) {
-	if err := ctx.Err(); err != nil {
-		return Ticket{}, err
-	}
-	return blindTicket(d.cfg, id)
-}
-
-// Search implements System: the ticket of that number.
-func (d *webhook) Search(ctx context.Context, query string, _ int) ([]Ticket, error) {
-	t, err := d.Get(ctx, strings.TrimSpace(query))
-	if errors.Is(err, ErrNotFound) {
-		return nil, nil
-	}
-	if err != nil {
-		return nil, err
-	}
-	return []Ticket{t}, nil
-}
-
-// Find implements System: it cannot tell.
-func (d *webhook) Find(ctx context.Context, _, _ string) (string, bool, error) {
-	return "", false, ctx.Err()
 }
 
 // Append implements System. The remote id is the key.

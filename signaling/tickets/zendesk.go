@@ -118,14 +118,8 @@ func (d *zendesk) Search(ctx context.Context, query string, limit int) ([]Ticket
 	if len(words) == 0 {
 		return nil, nil
 	}
-	if len(words) == 1 && number(words[0]) {
-		t, err := d.Get(ctx, words[0])
-		if err == nil {
-			return []Ticket{t}, nil
-		}
-		if !isKind(err)(ErrNotFound) {
-			return nil, err
-		}
+	if one, err := byNumber(ctx, d, words, ErrNotFound); one != nil || err != nil {
+		return one, err
 	}
 	var got struct{ Results []zendeskTicket }
 	if _, err := d.do(ctx, request{method: "GET", path: "/api/v2/search.json", query: url.Values{
