@@ -14,7 +14,7 @@ import (
 	"github.com/mainforte/mainforte/signaling/audit"
 	"github.com/mainforte/mainforte/signaling/audit/retention"
 	"github.com/mainforte/mainforte/signaling/identity"
-	"github.com/mainforte/mainforte/signaling/store"
+	"github.com/mainforte/mainforte/signaling/tickets"
 )
 
 const retentionAbout = `Says how long names and addresses stay in the session log, and destroys them when
@@ -57,7 +57,7 @@ func retain(ctx context.Context, args []string, out, _ io.Writer) error {
 		f.StringVar(&o.file, "file", "", "set: `FILE` with a policy of your own, JSON")
 		f.StringVar(&o.session, "session", "", "hold, lift, purge: `ID` of the session")
 		f.StringVar(&o.why, "why", "", "hold, lift: `TEXT`, sealed in the log")
-		f.BoolVar(&o.sure, "clock-is-right", false, "run: purge although the last run is more than a week ago, or the clock went back")
+		f.BoolVar(&o.sure, "clock-is-right", false, "run: purge although the clock is more than a week after the last run, or went back")
 	})
 	switch {
 	case err != nil:
@@ -74,13 +74,9 @@ func retain(ctx context.Context, args []string, out, _ io.Writer) error {
 	})
 }
 
-// keeperOf purges the log and, with a session, the text of its letters that were
-// given up. What was written into a ticket is the ticket's.
+// keeperOf purges the log and, with a session, its notes.
 func keeperOf(log *audit.Log) *retention.Keeper {
-	return &retention.Keeper{Log: log, Also: func(tx store.Tx, session string) error {
-		_, err := tx.Exec("update outbox set note = '' where session_id = ? and state <> 'waiting'", session)
-		return err
-	}}
+	return &retention.Keeper{Log: log, Also: tickets.ForgetTx}
 }
 
 func presets(out io.Writer) error {

@@ -308,11 +308,20 @@ func (o *Outbox) list(ctx context.Context, state string, limit int) ([]Letter, e
 	return list, err
 }
 
-// Revive puts a dead note back to be tried at once; ErrNotFound if there is none.
+// ForgetTx empties the notes of a session that was purged; those on their way
+// still go. What was written into a ticket is the ticket's. An emptied note
+// cannot be revived.
+func ForgetTx(tx store.Tx, session string) error {
+	_, err := tx.Exec("update outbox set note = '' where session_id = ? and state <> 'waiting'", session)
+	return err
+}
+
+// Revive puts a dead note back to be tried at once; ErrNotFound if there is none,
+// or nothing left in it.
 func (o *Outbox) Revive(ctx context.Context, id string) error {
 	now := store.FormatTime(o.now())
 	err := o.st.Update(ctx, func(tx store.Tx) error {
-		res, err := tx.Exec("update outbox set state = 'waiting', next_at = ?, created = ?, updated = ? where id = ? and system = ? and state = 'dead'", now, now, now, id, o.desk.Name())
+		res, err := tx.Exec("update outbox set state = 'waiting', next_at = ?, created = ?, updated = ? where id = ? and system = ? and state = 'dead' and note <> ''", now, now, now, id, o.desk.Name())
 		if err != nil {
 			return err
 		}

@@ -262,6 +262,34 @@ func TestTwoWorkersDoNotWriteTheSameNote(t *testing.T) {
 	}
 }
 
+// A purged session leaves nothing in notes that were given up; one on its way
+// still arrives.
+func TestWhatIsForgottenIsNotRevived(t *testing.T) {
+	w := newWorld(t)
+	w.enqueue("S1", "gone")
+	w.run(func(error) {}, func() bool { return w.waiting() == 0 })
+	w.enqueue("S1b", "1")
+	forget := func(session string) {
+		t.Helper()
+		if err := w.st.Update(bg, func(tx store.Tx) error { return tickets.ForgetTx(tx, session) }); err != nil {
+			t.Fatal(err)
+		}
+	}
+	forget("S1")
+	forget("S1b")
+	w.desk.Add(tickets.Ticket{ID: "gone", Number: "F-2", Lang: "en", Open: true})
+	if err := w.box.Revive(bg, w.dead()[0].ID); !errors.Is(err, tickets.ErrNotFound) {
+		t.Errorf("an emptied note was revived: %v", err)
+	}
+	w.run(func(err error) { t.Error(err) }, func() bool { return w.waiting() == 0 })
+	if n := len(w.desk.Notes("1")); n != 1 {
+		t.Errorf("%d notes of a session that was purged while its note was on its way", n)
+	}
+	if n := len(w.desk.Notes("gone")); n != 0 {
+		t.Errorf("%d empty notes", n)
+	}
+}
+
 func TestHopelessNotesAreListedAndCanBeRevived(t *testing.T) {
 	w := newWorld(t)
 	w.enqueue("S1", "gone")

@@ -21,6 +21,7 @@ import (
 	"github.com/mainforte/mainforte/signaling/audit/bundle"
 	"github.com/mainforte/mainforte/signaling/audit/formats"
 	"github.com/mainforte/mainforte/signaling/store"
+	"github.com/mainforte/mainforte/signaling/tickets"
 )
 
 var (
@@ -340,10 +341,7 @@ func TestPurgedStringsAreNowhere(t *testing.T) {
 		}
 	}
 
-	w.k.Also = func(tx store.Tx, session string) error {
-		_, err := tx.Exec("update outbox set note = '' where session_id = ? and state <> 'waiting'", session)
-		return err
-	}
+	w.k.Also = tickets.ForgetTx
 	must(t, w.k.Set(bg, Policy{"ninety", 90, 0}, admin))
 	if r, err := w.k.Run(bg, false); err != nil || r.Sessions != sessions/2 {
 		t.Fatalf("%+v, %v", r, err)
