@@ -37,6 +37,8 @@ class Unzstd implements Unpacker {
   #to: number; // ZSTD_outBuffer: dst, size, pos
   #in: number;
   #out: number;
+  #bytes = new Uint8Array(0); // of the memory; replaced when that grows
+  #view = new DataView(new ArrayBuffer(0));
 
   constructor(module: WebAssembly.Module, take: (chunk: Uint8Array) => void) {
     const env = { emscripten_notify_memory_growth: () => undefined };
@@ -52,28 +54,33 @@ class Unzstd implements Unpacker {
   }
 
   push(bytes: Uint8Array): void {
-    const { memory } = this.#lib;
-    new Uint8Array(memory.buffer).set(bytes, this.#in);
+    this.#look();
+    this.#bytes.set(bytes, this.#in);
     this.#words(this.#from, this.#in, bytes.length);
+    // That it always gets on libzstd sees to itself.
     for (let read = 0, written = maxBlock; read < bytes.length || written === maxBlock;) {
       this.#words(this.#to, this.#out, maxBlock);
       const result = this.#lib.ZSTD_decompressStream(this.#context, this.#to, this.#from);
       if (result < 0 && result > -maxError) throw new BadStream("the stream does not decode");
-      const view = new DataView(memory.buffer); // the memory may have grown
-      const before = read;
-      read = view.getUint32(this.#from + 2 * size, true);
-      written = view.getUint32(this.#to + 2 * size, true);
-      if (read === before && written === 0 && read < bytes.length)
-        throw new BadStream("the stream stands still");
-      if (written > 0) this.#take(new Uint8Array(memory.buffer, this.#out, written));
+      this.#look();
+      read = this.#view.getUint32(this.#from + 2 * size, true);
+      written = this.#view.getUint32(this.#to + 2 * size, true);
+      if (written > 0) this.#take(this.#bytes.subarray(this.#out, this.#out + written));
     }
+  }
+
+  // The memory as it is now: growing takes away what looked at it before.
+  #look(): void {
+    const { buffer } = this.#lib.memory;
+    if (this.#bytes.buffer === buffer) return;
+    this.#bytes = new Uint8Array(buffer);
+    this.#view = new DataView(buffer);
   }
 
   // A buffer as libzstd takes it, from its beginning.
   #words(at: number, data: number, length: number): void {
-    const view = new DataView(this.#lib.memory.buffer);
-    view.setUint32(at, data, true);
-    view.setUint32(at + size, length, true);
-    view.setUint32(at + 2 * size, 0, true);
+    this.#view.setUint32(at, data, true);
+    this.#view.setUint32(at + size, length, true);
+    this.#view.setUint32(at + 2 * size, 0, true);
   }
 }
