@@ -94,6 +94,7 @@ type order struct {
 	focus  image.Point     // where the viewer looks, in pixels
 	budget int             // bytes after compression, about
 	small  bool            // only what is fresh, and only if it fits the budget
+	first  bool            // small though the line has room: the rest follows at once
 	search bool            // look for what only moved
 	gate   *gate           // learns what the tiles cost; may be nil
 }
@@ -192,10 +193,11 @@ func (e *encoder) encodeSmall(cur []uint32, o order) (update []byte, more bool) 
 	n, cells := 0, 0
 	for _, r := range e.fresh.All() {
 		c, ok := e.small(r, o.view)
-		if cells += c; !ok || cells > maxSmall {
+		if !ok || cells+c > maxSmall {
 			rest.Add(r)
 			continue
 		}
+		cells += c
 		n += e.diff(cur, r.Intersect(o.view), e.tw*e.th)
 	}
 	if n == 0 {

@@ -185,6 +185,39 @@ func TestAKeyIsNotBehindTextThatScrolls(t *testing.T) {
 	}
 }
 
+// What a key shows is an update of its own on a thin line, before what else came
+// with it.
+func TestTheEchoOfAKeyIsAnUpdateOfItsOwn(t *testing.T) {
+	d := newDesktop(1280, 720)
+	l, scroll := newReader(t, d, 2*mbit, image.Rect(0, 0, 1000, 720), 24)
+	l.run(4*time.Second, nil)
+	l.run(time.Second, scroll)
+	l.run(time.Second, nil) // nothing is under way
+	before := len(l.coming)
+	if before > 0 {
+		t.Fatalf("%d messages are under way", before)
+	}
+	d.paint(image.Rect(0, 0, 1000, 720), newPage().below(5000))
+	d.paint(cutout(1100, 300, 8, 16), func(int, int) uint32 { return 0xff0000 })
+	if err := l.stream.Frame(d.frame()); err != nil {
+		t.Fatal(err)
+	}
+	var sizes []int
+	size := 0
+	for _, a := range l.coming {
+		p, err := wire.ParsePiece(a.msg)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if size += len(p.Data); p.Last {
+			sizes, size = append(sizes, size), 0
+		}
+	}
+	if len(sizes) != 2 || sizes[0] > 1000 || sizes[1] < 2000 {
+		t.Errorf("updates of %v bytes", sizes)
+	}
+}
+
 // A line that is not even a third of what the picture needs is used to the full.
 func TestAThinLineIsUsed(t *testing.T) {
 	d := newDesktop(800, 480)

@@ -331,7 +331,7 @@ func (s *Stream) Frame(f capture.Frame) error {
 	// The echo of a key does not wait for what else changed with it.
 	both := bulk > 0 && small > 0 && !s.restart && s.flow.thin(now) && s.enc.mixed(o.view)
 	if bulk == 0 || both {
-		o.budget, o.small = small, true
+		o.budget, o.small, o.first = small, true, both
 	}
 	if s.filming {
 		o.gate = s.gate
@@ -347,7 +347,7 @@ func (s *Stream) Frame(f capture.Frame) error {
 		bulk, _ = s.room(s.now())
 		s.mu.Unlock()
 		if bulk > 0 {
-			o.budget, o.small = bulk, false
+			o.budget, o.small, o.first = bulk, false, false
 			more, err = s.update(f, false, o)
 		}
 	}
@@ -405,7 +405,7 @@ func (s *Stream) update(f capture.Frame, restart bool, o order) (more bool, err 
 	s.sent++ // before it leaves: its ack can be quicker than Send returns
 	number := s.sent
 	s.tally.sent(number, len(s.compressed.b), now.Sub(began), now)
-	s.flow.sent(number, len(s.compressed.b), more, now)
+	s.flow.sent(number, len(s.compressed.b), more && !o.first, now)
 	s.mu.Unlock()
 	s.repeat.sent(number, s.compressed.b, now)
 	for rest := s.compressed.b; len(rest) > 0; {

@@ -2,6 +2,7 @@ package picture_test
 
 import (
 	"errors"
+	"image"
 	"math/rand/v2"
 	"testing"
 	"time"
@@ -203,6 +204,39 @@ func TestABlackPictureIsAcknowledgedToo(t *testing.T) {
 	offer(t, said(t, v), d)
 	if len(v.acks) != 1 || v.Width != 300 {
 		t.Errorf("%d updates of %d x %d", len(v.acks), v.Width, v.Height)
+	}
+}
+
+// A window jumps so far that its two places do not touch, and what shows where it
+// was differs in a part only: its pixels are found there all the same.
+func TestAWindowThatJumpsFarIsCheap(t *testing.T) {
+	d := newDesktop(1280, 720)
+	rng := rand.New(rand.NewPCG(1, 9))
+	d.paint(d.bounds(), func(int, int) uint32 { return 0xc0c0c0 })
+	from, to := cutout(50, 60, 300, 200), cutout(800, 420, 300, 200)
+	d.paint(from, func(int, int) uint32 { return rng.Uint32() })
+	window := d.copyOf(from)
+	sink := &counter{}
+	s := said(t, sink)
+	feed := func() (bytes int) {
+		t.Helper()
+		before := sink.bytes
+		for last := -1; last != sink.bytes; {
+			last = sink.bytes
+			if err := s.Frame(d.frame()); err != nil {
+				t.Fatal(err)
+			}
+			if err := s.Handle(wire.AppendAck(nil, sink.update)); err != nil {
+				t.Fatal(err)
+			}
+		}
+		return sink.bytes - before
+	}
+	feed()
+	d.put(to, window)
+	d.paint(image.Rect(from.Min.X, from.Min.Y, from.Max.X, from.Max.Y-60), func(int, int) uint32 { return 0xc0c0c0 })
+	if got, all := feed(), 3*300*200; got > all/10 {
+		t.Errorf("%d bytes for a window of %d", got, all)
 	}
 }
 

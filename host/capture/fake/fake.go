@@ -26,8 +26,9 @@ type Source struct {
 	mu        sync.Mutex
 	w, h      int
 	desktop   []uint32
-	damage    image.Rectangle
-	last      []uint32 // the frame that is out
+	damage    capture.Areas
+	parts     []image.Rectangle // of the last frame
+	last      []uint32          // the frame that is out
 	cursor    capture.Cursor
 	newCursor bool
 	pointer   image.Point
@@ -51,8 +52,10 @@ func New(t testing.TB, w, h int) *Source {
 
 func (s *Source) resize(w, h int) {
 	s.w, s.h, s.desktop = w, h, make([]uint32, w*h)
-	s.damage = image.Rect(0, 0, w, h)
-	s.displays = []capture.Display{{ID: 1, Name: "fake", Bounds: s.damage}}
+	whole := image.Rect(0, 0, w, h)
+	s.damage.Clear()
+	s.damage.Add(whole)
+	s.displays = []capture.Display{{ID: 1, Name: "fake", Bounds: whole}}
 }
 
 // tell wakes who waits. s.mu is held.
@@ -76,7 +79,7 @@ func (s *Source) Draw(r image.Rectangle, colour func(x, y int) uint32) {
 			p := &s.desktop[y*s.w+x]
 			if c := colour(x, y) & 0xffffff; c != *p {
 				*p = c
-				s.damage = s.damage.Union(image.Rect(x, y, x+1, y+1))
+				s.damage.Add(image.Rect(x, y, x+1, y+1))
 			}
 		}
 	}
@@ -189,15 +192,18 @@ func (s *Source) wait(ctx context.Context, busy *bool, name string, ready func()
 // Next implements capture.Source.
 func (s *Source) Next(ctx context.Context) (f capture.Frame, err error) {
 	err = s.wait(ctx, &s.inNext, "Next", func() bool {
-		if s.damage.Empty() {
+		if len(s.damage.All()) == 0 {
 			return false
 		}
 		for i := range s.last {
 			s.last[i] = Poison
 		}
-		s.last = slices.Clone(s.desktop)
-		f = capture.Frame{Pix: s.last, Width: s.w, Height: s.h, Damage: s.damage, Took: s.took}
-		s.damage = image.Rectangle{}
+		for i := range s.parts {
+			s.parts[i] = image.Rectangle{} // they may be read no longer either
+		}
+		s.last, s.parts = slices.Clone(s.desktop), slices.Clone(s.damage.All())
+		f = capture.Frame{Pix: s.last, Width: s.w, Height: s.h, Damage: s.damage.Bounds(), Parts: s.parts, Took: s.took}
+		s.damage.Clear()
 		s.calls++
 		return true
 	})
