@@ -74,6 +74,19 @@ describe.each(unpackers)("the zstd stream by $by", ({ unpacker }) => {
   });
 });
 
+test("where WebAssembly gets no memory, fzstd unpacks", () => {
+  const instance = vi.spyOn(WebAssembly, "Instance").mockImplementation(function () {
+    throw new RangeError("could not allocate memory");
+  });
+  const said = vi.spyOn(console, "warn").mockImplementation(() => undefined);
+  const stream = new ZstdStream(18, unzstd);
+  stream.push(Uint8Array.of(0x28, 0xb5, 0x2f, 0xfd, 0, 0x40, 3 << 3, 0, 0, 7, 8, 9), 100);
+  expect([...stream.take()]).toEqual([7, 8, 9]);
+  expect(said).toHaveBeenCalledOnce();
+  instance.mockRestore();
+  said.mockRestore();
+});
+
 test("fzstd keeps no queue, however many updates come", () => {
   const push = vi.spyOn(Decompress.prototype, "push");
   const stream = new ZstdStream(18);

@@ -19,9 +19,14 @@ export async function compileZstd(): Promise<void> {
   compiled ??= await WebAssembly.compile(Uint8Array.from(atob(wasm), (c) => c.charCodeAt(0)));
 }
 
-/** A decoder for one stream; undefined while none is compiled. */
+/** A decoder for one stream; undefined while none is compiled, or where its memory is not to be had. */
 export function unzstd(take: (chunk: Uint8Array) => void): Unpacker | undefined {
-  return compiled && new Unzstd(compiled, take);
+  try {
+    return compiled && new Unzstd(compiled, take);
+  } catch (error) {
+    console.warn("no memory for WebAssembly: this picture is unpacked without it", error);
+    return undefined;
+  }
 }
 
 const maxInput = maxBlock + 3; // with the block's header
@@ -49,8 +54,7 @@ class Unzstd implements Unpacker {
     this.#to = this.#lib.malloc(3 * size);
     this.#in = this.#lib.malloc(maxInput);
     this.#out = this.#lib.malloc(maxBlock);
-    if (!this.#context || !this.#from || !this.#to || !this.#in || !this.#out)
-      throw new BadStream("no memory");
+    if (!this.#context || !this.#from || !this.#to || !this.#in || !this.#out) throw new RangeError("malloc");
   }
 
   push(bytes: Uint8Array): void {
