@@ -11,7 +11,8 @@ import (
 
 // A region is video if its tiles would cost more than its share of the line in
 // at least gateHits of the last gateFrames expensive frames, and gateHits of
-// those came within gateTime: pages that are turned stay tiles.
+// those came within gateTime: pages that are turned stay tiles, and so do pages that
+// scroll.
 const (
 	gateFrames = 10
 	gateHits   = 5
