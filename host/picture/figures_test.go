@@ -15,7 +15,7 @@ func TestFiguresSayWhereTheTimeGoes(t *testing.T) {
 	p, src := pumping(t, 320, 200)
 	r := join(t, p)
 	r.shows(src)
-	r.acked(1)
+	r.quiet()
 	figures, captures := r.stream.Figures(), p.Captures()
 	if figures.Updates == 0 || figures.Acked != figures.Updates || figures.Bytes == 0 || figures.Encode <= 0 || figures.Way <= 0 {
 		t.Errorf("after the first picture: %+v", figures)
@@ -70,6 +70,22 @@ func TestFiguresSayWhereTheTimeGoes(t *testing.T) {
 	r.acked(figures.Acked + f.Acked + 1)
 	if (r.stream.Figures().Since(r.stream.Figures()) != picture.Figures{}) {
 		t.Error("nothing happened, and something was measured")
+	}
+}
+
+// quiet waits until everything is acknowledged and nothing more comes: a first
+// picture may take more than one update.
+func (r *remote) quiet() {
+	r.t.Helper()
+	seen := r.stream.Figures()
+	for since, end := time.Now(), time.Now().Add(soon); time.Since(since) < 100*time.Millisecond; time.Sleep(time.Millisecond) {
+		now := r.stream.Figures()
+		if now != seen || now.Acked < now.Updates || now.Updates == 0 {
+			seen, since = now, time.Now()
+		}
+		if time.Now().After(end) {
+			r.t.Fatalf("never quiet: %+v", now)
+		}
 	}
 }
 

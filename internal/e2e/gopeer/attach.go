@@ -39,8 +39,9 @@ type attach struct {
 	messages [6]int
 	bytes    [6]int
 	proven   bool
-	opened   int // channels
-	greeted  bool
+	opened   int  // channels
+	greeting bool // the hellos are being sent
+	greeted  bool // they are sent
 	state    webrtc.PeerConnectionState
 
 	inputs sync.Mutex
@@ -382,16 +383,18 @@ func (a *attach) heard(b []byte) error {
 	return nil
 }
 
-// greet sends both hellos, once: when the host is proven and all channels are open.
+// greet sends both hellos, once: when the host is proven and all channels are
+// open. Nobody is told before they are sent: nothing may come before them.
 func (a *attach) greet() {
 	now := false
 	a.v.update(func() {
-		now = a.proven && a.opened == len(a.channels) && !a.greeted && !a.mute.Load()
-		a.greeted = a.greeted || now
+		now = a.proven && a.opened == len(a.channels) && !a.greeting && !a.mute.Load()
+		a.greeting = a.greeting || now
 	})
 	if !now {
 		return
 	}
+	defer a.v.update(func() { a.greeted = true })
 	hello := wire.Versions(&mfpb.Hello{Kind: mfpb.Kind_KIND_VIEWER, Lang: "en", Software: "gopeer"})
 	_ = a.control(&mfpb.Control{Body: &mfpb.Control_Hello{Hello: hello}})
 	_ = a.channels[wire.ChannelTiles].Send(wire.AppendHello(nil))
