@@ -53,6 +53,8 @@ export function attachPan(stage: HTMLElement, held: HTMLElement, driven: () => b
         stage.scrollBy({ left: -event.movementX, top: -event.movementY, behavior: "instant" });
         return;
       }
+      // A browser says it again when what lies under a resting pointer changes.
+      if (event.movementX === 0 && event.movementY === 0) return;
       if (!driven() || event.pointerType === "touch" || !scrolls()) {
         rest();
         return;
