@@ -5,6 +5,7 @@
 //	signaling serve         with SQLite in ./data, on http://127.0.0.1:8080
 //	signaling admin link    print a one-time link that makes an account
 //	signaling certs dev     make a development certificate for this machine
+//	signaling desks check   try the service desks that a server would use
 //	signaling export        take the session log out, with its proof
 //	signaling verify        prove an export, without a server
 //	signaling report        print one session for people
@@ -59,6 +60,7 @@ func init() {
 		{"serve", "run the server", serve},
 		{"admin", "make one-time sign-in links: admin link; change the log's key: admin rotate-key", admin},
 		{"certs", "make a development certificate: certs dev", certsCommand},
+		{"desks", "try the service desks that a server would use: desks check", desks},
 		{"export", "take the session log out, with its proof", export},
 		{"verify", "prove an export of the log, without a server", verify},
 		{"report", "print one session for people, in English or French", printReport},

@@ -20,6 +20,7 @@ import (
 	"github.com/mainforte/mainforte/signaling/api"
 	"github.com/mainforte/mainforte/signaling/audit/retention"
 	"github.com/mainforte/mainforte/signaling/relay"
+	"github.com/mainforte/mainforte/signaling/tickets"
 )
 
 const serveAbout = `Runs the server. Without flags it keeps its data in ./data and answers on
@@ -33,7 +34,10 @@ A changed certificate is taken while the server runs.
 
 Host and browser that cannot reach each other are relayed: over UDP on port 3478,
 and over TCP on the port of the pages, which is the one that every network lets
-through.`
+through.
+
+Sessions are logged to the tickets of its own desk, and to those of the service
+desks that --desks names; signaling desks check tries them.`
 
 // drainIn is how long the end may take.
 const drainIn = 4 * time.Second
@@ -49,6 +53,7 @@ type options struct {
 	listen, data, publicHost string
 	cert, key                string
 	organisation, downloads  string
+	desks                    string
 	grace                    time.Duration
 	turn                     turnOptions
 	verbose                  bool
@@ -64,6 +69,7 @@ func serve(ctx context.Context, args []string, out, errs io.Writer) error {
 		f.StringVar(&o.key, "key", "", "`FILE` with its key, PEM")
 		f.StringVar(&o.organisation, "organisation", "", "`NAME` of your organisation, shown to the person")
 		f.StringVar(&o.downloads, "downloads", "", "`DIR` with the host programs; default: downloads beside --data")
+		f.StringVar(&o.desks, "desks", "", "`FILE` with the service desks of other systems and the policy of tickets")
 		f.DurationVar(&o.grace, "grace", maxGrace, "`TIME` for which a session waits for a side that is lost, or for this server; 10s to 10m")
 		o.turn.flags(f)
 		f.BoolVar(&o.verbose, "verbose", false, "also log every request")
@@ -81,6 +87,12 @@ func serve(ctx context.Context, args []string, out, errs io.Writer) error {
 	}
 	log := slog.New(slog.NewJSONHandler(errs, &slog.HandlerOptions{Level: level}))
 
+	var setup tickets.Setup
+	if o.desks != "" {
+		if setup, err = tickets.ReadDesks(o.desks); err != nil {
+			return err
+		}
+	}
 	var pair *certs.Pair
 	if secure {
 		if pair, err = certs.Load(o.cert, o.key); err != nil {
@@ -99,7 +111,7 @@ func serve(ctx context.Context, args []string, out, errs io.Writer) error {
 	srv, err := api.New(api.Config{
 		Data: o.data, PublicHost: o.publicHost, BaseURL: base, Organisation: o.organisation,
 		Downloads: o.downloads, Version: versionText(), Secure: secure, Logger: log, Grace: o.grace,
-		Relay: rel,
+		Relay: rel, Desks: setup,
 	})
 	if err != nil {
 		return errors.Join(err, ln.Close(), closeRelay(rel))

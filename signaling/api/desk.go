@@ -3,6 +3,7 @@ package api
 import (
 	"errors"
 	"net/http"
+	"slices"
 	"time"
 
 	"github.com/mainforte/mainforte/signaling/audit"
@@ -21,10 +22,57 @@ type ticketAnswer struct {
 	Created   time.Time `json:"created"`
 	Updated   time.Time `json:"updated"`
 	Sessions  int64     `json:"sessions"`
+
+	Desk       string `json:"desk"`       // its name; "local" is the embedded one
+	URL        string `json:"url"`        // of its page in another desk; "" if there is none
+	Remembered bool   `json:"remembered"` // its desk does not answer: as it was seen last
 }
 
 func ticketOf(t tickets.Ticket) ticketAnswer {
-	return ticketAnswer{t.ID, t.Number, t.Subject, t.Requester, t.Lang, t.Open, t.Created.UTC(), t.Updated.UTC(), t.Sessions}
+	desk, _ := tickets.Split(t.ID)
+	return ticketAnswer{
+		t.ID, t.Number, t.Subject, t.Requester, t.Lang, t.Open, t.Created.UTC(), t.Updated.UTC(), t.Sessions,
+		desk, t.URL, t.Remembered,
+	}
+}
+
+type deskAnswer struct {
+	Name   string `json:"name"`
+	System string `json:"system"` // "local", "rt", ...
+	Search bool   `json:"search"` // finds words; else only the ticket of a number
+	Blind  bool   `json:"blind"`  // tickets cannot be read: any number is taken for an open one
+}
+
+type policyAnswer struct {
+	Desk    string `json:"desk"`
+	Ticket  string `json:"ticket"`
+	Note    string `json:"note"`
+	Chat    bool   `json:"chat"`
+	Offline string `json:"offline"`
+}
+
+// desks tells which service desks there are, and what the admin wants of them.
+func (s *Server) desks(w http.ResponseWriter, _ *call) error {
+	var list []deskAnswer
+	for _, name := range s.tickets.Names() {
+		d, err := s.tickets.Desk(name)
+		if err != nil {
+			return err
+		}
+		caps := d.Caps()
+		list = append(list, deskAnswer{name, s.tickets.Kind(name), caps.Search, caps.Blind})
+	}
+	answer(w, http.StatusOK, map[string]any{"desks": list, "policy": policyAnswer(s.tickets.Policy())})
+	return nil
+}
+
+// embedded is the id of a ticket of the embedded desk; others are changed in
+// theirs.
+func embedded(id string) (string, error) {
+	if desk, _ := tickets.Split(id); desk != tickets.LocalName {
+		return "", errOtherDesk
+	}
+	return id, nil
 }
 
 type noteAnswer struct {
@@ -39,6 +87,12 @@ func noteOf(n tickets.Written) noteAnswer {
 	return noteAnswer{n.ID, n.Author, n.Text, n.Public, n.Created.UTC()}
 }
 
+// heldSession is a session as its ticket shows it.
+type heldSession struct {
+	shortSession
+	Note string `json:"note"` // how its note stands: "waiting", "written", "dead", or "" before its end
+}
+
 // listed bounds a list of tickets.
 const listed = 200
 
@@ -51,7 +105,16 @@ func (s *Server) listTickets(w http.ResponseWriter, c *call) error {
 	default:
 		return errInvalidState
 	}
-	list, err := s.house.local.List(c.Context(), state, c.URL.Query().Get("q"), listed)
+	var list []tickets.Ticket
+	var err error
+	query := c.URL.Query().Get("q")
+	if desk := c.URL.Query().Get("desk"); desk == "" || desk == tickets.LocalName {
+		list, err = s.house.local.List(c.Context(), state, query, listed)
+	} else {
+		// Another desk is searched, not listed: what is in it is its own to show.
+		list, err = s.tickets.SearchIn(c.Context(), desk, query, listed)
+		list = slices.DeleteFunc(list, func(t tickets.Ticket) bool { return state != tickets.All && t.Open != (state == tickets.Open) })
+	}
 	if err != nil {
 		return err
 	}
@@ -107,13 +170,22 @@ func (s *Server) createTicket(w http.ResponseWriter, c *call) error {
 
 func (s *Server) ticket(w http.ResponseWriter, c *call) error {
 	id := c.PathValue("id")
-	t, err := s.house.local.Get(c.Context(), id)
+	t, err := s.tickets.Get(c.Context(), id)
+	trouble := err
+	if err != nil && asProblem(err).status >= http.StatusInternalServerError {
+		// The desk is away, or busy: what is remembered, and why it is no more.
+		if t, err = s.tickets.Recall(c.Context(), id); err != nil {
+			return trouble
+		}
+	}
 	if err != nil {
 		return err
 	}
-	notes, err := s.house.local.Notes(c.Context(), id)
-	if err != nil {
-		return err
+	notes := []tickets.Written{}
+	if desk, _ := tickets.Split(id); desk == tickets.LocalName {
+		if notes, err = s.house.local.Notes(c.Context(), id); err != nil {
+			return err
+		}
 	}
 	list, _, err := pairing.Records(c.Context(), s.house.store, pairing.Filter{Ticket: id, Limit: 200})
 	if err != nil {
@@ -123,11 +195,23 @@ func (s *Server) ticket(w http.ResponseWriter, c *call) error {
 	for i, n := range notes {
 		written[i] = noteOf(n)
 	}
-	held := make([]shortSession, len(list))
-	for i, r := range list {
-		held[i] = shortOf(r)
+	ends, err := s.outbox.Ends(c.Context(), id)
+	if err != nil {
+		return err
 	}
-	answer(w, http.StatusOK, map[string]any{"ticket": ticketOf(t), "notes": written, "sessions": held})
+	held := make([]heldSession, len(list))
+	for i, r := range list {
+		held[i] = heldSession{shortOf(r), ends[r.ID]}
+	}
+	out := map[string]any{"ticket": ticketOf(t), "notes": written, "sessions": held, "problem": nil}
+	if t.Remembered {
+		p := errDeskAway
+		if trouble != nil {
+			p = asProblem(trouble)
+		}
+		out["problem"] = said{p.code, p.sentence(c.lang, c.id, after(trouble))}
+	}
+	answer(w, http.StatusOK, out)
 	return nil
 }
 
@@ -140,10 +224,14 @@ func (s *Server) setOpen(open bool) route {
 		if err := read(w, c, &struct{}{}); err != nil {
 			return err
 		}
+		id, err := embedded(c.PathValue("id"))
+		if err != nil {
+			return err
+		}
 		var t tickets.Ticket
-		err := s.house.store.Update(c.Context(), func(tx store.Tx) (err error) {
+		err = s.house.store.Update(c.Context(), func(tx store.Tx) (err error) {
 			var changed bool
-			t, changed, err = s.house.local.SetOpenTx(tx, c.PathValue("id"), open)
+			t, changed, err = s.house.local.SetOpenTx(tx, id, open)
 			if err != nil || !changed {
 				return err
 			}
@@ -166,7 +254,11 @@ func (s *Server) addNote(w http.ResponseWriter, c *call) error {
 	if err := read(w, c, &in); err != nil {
 		return err
 	}
-	n, err := s.house.local.AddNote(c.Context(), c.PathValue("id"), tickets.Note{Author: c.in.User.Name, Text: in.Text, Public: in.Public})
+	id, err := embedded(c.PathValue("id"))
+	if err != nil {
+		return err
+	}
+	n, err := s.house.local.AddNote(c.Context(), id, tickets.Note{Author: c.in.User.Name, Text: in.Text, Public: in.Public})
 	if errors.Is(err, tickets.ErrInvalid) {
 		return errInvalidNote
 	}

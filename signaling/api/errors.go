@@ -6,7 +6,9 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"strconv"
 	"strings"
+	"time"
 
 	"github.com/mainforte/mainforte/signaling/identity"
 	"github.com/mainforte/mainforte/signaling/pairing"
@@ -27,6 +29,13 @@ var (
 	errBadJSON       = &problem{http.StatusBadRequest, "BAD_JSON"}
 	errBadName       = &problem{http.StatusUnprocessableEntity, "BAD_NAME"}
 	errCrossOrigin   = &problem{http.StatusForbidden, "CROSS_ORIGIN"}
+	errDeskAway      = &problem{http.StatusBadGateway, "DESK_AWAY"}
+	errDeskBusy      = &problem{http.StatusServiceUnavailable, "DESK_BUSY"}
+	errDeskConfig    = &problem{http.StatusBadGateway, "DESK_CONFIG"}
+	errDeskForbids   = &problem{http.StatusBadGateway, "DESK_FORBIDS"}
+	errDeskInvalid   = &problem{http.StatusUnprocessableEntity, "DESK_INVALID"}
+	errDeskRefuses   = &problem{http.StatusBadGateway, "DESK_REFUSES"}
+	errDeskUnknown   = &problem{http.StatusNotFound, "DESK_UNKNOWN"}
 	errInternal      = &problem{http.StatusInternalServerError, "INTERNAL"}
 	errInvalidLang   = &problem{http.StatusUnprocessableEntity, "INVALID_LANG"}
 	errInvalidNote   = &problem{http.StatusUnprocessableEntity, "INVALID_NOTE"}
@@ -38,7 +47,11 @@ var (
 	errNotFound      = &problem{http.StatusNotFound, "NOT_FOUND"}
 	errNotSignedIn   = &problem{http.StatusUnauthorized, "NOT_SIGNED_IN"}
 	errNoLink        = &problem{http.StatusNotFound, "NO_LINK"}
+	errNoNote        = &problem{http.StatusNotFound, "NO_NOTE"}
+	errNoTicket      = &problem{http.StatusNotFound, "NO_TICKET"}
+	errOtherDesk     = &problem{http.StatusConflict, "OTHER_DESK"}
 	errRateLimited   = &problem{http.StatusTooManyRequests, "RATE_LIMITED"}
+	errTicketChanged = &problem{http.StatusConflict, "TICKET_CHANGED"}
 	errTicketClosed  = &problem{http.StatusConflict, "TICKET_CLOSED"}
 	errTooLarge      = &problem{http.StatusRequestEntityTooLarge, "TOO_LARGE"}
 	errUnavailable   = &problem{http.StatusServiceUnavailable, "UNAVAILABLE"}
@@ -63,12 +76,17 @@ var known = []struct {
 	{identity.ErrWeakPassword, errWeakPassword},
 	{pairing.ErrNoSession, errNotFound},
 	{pairing.ErrNotYours, errNotAllowed},
-	{tickets.ErrNotFound, errNotFound},
+	{store.ErrUnavailable, errUnavailable}, // also the embedded desk's ErrTransient
+	{tickets.ErrNoDesk, errDeskUnknown},
+	{tickets.ErrNotFound, errNoTicket},
 	{tickets.ErrClosed, errTicketClosed},
-	{tickets.ErrForbidden, errNotAllowed},
+	{tickets.ErrAuth, errDeskRefuses},
+	{tickets.ErrForbidden, errDeskForbids},
+	{tickets.ErrConflict, errTicketChanged},
 	{tickets.ErrTooLarge, errTooLarge},
-	{store.ErrUnavailable, errUnavailable},
-	{tickets.ErrTransient, errUnavailable},
+	{tickets.ErrInvalid, errDeskInvalid},
+	{tickets.ErrConfig, errDeskConfig},
+	{tickets.ErrTransient, errDeskAway},
 }
 
 // asProblem is what the other side is told about err. What it does not know is
@@ -77,6 +95,9 @@ func asProblem(err error) *problem {
 	var p *problem
 	if errors.As(err, &p) {
 		return p
+	}
+	if errors.As(err, new(tickets.ErrRateLimited)) {
+		return errDeskBusy
 	}
 	for _, k := range known {
 		if errors.Is(err, k.err) {
@@ -103,23 +124,40 @@ func load(lang string) map[string]string {
 	return m
 }
 
-// sentence of a problem in a language; id is the request's.
-func (p *problem) sentence(lang, id string) string {
-	return strings.ReplaceAll(sentences[lang][p.code], "{id}", id)
+// sentence of a problem in a language; id is the request's, after when it may be
+// tried again.
+func (p *problem) sentence(lang, id string, after time.Duration) string {
+	return strings.NewReplacer("{id}", id, "{seconds}", seconds(after)).Replace(sentences[lang][p.code])
+}
+
+// after is when a call that met err may be tried again: a minute, unless a desk
+// said how long it wants to be left alone.
+func after(err error) time.Duration {
+	if asked := (tickets.ErrRateLimited{}); errors.As(err, &asked) && asked.After > 0 {
+		return asked.After
+	}
+	return time.Minute
+}
+
+// seconds of a duration, rounded up.
+func seconds(d time.Duration) string {
+	return strconv.FormatInt(int64((d+time.Second-1)/time.Second), 10)
+}
+
+// said is a problem as it is answered: a code for programs, a sentence for people.
+type said struct {
+	Code    string `json:"code"`
+	Message string `json:"message"`
 }
 
 // refuse writes a problem as JSON.
-func refuse(w http.ResponseWriter, p *problem, lang, id string) {
+func refuse(w http.ResponseWriter, p *problem, lang, id string, after time.Duration) {
 	if p.status == http.StatusTooManyRequests || p.status == http.StatusServiceUnavailable {
-		w.Header().Set("Retry-After", "60")
-	}
-	type inner struct {
-		Code    string `json:"code"`
-		Message string `json:"message"`
+		w.Header().Set("Retry-After", seconds(after))
 	}
 	answer(w, p.status, struct {
-		Error inner `json:"error"`
-	}{inner{p.code, p.sentence(lang, id)}})
+		Error said `json:"error"`
+	}{said{p.code, p.sentence(lang, id, after)}})
 }
 
 // answer writes v as JSON.

@@ -62,12 +62,16 @@ func (s *Server) build() http.Handler {
 		"GET /api/v1/me":           s.me,
 		"PUT /api/v1/me/lang":      s.setLang,
 
+		"GET /api/v1/desks":               s.desks,
 		"GET /api/v1/tickets":             s.listTickets,
 		"POST /api/v1/tickets":            s.createTicket,
 		"GET /api/v1/tickets/{id}":        s.ticket,
 		"POST /api/v1/tickets/{id}/close": s.setOpen(false),
 		"POST /api/v1/tickets/{id}/open":  s.setOpen(true),
 		"POST /api/v1/tickets/{id}/notes": s.addNote,
+
+		"GET /api/v1/outbox":             s.waitingNotes,
+		"POST /api/v1/outbox/{id}/retry": s.retryNote,
 
 		"GET /api/v1/sessions":             s.listSessions,
 		"GET /api/v1/sessions/{id}/events": s.sessionEvents,
@@ -168,11 +172,14 @@ func (s *Server) fail(w http.ResponseWriter, c *call, err error) {
 	if errors.Is(err, context.Canceled) && c.Context().Err() != nil {
 		return // nobody is listening
 	}
-	if p == errInternal || p == errUnavailable {
+	switch {
+	case p == errInternal, p == errUnavailable:
 		s.log.Error("a request failed", "id", c.id, "error", err)
+	case p.status == http.StatusBadGateway, p == errDeskBusy:
+		s.log.Warn("a service desk failed a request", "id", c.id, "problem", p.code, "error", err)
 	}
 	if strings.HasPrefix(c.URL.Path, "/api/") || strings.HasPrefix(c.URL.Path, "/ws/") {
-		refuse(w, p, c.lang, c.id)
+		refuse(w, p, c.lang, c.id, after(err))
 		return
 	}
 	if p == errNotSignedIn {

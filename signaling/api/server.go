@@ -48,6 +48,7 @@ type Config struct {
 	Logger       *slog.Logger
 	Grace        time.Duration // of a session without a side; 0: pairing's own
 	Relay        *relay.Server // nil: sessions have none. The caller closes it, after Close
+	Desks        tickets.Setup // of other systems; see tickets.ReadDesks
 
 	// Knobs for tests: limits, clock, cost. They run on the configuration that
 	// would otherwise be used.
@@ -61,6 +62,7 @@ type Server struct {
 	log     *slog.Logger
 	house   *house
 	desk    *pairing.Desk
+	tickets *tickets.Desks
 	outbox  *tickets.Outbox
 	handler http.Handler
 	routes  []string
@@ -147,9 +149,12 @@ func New(cfg Config) (*Server, error) {
 	if err != nil {
 		return nil, err
 	}
-	s.outbox = tickets.NewOutbox(s.house.store, s.house.audit, s.house.local)
+	if s.tickets, err = tickets.NewDesks(s.house.local, cfg.Desks); err != nil {
+		return nil, errors.Join(err, s.house.store.Close())
+	}
+	s.outbox = tickets.NewOutbox(s.house.store, s.house.audit, s.tickets)
 	pc := pairing.Config{
-		Store: s.house.store, Log: s.house.audit, Tickets: s.house.local, Outbox: s.outbox, SignIns: s.house.users,
+		Store: s.house.store, Log: s.house.audit, Tickets: s.tickets, Outbox: s.outbox, SignIns: s.house.users,
 		PublicHost: cfg.PublicHost, Organisation: cfg.Organisation, Software: "mainforte-signaling " + cfg.Version,
 		Logger: cfg.Logger, Grace: cfg.Grace,
 	}
@@ -172,7 +177,30 @@ func New(cfg Config) (*Server, error) {
 		s.outbox.Run(ctx, func(err error) { s.log.Warn("a ticket note has to wait", "error", err) })
 	})
 	s.loops.Go(func() { s.checkpoints(ctx) })
+	s.loops.Go(func() { s.tryDesks(ctx) })
 	return s, nil
+}
+
+// tryDesks says at the start which desks will not do. They may still come: the
+// outbox waits for them, and a start never does.
+func (s *Server) tryDesks(ctx context.Context) {
+	ctx, cancel := context.WithTimeout(ctx, time.Minute)
+	defer cancel()
+	var all sync.WaitGroup
+	for _, name := range s.tickets.Names() {
+		desk, err := s.tickets.Desk(name)
+		if err != nil || name == tickets.LocalName {
+			continue
+		}
+		all.Go(func() {
+			if err := desk.Check(ctx); err != nil {
+				s.log.Warn("a service desk cannot be used just now", "desk", name, "error", err)
+				return
+			}
+			s.log.Info("a service desk answers", "desk", name)
+		})
+	}
+	all.Wait()
 }
 
 // checkpointEvery bounds how much of the log only the database vouches for.

@@ -44,10 +44,10 @@ func TestEveryRouteForEveryRole(t *testing.T) {
 	// Written out by hand, not asked of the table: what each role may do at all.
 	may := map[identity.Role]string{
 		"":                  "/ /download/ /signin /assets/ /viewer/ /healthz /readyz /ws/host /api/v1/signin",
-		identity.Technician: "/console /api/v1/signout /api/v1/me /api/v1/tickets POST:/api/v1/sessions /ws/viewer",
-		identity.Supervisor: "/console /audit /api/v1/signout /api/v1/me /api/v1/tickets /api/v1/sessions /ws/viewer",
+		identity.Technician: "/console /api/v1/signout /api/v1/me /api/v1/desks /api/v1/tickets POST:/api/v1/sessions /ws/viewer",
+		identity.Supervisor: "/console /audit /api/v1/signout /api/v1/me /api/v1/desks /api/v1/outbox /api/v1/tickets /api/v1/sessions /ws/viewer",
 		identity.Auditor:    "/audit /api/v1/signout /api/v1/me GET:/api/v1/sessions",
-		identity.Admin:      "/console /audit /api/v1/signout /api/v1/me GET:/api/v1/tickets LIST:/api/v1/sessions",
+		identity.Admin:      "/console /audit /api/v1/signout /api/v1/me /api/v1/desks /api/v1/outbox GET:/api/v1/tickets LIST:/api/v1/sessions",
 	}
 	allowed := func(role identity.Role, method, path string) bool {
 		for _, set := range []string{may[""], may[role]} {
@@ -319,7 +319,7 @@ func TestTickets(t *testing.T) {
 	if len(one["notes"].([]any)) != 1 || len(one["sessions"].([]any)) != 0 {
 		t.Errorf("the ticket: %v", one)
 	}
-	v.code(404, "NOT_FOUND", "GET", "/api/v1/tickets/nothing", nil)
+	v.code(404, "NO_TICKET", "GET", "/api/v1/tickets/nothing", nil)
 	events, err := s.Log().Events(t.Context(), "")
 	if err != nil {
 		t.Fatal(err)

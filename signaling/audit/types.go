@@ -59,6 +59,8 @@ var eventTypes = map[string]EventType{
 	"ticket.note_queued":  {Doc: "a note waits to be written to the ticket", Data: "system"},
 	"ticket.note_written": {Doc: "the note stands in the ticket", Data: "attempts:n system note"},
 	"ticket.note_failed":  {Doc: "the note could not be written and was given up", Data: "attempts:n system"},
+	"ticket.note_missing": {Doc: "the note that stood in the ticket is gone; it is written again, or no more (deny)", Data: "system"},
+	"ticket.note_retried": {Doc: "somebody had a note tried again that was not in its ticket", Data: "attempts:n system"},
 
 	"auth.login":        {Doc: "somebody signed in", Data: "method", Personal: "name address"},
 	"auth.failed":       {Doc: "a sign-in was refused", Data: "method", Personal: "address name"},

@@ -35,6 +35,7 @@ var (
 	workDesk = access{roles: []Role{Technician, Supervisor}}
 	sessions = access{roles: []Role{Supervisor, Auditor, Admin}}
 	evidence = access{roles: []Role{Supervisor, Auditor}}
+	outbox   = access{roles: []Role{Supervisor, Admin}}
 )
 
 // table is the only place that says who may use a route of the server. What has
@@ -60,12 +61,17 @@ var table = map[string]access{
 	"GET /api/v1/me":           signedIn,
 	"PUT /api/v1/me/lang":      signedIn,
 
+	"GET /api/v1/desks":               readDesk,
 	"GET /api/v1/tickets":             readDesk,
 	"POST /api/v1/tickets":            workDesk,
 	"GET /api/v1/tickets/{id}":        readDesk,
 	"POST /api/v1/tickets/{id}/close": workDesk,
 	"POST /api/v1/tickets/{id}/open":  workDesk,
 	"POST /api/v1/tickets/{id}/notes": workDesk,
+
+	// Which notes wait and why, never what they say.
+	"GET /api/v1/outbox":             outbox,
+	"POST /api/v1/outbox/{id}/retry": outbox,
 
 	"GET /api/v1/sessions":             sessions,
 	"GET /api/v1/sessions/{id}/events": evidence,

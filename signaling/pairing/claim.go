@@ -4,12 +4,14 @@ import (
 	"crypto/ed25519"
 	"crypto/rand"
 	"errors"
+	"slices"
 	"time"
 
 	"github.com/mainforte/mainforte/internal/wire"
 	"github.com/mainforte/mainforte/internal/wire/mfpb"
 	"github.com/mainforte/mainforte/signaling/audit"
 	"github.com/mainforte/mainforte/signaling/limit"
+	"github.com/mainforte/mainforte/signaling/store"
 	"github.com/mainforte/mainforte/signaling/tickets"
 )
 
@@ -182,6 +184,9 @@ func (d *Desk) ticketUnder(nameplate string) string {
 	return ""
 }
 
+// deskTrouble is what keeps a desk from telling whether a ticket is open.
+var deskTrouble = []error{tickets.ErrTransient, tickets.ErrAuth, tickets.ErrConfig, tickets.ErrNoDesk}
+
 // ticket is C4: the ticket of a claim exists and is open.
 func (d *Desk) ticket(id string) (tickets.Ticket, mfpb.Reason) {
 	if id == "" || len(id) > 128 {
@@ -191,6 +196,12 @@ func (d *Desk) ticket(id string) (tickets.Ticket, mfpb.Reason) {
 	switch {
 	case errors.Is(err, tickets.ErrNotFound), errors.Is(err, tickets.ErrForbidden):
 		return tickets.Ticket{}, mfpb.Reason_REASON_TICKET_CLOSED
+	case errors.Is(err, store.ErrUnavailable):
+		d.cfg.Logger.Error("the ticket of a claim cannot be read", "error", err)
+		return tickets.Ticket{}, mfpb.Reason_REASON_INTERNAL
+	case slices.ContainsFunc(deskTrouble, func(kind error) bool { return errors.Is(err, kind) }):
+		d.cfg.Logger.Warn("the desk of a claim's ticket is away", "error", err)
+		return tickets.Ticket{}, mfpb.Reason_REASON_DESK_AWAY
 	case err != nil:
 		d.cfg.Logger.Error("the ticket of a claim cannot be read", "error", err)
 		return tickets.Ticket{}, mfpb.Reason_REASON_INTERNAL

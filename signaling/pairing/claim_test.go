@@ -1,6 +1,8 @@
 package pairing
 
 import (
+	"context"
+	"fmt"
 	"strings"
 	"testing"
 	"time"
@@ -9,6 +11,7 @@ import (
 	"github.com/mainforte/mainforte/internal/wire/mfpb"
 	"github.com/mainforte/mainforte/signaling/limit"
 	"github.com/mainforte/mainforte/signaling/store"
+	"github.com/mainforte/mainforte/signaling/tickets"
 )
 
 func TestPairing(t *testing.T) {
@@ -61,6 +64,43 @@ func TestC4_AClaimNeedsAnOpenTicket(t *testing.T) {
 		t.Fatal(err)
 	}
 	b.pair(h, v) // and none of these was counted as a guess
+}
+
+// deskOf is a service desk whose tickets cannot be read.
+type deskOf struct {
+	tickets.System
+	err error
+}
+
+func (d deskOf) Get(context.Context, string) (tickets.Ticket, error) { return tickets.Ticket{}, d.err }
+
+// A desk that does not tell whether the ticket is open is no yes.
+func TestC4_AClaimNeedsADeskThatTells(t *testing.T) {
+	for _, c := range []struct {
+		err  error
+		want mfpb.Reason
+	}{
+		{tickets.ErrTransient, mfpb.Reason_REASON_DESK_AWAY},
+		{tickets.ErrRateLimited{After: time.Minute}, mfpb.Reason_REASON_DESK_AWAY},
+		{tickets.ErrAuth, mfpb.Reason_REASON_DESK_AWAY},
+		{tickets.ErrConfig, mfpb.Reason_REASON_DESK_AWAY},
+		{tickets.ErrNoDesk, mfpb.Reason_REASON_DESK_AWAY},
+		{tickets.ErrForbidden, mfpb.Reason_REASON_TICKET_CLOSED},
+		{fmt.Errorf("%w: %w", tickets.ErrTransient, store.ErrUnavailable), mfpb.Reason_REASON_INTERNAL},
+		{tickets.ErrConflict, mfpb.Reason_REASON_INTERNAL},
+	} {
+		b := newBench(t, func(cfg *Config) {
+			cfg.Limits.Account = limit.Every{N: 1, In: time.Hour}
+			cfg.Tickets = deskOf{cfg.Tickets, c.err}
+		})
+		h, v := b.host(), b.viewer("ann")
+		for range 2 { // and it is not counted as a guess
+			v.claim(h.plate, "rt:17")
+			v.refused(t, c.want)
+		}
+		quiet(t, h.peer)
+		b.stop()
+	}
 }
 
 // Without a ticket only an invite can be claimed. Whether a nameplate is one is

@@ -7,11 +7,15 @@ import (
 	"github.com/mainforte/mainforte/internal/wire"
 	"github.com/mainforte/mainforte/internal/wire/mfpb"
 	"github.com/mainforte/mainforte/signaling/store"
+	"github.com/mainforte/mainforte/signaling/tickets"
 )
 
 // insert makes the session's row and that of its first participant.
 func (s *session) insert(tx store.Tx, _ int64) error {
 	p := s.participants[0]
+	if err := tickets.RememberTx(tx, s.ticket, s.started); err != nil {
+		return err
+	}
 	_, err := tx.Exec(`insert into sessions (id, ticket_id, technician_id, method, host_key, started, host_token)
 		values (?, ?, ?, ?, ?, ?, ?)`,
 		s.id, s.ticket.ID, p.tech.Ref, p.method, []byte(s.key), store.FormatTime(s.started), s.hostToken[:])

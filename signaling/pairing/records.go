@@ -15,7 +15,7 @@ import (
 type Record struct {
 	ID             string
 	TicketID       string
-	TicketNumber   string // empty if the ticket is not in the embedded desk
+	TicketNumber   string // empty if this server does not know the ticket any more
 	TicketSubject  string
 	TechnicianID   string // the first, who opened it
 	TechnicianName string
@@ -53,9 +53,10 @@ func Records(ctx context.Context, st store.Store, f Filter) (list []Record, more
 		f.Limit = 50
 	}
 	f.Limit = min(f.Limit, 200)
-	q := `select s.id, s.ticket_id, coalesce(t.number, ''), coalesce(t.subject, ''), s.technician_id, coalesce(u.name, ''),
+	q := `select s.id, s.ticket_id, coalesce(t.number, k.number, ''), coalesce(t.subject, k.subject, ''), s.technician_id, coalesce(u.name, ''),
 		s.started, s.ended, s.reason, (select count(*) from audit_leaves l where l.session = s.id)
-		from sessions s left join tickets t on t.id = s.ticket_id left join users u on u.id = s.technician_id where 1 = 1`
+		from sessions s left join tickets t on t.id = s.ticket_id
+		left join desk_tickets k on k.id = s.ticket_id left join users u on u.id = s.technician_id where 1 = 1`
 	var args []any
 	where := func(cond string, a ...any) { q, args = q+" and "+cond, append(args, a...) }
 	if f.ID != "" {
@@ -69,8 +70,8 @@ func Records(ctx context.Context, st store.Store, f Filter) (list []Record, more
 	}
 	if f.Query != "" {
 		like := "%" + escapeLike(tickets.Fold(f.Query)) + "%"
-		where(`(t.search like ? escape '!' or s.id = ? or exists (select 1 from session_participants p
-			join users w on w.id = p.technician_id where p.session_id = s.id and lower(w.name) like ? escape '!'))`, like, f.Query, like)
+		where(`(t.search like ? escape '!' or k.search like ? escape '!' or s.id = ? or s.ticket_id = ? or exists (select 1 from session_participants p
+			join users w on w.id = p.technician_id where p.session_id = s.id and lower(w.name) like ? escape '!'))`, like, like, f.Query, f.Query, like)
 	}
 	if f.Live {
 		where("s.ended is null")

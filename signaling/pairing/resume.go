@@ -16,15 +16,17 @@ import (
 	"github.com/mainforte/mainforte/signaling/audit"
 	"github.com/mainforte/mainforte/signaling/limit"
 	"github.com/mainforte/mainforte/signaling/store"
-	"github.com/mainforte/mainforte/signaling/tickets"
 )
 
 // takeUp finds the sessions that a server before this one left open.
 func (d *Desk) takeUp(ctx context.Context) error {
 	now := d.cfg.Now()
-	err := d.cfg.Store.View(ctx, func(tx store.Tx) error {
-		rows, err := tx.Query(`select id, ticket_id, host_key, started, host_seq, grants, used, course, host_token
-			from sessions where ended is null`)
+	return d.cfg.Store.View(ctx, func(tx store.Tx) error {
+		// Number and language of the ticket are for the note. No desk is asked: one
+		// that is away must not keep a server from starting.
+		rows, err := tx.Query(`select s.id, s.ticket_id, coalesce(t.number, k.number, ''), coalesce(t.subject, k.subject, ''),
+			coalesce(t.requester, ''), coalesce(t.lang, k.lang, 'en'), s.host_key, s.started, s.host_seq, s.grants, s.used, s.course, s.host_token
+			from sessions s left join tickets t on t.id = s.ticket_id left join desk_tickets k on k.id = s.ticket_id where s.ended is null`)
 		if err != nil {
 			return err
 		}
@@ -46,19 +48,6 @@ func (d *Desk) takeUp(ctx context.Context) error {
 		}
 		return nil
 	})
-	if err != nil {
-		return err
-	}
-	for _, s := range d.sessions {
-		// For the note: language and requester. Without the desk it is English.
-		t, err := d.cfg.Tickets.Get(ctx, s.ticket.ID)
-		if err != nil {
-			d.cfg.Logger.Warn("the ticket of an open session cannot be read", "session", s.id, "error", err)
-			t = tickets.Ticket{ID: s.ticket.ID, Lang: "en"}
-		}
-		s.ticket = t
-	}
-	return nil
 }
 
 func (s *session) scan(rows *sql.Rows) error {
@@ -67,7 +56,7 @@ func (s *session) scan(rows *sql.Rows) error {
 		started, grants, used, course string
 		seq                           int64
 	)
-	err := rows.Scan(&s.id, &s.ticket.ID, &key, &started, &seq, &grants, &used, &course, &token)
+	err := rows.Scan(&s.id, &s.ticket.ID, &s.ticket.Number, &s.ticket.Subject, &s.ticket.Requester, &s.ticket.Lang, &key, &started, &seq, &grants, &used, &course, &token)
 	if err != nil {
 		return err
 	}

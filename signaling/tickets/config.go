@@ -22,6 +22,11 @@ type Config struct {
 	Token, AppToken        string
 	ClientID, ClientSecret string
 
+	// HookSecret is what the desk vouches with for what it tells by itself, see
+	// [Hooks]; empty: it is not listened to. Two, parted by a space, both count,
+	// for the time of a change.
+	HookSecret string
+
 	// From and To are the addresses of the notes' sender and of the desk, and
 	// Subject tells a desk which ticket is meant, "[#{ticket}]" if empty: email.
 	From, To, Subject string

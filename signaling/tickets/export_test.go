@@ -1,12 +1,27 @@
 package tickets
 
-import "time"
+import (
+	"context"
+	"time"
+)
 
 // Hurry makes an outbox try again in milliseconds, for tests. Where several
 // workers run, the lease must still be long.
 func (o *Outbox) Hurry(lease time.Duration) {
 	o.pace.poll, o.pace.call, o.pace.lease = 2*time.Millisecond, 5*time.Second, lease
 	o.pace.first, o.pace.longest = time.Millisecond, 10*time.Millisecond
+}
+
+// LookAgain looks for one written note that is due; done is false when none is.
+func (o *Outbox) LookAgain(ctx context.Context) (done bool, err error) {
+	for _, d := range o.desks {
+		if d.looks() {
+			if done, err = o.lookAgain(ctx, d); done || err != nil {
+				break
+			}
+		}
+	}
+	return done, err
 }
 
 // SetNow sets the outbox's clock.
@@ -17,3 +32,12 @@ func Wait(n int64) time.Duration { return usual.wait(n) }
 
 // Lease and Call of the usual pace.
 var Lease, Call, Longest = usual.lease, usual.call, usual.longest
+
+// ParseDesks reads a desks file whose other files are what file says.
+func ParseDesks(b []byte, file func(path string) (string, error)) (Setup, error) {
+	r := reader{file: func(path string, _ int64) ([]byte, bool, error) {
+		text, err := file(path)
+		return []byte(text), false, err
+	}}
+	return r.setup(b)
+}

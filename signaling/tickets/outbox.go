@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"math/rand/v2"
 	"strings"
+	"sync"
 	"time"
 
 	"github.com/oklog/ulid/v2"
@@ -15,18 +16,27 @@ import (
 	"github.com/mainforte/mainforte/signaling/store"
 )
 
-// Outbox carries notes from the server's own database to a desk. A note is
+// Outbox carries notes from the server's own database to the desks. A note is
 // queued in the transaction of what it is about; the worker looks for its key in
 // the desk before it writes, and tries again until it stands, so a crash or a
-// lost reply at any point neither loses nor doubles it. Several workers, in
-// several processes, may serve the same outbox.
+// lost reply at any point neither loses nor doubles it. Each desk has a worker of
+// its own, so that one that is slow or away holds up nobody else's notes. Several
+// processes may serve the same outbox.
 type Outbox struct {
-	st   store.Store
-	log  *audit.Log
-	desk System
+	st    store.Store
+	log   *audit.Log
+	desks []*outlet
+	many  bool // the desk of a ticket is told by its id
+	now   func() time.Time
+	pace  pace
+}
+
+// outlet is what one worker serves.
+type outlet struct {
+	name string // in the column system
+	desk System // takes ids as they stand in the outbox
+	caps Caps
 	wake chan struct{}
-	now  func() time.Time
-	pace pace
 }
 
 // pace is how the outbox tries again.
@@ -37,6 +47,13 @@ type pace struct {
 	first   time.Duration // wait after the first failure; doubles
 	longest time.Duration
 	giveUp  time.Duration // age at which a note that cannot be written is dead
+
+	// looks are when a written note is looked for again, after it was written; look
+	// is how often that is thought of, and patient how long a desk that is away then
+	// is waited for.
+	looks   []time.Duration
+	look    time.Duration
+	patient time.Duration
 }
 
 // The lease is what a note waits when its worker was killed between writing and
@@ -44,11 +61,37 @@ type pace struct {
 var usual = pace{
 	poll: time.Second, call: 20 * time.Second, lease: 30 * time.Second,
 	first: time.Second, longest: 10 * time.Minute, giveUp: 96 * time.Hour,
+	looks: []time.Duration{10 * time.Minute, 2 * time.Hour, 24 * time.Hour}, look: 30 * time.Second, patient: 48 * time.Hour,
 }
 
-// NewOutbox returns the outbox of one desk. Nothing leaves it until Run.
+// NewOutbox returns the outbox of one desk, or of all of [Desks]. Nothing leaves
+// it until Run.
 func NewOutbox(st store.Store, log *audit.Log, desk System) *Outbox {
-	return &Outbox{st: st, log: log, desk: desk, wake: make(chan struct{}, 1), now: time.Now, pace: usual}
+	o := &Outbox{st: st, log: log, now: time.Now, pace: usual}
+	names := []string{desk.Name()}
+	if all, ok := desk.(*Desks); ok {
+		names, o.many = all.Names(), true
+	}
+	for _, name := range names {
+		d := &outlet{name: name, desk: desk, caps: desk.Caps(), wake: make(chan struct{}, 1)}
+		if all, ok := desk.(*Desks); ok {
+			if one, err := all.Desk(name); err == nil {
+				d.caps = one.Caps()
+			}
+		}
+		o.desks = append(o.desks, d)
+	}
+	return o
+}
+
+// system is the name of the desk that a ticket's notes go to, also of one that is
+// not configured just now: they wait for it.
+func (o *Outbox) system(ticket string) string {
+	if !o.many {
+		return o.desks[0].name
+	}
+	name, _ := Split(ticket)
+	return name
 }
 
 // Marker is the key of the note about an event of a session: "mf:<session>:<event>".
@@ -84,24 +127,25 @@ func (o *Outbox) EnqueueTx(tx store.Tx, ticket string, n Note) error {
 	if err != nil {
 		return fmt.Errorf("tickets: %w", err)
 	}
-	now := store.FormatTime(o.now())
+	system, now := o.system(ticket), store.FormatTime(o.now())
 	res, err := tx.Exec(`insert into outbox (id, note_key, system, ticket_id, session_id, note, state, next_at, created, updated)
 values (?, ?, ?, ?, ?, ?, 'waiting', ?, ?, ?) on conflict (note_key) do nothing`,
-		ulid.Make().String(), n.Key, o.desk.Name(), ticket, session, string(payload), now, now, now)
+		ulid.Make().String(), n.Key, system, ticket, session, string(payload), now, now, now)
 	if err != nil {
 		return err
 	}
 	if added, err := res.RowsAffected(); err != nil || added == 0 {
 		return err
 	}
-	return o.logTx(tx, "ticket.note_queued", "ok", session, ticket, map[string]any{"system": o.desk.Name()})
+	return o.logTx(tx, "ticket.note_queued", "ok", session, ticket, map[string]any{"system": system})
 }
 
 func (o *Outbox) logTx(tx store.Tx, typ, outcome, session, ticket string, data map[string]any) error {
-	e := audit.Event{
-		Type: typ, Session: session, Outcome: outcome, Origin: "server",
-		Actor: audit.Actor{Kind: "system", Ref: "outbox"}, Data: data,
-	}
+	return o.logAsTx(tx, audit.Actor{Kind: "system", Ref: "outbox"}, typ, outcome, session, ticket, data)
+}
+
+func (o *Outbox) logAsTx(tx store.Tx, who audit.Actor, typ, outcome, session, ticket string, data map[string]any) error {
+	e := audit.Event{Type: typ, Session: session, Outcome: outcome, Origin: "server", Actor: who, Data: data}
 	if audit.IsToken(ticket) {
 		e.Ticket = ticket
 	}
@@ -109,21 +153,36 @@ func (o *Outbox) logTx(tx store.Tx, typ, outcome, session, ticket string, data m
 	return err
 }
 
-// Wake makes the worker look at once. It never blocks.
+// Wake makes the workers look at once. It never blocks.
 func (o *Outbox) Wake() {
-	select {
-	case o.wake <- struct{}{}:
-	default: // it is awake
+	for _, d := range o.desks {
+		select {
+		case d.wake <- struct{}{}:
+		default: // it is awake
+		}
 	}
 }
 
-// Run writes what is due until ctx ends, and returns when the note in hand is
-// done. problem hears what failed; the outbox tries again by itself.
+// Run writes what is due until ctx ends, and returns when the notes in hand are
+// done. problem hears what failed, from several goroutines; the outbox tries
+// again by itself.
 func (o *Outbox) Run(ctx context.Context, problem func(error)) {
+	var workers sync.WaitGroup
+	for _, d := range o.desks {
+		workers.Go(func() { o.serve(ctx, d, problem) })
+		if d.looks() {
+			workers.Go(func() { o.watch(ctx, d, problem) })
+		}
+	}
+	workers.Wait()
+}
+
+// serve is the worker of one desk.
+func (o *Outbox) serve(ctx context.Context, d *outlet, problem func(error)) {
 	tick := time.NewTicker(o.pace.poll)
 	defer tick.Stop()
 	for ctx.Err() == nil {
-		worked, err := o.next(ctx)
+		worked, err := o.next(ctx, d)
 		if err != nil && ctx.Err() == nil {
 			problem(err)
 		}
@@ -132,21 +191,15 @@ func (o *Outbox) Run(ctx context.Context, problem func(error)) {
 		}
 		select {
 		case <-ctx.Done():
-		case <-o.wake:
+		case <-d.wake:
 		case <-tick.C:
 		}
 	}
 }
 
-// letter is a row of the outbox.
-type letter struct {
-	Letter
-	note string
-}
-
 // next takes one due letter and tries it. worked is false when none is due.
-func (o *Outbox) next(ctx context.Context) (worked bool, err error) {
-	l, err := o.take(ctx)
+func (o *Outbox) next(ctx context.Context, d *outlet) (worked bool, err error) {
+	l, err := o.take(ctx, d.name)
 	if err != nil || l == nil {
 		return false, err
 	}
@@ -156,9 +209,9 @@ func (o *Outbox) next(ctx context.Context) (worked bool, err error) {
 	}
 	call, cancel := context.WithTimeout(ctx, o.pace.call)
 	defer cancel()
-	id, ok, err := o.desk.Find(call, l.Ticket, n.Key)
+	id, ok, err := d.desk.Find(call, l.Ticket, n.Key)
 	if err == nil && !ok {
-		id, err = o.desk.Append(call, l.Ticket, n)
+		id, err = d.desk.Append(call, l.Ticket, n)
 	}
 	if err != nil {
 		if ctx.Err() != nil {
@@ -166,13 +219,13 @@ func (o *Outbox) next(ctx context.Context) (worked bool, err error) {
 		}
 		return true, o.failed(ctx, l, err)
 	}
-	return true, o.written(ctx, l, id)
+	return true, o.written(ctx, d, l, id)
 }
 
-// take leases the letter that is due longest.
-func (o *Outbox) take(ctx context.Context) (*letter, error) {
+// take leases the letter to a desk that is due longest.
+func (o *Outbox) take(ctx context.Context, system string) (*letter, error) {
 	now := o.now()
-	due, err := o.rows(ctx, "where system = ? and state = 'waiting' and next_at <= ? order by next_at limit 1", o.desk.Name(), store.FormatTime(now))
+	due, err := o.rows(ctx, "where system = ? and state = 'waiting' and next_at <= ? order by next_at limit 1", system, store.FormatTime(now))
 	if err != nil || len(due) == 0 {
 		return nil, err
 	}
@@ -198,15 +251,21 @@ func (o *Outbox) take(ctx context.Context) (*letter, error) {
 	return &l, nil
 }
 
-// written marks a letter done and drops its text: it stands in the ticket.
-func (o *Outbox) written(ctx context.Context, l *letter, remote string) error {
+// written marks a letter done. Its text stands in the ticket now and is dropped,
+// unless somebody may take it away there and it is looked for again.
+func (o *Outbox) written(ctx context.Context, d *outlet, l *letter, remote string) error {
+	now := o.now()
+	look, note := time.Time{}, ""
+	if d.looks() {
+		look, note = now.Add(o.pace.looks[0]), l.note
+	}
 	return o.settle(ctx, l, func(tx store.Tx) error {
-		data := map[string]any{"attempts": l.Attempts, "system": o.desk.Name()}
+		data := map[string]any{"attempts": l.Attempts, "system": l.System}
 		if audit.IsToken(remote) {
 			data["note"] = remote
 		}
-		if _, err := tx.Exec("update outbox set state = 'written', note = '', remote_id = ?, problem = '', updated = ? where id = ?",
-			line(remote), store.FormatTime(o.now()), l.ID); err != nil {
+		if _, err := tx.Exec("update outbox set state = 'written', note = ?, look_at = ?, remote_id = ?, problem = '', fault = '', updated = ? where id = ?",
+			note, store.FormatTime(look), line(remote), store.FormatTime(now), l.ID); err != nil {
 			return err
 		}
 		return o.logTx(tx, "ticket.note_written", "ok", l.Session, l.Ticket, data)
@@ -225,14 +284,15 @@ func (o *Outbox) failed(ctx context.Context, l *letter, why error) error {
 	}
 	err := o.settle(ctx, l, func(tx store.Tx) error {
 		if !dead {
-			_, err := tx.Exec("update outbox set next_at = ?, problem = ?, updated = ? where id = ?",
-				store.FormatTime(now.Add(wait)), line(why.Error()), store.FormatTime(now), l.ID)
+			_, err := tx.Exec("update outbox set next_at = ?, problem = ?, fault = ?, updated = ? where id = ?",
+				store.FormatTime(now.Add(wait)), line(why.Error()), string(faultOf(why)), store.FormatTime(now), l.ID)
 			return err
 		}
-		if _, err := tx.Exec("update outbox set state = 'dead', problem = ?, updated = ? where id = ?", line(why.Error()), store.FormatTime(now), l.ID); err != nil {
+		if _, err := tx.Exec("update outbox set state = 'dead', problem = ?, fault = ?, updated = ? where id = ?",
+			line(why.Error()), string(faultOf(why)), store.FormatTime(now), l.ID); err != nil {
 			return err
 		}
-		return o.logTx(tx, "ticket.note_failed", "fail", l.Session, l.Ticket, map[string]any{"attempts": l.Attempts, "system": o.desk.Name()})
+		return o.logTx(tx, "ticket.note_failed", "fail", l.Session, l.Ticket, map[string]any{"attempts": l.Attempts, "system": l.System})
 	})
 	return errors.Join(fmt.Errorf("tickets: note %s: %w", l.Key, why), err)
 }
@@ -272,93 +332,4 @@ func (p pace) wait(n int64) time.Duration {
 		d = min(p.first<<max(n-1, 0), p.longest)
 	}
 	return d/2 + rand.N(d/2+1)
-}
-
-// Letter is a note in the outbox.
-type Letter struct {
-	ID       string
-	Key      string
-	Ticket   string
-	Session  string
-	Attempts int64
-	Problem  string // of the last try
-	Created  time.Time
-	Next     time.Time // of the next try
-}
-
-// Dead lists notes that were given up, the newest first.
-func (o *Outbox) Dead(ctx context.Context, limit int) ([]Letter, error) {
-	return o.list(ctx, "dead", limit)
-}
-
-// Waiting lists notes on their way, the newest first.
-func (o *Outbox) Waiting(ctx context.Context, limit int) ([]Letter, error) {
-	return o.list(ctx, "waiting", limit)
-}
-
-func (o *Outbox) list(ctx context.Context, state string, limit int) ([]Letter, error) {
-	if limit <= 0 || limit > maxList {
-		limit = maxList
-	}
-	rows, err := o.rows(ctx, "where system = ? and state = ? order by id desc limit ?", o.desk.Name(), state, limit)
-	list := make([]Letter, len(rows))
-	for i, r := range rows {
-		list[i] = r.Letter
-	}
-	return list, err
-}
-
-// ForgetTx empties the notes of a session that was purged; those on their way
-// still go. What was written into a ticket is the ticket's. An emptied note
-// cannot be revived.
-func ForgetTx(tx store.Tx, session string) error {
-	_, err := tx.Exec("update outbox set note = '' where session_id = ? and state <> 'waiting'", session)
-	return err
-}
-
-// Revive puts a dead note back to be tried at once; ErrNotFound if there is none,
-// or nothing left in it.
-func (o *Outbox) Revive(ctx context.Context, id string) error {
-	now := store.FormatTime(o.now())
-	err := o.st.Update(ctx, func(tx store.Tx) error {
-		res, err := tx.Exec("update outbox set state = 'waiting', next_at = ?, created = ?, updated = ? where id = ? and system = ? and state = 'dead' and note <> ''", now, now, now, id, o.desk.Name())
-		if err != nil {
-			return err
-		}
-		if n, err := res.RowsAffected(); err != nil {
-			return err
-		} else if n == 0 {
-			return fmt.Errorf("%w: no dead note %q", ErrNotFound, id)
-		}
-		return nil
-	})
-	if err == nil {
-		o.Wake()
-	}
-	return err
-}
-
-func (o *Outbox) rows(ctx context.Context, where string, args ...any) (list []letter, err error) {
-	err = o.st.View(ctx, func(tx store.Tx) error {
-		rows, err := tx.Query("select id, note_key, ticket_id, session_id, note, attempts, problem, created, next_at from outbox "+where, args...)
-		if err != nil {
-			return err
-		}
-		for rows.Next() {
-			var l letter
-			var created, next string
-			if err := rows.Scan(&l.ID, &l.Key, &l.Ticket, &l.Session, &l.note, &l.Attempts, &l.Problem, &created, &next); err != nil {
-				return err
-			}
-			if l.Created, err = store.ParseTime(created); err != nil {
-				return err
-			}
-			if l.Next, err = store.ParseTime(next); err != nil {
-				return err
-			}
-			list = append(list, l)
-		}
-		return rows.Err()
-	})
-	return list, err
 }

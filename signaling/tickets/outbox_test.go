@@ -111,6 +111,8 @@ func (w *world) steps(session string) (types []string) {
 
 func quiet(error) {}
 
+var adam = audit.Actor{Kind: "admin", Ref: "id-adam"}
+
 func TestANoteReachesItsTicketAtOnce(t *testing.T) {
 	w := newWorld(t)
 	w.box = tickets.NewOutbox(w.st, w.log, w.desk) // at its usual pace
@@ -132,7 +134,9 @@ func TestANoteReachesItsTicketAtOnce(t *testing.T) {
 	if got := w.steps("S1"); fmt.Sprint(got) != "[note_queued note_written]" {
 		t.Errorf("%v", got)
 	}
-	// The text stands in the ticket now, and nowhere else.
+	// After the last look the text stands in the ticket, and nowhere else.
+	w.box.SetNow(func() time.Time { return time.Now().Add(25 * time.Hour) })
+	w.lookAgain()
 	if err := w.st.Scrub(bg); err != nil {
 		t.Fatal(err)
 	}
@@ -278,7 +282,7 @@ func TestWhatIsForgottenIsNotRevived(t *testing.T) {
 	forget("S1")
 	forget("S1b")
 	w.desk.Add(tickets.Ticket{ID: "gone", Number: "F-2", Lang: "en", Open: true})
-	if err := w.box.Revive(bg, w.dead()[0].ID); !errors.Is(err, tickets.ErrNotFound) {
+	if err := w.box.Revive(bg, w.dead()[0].ID, adam); !errors.Is(err, tickets.ErrNotFound) {
 		t.Errorf("an emptied note was revived: %v", err)
 	}
 	w.run(func(err error) { t.Error(err) }, func() bool { return w.waiting() == 0 })
@@ -313,17 +317,17 @@ func TestHopelessNotesAreListedAndCanBeRevived(t *testing.T) {
 	}
 
 	w.desk.Add(tickets.Ticket{ID: "gone", Number: "F-2", Lang: "en", Open: true})
-	if err := w.box.Revive(bg, "nobody"); !errors.Is(err, tickets.ErrNotFound) {
+	if err := w.box.Revive(bg, "nobody", adam); !errors.Is(err, tickets.ErrNotFound) {
 		t.Errorf("got %v", err)
 	}
-	if err := w.box.Revive(bg, dead[0].ID); err != nil {
+	if err := w.box.Revive(bg, dead[0].ID, adam); err != nil {
 		t.Fatal(err)
 	}
 	w.run(func(err error) { t.Error(err) }, func() bool { return w.waiting() == 0 })
 	if n := len(w.desk.Notes("gone")); n != 1 || len(w.dead()) != 0 {
 		t.Errorf("%d notes, %d dead", n, len(w.dead()))
 	}
-	if err := w.box.Revive(bg, dead[0].ID); !errors.Is(err, tickets.ErrNotFound) {
+	if err := w.box.Revive(bg, dead[0].ID, adam); !errors.Is(err, tickets.ErrNotFound) {
 		t.Errorf("what is written cannot be revived: %v", err)
 	}
 }

@@ -23,10 +23,10 @@ type serviceNow struct {
 
 func newServiceNow(c Config) (System, error) {
 	if c.ClientID != "" || c.ClientSecret != "" {
-		if err := c.need("clientid", c.ClientID, "clientsecret", c.ClientSecret); err != nil {
+		if err := c.need("client_id", c.ClientID, "client_secret", c.ClientSecret); err != nil {
 			return nil, err
 		}
-	} else if err := c.need("user (or clientid)", c.User, "password (or clientsecret)", c.Password); err != nil {
+	} else if err := c.need("user (or client_id)", c.User, "password (or client_secret)", c.Password); err != nil {
 		return nil, err
 	}
 	if c.Table == "" {

@@ -1,7 +1,8 @@
 // Package tickets writes sessions into the tickets of a service desk.
 //
 // A [System] is one desk; [Local] is the embedded one, so the product is whole
-// without any other. Notes leave through the [Outbox]: queued in the
+// without any other. [Desks] are all of a server, as the file says that
+// [ReadDesks] reads. Notes leave through the [Outbox]: queued in the
 // transaction of the event they belong to, looked for before they are written,
 // tried again until they stand: effectively once.
 package tickets
@@ -25,6 +26,9 @@ var (
 	ErrTooLarge  = errors.New("tickets: too large")                   // given up
 	ErrInvalid   = errors.New("tickets: not a proper ticket or note") // given up
 	ErrConfig    = errors.New("tickets: the desk is not configured properly")
+	// ErrNoDesk is a ticket of a desk that the configuration does not name, or not
+	// any more.
+	ErrNoDesk = errors.New("tickets: there is no desk of this name")
 )
 
 // ErrRateLimited is a desk that has had enough of us for a while. It is an
@@ -69,7 +73,10 @@ type Ticket struct {
 	Open      bool
 	Created   time.Time
 	Updated   time.Time
-	Sessions  int64 // sessions of this server that belong to it, where the desk can tell
+	Sessions  int64  // sessions of this server that belong to it, where the desk can tell
+	URL       string // of the ticket's page in the desk, https or http; "" where there is none
+	// Remembered: the desk does not answer; this is what stood there when it did.
+	Remembered bool
 }
 
 // Note to append to a ticket.

@@ -154,6 +154,7 @@ const (
 	Reason_REASON_MALFORMED_CODE        Reason = 11 // what was typed is not a code
 	Reason_REASON_OTHER_TICKET          Reason = 12 // an invite code of a session that belongs to another ticket
 	Reason_REASON_TOO_MANY_PARTICIPANTS Reason = 13 // the session has as many as it may have
+	Reason_REASON_DESK_AWAY             Reason = 14 // the service desk of the ticket does not answer, or not to us
 	// Session.
 	Reason_REASON_PERSON_STOPPED       Reason = 20 // the person ended the session
 	Reason_REASON_PERSON_DENIED        Reason = 21 // the person said no to the first question
@@ -198,6 +199,7 @@ var (
 		11: "REASON_MALFORMED_CODE",
 		12: "REASON_OTHER_TICKET",
 		13: "REASON_TOO_MANY_PARTICIPANTS",
+		14: "REASON_DESK_AWAY",
 		20: "REASON_PERSON_STOPPED",
 		21: "REASON_PERSON_DENIED",
 		22: "REASON_TECHNICIAN_ENDED",
@@ -237,6 +239,7 @@ var (
 		"REASON_MALFORMED_CODE":        11,
 		"REASON_OTHER_TICKET":          12,
 		"REASON_TOO_MANY_PARTICIPANTS": 13,
+		"REASON_DESK_AWAY":             14,
 		"REASON_PERSON_STOPPED":        20,
 		"REASON_PERSON_DENIED":         21,
 		"REASON_TECHNICIAN_ENDED":      22,
@@ -3614,7 +3617,7 @@ const file_signaling_proto_rawDesc = "" +
 	"\x1cPARTICIPANT_KIND_UNSPECIFIED\x10\x00\x12\x19\n" +
 	"\x15PARTICIPANT_KIND_LEAD\x10\x01\x12\x1b\n" +
 	"\x17PARTICIPANT_KIND_EXPERT\x10\x02\x12\x1d\n" +
-	"\x19PARTICIPANT_KIND_OBSERVER\x10\x03*\x99\a\n" +
+	"\x19PARTICIPANT_KIND_OBSERVER\x10\x03*\xaf\a\n" +
 	"\x06Reason\x12\x16\n" +
 	"\x12REASON_UNSPECIFIED\x10\x00\x12\x17\n" +
 	"\x13REASON_NO_SUCH_CODE\x10\x01\x12\x15\n" +
@@ -3630,7 +3633,8 @@ const file_signaling_proto_rawDesc = "" +
 	"\x12\x19\n" +
 	"\x15REASON_MALFORMED_CODE\x10\v\x12\x17\n" +
 	"\x13REASON_OTHER_TICKET\x10\f\x12 \n" +
-	"\x1cREASON_TOO_MANY_PARTICIPANTS\x10\r\x12\x19\n" +
+	"\x1cREASON_TOO_MANY_PARTICIPANTS\x10\r\x12\x14\n" +
+	"\x10REASON_DESK_AWAY\x10\x0e\x12\x19\n" +
 	"\x15REASON_PERSON_STOPPED\x10\x14\x12\x18\n" +
 	"\x14REASON_PERSON_DENIED\x10\x15\x12\x1b\n" +
 	"\x17REASON_TECHNICIAN_ENDED\x10\x16\x12\x1b\n" +

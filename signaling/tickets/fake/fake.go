@@ -56,6 +56,13 @@ func (d *Desk) Notes(ticket string) (list []tickets.Note) {
 	return list
 }
 
+// TakeAway removes the notes of a key, as somebody with the right to it may.
+func (d *Desk) TakeAway(key string) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	d.notes = slices.DeleteFunc(d.notes, func(n stored) bool { return n.note.Key == key })
+}
+
 // Flaky returns Faults that fail with the given chances: before anything was
 // done, and after the note was stored.
 func Flaky(seed uint64, before, after float64) func(op, key string, written bool) error {
