@@ -163,7 +163,7 @@ func (d *Desks) Get(ctx context.Context, ticket string) (Ticket, error) {
 		}
 		return Ticket{}, d.slow(ctx, call, err)
 	}
-	if t, err = ofDesk(name, t); err != nil {
+	if t, err = o.known(t); err != nil {
 		return Ticket{}, err
 	}
 	return t, d.remember(ctx, &t)
@@ -201,7 +201,7 @@ func (d *Desks) SearchIn(ctx context.Context, desk, query string, limit int) ([]
 	var list []Ticket
 	for _, t := range found {
 		// What could not be opened is not shown.
-		if t, err := ofDesk(desk, t); err == nil {
+		if t, err := o.known(t); err == nil {
 			list = append(list, t)
 		}
 	}
@@ -211,14 +211,18 @@ func (d *Desks) SearchIn(ctx context.Context, desk, query string, limit int) ([]
 // properID tells whether a whole id may stand in the log.
 func properID(ticket string) bool { return len(ticket) <= maxTicket && audit.IsToken(ticket) }
 
-// ofDesk is a ticket of another desk as this server knows it.
-func ofDesk(desk string, t Ticket) (Ticket, error) {
-	t.ID = Join(desk, t.ID)
+// known is a ticket of this desk as the server knows it.
+func (o *other) known(t Ticket) (Ticket, error) {
+	page := o.setup.Config.page(t)
+	t.ID = Join(o.setup.Name, t.ID)
 	if !properID(t.ID) {
 		return Ticket{}, fmt.Errorf("%w: %.80q cannot be the id of one", ErrNotFound, t.ID)
 	}
 	t.Number, t.Subject, t.Requester = line(t.Number), line(t.Subject), line(t.Requester)
 	t.Lang, t.URL = langOr(t.Lang, "en"), safeURL(t.URL)
+	if t.URL == "" {
+		t.URL = page
+	}
 	return t, nil
 }
 

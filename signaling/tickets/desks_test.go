@@ -303,6 +303,25 @@ func TestWhatIsRememberedGoesWithItsLastSession(t *testing.T) {
 	}
 }
 
+func TestATicketLeadsToItsPage(t *testing.T) {
+	for _, c := range []struct {
+		system, url, id, table, want string
+	}{
+		{"rt", "https://desk.example.org/rt/", "17", "", "https://desk.example.org/rt/Ticket/Display.html?id=17"},
+		{"zammad", "https://desk.example.org", "7", "", "https://desk.example.org/#ticket/zoom/7"},
+		{"jira", "https://x.atlassian.net", "HELP-7", "", "https://x.atlassian.net/browse/HELP-7"},
+		{"servicenow", "https://x.service-now.com", "INC0012", "", "https://x.service-now.com/nav_to.do?uri=incident.do%3Fsysparm_query%3Dnumber%3DINC0012"},
+		{"servicenow", "https://x.service-now.com", "CS&7", "sn_case", "https://x.service-now.com/nav_to.do?uri=sn_case.do%3Fsysparm_query%3Dnumber%3DCS%267"},
+		{"email", "smtps://mail.example.org", "7", "", ""},
+		{"rt", "ftp://desk.example.org", "7", "", ""},
+	} {
+		got := tickets.PageOf(tickets.Config{System: c.system, URL: c.url, Table: c.table}, tickets.Ticket{ID: c.id, Number: c.id})
+		if got != c.want {
+			t.Errorf("%s: %q, want %q", c.system, got, c.want)
+		}
+	}
+}
+
 func TestNewDesksNamesWhatIsWrong(t *testing.T) {
 	desk := func(name string) tickets.DeskSetup {
 		return tickets.DeskSetup{Name: name, Config: tickets.Config{System: "zammad", URL: "https://desk.example.org", Token: "x"}}

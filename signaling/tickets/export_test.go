@@ -41,3 +41,6 @@ func ParseDesks(b []byte, file func(path string) (string, error)) (Setup, error)
 	}}
 	return r.setup(b)
 }
+
+// PageOf is the address of a ticket for people.
+func PageOf(c Config, t Ticket) string { return c.page(t) }

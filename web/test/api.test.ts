@@ -32,7 +32,7 @@ describe("a request", () => {
   test("carries JSON only when it has something to say", async () => {
     answer(200, { tickets: [] });
     await api.tickets("open", "a&b=c");
-    expect(fetched.mock.calls[0]?.[0]).toBe("/api/v1/tickets?state=open&q=a%26b%3Dc");
+    expect(fetched.mock.calls[0]?.[0]).toBe("/api/v1/tickets?state=open&q=a%26b%3Dc&desk=local");
     expect(fetched.mock.calls[0]?.[1]).toMatchObject({ method: "GET", headers: {}, body: null });
     answer(204, undefined);
     await api.setLang("fr");
@@ -87,11 +87,37 @@ describe("an answer", () => {
     created: "c",
     updated: "u",
     sessions: 2,
+    desk: "local",
+    url: "",
+    remembered: false,
   };
 
+  test.each([
+    ["https://rt.example.org/Ticket/Display.html?id=17", true],
+    ["javascript:alert(1)", false],
+    ["//elsewhere", false],
+    ["https://", false],
+  ])("leads to %s: %s", async (url, leads) => {
+    answer(200, {
+      ticket: { ...ticket, id: "rt:17", desk: "rt", url },
+      notes: [],
+      sessions: [],
+      problem: null,
+    });
+    expect((await api.ticket("rt:17")).ticket).toMatchObject({ desk: "rt", url: leads ? url : "" });
+  });
+  test("tells what keeps a desk from answering", async () => {
+    const problem = { code: "DESK_AWAY", message: "It does not answer." };
+    answer(200, { ticket: { ...ticket, remembered: true }, notes: [], sessions: [], problem });
+    const got = await api.ticket("rt:17");
+    expect([got.ticket.remembered, got.problem?.code, got.problem?.message]).toEqual([
+      true,
+      ...Object.values(problem),
+    ]);
+  });
   test("with an absent list has an empty one", async () => {
     answer(200, { ticket, notes: null, sessions: null });
-    expect(await api.ticket("1")).toEqual({ ticket, notes: [], sessions: [] });
+    expect(await api.ticket("1")).toEqual({ ticket, notes: [], sessions: [], problem: null });
   });
 
   test.each([

@@ -24,6 +24,9 @@ const ticket = (id: string, open = true): Ticket => ({
   created: "2026-01-01T00:00:00Z",
   updated: "2026-01-01T00:00:00Z",
   sessions: 0,
+  desk: id.includes(":") ? id.slice(0, id.indexOf(":")) : "local",
+  url: "",
+  remembered: false,
 });
 const note = (id: string, created = "2026-01-01T00:00:00Z"): Note => ({
   id,
@@ -85,7 +88,10 @@ beforeEach(() => {
   pauses = [];
   during = () => undefined;
   details = new Map(
-    ["1", "2", "3"].map((id) => [id, { ticket: ticket(id), notes: [note("old")], sessions: [] }]),
+    ["1", "2", "3"].map((id) => [
+      id,
+      { ticket: ticket(id), notes: [note("old")], sessions: [], problem: null },
+    ]),
   );
   vi.spyOn(api, "tickets").mockResolvedValue([]);
   vi.spyOn(api, "ticket").mockImplementation((id) => Promise.resolve().then(() => detail(id)));
@@ -128,7 +134,7 @@ describe("a session", () => {
     desk.heard(key, told({ state: "ended", session: "S", reason: "PERSON_STOPPED" }));
     await settle();
     expect(desk.active).toEqual({ kind: "ticket", id: "1" });
-    expect(desk.current?.ended).toEqual({ reason: "PERSON_STOPPED", note: "written", id: "new" });
+    expect(desk.current?.ended).toMatchObject({ reason: "PERSON_STOPPED", note: "written", id: "new" });
     expect(pauses).toEqual(noteWaits.slice(0, 3));
   });
 
@@ -335,7 +341,7 @@ describe("joining a colleague", () => {
     desk.heard(key, told({ ...opened, state: "ended", reason: "PERSON_STOPPED" }));
     await settle();
     expect(desk.active).toEqual({ kind: "ticket", id: "2" });
-    expect(desk.current?.ended).toEqual({ reason: "PERSON_STOPPED", note: "written", id: "new" });
+    expect(desk.current?.ended).toMatchObject({ reason: "PERSON_STOPPED", note: "written", id: "new" });
   });
 
   test("may end by leaving: no note is waited for, since the session goes on", async () => {
@@ -343,7 +349,7 @@ describe("joining a colleague", () => {
     desk.heard(key, told(opened));
     desk.heard(key, told({ ...opened, state: "ended", reason: "LEFT" }));
     await settle();
-    expect(desk.current?.ended).toEqual({ reason: "LEFT", note: "later", id: null });
+    expect(desk.current?.ended).toMatchObject({ reason: "LEFT", note: "later", id: null });
     expect(pauses).toEqual([]);
   });
 
@@ -358,7 +364,7 @@ describe("joining a colleague", () => {
 describe("ticket tabs", () => {
   test("make room for new ones, but never those with an unfinished note or a session", async () => {
     for (let i = 4; i < 20; i++)
-      details.set(String(i), { ticket: ticket(String(i)), notes: [], sessions: [] });
+      details.set(String(i), { ticket: ticket(String(i)), notes: [], sessions: [], problem: null });
     const desk = await newDesk();
     await started(desk);
     await desk.open("2");
@@ -457,5 +463,111 @@ describe("what the element tells", () => {
 
   test.each([null, "live", { state: "dancing" }, {}])("is ignored when it is %j", (d) => {
     expect(stateDetail(new CustomEvent("mf-state", { detail: d }))).toBeNull();
+  });
+});
+
+describe("several service desks", () => {
+  const desks = [
+    { name: "local", system: "local", search: true, blind: false },
+    { name: "rt", system: "rt", search: true, blind: false },
+  ];
+  const policy = { desk: "rt", ticket: "required", offline: "refuse" } as const;
+  const held = (state: "" | "waiting" | "written" | "dead"): TicketDetail => ({
+    ticket: ticket("rt:17"),
+    notes: [],
+    sessions: [
+      {
+        id: "S",
+        technician: "Chloé",
+        started: "2026-01-01T00:00:00Z",
+        ended: null,
+        reason: null,
+        note: state,
+      },
+    ],
+    problem: null,
+  });
+
+  test("begins with the desk of the policy, which is searched and never listed", async () => {
+    vi.spyOn(api, "desks").mockResolvedValue({ desks, policy });
+    const asked = vi.mocked(api.tickets);
+    const desk = new Desk(me);
+    await desk.loadDesks();
+    expect([desk.where, desk.waitsForQuery, desk.list.value, asked.mock.calls.length]).toEqual([
+      "rt",
+      true,
+      [],
+      0,
+    ]);
+    desk.query = " printer ";
+    await desk.loadList();
+    expect(asked.mock.lastCall).toEqual(["open", "printer", "rt"]);
+    desk.query = "";
+    desk.choose("local");
+    await settle();
+    expect(asked.mock.lastCall).toEqual(["open", "", "local"]);
+  });
+
+  test("shows its own tickets where the desks cannot be told", async () => {
+    vi.spyOn(api, "desks").mockRejectedValue(new Problem(0, "NETWORK", "no network"));
+    const desk = new Desk(me);
+    await desk.loadDesks();
+    expect([desk.where, desk.toast?.text, desk.list.value]).toEqual(["local", "no network", []]);
+  });
+
+  test("opens the one ticket that Enter finds, and none of two", async () => {
+    const desk = new Desk(me);
+    details.set("rt:17", held(""));
+    desk.where = "rt";
+    desk.query = "17";
+    vi.mocked(api.tickets).mockResolvedValueOnce([ticket("rt:17"), ticket("rt:18")]);
+    await desk.find();
+    expect(desk.active).toEqual({ kind: "list" });
+    vi.mocked(api.tickets).mockResolvedValueOnce([ticket("rt:17")]);
+    await desk.find();
+    expect(desk.active).toEqual({ kind: "ticket", id: "rt:17" });
+  });
+
+  test("says when a desk takes its time, and only while it is asked", async () => {
+    vi.useFakeTimers();
+    const desk = new Desk(me);
+    desk.where = "rt";
+    desk.query = "x";
+    let answer: (list: Ticket[]) => void = () => undefined;
+    vi.mocked(api.tickets).mockReturnValueOnce(new Promise((done) => (answer = done)));
+    const asking = desk.loadList();
+    expect(desk.slow).toBe(false);
+    vi.advanceTimersByTime(5000);
+    expect(desk.slow).toBe(true);
+    answer([]);
+    await asking;
+    expect(desk.slow).toBe(false);
+    vi.useRealTimers();
+  });
+
+  test.each([
+    ["written", "there"],
+    ["dead", "dead"],
+  ] as const)("a note of another desk that is %s", async (state, shown) => {
+    const desk = await newDesk();
+    details.set("rt:17", held(""));
+    const key = await started(desk, "rt:17");
+    during = (n) => details.set("rt:17", held(n < 4 ? "waiting" : state));
+    desk.heard(key, told({ state: "live", session: "S" }));
+    desk.heard(key, told({ state: "ended", session: "S", reason: "PERSON_STOPPED" }));
+    await settle();
+    expect(desk.current?.ended).toMatchObject({ note: shown, session: "S" });
+    expect(pauses.length).toBe(4);
+  });
+
+  test("whether a session can begin on it", async () => {
+    const desk = await newDesk();
+    const of = (changed: Partial<Ticket>): Ticket => ({ ...ticket("rt:17"), ...changed });
+    expect(desk.startable(of({}))).toBe("yes");
+    expect(desk.startable(of({ open: false }))).toBe("elsewhere");
+    expect(desk.startable(of({ remembered: true }))).toBe("away");
+    desk.policy = { ...desk.policy, offline: "allow" };
+    expect(desk.startable(of({ remembered: true }))).toBe("yes");
+    expect(desk.startable(of({ remembered: true, open: false }))).toBe("elsewhere");
   });
 });

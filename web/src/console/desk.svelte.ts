@@ -4,8 +4,11 @@ import { tick } from "svelte";
 import {
   api,
   asProblem,
+  localDesk,
+  type DeskInfo,
   type Me,
   type Note,
+  type Policy,
   type Problem,
   type Ticket,
   type TicketDetail,
@@ -30,9 +33,13 @@ export interface TicketTab {
   /** Set when a session of this ticket has just ended. */
   ended: {
     reason: string | null;
-    /** "later": the session goes on without us, and its note comes at its end. */
-    note: "waiting" | "written" | "late" | "later";
+    /**
+     * "later": the session goes on without us, and its note comes at its end.
+     * "there": it stands in another desk. "dead": that desk will not take it.
+     */
+    note: "waiting" | "written" | "there" | "late" | "later" | "dead";
     id: string | null;
+    session: string | null;
   } | null;
 }
 
@@ -65,6 +72,7 @@ export interface Toast {
 export const noteWaits: readonly number[] = [0, 300, 700, 1000, 2000, 3000, 5000, 8000];
 
 const mostTickets = 8;
+const slowAfterMs = 1200;
 const endPatienceMs = 3000;
 const endStepMs = 50;
 
@@ -72,6 +80,13 @@ export class Desk {
   readonly me: Me;
   filter = $state<TicketState>("open");
   query = $state("");
+  /** The service desks there are, the embedded one first. */
+  desks = $state.raw<DeskInfo[]>([{ name: localDesk, system: localDesk, search: true, blind: false }]);
+  policy = $state.raw<Policy>({ desk: localDesk, ticket: "required", offline: "refuse" });
+  /** The desk whose tickets are listed. */
+  where = $state(localDesk);
+  /** A desk has been asked and is taking its time. */
+  slow = $state(false);
   list = $state<Loaded<Ticket[]>>({ value: null, problem: null });
   tickets = $state<TicketTab[]>([]);
   sessions = $state<SessionTab[]>([]);
@@ -100,14 +115,58 @@ export class Desk {
     return a.kind === "ticket" ? (this.tickets.find((x) => x.id === a.id) ?? null) : null;
   }
 
+  /** Learns which desks there are, and begins with the one of the policy. */
+  async loadDesks(): Promise<void> {
+    try {
+      const { desks, policy } = await api.desks();
+      this.desks = desks;
+      this.policy = policy;
+      if (desks.some((d) => d.name === policy.desk)) this.where = policy.desk;
+    } catch (e) {
+      this.complain(e); // the embedded desk is there whatever happens
+    }
+    await this.loadList();
+  }
+
+  /** Lists another desk; what was found in the one before is not its. */
+  choose(name: string): void {
+    this.where = name;
+    this.list = { value: null, problem: null };
+    void this.loadList();
+  }
+
+  /** A desk that is not ours is searched, never listed. */
+  get waitsForQuery(): boolean {
+    return this.where !== localDesk && this.query.trim() === "";
+  }
+
   async loadList(): Promise<void> {
     const run = ++this.listRun;
+    this.slow = false;
+    if (this.waitsForQuery) {
+      this.list = { value: [], problem: null };
+      return;
+    }
+    const impatience = setTimeout(() => {
+      if (run === this.listRun) this.slow = true;
+    }, slowAfterMs);
     try {
-      const tickets = await api.tickets(this.filter, this.query.trim());
+      const tickets = await api.tickets(this.filter, this.query.trim(), this.where);
       if (run === this.listRun) this.list = { value: tickets, problem: null };
     } catch (e) {
       if (run === this.listRun) this.list = { value: this.list.value, problem: asProblem(e) };
+    } finally {
+      clearTimeout(impatience);
+      if (run === this.listRun) this.slow = false;
     }
+  }
+
+  /** Searches, and opens what was found where that is one ticket: the way to one by its number. */
+  async find(): Promise<void> {
+    await this.loadList();
+    const [one, ...others] = this.list.value ?? [];
+    if (one !== undefined && others.length === 0 && this.list.problem === null && this.query.trim() !== "")
+      await this.open(one.id, one.number);
   }
 
   /** Opens a ticket in a tab of its own, or goes to the one it has. */
@@ -211,10 +270,12 @@ export class Desk {
   }
 
   /** Whether a session can be started for a ticket, and if not, why. */
-  startable(ticket: Ticket): "yes" | "resume" | "closed" {
+  startable(ticket: Ticket): "yes" | "resume" | "closed" | "elsewhere" | "away" {
     const own = this.sessions.find((s) => s.ticket === ticket.id && s.state !== "ended");
     if (own !== undefined) return "resume";
-    return ticket.open ? "yes" : "closed";
+    if (ticket.remembered && this.policy.offline !== "allow") return "away";
+    if (ticket.open) return "yes";
+    return ticket.desk === localDesk ? "closed" : "elsewhere";
   }
 
   startSession(detail: TicketDetail): void {
@@ -308,10 +369,10 @@ export class Desk {
     const tab = this.tickets.find((x) => x.id === s.ticket);
     if (tab === undefined) return;
     if (reason === "LEFT") {
-      tab.ended = { reason, note: "later", id: null };
+      tab.ended = { reason, note: "later", id: null, session: s.session };
       return;
     }
-    tab.ended = { reason, note: "waiting", id: null };
+    tab.ended = { reason, note: "waiting", id: null, session: s.session };
     await this.awaitNote(s.ticket, s.before);
   }
 
@@ -322,7 +383,15 @@ export class Desk {
       const detail = await this.load(ticket);
       const ended = this.tickets.find((x) => x.id === ticket)?.ended;
       if (ended == null) return; // dismissed, closed, or a new session began
-      const note = detail === null ? undefined : newest(detail.notes.filter((n) => !before.includes(n.id)));
+      if (detail === null) continue;
+      if (detail.ticket.desk !== localDesk) {
+        // The notes of another desk are not here: what the outbox says of this one is.
+        const state = detail.sessions.find((s) => s.id === ended.session)?.note;
+        if (state !== "written" && state !== "dead") continue;
+        ended.note = state === "dead" ? "dead" : "there";
+        return;
+      }
+      const note = newest(detail.notes.filter((n) => !before.includes(n.id)));
       if (note === undefined) continue;
       ended.note = "written";
       ended.id = note.id;

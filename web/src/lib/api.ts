@@ -24,7 +24,35 @@ export interface Ticket {
   created: string;
   updated: string;
   sessions: number;
+  /** Name of its service desk; "local" is the embedded one. */
+  desk: string;
+  /** Its page in another desk, "" where there is none. */
+  url: string;
+  /** Its desk does not answer: this is how it was seen last. */
+  remembered: boolean;
 }
+
+export interface DeskInfo {
+  name: string;
+  system: string;
+  /** Finds words; else only the ticket of a number. */
+  search: boolean;
+  /** Tickets cannot be read: any number is taken for that of an open one. */
+  blind: boolean;
+}
+
+export interface Policy {
+  desk: string;
+  ticket: "required" | "allowed" | "created";
+  offline: "refuse" | "allow";
+}
+
+export interface Desks {
+  desks: DeskInfo[];
+  policy: Policy;
+}
+
+export const localDesk = "local";
 
 export interface Note {
   id: string;
@@ -42,10 +70,19 @@ export interface TicketSession {
   reason: string | null;
 }
 
+/** How the note of a session stands in its ticket; "" before its end. */
+export type NoteState = "" | "waiting" | "written" | "dead";
+
+export interface HeldSession extends TicketSession {
+  note: NoteState;
+}
+
 export interface TicketDetail {
   ticket: Ticket;
   notes: Note[];
-  sessions: TicketSession[];
+  sessions: HeldSession[];
+  /** Why its desk does not tell how it stands now. */
+  problem: Problem | null;
 }
 
 export interface Session extends TicketSession {
@@ -155,15 +192,20 @@ export const api = {
   async setLang(lang: Lang): Promise<void> {
     await call("PUT", "/api/v1/me/lang", { lang });
   },
-  async tickets(state: TicketState, q: string): Promise<Ticket[]> {
-    return list(await call("GET", at("/api/v1/tickets", { state, q })), "tickets", ticket);
+  async desks(): Promise<Desks> {
+    const o = record(await call("GET", "/api/v1/desks"));
+    return { desks: list(o, "desks", deskInfo), policy: policy(o["policy"]) };
+  },
+  async tickets(state: TicketState, q: string, desk = localDesk): Promise<Ticket[]> {
+    return list(await call("GET", at("/api/v1/tickets", { state, q, desk })), "tickets", ticket);
   },
   async ticket(ticketID: string): Promise<TicketDetail> {
     const o = record(await call("GET", `/api/v1/tickets/${id(ticketID)}`));
     return {
       ticket: ticket(o["ticket"]),
       notes: list(o, "notes", note),
-      sessions: list(o, "sessions", ticketSession),
+      sessions: list(o, "sessions", heldSession),
+      problem: trouble(o["problem"]),
     };
   },
   async createTicket(subject: string, requester: string, lang: Lang): Promise<Ticket> {
@@ -257,7 +299,46 @@ function ticket(v: unknown): Ticket {
     created: string(o, "created"),
     updated: string(o, "updated"),
     sessions: typeof o["sessions"] === "number" ? o["sessions"] : 0,
+    desk: optional(o, "desk") ?? localDesk,
+    url: webAddress(optional(o, "url")),
+    remembered: o["remembered"] === true,
   };
+}
+
+/** Only what a link may lead to: a desk's answer is hostile. */
+function webAddress(s: string | null): string {
+  return s !== null && /^https?:\/\//.test(s) && URL.canParse(s) ? s : "";
+}
+
+function deskInfo(v: unknown): DeskInfo {
+  const o = record(v);
+  return {
+    name: string(o, "name"),
+    system: string(o, "system"),
+    search: o["search"] === true,
+    blind: o["blind"] === true,
+  };
+}
+
+function policy(v: unknown): Policy {
+  const o = record(v);
+  const ticket = o["ticket"];
+  return {
+    desk: optional(o, "desk") ?? localDesk,
+    ticket: ticket === "allowed" || ticket === "created" ? ticket : "required",
+    offline: o["offline"] === "allow" ? "allow" : "refuse",
+  };
+}
+
+function trouble(v: unknown): Problem | null {
+  if (v === undefined || v === null) return null;
+  const o = record(v);
+  return new Problem(0, string(o, "code"), string(o, "message"));
+}
+
+function heldSession(v: unknown): HeldSession {
+  const n = record(v)["note"];
+  return { ...ticketSession(v), note: n === "waiting" || n === "written" || n === "dead" ? n : "" };
 }
 
 function note(v: unknown): Note {

@@ -1,4 +1,5 @@
 // Times and durations as people read them.
+import { localDesk } from "./api";
 import { locale, lookup, t } from "./i18n.svelte";
 
 /** Day and minute, in the reader's time zone. */
@@ -12,6 +13,16 @@ export function shortTime(iso: string, now = new Date()): string {
   if (then.toDateString() === now.toDateString()) return format(iso, { timeStyle: "short" });
   const sameYear = then.getFullYear() === now.getFullYear();
   return format(iso, sameYear ? { day: "numeric", month: "short" } : { dateStyle: "medium" });
+}
+
+/** Whether a desk told this time: Go's zero time is none. */
+export function known(iso: string): boolean {
+  return new Date(iso).getFullYear() > 1970;
+}
+
+/** How a service desk is called: ours by the product, others as their admin named them. */
+export function deskName(name: string): string {
+  return name === localDesk ? t("desk.local") : name;
 }
 
 /** To the millisecond: for the order of events. */
