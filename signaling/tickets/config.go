@@ -66,6 +66,9 @@ func NewSystem(c Config) (System, error) {
 	if !ok {
 		return nil, fmt.Errorf("%w: system %q is not known; there are %s", ErrConfig, c.System, strings.Join(Systems(), ", "))
 	}
+	if err := c.checkHooks(); err != nil {
+		return nil, err
+	}
 	return open(c)
 }
 

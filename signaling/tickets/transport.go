@@ -80,7 +80,7 @@ func newClient(c Config) (*client, error) {
 // hider replaces each secret of c, as it stands or encoded, in a text.
 func hider(c Config) *strings.Replacer {
 	var forms []string
-	for _, s := range []string{c.Password, c.Token, c.AppToken, c.ClientSecret} {
+	for _, s := range append(c.hookSecrets(), c.Password, c.Token, c.AppToken, c.ClientSecret) {
 		if s == "" {
 			continue
 		}

@@ -20,6 +20,9 @@ type retried struct {
 	first time.Duration // wait before the second try; doubles
 }
 
+// Unwrap is for HooksOf.
+func (r *retried) Unwrap() System { return r.System }
+
 const (
 	tries   = 3
 	patient = 5 * time.Second // longest wait within one call
@@ -97,6 +100,9 @@ type limited struct {
 	mu    sync.Mutex
 	until time.Time // the desk wants to be left alone
 }
+
+// Unwrap is for HooksOf.
+func (l *limited) Unwrap() System { return l.System }
 
 func (l *limited) call(ctx context.Context, do func() error) error {
 	l.mu.Lock()
