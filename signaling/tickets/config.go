@@ -121,6 +121,8 @@ var systems = map[string]func(Config) (System, error){
 	"email":      newEmail,
 	"freshdesk":  newFreshdesk,
 	"glpi":       newGLPI,
+	"glpi11":     newGLPI11,
+	"itop":       newITop,
 	"jira":       newJira,
 	"redmine":    newRedmine,
 	"rt":         newRT,
@@ -128,6 +130,7 @@ var systems = map[string]func(Config) (System, error){
 	"webhook":    newWebhook,
 	"zammad":     newZammad,
 	"zendesk":    newZendesk,
+	"znuny":      newZnuny,
 }
 
 // Systems are the names that Config.System may have, in order.

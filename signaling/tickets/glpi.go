@@ -42,9 +42,9 @@ func newGLPI(c Config) (System, error) {
 		return nil
 	}
 	d := &glpi{client: cl, cfg: c}
-	d.session = session{sign: d.sign, put: func(h http.Header, token string) {
-		h.Set("Session-Token", token)
-		d.app(h)
+	d.session = session{sign: d.sign, put: func(r *request, token string) {
+		r.header.Set("Session-Token", token)
+		d.app(r.header)
 	}}
 	return d, nil
 }

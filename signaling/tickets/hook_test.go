@@ -140,6 +140,18 @@ var hooks = map[string]hooked{
 	},
 	"freshdesk": secretHooks,
 	"glpi":      glpiHooks,
+	"glpi11":    glpiHooks,
+	"itop":      secretHooks,
+	"znuny": {
+		secret: hookWord, other: "another-" + hookWord, sign: signSecret,
+		good: map[string]HookEvent{
+			znunyHook("TicketStateUpdate", "closed"): {Ticket: "17", Kind: HookClosed, Assignee: "emma", At: hookNow},
+			znunyHook("TicketStateUpdate", "open"):   {Ticket: "17", Kind: HookChanged, Assignee: "emma"},
+			znunyHook("TicketOwnerUpdate", "closed"): {Ticket: "17", Kind: HookAssigned, Assignee: "emma"},
+			znunyHook("TicketCreate", "new"):         {Ticket: "17", Kind: HookOpened, Assignee: "emma"},
+		},
+		bad: []string{"", "{}", "null", `{"Ticket":{"TicketID":"x"}}`, `{"Ticket":{"TicketID":[17]}}`, `{"Ticket":[]}`},
+	},
 	"redmine": {
 		secret: hookWord, other: "another-" + hookWord,
 		sign: func(h http.Header, secret string, body []byte, _ time.Time) {
@@ -166,6 +178,10 @@ var secretHooks = hooked{
 		`{"type":"ticket.assigned","data":{"ticket":"17","assignee":"emma@example.test"}}`: {Ticket: "17", Kind: HookAssigned, Assignee: "emma@example.test"},
 	},
 	bad: []string{"", "{}", "null", `{"type":"ticket.closed","data":{"ticket":"{{ticket.id}}"}}`, `{"freshdesk_webhook":{"ticket_id":17}}`},
+}
+
+func znunyHook(event, state string) string {
+	return fmt.Sprintf(`{"Ticket":{"TicketID":17,"TicketNumber":"2026113010000012","StateType":%q,"Owner":"emma","Article":[]},"Event":{"Event":%q,"TicketID":"17"}}`, state, event)
 }
 
 func hexMAC(sum func() hash.Hash, secret string, parts ...[]byte) string {

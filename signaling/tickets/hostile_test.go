@@ -39,6 +39,10 @@ func FuzzWhatADeskAnswers(f *testing.F) {
 		`{"issue":{"id":7,"subject":"\ud800","journals":[{"id":1,"user":{"id":1},"notes":"mf:01S:end"}]}}`, `{"session_token":"x","session":{"glpiID":"7"},"totalcount":1,"data":[{"1":"x","2":7,"12":9999999999999999999}]}`,
 		`{"result":{"sys_id":"00000000000000000000000000000007","number":"INC7"}}`, `{"result":[{"sys_id":"x","user_name":"y"}]}`, `{"access_token":"t"}`,
 		`{"accountId":"a","key":"HELP-7","fields":{"summary":"x","status":{"statusCategory":{"key":"done"}}},"total":1e9,"comments":[{"id":"1","author":{"accountId":"a"},"body":{"type":"doc","content":[{"type":"paragraph","content":[{"type":"text","text":"mf:01S:end"}]}]}}]}`,
+		`{"Ticket":[{"TicketID":7,"TicketNumber":"007","StateType":"open","Article":[{"ArticleID":"1","CreateBy":21,"Subject":"x (mf:01S:end)"}]}],"SessionID":"s","TicketID":"7","ArticleID":9,"SessionData":[{"Key":"UserID","Value":"21"}]}`,
+		`{"Error":{"ErrorCode":"TicketGet.AccessDenied","ErrorMessage":"\u202e"}}`, `{"code":0,"objects":{"UserRequest::7":{"key":7,"fields":{"ref":"R-7","title":"x","operational_status":"ongoing","private_log":{"entries":[{"user_id":21,"message_html":"<p>mf:01S:end</p>"}]}}}}}`,
+		`{"code":1,"message":"Error: Invalid login"}`, `{"code":100,"message":"Error: Invalid object UserRequest::7"}`, `{"code":0,"objects":[1]}`,
+		`{"id":7,"name":"x","status":{"id":2},"team":[{"role":"requester","name":"z\u0000"}],"access_token":"t"}`, `[{"item":{"id":1,"content":"<p>mf:01S:end</p>","user":{"id":7}}},{"id":2}]`,
 		`{"id":"7","jsdPublic":true}`, `{"upload":{"token":"t"},"audit":{"events":[{"id":1,"type":"Comment"}]}}`, `{"issues":[{"key":"a/b"}]}`, strings.Repeat("[", 20_000), `{"error":` + strings.Repeat(`{"a":`, 5000),
 	} {
 		f.Add(200, "application/json", body, "7", "http://127.0.0.1:1/")
@@ -52,9 +56,16 @@ func FuzzWhatADeskAnswers(f *testing.F) {
 			return
 		}
 		for _, name := range names {
-			d, err := NewSystem(Config{
-				System: name, URL: "https://desk.example.org", User: "u", Password: "p", Token: map[bool]string{true: "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw", false: "t"}[name == "webhook"],
-			})
+			c := Config{System: name, URL: "https://desk.example.org", User: "u", Password: "p", Token: "t"}
+			switch name {
+			case "webhook":
+				c.Token = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"
+			case "glpi11":
+				c.ClientID, c.ClientSecret = "i", "s"
+			case "itop":
+				c.ClientID = "21"
+			}
+			d, err := NewSystem(c)
 			if err != nil {
 				t.Fatal(err)
 			}

@@ -1,7 +1,10 @@
 package tickets
 
 import (
+	"bytes"
 	"context"
+	"encoding/json"
+	"fmt"
 	"slices"
 	"strings"
 	"unicode"
@@ -67,4 +70,28 @@ func langOr(lang, other string) string {
 		return other
 	}
 	return lang
+}
+
+// loose is an id of a desk that writes one and the same as a number here and as a
+// text there.
+type loose string
+
+func (l *loose) UnmarshalJSON(b []byte) error {
+	var v any
+	d := json.NewDecoder(bytes.NewReader(b))
+	d.UseNumber()
+	if err := d.Decode(&v); err != nil {
+		return err
+	}
+	switch v := v.(type) {
+	case nil:
+		*l = ""
+	case string:
+		*l = loose(v)
+	case json.Number:
+		*l = loose(v)
+	default:
+		return fmt.Errorf("%w: an id that is a %T", ErrTransient, v)
+	}
+	return nil
 }

@@ -49,7 +49,7 @@ func newServiceNow(c Config) (System, error) {
 		return nil, err
 	}
 	d.client = cl
-	d.session = session{sign: d.sign, put: func(h http.Header, token string) { h.Set("Authorization", "Bearer "+token) }}
+	d.session = session{sign: d.sign, put: bearer}
 	return d, nil
 }
 

@@ -8,10 +8,10 @@ import (
 )
 
 // session is a token that a desk gives for a while. sign asks for one; put sets
-// it on a request.
+// it on a request, whose header is its own.
 type session struct {
 	sign func(ctx context.Context) (string, error)
-	put  func(h http.Header, token string)
+	put  func(r *request, token string)
 
 	mu    sync.Mutex
 	token string
@@ -36,6 +36,9 @@ func (s *session) open(ctx context.Context, c *client, stale string) (string, er
 	return token, nil
 }
 
+// bearer puts a token where OAuth has it.
+func bearer(r *request, token string) { r.header.Set("Authorization", "Bearer "+token) }
+
 // call is do with a token; one that the desk has forgotten is asked for again,
 // once.
 func (s *session) call(ctx context.Context, c *client, r request) error {
@@ -49,7 +52,7 @@ func (s *session) call(ctx context.Context, c *client, r request) error {
 		if r.header == nil {
 			r.header = http.Header{}
 		}
-		s.put(r.header, token)
+		s.put(&r, token)
 		_, err = c.do(ctx, r)
 		if try > 1 || !errors.Is(err, ErrAuth) {
 			return err

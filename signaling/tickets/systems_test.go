@@ -204,7 +204,7 @@ func TestAWorkNoteThatServiceNowDropsIsMissed(t *testing.T) {
 }
 
 func TestAForgottenSessionIsOpenedAgain(t *testing.T) {
-	glpi, now := &fake.GLPI{}, &fake.ServiceNow{}
+	glpi, now, glpi11, znuny := &fake.GLPI{}, &fake.ServiceNow{}, &fake.GLPI11{}, &fake.Znuny{}
 	for _, c := range []struct {
 		handler http.Handler
 		site    *fake.Site
@@ -214,6 +214,8 @@ func TestAForgottenSessionIsOpenedAgain(t *testing.T) {
 	}{
 		{glpi, &glpi.Site, glpi.Forget, tickets.Config{System: "glpi", Token: fake.Worker, AppToken: fake.GLPIApp}, "7"},
 		{now, &now.Site, now.Forget, tickets.Config{System: "servicenow", ClientID: fake.ServiceNowClient, ClientSecret: fake.Worker}, fake.ServiceNowID(7)},
+		{glpi11, &glpi11.Site, glpi11.Forget, tickets.Config{System: "glpi11", User: "worker", Password: fake.Worker, ClientID: fake.GLPI11Client, ClientSecret: fake.GLPI11Secret}, "7"},
+		{znuny, &znuny.Site, znuny.Forget, tickets.Config{System: "znuny", User: "worker", Password: fake.Worker}, "7"},
 	} {
 		c.site.Add(fake.Subject{ID: 7, Title: "x"})
 		srv := httptest.NewServer(c.handler)
@@ -226,6 +228,10 @@ func TestAForgottenSessionIsOpenedAgain(t *testing.T) {
 		for i := range 3 {
 			if _, err := d.Append(bg, c.id, tickets.Note{Key: tickets.Marker("01S", strconv.Itoa(i)), Lang: "en", Text: "x"}); err != nil {
 				t.Errorf("%s: %v", d.Name(), err)
+			}
+			c.forget()
+			if _, ok, err := d.Find(bg, c.id, tickets.Marker("01S", strconv.Itoa(i))); !ok || err != nil {
+				t.Errorf("%s: %v, %v", d.Name(), ok, err)
 			}
 			c.forget()
 		}
@@ -275,4 +281,115 @@ func TestFreshdeskKeepsItsPromises(t *testing.T) {
 		},
 		id: decimal, text: tickets.Text, mark: paragraphs,
 	}.run(t)
+}
+
+// login is the name of the account of a secret, as fakes know it.
+func login(secret string) string {
+	if user := map[string]string{fake.Reader: "reader", fake.Other: "other"}[secret]; user != "" {
+		return user
+	}
+	return "worker"
+}
+
+func TestZnunyKeepsItsPromises(t *testing.T) {
+	vendor{
+		site: func() (http.Handler, *fake.Site) { z := &fake.Znuny{}; return z, &z.Site },
+		config: func(url, secret string) tickets.Config {
+			return tickets.Config{System: "znuny", URL: url, User: login(secret), Password: secret, Lang: "fr"}
+		},
+		id: decimal, text: tickets.Text, mark: paragraphs,
+	}.run(t)
+}
+
+func TestGLPI11KeepsItsPromises(t *testing.T) {
+	vendor{
+		site: func() (http.Handler, *fake.Site) { g := &fake.GLPI11{}; return g, &g.Site },
+		config: func(url, secret string) tickets.Config {
+			return tickets.Config{System: "glpi11", URL: url, User: login(secret), Password: secret, ClientID: fake.GLPI11Client, ClientSecret: fake.GLPI11Secret, Lang: "fr"}
+		},
+		id: decimal, text: tickets.Text, mark: paragraphs,
+	}.run(t)
+}
+
+func TestITopKeepsItsPromises(t *testing.T) {
+	for name, config := range map[string]func(url, secret string) tickets.Config{
+		"password": func(url, secret string) tickets.Config {
+			return tickets.Config{System: "itop", URL: url, User: login(secret), Password: secret, Lang: "fr"}
+		},
+		"token": func(url, secret string) tickets.Config {
+			return tickets.Config{System: "itop", URL: url, User: login(secret), Token: secret, Lang: "fr"}
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			vendor{
+				site:   func() (http.Handler, *fake.Site) { i := &fake.ITop{}; return i, &i.Site },
+				config: config, id: decimal, text: tickets.Text, mark: paragraphs,
+			}.run(t)
+		})
+	}
+}
+
+// opened is a system on a fake with ticket 7.
+func opened(t *testing.T, handler http.Handler, site *fake.Site, c tickets.Config) tickets.System {
+	t.Helper()
+	site.Add(fake.Subject{ID: 7, Title: "x"})
+	srv := httptest.NewServer(handler)
+	t.Cleanup(srv.Close)
+	c.URL = srv.URL
+	d, err := tickets.NewSystem(c)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return d
+}
+
+func TestAFollowupThatIsNotPrivateIsTakenBackFromGLPI11(t *testing.T) {
+	site := &fake.GLPI11{Open: true}
+	d := opened(t, site, &site.Site, tickets.Config{System: "glpi11", User: "worker", Password: fake.Worker, ClientID: fake.GLPI11Client, ClientSecret: fake.GLPI11Secret})
+	n := tickets.Note{Key: "mf:01S:end", Lang: "en", Text: "not for the requester"}
+	if _, err := d.Append(bg, "7", n); !errors.Is(err, tickets.ErrForbidden) || len(site.Notes(7)) != 0 {
+		t.Errorf("%v, %d notes", err, len(site.Notes(7)))
+	}
+	n.Public = true
+	if _, err := d.Append(bg, "7", n); err != nil || len(site.Notes(7)) != 1 {
+		t.Errorf("%v, %d notes", err, len(site.Notes(7)))
+	}
+	// Where nobody tells who wrote it, it is not taken for ours, nor for nobody's.
+	site.Mute = true
+	if _, ok, err := d.Find(bg, "7", n.Key); ok || !errors.Is(err, tickets.ErrConfig) {
+		t.Errorf("%v, %v", ok, err)
+	}
+}
+
+func TestAnAccountOfITopFindsItselfOrIsNamed(t *testing.T) {
+	site := &fake.ITop{Shy: true}
+	c := tickets.Config{System: "itop", User: "worker", Password: fake.Worker}
+	d := opened(t, site, &site.Site, c)
+	n := tickets.Note{Key: "mf:01S:end", Lang: "en", Text: "x"}
+	if _, err := d.Append(bg, "7", n); !errors.Is(err, tickets.ErrForbidden) || len(site.Notes(7)) != 0 || !strings.Contains(err.Error(), "clientid") {
+		t.Errorf("%v, %d notes", err, len(site.Notes(7)))
+	}
+	c.ClientID = "21"
+	d = opened(t, site, &site.Site, c)
+	if _, err := d.Append(bg, "7", n); err != nil {
+		t.Error(err)
+	}
+	if _, ok, err := d.Find(bg, "7", n.Key); !ok || err != nil {
+		t.Errorf("%v, %v", ok, err)
+	}
+	for what, change := range map[string]func(*tickets.Config){
+		"table": func(c *tickets.Config) { c.Table = "User Request" }, "clientid": func(c *tickets.Config) { c.ClientID = "me" },
+		"user": func(c *tickets.Config) { c.User = `" OR 1` }, "password": func(c *tickets.Config) { c.Password = "" },
+	} {
+		bad := c
+		bad.URL = "https://desk.example.org"
+		change(&bad)
+		if _, err := tickets.NewSystem(bad); !errors.Is(err, tickets.ErrConfig) || !strings.Contains(err.Error(), what) {
+			t.Errorf("%s: %v", what, err)
+		}
+	}
+	c.Table = "Incident" // a class that the fake does not have
+	if err := opened(t, site, &site.Site, c).Check(bg); !errors.Is(err, tickets.ErrConfig) {
+		t.Errorf("got %v", err)
+	}
 }

@@ -42,6 +42,9 @@ type client struct {
 	// fault gives an answer's error its type where the status does not tell; nil
 	// leaves it to the status. said is what the desk wrote.
 	fault func(status int, said string) error
+	// inside finds the error in an answer that says 200 and means no; nil where a
+	// desk does not do that. It is asked before an answer is read.
+	inside func(body []byte) error
 	// bare: the desk answers errors with a status and nothing else.
 	bare bool
 	now  func() time.Time
@@ -190,6 +193,11 @@ func (c *client) do(ctx context.Context, r request) (http.Header, error) {
 		}
 		if string(bytes.TrimSpace(got)) == "null" {
 			return nil, c.failed(ErrTransient, "%s %s: %d, but with nothing", r.method, r.path, resp.StatusCode)
+		}
+		if c.inside != nil {
+			if err := c.inside(got); err != nil {
+				return nil, err
+			}
 		}
 		if err := json.Unmarshal(got, r.into); err != nil {
 			return nil, c.failed(ErrTransient, "%s %s: %d, but the answer cannot be read: %v", r.method, r.path, resp.StatusCode, err)

@@ -96,7 +96,8 @@ func (j *Jira) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	case r.Method == "POST" && len(part) == 3 && part[2] == "remotelink":
 		j.link(w, r, who, fail)
 	case r.Method == "DELETE" && len(part) == 4 && part[2] == "comment":
-		j.remove(t.ID, part[3])
+		n, _ := strconv.ParseInt(part[3], 10, 64)
+		j.remove(t.ID, n)
 		w.WriteHeader(204)
 	default:
 		fail(404, "Not found")
@@ -191,17 +192,6 @@ func (j *Jira) link(w http.ResponseWriter, r *http.Request, who account, fail fu
 	}
 	j.links[l.ID] = l.Object.URL
 	answer(w, status, map[string]any{"id": 10000, "self": "https://desk.test"})
-}
-
-func (j *Jira) remove(id int64, comment string) {
-	j.Site.mu.Lock()
-	defer j.Site.mu.Unlock()
-	for i, n := range j.notes[id] {
-		if fmt.Sprint(n.ID) == comment {
-			j.notes[id] = append(j.notes[id][:i:i], j.notes[id][i+1:]...)
-			return
-		}
-	}
 }
 
 type adfNode struct {

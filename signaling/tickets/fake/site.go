@@ -42,6 +42,7 @@ type Subject struct {
 type Written struct {
 	ID      int64
 	Author  account
+	Subject string // of desks whose notes have one
 	Body    string // markup of the desk
 	Public  bool
 	Minutes int
@@ -96,6 +97,13 @@ func (s *Site) write(id int64, n *Written) {
 	s.last++
 	n.ID = s.last
 	s.notes[id] = append(s.notes[id], n)
+}
+
+// remove takes a note back.
+func (s *Site) remove(ticket, id int64) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.notes[ticket] = slices.DeleteFunc(s.notes[ticket], func(n *Written) bool { return n.ID == id })
 }
 
 func (s *Site) ticket(id int64) (Subject, bool) {
