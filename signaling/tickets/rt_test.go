@@ -4,7 +4,9 @@ import (
 	"bytes"
 	"encoding/base64"
 	"encoding/json"
+	"io"
 	"net/http"
+	"net/http/httptest"
 	"os"
 	"strings"
 	"testing"
@@ -130,4 +132,72 @@ func TestARealRequestTrackerKeepsItsPromises(t *testing.T) {
 			},
 		}
 	})
+}
+
+// The scrip of docs/desks, in a real Request Tracker.
+func TestARealRequestTrackerTellsWhatHappens(t *testing.T) {
+	a := realRT(t)
+	d, err := tickets.NewSystem(tickets.Config{System: "rt", URL: a.URL, Token: a.Worker, HookSecret: hookSecret})
+	if err != nil {
+		t.Fatal(err)
+	}
+	told := make(chan tickets.HookEvent, 20)
+	srv := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		body, err := io.ReadAll(r.Body)
+		if err != nil {
+			t.Error(err)
+		}
+		e, err := tickets.HooksOf(d).ParseHook(r.Header, body)
+		if err != nil {
+			t.Errorf("%s: %v", body, err)
+		}
+		told <- e
+		w.WriteHeader(http.StatusNoContent)
+	}))
+	defer srv.Close()
+	const script = "../../docs/desks/rt/hook.pl"
+	for range 2 { // a second time replaces the first
+		if err := a.Script(script, srv.URL+"/hooks/rt", hookSecret); err != nil {
+			t.Fatal(err)
+		}
+	}
+	defer func() {
+		if err := a.Script(script, "--remove"); err != nil {
+			t.Error(err)
+		}
+	}()
+	for _, bad := range [][]string{{"http://desk.example.org/x", hookSecret}, {srv.URL + "/'", hookSecret}, {srv.URL + "/x", "whsec_'"}, {}} {
+		if err := a.Script(script, bad...); err == nil {
+			t.Errorf("%q was taken", bad)
+		}
+	}
+	ids := map[string]bool{}
+	next := func(ticket, kind, assignee string) {
+		t.Helper()
+		select { // a scrip runs before RT answers
+		case e := <-told:
+			if e.Ticket != ticket || e.Kind != kind || e.Assignee != assignee || ids[e.Delivery] || time.Since(e.At) > time.Minute {
+				t.Errorf("got %+v, want %s of %s by %q", e, kind, ticket, assignee)
+			}
+			ids[e.Delivery] = true
+		default:
+			t.Errorf("%s of %s was not told", kind, ticket)
+		}
+	}
+	id := a.ticket("Imprimante « bloquée »")
+	next(id, tickets.HookOpened, "")
+	if _, err := d.Append(bg, id, tickets.Note{Key: "mf:01S:end", Lang: "en", Text: "not told"}); err != nil {
+		t.Error(err)
+	}
+	a.call("PUT", "ticket/"+id, a.Worker, map[string]string{"Subject": "another"}, nil)
+	next(id, tickets.HookChanged, "")
+	a.call("PUT", "ticket/"+id, a.Worker, map[string]string{"Owner": "mainforte"}, nil)
+	next(id, tickets.HookAssigned, "mainforte@desk.test")
+	a.call("PUT", "ticket/"+id, a.Worker, map[string]string{"Status": "resolved"}, nil)
+	next(id, tickets.HookClosed, "mainforte@desk.test")
+	a.call("PUT", "ticket/"+id, a.Worker, map[string]string{"Status": "open"}, nil)
+	next(id, tickets.HookOpened, "mainforte@desk.test")
+	if len(told) != 0 {
+		t.Errorf("%d more were told: %+v", len(told), <-told)
+	}
 }

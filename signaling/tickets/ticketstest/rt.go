@@ -148,3 +148,13 @@ func StopSharedRT() {
 		shared.Stop()
 	}
 }
+
+// Script runs a Perl script of an admin's where RT is.
+func (d *RT) Script(path string, args ...string) error {
+	full, err := filepath.Abs(path)
+	if err != nil {
+		return err
+	}
+	_, err = d.run("perl", append([]string{full}, args...)...)
+	return err
+}

@@ -25,7 +25,7 @@ sub account {
     return $token;
 }
 my @read = qw(SeeQueue ShowTicket ShowTicketComments);
-my $worker = account('mainforte', @read, qw(CommentOnTicket ReplyToTicket CreateTicket ModifyTicket));
+my $worker = account('mainforte', @read, qw(CommentOnTicket ReplyToTicket CreateTicket ModifyTicket OwnTicket TakeTicket));
 my $other = account('colleague', @read, qw(CommentOnTicket ReplyToTicket));
 my $reader = account('reader', @read);
 my $r = RT::User->new($sys);
