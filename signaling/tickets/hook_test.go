@@ -25,7 +25,7 @@ var hookNow = time.Date(2026, 11, 30, 12, 0, 0, 0, time.UTC)
 // whsec is a secret of ours, and hookWord one that an admin made up.
 var (
 	whsec    = SecretPrefix + base64.StdEncoding.EncodeToString(bytes.Repeat([]byte{7}, 32))
-	other    = SecretPrefix + base64.StdEncoding.EncodeToString(bytes.Repeat([]byte{8}, 32))
+	foreign  = SecretPrefix + base64.StdEncoding.EncodeToString(bytes.Repeat([]byte{8}, 32))
 	hookWord = "a-word-of-the-admin-1234"
 )
 
@@ -62,7 +62,7 @@ func own(ticket string) hooked {
 	}
 	at := hookNow.Add(-2 * time.Second)
 	return hooked{
-		secret: whsec, other: other, sign: signStandard, ages: true,
+		secret: whsec, other: foreign, sign: signStandard, ages: true,
 		good: map[string]HookEvent{
 			body("closed", ""): {Ticket: ticket, Kind: HookClosed, Delivery: "hook-1", At: at},
 			body("opened", ""): {Ticket: ticket, Kind: HookOpened},
@@ -243,7 +243,7 @@ func listening(t testing.TB, system, secret string) Hooks {
 	t.Helper()
 	c := Config{System: system, URL: "https://desk.example.org", User: "u", Password: "p", Token: "t", ClientID: "1", ClientSecret: "s", HookSecret: secret}
 	if system == "webhook" {
-		c.Token = other
+		c.Token = foreign
 	}
 	d, err := NewSystem(c)
 	if err != nil {
@@ -380,7 +380,7 @@ func TestAHookIsNotVouchedForByAnEmptySecret(t *testing.T) {
 			t.Errorf("%s: %v", system, err)
 		}
 	}
-	signStandard(h, other, body, hookNow) // the Token of the webhook of listening
+	signStandard(h, foreign, body, hookNow) // the Token of the webhook of listening
 	if _, err := listening(t, "webhook", whsec).ParseHook(h, body); !errors.Is(err, ErrAuth) {
 		t.Errorf("got %v", err)
 	}
@@ -390,7 +390,7 @@ func TestTheSecretOfHooksIsOneThatNobodyGuesses(t *testing.T) {
 	for _, system := range Systems() {
 		c := Config{System: system, URL: "https://desk.example.org", User: "u", Password: "p", Token: "t", ClientID: "1", ClientSecret: "s", From: "a@example.org", To: "b@example.org"}
 		if system == "webhook" {
-			c.Token = other
+			c.Token = foreign
 		}
 		if system == "email" {
 			c.URL = "smtps://mail.example.org"
