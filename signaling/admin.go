@@ -7,12 +7,11 @@ import (
 	"io"
 	"net/url"
 	"strings"
+	"time"
 
 	"github.com/mainforte/mainforte/certs"
 	"github.com/mainforte/mainforte/signaling/api"
 	"github.com/mainforte/mainforte/signaling/identity"
-
-	"time"
 )
 
 const linkAbout = `Prints a link that makes one account with a role, once, within 24 hours. The
@@ -22,9 +21,19 @@ Roles: technician (works on tickets and sessions), supervisor (as technician,
 and reads every session's log), auditor (reads sessions and their logs, nothing
 else), admin (settings; can neither join a session nor read its log).`
 
+// adminWords are the commands of admin beside link.
+var adminWords = map[string]func(ctx context.Context, args []string, out io.Writer) error{
+	"rotate-key":   rotateKey,
+	"token":        makeToken,
+	"token-list":   listTokens,
+	"token-revoke": revokeToken,
+}
+
 func admin(ctx context.Context, args []string, out, _ io.Writer) error {
-	if len(args) > 0 && args[0] == "rotate-key" {
-		return rotateKey(ctx, args[1:], out)
+	if len(args) > 0 {
+		if run, ok := adminWords[args[0]]; ok {
+			return run(ctx, args[1:], out)
+		}
 	}
 	args, err := only("admin", "link", args)
 	if err != nil {

@@ -4,6 +4,7 @@
 //
 //	signaling serve         with SQLite in ./data, on http://127.0.0.1:8080
 //	signaling admin link    print a one-time link that makes an account
+//	signaling admin token   print an API token for a program
 //	signaling certs dev     make a development certificate for this machine
 //	signaling desks check   try the service desks that a server would use
 //	signaling export        take the session log out, with its proof
@@ -58,7 +59,7 @@ var commands []command
 func init() {
 	commands = []command{
 		{"serve", "run the server", serve},
-		{"admin", "make one-time sign-in links: admin link; change the log's key: admin rotate-key", admin},
+		{"admin", "make one-time sign-in links: admin link; API tokens: admin token; change the log's key: admin rotate-key", admin},
 		{"certs", "make a development certificate: certs dev", certsCommand},
 		{"desks", "try the service desks that a server would use: desks check", desks},
 		{"export", "take the session log out, with its proof", export},

@@ -7,6 +7,7 @@ import (
 	"io"
 	"net"
 	"net/http"
+	"regexp"
 	"strconv"
 	"strings"
 	"sync"
@@ -33,6 +34,8 @@ func TestMain(m *testing.M) {
 //	ready URL              wait until a server answers
 //	get STATUS URL [CA]    fetch; the body goes to stdout
 //	post STATUS URL JSON   post; the body goes to stdout
+//	bearer FILE STATUS URL  fetch with the API token in a file
+//	ulid FILE              take the first id in a file into $ID
 //	socket URL             open /ws/host and keep it until `farewell`
 //	trim FILE              take the token of the link in a file into $TOKEN
 //	farewell               expect the server to say that it goes away
@@ -49,7 +52,7 @@ func TestCommands(t *testing.T) {
 			return l.Close()
 		},
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){
-			"ready": ready, "get": get, "post": post, "socket": socket, "farewell": farewell, "trim": trim, "stun": askRelay,
+			"ready": ready, "get": get, "post": post, "bearer": asProgram, "ulid": ulid, "socket": socket, "farewell": farewell, "trim": trim, "stun": askRelay,
 		},
 	})
 }
@@ -95,6 +98,20 @@ func get(ts *testscript.TestScript, neg bool, args []string) {
 func post(ts *testscript.TestScript, _ bool, args []string) {
 	resp, err := http.Post(args[1], "application/json", strings.NewReader(args[2]))
 	show(ts, args[0], resp, err)
+}
+
+func asProgram(ts *testscript.TestScript, _ bool, args []string) {
+	req, err := http.NewRequest("GET", args[2], nil)
+	if err != nil {
+		ts.Fatalf("%v", err)
+	}
+	req.Header.Set("Authorization", "Bearer "+strings.TrimSpace(ts.ReadFile(args[0])))
+	resp, err := http.DefaultClient.Do(req)
+	show(ts, args[1], resp, err)
+}
+
+func ulid(ts *testscript.TestScript, _ bool, args []string) {
+	ts.Setenv("ID", regexp.MustCompile(`\b[0-9A-HJKMNP-TV-Z]{26}\b`).FindString(ts.ReadFile(args[0])))
 }
 
 func show(ts *testscript.TestScript, status string, resp *http.Response, err error) {

@@ -128,10 +128,7 @@ func (s *Server) listTickets(w http.ResponseWriter, c *call) error {
 
 // event begins an event by the one who called.
 func (s *Server) event(c *call, typ, ticket string) audit.Event {
-	e := audit.Event{
-		Type: typ, Outcome: "ok", Origin: "server", Time: time.Now(),
-		Actor: audit.Actor{Kind: string(c.in.User.Role), Ref: c.in.User.ID},
-	}
+	e := audit.Event{Type: typ, Outcome: "ok", Origin: "server", Time: time.Now(), Actor: c.actor()}
 	if audit.IsToken(ticket) {
 		e.Ticket = ticket
 	}

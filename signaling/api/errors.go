@@ -71,6 +71,7 @@ var known = []struct {
 	{identity.ErrWrong, errWrongPassword},
 	{identity.ErrLimited, errRateLimited},
 	{identity.ErrNoLink, errNoLink},
+	{identity.ErrNoToken, errBadToken},
 	{identity.ErrNameTaken, errNameTaken},
 	{identity.ErrBadName, errBadName},
 	{identity.ErrWeakPassword, errWeakPassword},

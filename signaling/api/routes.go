@@ -17,6 +17,7 @@ import (
 	"github.com/oklog/ulid/v2"
 	"golang.org/x/text/language"
 
+	"github.com/mainforte/mainforte/signaling/audit"
 	"github.com/mainforte/mainforte/signaling/identity"
 	"github.com/mainforte/mainforte/web"
 )
@@ -27,6 +28,7 @@ type call struct {
 	id   string
 	lang string // "en" or "fr"
 	in   *identity.SignIn
+	by   *identity.Token // instead of in, where the table lets a program in
 }
 
 // user is who signed in, nil for nobody.
@@ -35,6 +37,22 @@ func (c *call) user() *identity.User {
 		return nil
 	}
 	return &c.in.User
+}
+
+// actor is who called, for the log.
+func (c *call) actor() audit.Actor {
+	if c.by != nil {
+		return audit.Actor{Kind: "integration", Ref: c.by.ID}
+	}
+	return audit.Actor{Kind: string(c.in.User.Role), Ref: c.in.User.ID}
+}
+
+// allowed asks the table.
+func (c *call) allowed(pattern string) error {
+	if c.by != nil {
+		return identity.AuthorizeToken(pattern, *c.by)
+	}
+	return identity.Authorize(pattern, c.user())
 }
 
 // route of the server: a handler returns an error instead of writing one.
@@ -77,6 +95,9 @@ func (s *Server) build() http.Handler {
 		"GET /api/v1/sessions/{id}/events": s.sessionEvents,
 		"POST /api/v1/sessions/{id}/end":   s.endSession,
 
+		"GET /api/v1/tokens":         s.listTokens,
+		"DELETE /api/v1/tokens/{id}": s.revokeToken,
+
 		"GET /ws/host":   s.wsHost,
 		"GET /ws/viewer": s.wsViewer,
 	} {
@@ -103,7 +124,7 @@ func (s *Server) guard(pattern string, h route) http.Handler {
 			err = s.who(c)
 		}
 		if err == nil {
-			err = identity.Authorize(pattern, c.user())
+			err = c.allowed(pattern)
 		}
 		if err == nil {
 			err = h(w, c)
@@ -149,10 +170,23 @@ func requestLang(r *http.Request) string {
 	return []string{"en", "fr"}[i]
 }
 
-// who finds the sign-in of a call. None is no error: the table decides.
+// who finds the sign-in or the API token of a call. None is no error: the table
+// decides. Both at once are: a page of ours never sends a token, so that is
+// somebody who tries what a mixture gets.
 func (s *Server) who(c *call) error {
 	k, err := c.Cookie(s.cookieName())
-	if err != nil {
+	secret, bearer := bearer(c.Header)
+	switch {
+	case bearer && err == nil:
+		return errTwoCredentials
+	case bearer:
+		t, err := s.house.users.CheckToken(c.Context(), secret, from(c.Request))
+		if err != nil {
+			return err
+		}
+		c.by = &t
+		return nil
+	case err != nil:
 		return nil
 	}
 	in, err := s.house.users.Check(c.Context(), k.Value)
@@ -164,6 +198,18 @@ func (s *Server) who(c *call) error {
 	}
 	c.in = &in
 	return nil
+}
+
+// bearer is the token in the Authorization header. Other schemes are those of
+// proxies in front of us.
+func bearer(h http.Header) (secret string, ok bool) {
+	for _, v := range h.Values("Authorization") {
+		scheme, rest, _ := strings.Cut(v, " ")
+		if strings.EqualFold(scheme, "Bearer") {
+			return strings.TrimSpace(rest), true
+		}
+	}
+	return "", false
 }
 
 // fail answers a call that did not work: a page for people, JSON for programs.

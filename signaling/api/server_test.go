@@ -47,7 +47,7 @@ func TestEveryRouteForEveryRole(t *testing.T) {
 		identity.Technician: "/console /api/v1/signout /api/v1/me /api/v1/desks /api/v1/tickets POST:/api/v1/sessions /ws/viewer",
 		identity.Supervisor: "/console /audit /api/v1/signout /api/v1/me /api/v1/desks /api/v1/outbox /api/v1/tickets /api/v1/sessions /ws/viewer",
 		identity.Auditor:    "/audit /api/v1/signout /api/v1/me GET:/api/v1/sessions",
-		identity.Admin:      "/console /audit /api/v1/signout /api/v1/me /api/v1/desks /api/v1/outbox GET:/api/v1/tickets LIST:/api/v1/sessions",
+		identity.Admin:      "/console /audit /api/v1/signout /api/v1/me /api/v1/desks /api/v1/outbox GET:/api/v1/tickets LIST:/api/v1/sessions /api/v1/tokens",
 	}
 	allowed := func(role identity.Role, method, path string) bool {
 		for _, set := range []string{may[""], may[role]} {
@@ -130,6 +130,15 @@ func TestEveryRouteIsDescribed(t *testing.T) {
 		if want := "x-roles: [" + strings.Join(roles, ", ") + "]\n"; len(roles) > 0 && !strings.Contains(block, want) {
 			t.Errorf("%s: openapi.yaml lacks %s", p, want)
 		}
+		want := ""
+		for _, sc := range identity.Scopes() {
+			if identity.AuthorizeToken(p, identity.Token{Role: firstRole(p), Scopes: []identity.Scope{sc}}) == nil {
+				want = "x-scope: " + string(sc) + "\n"
+			}
+		}
+		if strings.Contains(block, "x-scope: ") != (want != "") || !strings.Contains(block, want) {
+			t.Errorf("%s: openapi.yaml and the table differ on tokens: %q", p, want)
+		}
 		delete(described, key)
 	}
 	for p := range described {
@@ -140,6 +149,16 @@ func TestEveryRouteIsDescribed(t *testing.T) {
 			t.Errorf("openapi.yaml lacks the code %s", code)
 		}
 	}
+}
+
+// firstRole is one that may use a route.
+func firstRole(pattern string) identity.Role {
+	for _, r := range identity.Roles() {
+		if identity.Authorize(pattern, &identity.User{Role: r}) == nil {
+			return r
+		}
+	}
+	return ""
 }
 
 func TestEverySentenceInBothLanguages(t *testing.T) {

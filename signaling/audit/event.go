@@ -62,7 +62,7 @@ type Event struct {
 
 // Actor of an event. Ref is an opaque id, not a name.
 type Actor struct {
-	Kind string // "person", "technician", "supervisor", "auditor", "admin", "system"
+	Kind string // "person", "technician", "supervisor", "auditor", "admin", "system", "integration" (an API token, a desk's webhook)
 	Ref  string
 }
 

@@ -12,7 +12,7 @@ import (
 var (
 	outcomes = map[string]bool{"ok": true, "deny": true, "fail": true}
 	origins  = map[string]bool{"host": true, "viewer": true, "server": true}
-	kinds    = map[string]bool{"person": true, "technician": true, "supervisor": true, "auditor": true, "admin": true, "system": true}
+	kinds    = map[string]bool{"person": true, "technician": true, "supervisor": true, "auditor": true, "admin": true, "system": true, "integration": true}
 )
 
 // check holds e against the rules; Data and Personal are checked as they are written.

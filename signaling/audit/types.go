@@ -69,6 +69,9 @@ var eventTypes = map[string]EventType{
 	"auth.link_created": {Doc: "a one-time sign-in link was made", Data: "role setup:b"},
 	"auth.link_used":    {Doc: "a one-time sign-in link was used; the account is made", Data: "role"},
 
+	"token.created": {Doc: "an API token was made; data: its id, role and owner, and what it may be used for", Data: "token role scopes owner", Personal: "name"},
+	"token.revoked": {Doc: "an API token was revoked; data: its id", Data: "token", Personal: "name"},
+
 	"log.viewed":         {Doc: "somebody read the log of a session"},
 	"log.gap":            {Doc: "events of the host are missing: its count and ours differ", Data: "after:n next:n host_events:n seq:n type why"},
 	"log.exported":       {Doc: "the log left the house: which format, up to which line, with or without personal parts", Data: "format size:n personal:b"},

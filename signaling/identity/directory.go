@@ -12,7 +12,11 @@
 // any expensive work is done, and a name that does not exist costs the same work
 // as one that does.
 //
-// [Authorize] is the whole of what roles may do: one table, deny by default.
+// Programs act by API tokens ([Directory.NewToken]), which are made for few things,
+// end, and may never do more than their owner.
+//
+// [Authorize] and [AuthorizeToken] are the whole of what roles and tokens may do:
+// one table, deny by default.
 package identity
 
 import (
@@ -91,6 +95,9 @@ type Config struct {
 	PerAccount limit.Every // failures of one account from one address; default 5 in 10 min
 	AllAccount limit.Every // failures of one account from anywhere; default 60 in 1 h
 	PerAddress limit.Every // failures of one address; default 30 in 10 min
+
+	PerToken  limit.Every // calls by one API token; default 120 in 1 min
+	BadTokens limit.Every // calls of one address with a token that is none; default 30 in 10 min
 }
 
 // Directory of users. Safe for concurrent use.
@@ -99,6 +106,7 @@ type Directory struct {
 	hash *hasher
 
 	pair, account, address *limit.Keyed
+	tokens, badTokens      *limit.Keyed
 }
 
 // limitedKeys bounds the memory of each limiter: a few megabytes.
@@ -130,6 +138,8 @@ func New(cfg Config) (*Directory, error) {
 	lim(&cfg.PerAccount, 5, 10*time.Minute)
 	lim(&cfg.AllAccount, 60, time.Hour)
 	lim(&cfg.PerAddress, 30, 10*time.Minute)
+	lim(&cfg.PerToken, 120, time.Minute)
+	lim(&cfg.BadTokens, 30, 10*time.Minute)
 	h, err := newHasher(cfg.Cost)
 	if err != nil {
 		return nil, err
@@ -140,6 +150,9 @@ func New(cfg Config) (*Directory, error) {
 		pair:    limit.New(cfg.PerAccount, limitedKeys),
 		account: limit.New(cfg.AllAccount, limitedKeys),
 		address: limit.New(cfg.PerAddress, limitedKeys),
+
+		tokens:    limit.New(cfg.PerToken, limitedKeys),
+		badTokens: limit.New(cfg.BadTokens, limitedKeys),
 	}, nil
 }
 

@@ -26,6 +26,13 @@ func ParseRole(s string) (Role, bool) {
 type access struct {
 	anyone bool
 	roles  []Role
+	scope  Scope // of tokens that may use it too; empty: none may
+}
+
+// by is a row for tokens of that scope too.
+func (a access) by(s Scope) access {
+	a.scope = s
+	return a
 }
 
 var (
@@ -36,10 +43,13 @@ var (
 	sessions = access{roles: []Role{Supervisor, Auditor, Admin}}
 	evidence = access{roles: []Role{Supervisor, Auditor}}
 	outbox   = access{roles: []Role{Supervisor, Admin}}
+	settings = access{roles: []Role{Admin}}
 )
 
 // table is the only place that says who may use a route of the server. What has
-// no row is denied to everybody; a test walks every route and every role.
+// no row is denied to everybody, and what has no scope to every API token; a test
+// walks every route, every role and every scope. No socket has a scope: a program
+// can neither be a technician nor watch one.
 var table = map[string]access{
 	"GET /{$}":             anyone,
 	"GET /download/{file}": anyone,
@@ -62,9 +72,9 @@ var table = map[string]access{
 	"PUT /api/v1/me/lang":      signedIn,
 
 	"GET /api/v1/desks":               readDesk,
-	"GET /api/v1/tickets":             readDesk,
+	"GET /api/v1/tickets":             readDesk.by(ReadTickets),
 	"POST /api/v1/tickets":            workDesk,
-	"GET /api/v1/tickets/{id}":        readDesk,
+	"GET /api/v1/tickets/{id}":        readDesk.by(ReadTickets),
 	"POST /api/v1/tickets/{id}/close": workDesk,
 	"POST /api/v1/tickets/{id}/open":  workDesk,
 	"POST /api/v1/tickets/{id}/notes": workDesk,
@@ -73,11 +83,15 @@ var table = map[string]access{
 	"GET /api/v1/outbox":             outbox,
 	"POST /api/v1/outbox/{id}/retry": outbox,
 
-	"GET /api/v1/sessions":             sessions,
+	"GET /api/v1/sessions":             sessions.by(ReadSessions),
 	"GET /api/v1/sessions/{id}/events": evidence,
 	// Whose session it may be is asked there: a technician ends the one that he
 	// leads, a supervisor any. Nobody joins one but by an invite code.
 	"POST /api/v1/sessions/{id}/end": workDesk,
+
+	// A token is made where the server runs, as accounts are.
+	"GET /api/v1/tokens":         settings,
+	"DELETE /api/v1/tokens/{id}": settings,
 
 	// Hosts have no account: the code is what lets a technician in (C1).
 	"GET /ws/host": anyone,

@@ -52,6 +52,9 @@ var activities = map[string]activity{
 	"auth":              {accountChange, other},
 	"auth.disabled":     {accountChange, 5}, // Disable
 	"auth.link_used":    {accountChange, 1}, // Create
+	"token":             {accountChange, other},
+	"token.created":     {accountChange, 1},
+	"token.revoked":     {accountChange, 6}, // Delete
 	"ticket":            {apiActivity, 3},   // Update
 	"ticket.created":    {apiActivity, 1},   // Create
 	"log":               {apiActivity, 3},
