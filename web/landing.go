@@ -43,6 +43,7 @@ type LandingData struct {
 	Organisation string // may be empty
 	PublicHost   string // the name that the host shows in large letters
 	UserAgent    string // of the request; decides which download comes first
+	Ticket       string // number of the ticket that a link was made for; may be empty
 	Downloads    []Download
 }
 
@@ -135,6 +136,49 @@ func Error(w io.Writer, lang string, status int) error {
 		kind = strconv.Itoa(status)
 	}
 	return render(w, known(lang), "error.html", errorView{Lang: known(lang), Status: status, Kind: kind})
+}
+
+// OldLink writes the page for a link of a ticket that is too old. Serve it with
+// status 410.
+func OldLink(w io.Writer, lang, organisation, ticket string) error {
+	return render(w, known(lang), "old.html", struct{ Lang, Organisation, Ticket string }{known(lang), organisation, ticket})
+}
+
+// Outcomes of a [LaunchData].
+const (
+	LaunchReady    = "ready"     // with Ticket
+	LaunchClosed   = "closed"    // with Ticket
+	LaunchBad      = "bad"       // the address is no proper one
+	LaunchNoDesk   = "no_desk"   // with Name
+	LaunchNoTicket = "no_ticket" // with Name
+	LaunchAway     = "away"      // the desk does not answer
+	LaunchRefused  = "refused"   // it does not let us in
+)
+
+// LaunchData is what a technician who comes from a service desk is shown before
+// anything starts. All text of a ticket, and Name, is hostile.
+type LaunchData struct {
+	Lang    string
+	Outcome string
+	Ticket  *LaunchTicket
+	Name    string // what was asked for and is not there
+	Again   string // this page's own address
+	Start   string // of the console, with the code field
+	Open    string // of the console, with the ticket
+}
+
+// LaunchTicket is the ticket in a LaunchData.
+type LaunchTicket struct {
+	Desk, Number, Subject, Requester string
+	Lang                             string // "en" or "fr"
+	URL                              string // of its page in the desk, or empty
+	Remembered                       bool   // the desk does not answer; see tickets.Ticket
+}
+
+// Launch writes the page between a service desk and the console.
+func Launch(w io.Writer, d LaunchData) error {
+	d.Lang = known(d.Lang)
+	return render(w, d.Lang, "launch.html", d)
 }
 
 // NotBuilt writes the page that stands in for the front end until it is built;

@@ -28,6 +28,15 @@ func landing(t *testing.T, d LandingData) string {
 	return b.String()
 }
 
+func launch(t *testing.T, d LaunchData) string {
+	t.Helper()
+	var b bytes.Buffer
+	if err := Launch(&b, d); err != nil {
+		t.Fatal(err)
+	}
+	return b.String()
+}
+
 func errorPage(t *testing.T, lang string, status int) string {
 	t.Helper()
 	var b bytes.Buffer
@@ -54,6 +63,25 @@ func everyPage(t *testing.T) map[string]string {
 			t.Fatal(err)
 		}
 		pages[lang+" not built"] = b.String()
+		for _, organisation := range []string{"", "Ville d’Exemple"} {
+			pages[lang+" landing for a ticket "+organisation] = landing(t, LandingData{Lang: lang, Organisation: organisation, Ticket: "INC0012"})
+			b.Reset()
+			if err := OldLink(&b, lang, organisation, "INC0012"); err != nil {
+				t.Fatal(err)
+			}
+			pages[lang+" old link "+organisation] = b.String()
+		}
+		for _, outcome := range []string{LaunchReady, LaunchClosed, LaunchBad, LaunchNoDesk, LaunchNoTicket, LaunchAway, LaunchRefused} {
+			d := LaunchData{Lang: lang, Outcome: outcome, Again: "/launch?system=rt&ticket=7"}
+			switch outcome {
+			case LaunchReady, LaunchClosed:
+				d.Ticket = &LaunchTicket{Desk: "rt", Number: "7", Subject: "Écran noir", Requester: "Zoë", Lang: "fr", Remembered: outcome == LaunchReady}
+				d.Start, d.Open = "/console?ticket=rt%3A7&start=1", "/console?ticket=rt%3A7"
+			case LaunchNoDesk, LaunchNoTicket:
+				d.Name = "rtt"
+			}
+			pages[lang+" launch "+outcome] = launch(t, d)
+		}
 	}
 	return pages
 }
@@ -105,6 +133,16 @@ func TestTextInPagesIsEscaped(t *testing.T) {
 		Downloads: []Download{{OS: Windows, Name: evil, Size: 1, File: `../x" onclick="y`}}})
 	if strings.Contains(page, "<script") || strings.Contains(page, `onclick="y"`) {
 		t.Error("hostile text reached the page as markup")
+	}
+	for _, page := range []string{
+		landing(t, LandingData{Lang: "en", Organisation: evil, Ticket: evil}),
+		launch(t, LaunchData{Outcome: LaunchNoDesk, Name: evil}),
+		launch(t, LaunchData{Outcome: LaunchReady, Start: "javascript:alert(1)", Ticket: &LaunchTicket{
+			Desk: evil, Number: evil, Subject: evil, Requester: evil, Lang: "en", URL: "javascript:alert(1)"}}),
+	} {
+		if strings.Contains(page, "<script") || strings.Contains(page, `="javascript:`) {
+			t.Errorf("hostile text reached the page as markup: %s", page)
+		}
 	}
 }
 

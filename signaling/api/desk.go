@@ -4,6 +4,7 @@ import (
 	"errors"
 	"net/http"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/mainforte/mainforte/signaling/audit"
@@ -226,8 +227,8 @@ func (s *Server) setOpen(open bool) route {
 			return err
 		}
 		var t tickets.Ticket
+		var changed bool
 		err = s.house.store.Update(c.Context(), func(tx store.Tx) (err error) {
-			var changed bool
 			t, changed, err = s.house.local.SetOpenTx(tx, id, open)
 			if err != nil || !changed {
 				return err
@@ -237,6 +238,9 @@ func (s *Server) setOpen(open bool) route {
 		})
 		if err != nil {
 			return err
+		}
+		if changed {
+			s.news.tell(newsItem{Ticket: t.ID, Kind: strings.TrimPrefix(typ, "ticket.")})
 		}
 		answer(w, http.StatusOK, ticketOf(t))
 		return nil

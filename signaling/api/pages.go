@@ -20,10 +20,14 @@ func (s *Server) landing(w http.ResponseWriter, c *call) error {
 	if l := c.URL.Query().Get("lang"); l == "en" || l == "fr" {
 		s.langCookie(w, l)
 	}
+	return s.landingPage(w, c, c.lang, "")
+}
+
+func (s *Server) landingPage(w http.ResponseWriter, c *call, lang, ticket string) error {
 	var b page
 	err := web.Landing(&b, web.LandingData{
-		Lang: c.lang, Organisation: s.cfg.Organisation, PublicHost: s.cfg.PublicHost,
-		UserAgent: c.UserAgent(), Downloads: s.downloads(),
+		Lang: lang, Organisation: s.cfg.Organisation, PublicHost: s.cfg.PublicHost,
+		UserAgent: c.UserAgent(), Downloads: s.downloads(), Ticket: ticket,
 	})
 	if err != nil {
 		return err

@@ -63,6 +63,8 @@ func (s *Server) build() http.Handler {
 	mux := http.NewServeMux()
 	for pattern, h := range map[string]route{
 		"GET /{$}":             s.landing,
+		"GET /help/{token}":    s.help,
+		"GET /launch":          s.launchPage,
 		"GET /download/{file}": s.download,
 		"GET /signin":          s.page("signin.html"),
 		"GET /signin/{token}":  s.page("signin.html"),
@@ -91,7 +93,12 @@ func (s *Server) build() http.Handler {
 		"GET /api/v1/outbox":             s.waitingNotes,
 		"POST /api/v1/outbox/{id}/retry": s.retryNote,
 
+		"GET /api/v1/queue":  s.queue,
+		newsPattern:          s.listen,
+		"POST /hooks/{desk}": s.hook,
+
 		"GET /api/v1/sessions":             s.listSessions,
+		"POST /api/v1/sessions":            s.makeLinks,
 		"GET /api/v1/sessions/{id}/events": s.sessionEvents,
 		"POST /api/v1/sessions/{id}/end":   s.endSession,
 
@@ -121,7 +128,7 @@ func (s *Server) guard(pattern string, h route) http.Handler {
 		c := s.newCall(r)
 		err := error(nil)
 		if !open {
-			err = s.who(c)
+			err = s.who(c, pattern == newsPattern)
 		}
 		if err == nil {
 			err = c.allowed(pattern)
@@ -172,8 +179,9 @@ func requestLang(r *http.Request) string {
 
 // who finds the sign-in or the API token of a call. None is no error: the table
 // decides. Both at once are: a page of ours never sends a token, so that is
-// somebody who tries what a mixture gets.
-func (s *Server) who(c *call) error {
+// somebody who tries what a mixture gets. A call that only looks is no use of the
+// sign-in.
+func (s *Server) who(c *call, looks bool) error {
 	k, err := c.Cookie(s.cookieName())
 	secret, bearer := bearer(c.Header)
 	switch {
@@ -189,7 +197,11 @@ func (s *Server) who(c *call) error {
 	case err != nil:
 		return nil
 	}
-	in, err := s.house.users.Check(c.Context(), k.Value)
+	check := s.house.users.Check
+	if looks {
+		check = s.house.users.Look
+	}
+	in, err := check(c.Context(), k.Value)
 	if errors.Is(err, identity.ErrNotSignedIn) {
 		return nil
 	}
@@ -212,6 +224,11 @@ func bearer(h http.Header) (secret string, ok bool) {
 	return "", false
 }
 
+// isProgram tells whether a path is for programs, not for people.
+func isProgram(path string) bool {
+	return strings.HasPrefix(path, "/api/") || strings.HasPrefix(path, "/ws/") || strings.HasPrefix(path, "/hooks/")
+}
+
 // fail answers a call that did not work: a page for people, JSON for programs.
 func (s *Server) fail(w http.ResponseWriter, c *call, err error) {
 	p := asProblem(err)
@@ -224,7 +241,7 @@ func (s *Server) fail(w http.ResponseWriter, c *call, err error) {
 	case p.status == http.StatusBadGateway, p == errDeskBusy:
 		s.log.Warn("a service desk failed a request", "id", c.id, "problem", p.code, "error", err)
 	}
-	if strings.HasPrefix(c.URL.Path, "/api/") || strings.HasPrefix(c.URL.Path, "/ws/") {
+	if isProgram(c.URL.Path) {
 		refuse(w, p, c.lang, c.id, after(err))
 		return
 	}

@@ -30,6 +30,7 @@ import (
 	"github.com/mainforte/mainforte/internal/wire"
 	"github.com/mainforte/mainforte/signaling/audit"
 	"github.com/mainforte/mainforte/signaling/identity"
+	"github.com/mainforte/mainforte/signaling/launch"
 	"github.com/mainforte/mainforte/signaling/pairing"
 	"github.com/mainforte/mainforte/signaling/relay"
 	"github.com/mainforte/mainforte/signaling/store"
@@ -64,6 +65,10 @@ type Server struct {
 	desk    *pairing.Desk
 	tickets *tickets.Desks
 	outbox  *tickets.Outbox
+	links   *launch.Links
+	hooks   *hooks
+	news    *news
+	beat    time.Duration // of news
 	handler http.Handler
 	routes  []string
 
@@ -138,7 +143,7 @@ func New(cfg Config) (*Server, error) {
 	if cfg.Logger == nil {
 		cfg.Logger = slog.Default()
 	}
-	s := &Server{cfg: cfg, log: cfg.Logger}
+	s := &Server{cfg: cfg, log: cfg.Logger, news: newNews(), beat: newsBeat}
 	ctx := context.Background()
 	s.house, err = open(ctx, cfg.Data, func(c *identity.Config) {
 		c.Ended = func(ids []string) { s.desk.SignedOut(ids) }
@@ -153,6 +158,10 @@ func New(cfg Config) (*Server, error) {
 		return nil, errors.Join(err, s.house.store.Close())
 	}
 	s.outbox = tickets.NewOutbox(s.house.store, s.house.audit, s.tickets)
+	if s.links, err = launch.OpenLinks(ctx, s.house.store); err != nil {
+		return nil, errors.Join(err, s.house.store.Close())
+	}
+	s.hooks = newHooks(launch.NewHooks(s.house.store, s.house.audit))
 	pc := pairing.Config{
 		Store: s.house.store, Log: s.house.audit, Tickets: s.tickets, Outbox: s.outbox, SignIns: s.house.users,
 		PublicHost: cfg.PublicHost, Organisation: cfg.Organisation, Software: "mainforte-signaling " + cfg.Version,
@@ -178,6 +187,7 @@ func New(cfg Config) (*Server, error) {
 	})
 	s.loops.Go(func() { s.checkpoints(ctx) })
 	s.loops.Go(func() { s.tryDesks(ctx) })
+	s.loops.Go(func() { s.heed(ctx) })
 	return s, nil
 }
 
@@ -253,6 +263,7 @@ func (s *Server) HTTP() *http.Server {
 // Stop the listener first. Open sessions stay open and are taken up by the next
 // New on the folder.
 func (s *Server) Close(ctx context.Context) error {
+	s.news.close()
 	err := s.desk.Close(ctx)
 	s.stop()
 	s.loops.Wait()

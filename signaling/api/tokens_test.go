@@ -43,7 +43,7 @@ func TestEveryRouteForEveryToken(t *testing.T) {
 			"GET /api/v1/tickets/{id}": {identity.Technician, identity.Supervisor, identity.Admin},
 		},
 		identity.ReadSessions: {"GET /api/v1/sessions": {identity.Supervisor, identity.Auditor, identity.Admin}},
-		identity.Launch:       {},
+		identity.Launch:       {"POST /api/v1/sessions": {identity.Technician, identity.Supervisor}},
 	}
 	v := s.visitor()
 	for _, role := range identity.Roles() {

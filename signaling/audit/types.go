@@ -62,6 +62,9 @@ var eventTypes = map[string]EventType{
 	"ticket.note_missing": {Doc: "the note that stood in the ticket is gone; it is written again, or no more (deny)", Data: "system"},
 	"ticket.note_retried": {Doc: "somebody had a note tried again that was not in its ticket", Data: "attempts:n system"},
 
+	"ticket.link_made":     {Doc: "links to a ticket were made, for the person and the technician"},
+	"ticket.hook_received": {Doc: "a desk told of a ticket by a signed webhook; data: desk, kind (closed, opened, assigned, changed), user (to whom, if known here)", Data: "desk kind user"},
+
 	"auth.login":        {Doc: "somebody signed in", Data: "method", Personal: "name address"},
 	"auth.failed":       {Doc: "a sign-in was refused", Data: "method", Personal: "address name"},
 	"auth.logout":       {Doc: "somebody signed out, or was signed out"},

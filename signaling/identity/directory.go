@@ -292,14 +292,39 @@ func (d *Directory) Check(ctx context.Context, token string) (SignIn, error) {
 	return d.check(ctx, sum)
 }
 
+// Look is Check, and no use.
+func (d *Directory) Look(ctx context.Context, token string) (SignIn, error) {
+	sum, ok := parseToken(token)
+	if !ok {
+		return SignIn{}, ErrNotSignedIn
+	}
+	in, _, err := d.look(ctx, sum)
+	return in, err
+}
+
+// Standing tells whether the sign-in of that id still stands, and is no use of it.
+func (d *Directory) Standing(ctx context.Context, id string) (bool, error) {
+	return d.stands(ctx, id, func(ctx context.Context, sum []byte) error {
+		_, _, err := d.look(ctx, sum)
+		return err
+	})
+}
+
 // Alive tells whether the sign-in of that id still stands and counts as its use:
 // a technician in a session does not click in the console for an hour.
 func (d *Directory) Alive(ctx context.Context, id string) (bool, error) {
+	return d.stands(ctx, id, func(ctx context.Context, sum []byte) error {
+		_, err := d.check(ctx, sum)
+		return err
+	})
+}
+
+func (d *Directory) stands(ctx context.Context, id string, check func(ctx context.Context, sum []byte) error) (bool, error) {
 	sum, err := base64.RawURLEncoding.DecodeString(id)
 	if err != nil {
 		return false, nil
 	}
-	_, err = d.check(ctx, sum)
+	err = check(ctx, sum)
 	if errors.Is(err, ErrNotSignedIn) {
 		return false, nil
 	}
@@ -310,34 +335,13 @@ func (d *Directory) Alive(ctx context.Context, id string) (bool, error) {
 // would be too dear.
 const touchEvery = time.Minute
 
+// check looks and counts as a use.
 func (d *Directory) check(ctx context.Context, sum []byte) (SignIn, error) {
-	now := d.cfg.Now()
-	in := SignIn{ID: signInID(sum)}
-	var at, seen, expires string
-	err := d.cfg.Store.View(ctx, func(tx store.Tx) error {
-		return tx.QueryRow(`select u.id, u.name, u.role, u.lang, s.method, s.created, s.last_seen, s.expires
-			from signins s join users u on u.id = s.user_id where s.token_hash = ? and u.disabled is null`, sum).
-			Scan(&in.User.ID, &in.User.Name, &in.User.Role, &in.User.Lang, &in.Method, &at, &seen, &expires)
-	})
-	if errors.Is(err, sql.ErrNoRows) {
-		return SignIn{}, ErrNotSignedIn
-	}
+	in, last, err := d.look(ctx, sum)
 	if err != nil {
-		return SignIn{}, fmt.Errorf("identity: %w", err)
+		return SignIn{}, err
 	}
-	var last time.Time
-	for _, t := range []struct {
-		to   *time.Time
-		from string
-	}{{&in.At, at}, {&last, seen}, {&in.Expires, expires}} {
-		if *t.to, err = store.ParseTime(t.from); err != nil {
-			return SignIn{}, err
-		}
-	}
-	if !now.Before(in.Expires) || now.Sub(last) >= d.cfg.Idle {
-		return SignIn{}, ErrNotSignedIn
-	}
-	if now.Sub(last) >= touchEvery {
+	if now := d.cfg.Now(); now.Sub(last) >= touchEvery {
 		err := d.cfg.Store.Update(ctx, func(tx store.Tx) error {
 			_, err := tx.Exec(`update signins set last_seen = ? where token_hash = ?`, store.FormatTime(now), sum)
 			return err
@@ -348,6 +352,37 @@ func (d *Directory) check(ctx context.Context, sum []byte) (SignIn, error) {
 		}
 	}
 	return in, nil
+}
+
+// look reads a sign-in that stands, and when it was last used.
+func (d *Directory) look(ctx context.Context, sum []byte) (SignIn, time.Time, error) {
+	now := d.cfg.Now()
+	in := SignIn{ID: signInID(sum)}
+	var at, seen, expires string
+	err := d.cfg.Store.View(ctx, func(tx store.Tx) error {
+		return tx.QueryRow(`select u.id, u.name, u.role, u.lang, s.method, s.created, s.last_seen, s.expires
+			from signins s join users u on u.id = s.user_id where s.token_hash = ? and u.disabled is null`, sum).
+			Scan(&in.User.ID, &in.User.Name, &in.User.Role, &in.User.Lang, &in.Method, &at, &seen, &expires)
+	})
+	if errors.Is(err, sql.ErrNoRows) {
+		return SignIn{}, time.Time{}, ErrNotSignedIn
+	}
+	if err != nil {
+		return SignIn{}, time.Time{}, fmt.Errorf("identity: %w", err)
+	}
+	var last time.Time
+	for _, t := range []struct {
+		to   *time.Time
+		from string
+	}{{&in.At, at}, {&last, seen}, {&in.Expires, expires}} {
+		if *t.to, err = store.ParseTime(t.from); err != nil {
+			return SignIn{}, time.Time{}, err
+		}
+	}
+	if !now.Before(in.Expires) || now.Sub(last) >= d.cfg.Idle {
+		return SignIn{}, time.Time{}, ErrNotSignedIn
+	}
+	return in, last, nil
 }
 
 // SignOut ends the sign-in of a token. One that does not exist is no error.

@@ -53,6 +53,7 @@ var (
 var table = map[string]access{
 	"GET /{$}":             anyone,
 	"GET /download/{file}": anyone,
+	"GET /help/{token}":    anyone, // a person, with a link to a ticket
 	"GET /signin":          anyone,
 	"GET /signin/{token}":  anyone,
 	"GET /assets/":         anyone,
@@ -62,6 +63,7 @@ var table = map[string]access{
 
 	"GET /console": readDesk,
 	"GET /audit":   sessions,
+	"GET /launch":  workDesk,
 
 	"POST /api/v1/signin":     anyone,
 	"GET /api/v1/signin/link": anyone,
@@ -83,7 +85,13 @@ var table = map[string]access{
 	"GET /api/v1/outbox":             outbox,
 	"POST /api/v1/outbox/{id}/retry": outbox,
 
-	"GET /api/v1/sessions":             sessions.by(ReadSessions),
+	"GET /api/v1/sessions": sessions.by(ReadSessions),
+	"GET /api/v1/queue":    workDesk,
+	"GET /api/v1/news":     readDesk,
+	// The desk's signature is the right to it.
+	"POST /hooks/{desk}": anyone,
+	// Links to a ticket, with which a session can begin; it opens none.
+	"POST /api/v1/sessions":            workDesk.by(Launch),
 	"GET /api/v1/sessions/{id}/events": evidence,
 	// Whose session it may be is asked there: a technician ends the one that he
 	// leads, a supervisor any. Nobody joins one but by an invite code.

@@ -45,8 +45,14 @@ const detail = (id: string): TicketDetail => {
 
 let pauses: number[];
 let during: (n: number) => void;
-async function newDesk(): Promise<Desk> {
-  const desk = new Desk(me, (ms) => {
+/** Makes what the server says of a ticket. */
+function turn(id: string, open: boolean): void {
+  const d = details.get(id);
+  if (d !== undefined) d.ticket.open = open;
+}
+
+async function newDesk(role: Me["role"] = "technician"): Promise<Desk> {
+  const desk = new Desk({ ...me, role }, (ms) => {
     pauses.push(ms);
     during(pauses.length);
     return Promise.resolve();
@@ -94,6 +100,7 @@ beforeEach(() => {
     ]),
   );
   vi.spyOn(api, "tickets").mockResolvedValue([]);
+  vi.spyOn(api, "queue").mockResolvedValue([]);
   vi.spyOn(api, "ticket").mockImplementation((id) => Promise.resolve().then(() => detail(id)));
 });
 afterEach(() => {
@@ -569,5 +576,94 @@ describe("several service desks", () => {
     desk.policy = { ...desk.policy, offline: "allow" };
     expect(desk.startable(of({ remembered: true }))).toBe("yes");
     expect(desk.startable(of({ remembered: true, open: false }))).toBe("elsewhere");
+  });
+});
+
+describe("coming from a service desk", () => {
+  test("opens the code field of an open ticket", async () => {
+    const desk = await newDesk();
+    await desk.launch("1");
+    expect(desk.active.kind).toBe("session");
+    expect(desk.sessions.map((s) => s.ticket)).toEqual(["1"]);
+    await desk.launch("1"); // again: the same one
+    expect(desk.sessions.length).toBe(1);
+  });
+
+  test("shows a closed ticket, and whoever may not start one the ticket", async () => {
+    turn("2", false);
+    const desk = await newDesk();
+    await desk.launch("2");
+    expect(desk.active).toEqual({ kind: "ticket", id: "2" });
+    const admin = await newDesk("admin");
+    await admin.launch("1");
+    expect(admin.active).toEqual({ kind: "ticket", id: "1" });
+  });
+
+  test("does not take away somebody who went elsewhere meanwhile", async () => {
+    const desk = await newDesk();
+    const coming = desk.launch("1");
+    desk.go({ kind: "list" });
+    await coming;
+    expect(desk.active).toEqual({ kind: "list" });
+  });
+});
+
+describe("what the server tells", () => {
+  const news = (kind: "closed" | "opened" | "assigned" | "changed", id = "1", mine = false) => ({
+    ticket: id,
+    kind,
+    mine,
+  });
+
+  test("closed elsewhere: a banner in the ticket and in its session", async () => {
+    const desk = await newDesk();
+    const key = await started(desk);
+    desk.heard(key, told({ state: "live", session: "S", reason: null }));
+    desk.go({ kind: "list" });
+    const s = desk.sessions[0];
+    if (s === undefined) throw new Error("no session");
+    s.unread = false;
+    turn("1", false);
+    await desk.told(news("closed"));
+    expect(desk.tickets[0]?.told).toBe("closed");
+    expect(desk.tickets[0]?.detail.value?.ticket.open).toBe(false);
+    expect([s.closed, s.unread]).toEqual([true, true]);
+    await desk.told(news("changed"));
+    expect(s.closed).toBe(true);
+    turn("1", true);
+    await desk.told(news("opened"));
+    expect([s.closed, desk.tickets[0]?.told]).toEqual([false, "opened"]);
+  });
+
+  test("of other tickets, or what stands there already, needs no banner", async () => {
+    const desk = await newDesk();
+    await desk.open("1");
+    await desk.told(news("closed", "2"));
+    await desk.told(news("opened", "1"));
+    expect(desk.tickets.map((x) => x.told)).toEqual([null]);
+  });
+
+  test("closed by this very page is no news", async () => {
+    const desk = await newDesk();
+    await started(desk);
+    let done: (x: Ticket) => void = () => undefined;
+    vi.spyOn(api, "setOpen").mockImplementation(() => new Promise((yes) => (done = yes)));
+    const closing = desk.setOpen("1", false);
+    await desk.told(news("closed"));
+    done(ticket("1", false));
+    await closing;
+    expect([desk.tickets[0]?.told, desk.sessions[0]?.closed]).toEqual([null, false]);
+  });
+
+  test("given to me: in my list, with a word, but not over a session", async () => {
+    vi.spyOn(api, "queue").mockResolvedValue([ticket("3")]);
+    const desk = await newDesk();
+    await desk.told(news("assigned", "3", true));
+    expect(desk.queue.map((x) => x.id)).toEqual(["3"]);
+    expect(desk.toast?.text).toContain(ticket("3").number);
+    desk.toast = null;
+    await started(desk);
+    await desk.told(news("assigned", "3", true));
+    expect(desk.toast).toBeNull();
   });
 });

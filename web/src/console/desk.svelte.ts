@@ -15,6 +15,8 @@ import {
   type TicketState,
 } from "../lib/api";
 import { t, type Lang } from "../lib/i18n.svelte";
+import { mayClaim } from "../lib/rules";
+import type { News } from "../lib/news";
 import { inProgress, type Kind, type RemoteSession, type StateDetail } from "../lib/remote-session";
 
 /** Something that is loaded: the last good value stays while a new one comes or fails. */
@@ -30,6 +32,8 @@ export interface TicketTab {
   detail: Loaded<TicketDetail>;
   draft: string;
   draftPublic: boolean;
+  /** The ticket was closed or opened elsewhere while its tab was open. */
+  told: "closed" | "opened" | null;
   /** Set when a session of this ticket has just ended. */
   ended: {
     reason: string | null;
@@ -58,6 +62,8 @@ export interface SessionTab {
   session: string | null;
   /** Notes that stood in the ticket before: what comes on top is the session's own. */
   before: readonly string[];
+  /** Its ticket was closed elsewhere. */
+  closed: boolean;
   element: RemoteSession | null;
 }
 
@@ -88,6 +94,8 @@ export class Desk {
   /** A desk has been asked and is taking its time. */
   slow = $state(false);
   list = $state<Loaded<Ticket[]>>({ value: null, problem: null });
+  /** Tickets that a service desk gave to this technician. */
+  queue = $state<Ticket[]>([]);
   tickets = $state<TicketTab[]>([]);
   sessions = $state<SessionTab[]>([]);
   active = $state<Active>({ kind: "list" });
@@ -95,6 +103,8 @@ export class Desk {
   /** Called after the active tab changed, so that the page's address can follow. */
   onmove: () => void = () => undefined;
   private listRun = 0;
+  /** Tickets that this page is closing or opening itself. */
+  private turning: readonly string[] = [];
   private nextKey = 1;
 
   constructor(
@@ -169,6 +179,38 @@ export class Desk {
       await this.open(one.id, one.number);
   }
 
+  async loadQueue(): Promise<void> {
+    if (!mayClaim(this.me.role)) return;
+    try {
+      this.queue = await api.queue();
+    } catch {
+      // The last one stays; the list beside it says what is wrong.
+    }
+  }
+
+  /** The server told that a ticket is not as it was. */
+  async told(n: News): Promise<void> {
+    const turned =
+      (n.kind === "closed" || n.kind === "opened") && !this.turning.includes(n.ticket) ? n.kind : null;
+    const tab = this.tickets.find((x) => x.id === n.ticket);
+    // What stands there already needs no banner: it came by loading, or twice.
+    const open = tab?.detail.value?.ticket.open;
+    if (tab !== undefined && turned !== null && open !== (turned === "opened")) tab.told = turned;
+    if (turned !== null)
+      for (const s of this.sessions) {
+        if (s.ticket !== n.ticket) continue;
+        s.closed = turned === "closed";
+        if (s.closed && !(this.active.kind === "session" && this.active.key === s.key)) s.unread = true;
+      }
+    if (tab !== undefined) await this.load(n.ticket);
+    void this.loadList();
+    await this.loadQueue();
+    const given = n.mine && n.kind === "assigned" ? this.queue.find((x) => x.id === n.ticket) : undefined;
+    // Nothing lies over the remote screen; the list has it when the technician comes back.
+    if (given !== undefined && this.active.kind !== "session")
+      this.toast = { text: t("console.given", { number: given.number }), undo: null };
+  }
+
   /** Opens a ticket in a tab of its own, or goes to the one it has. */
   async open(id: string, number = ""): Promise<void> {
     if (!this.tickets.some((x) => x.id === id)) {
@@ -179,12 +221,27 @@ export class Desk {
         detail: { value: null, problem: null },
         draft: "",
         draftPublic: false,
+        told: null,
         ended: null,
       });
       this.dropOldest(id);
     }
     this.go({ kind: "ticket", id });
     await this.load(id);
+  }
+
+  /** Opens a ticket with its code field, if it can have a session now. */
+  async launch(id: string): Promise<void> {
+    await this.open(id);
+    const detail = this.tickets.find((x) => x.id === id)?.detail.value;
+    const here = this.active.kind === "ticket" && this.active.id === id;
+    if (
+      detail != null &&
+      here &&
+      mayClaim(this.me.role) &&
+      ["yes", "resume"].includes(this.startable(detail.ticket))
+    )
+      this.startSession(detail);
   }
 
   /** A tab with an unfinished note or a session is never dropped. */
@@ -241,15 +298,19 @@ export class Desk {
 
   /** Closes or reopens a ticket and offers the way back. */
   async setOpen(id: string, open: boolean, offerUndo = true): Promise<void> {
-    const ticket = await api.setOpen(id, open);
+    this.turning = [...this.turning, id];
+    const ticket = await api.setOpen(id, open).finally(() => {
+      this.turning = this.turning.filter((x) => x !== id);
+    });
     this.toast = {
       text: t(open ? "ticket.opened_toast" : "ticket.closed_toast", { number: ticket.number }),
       undo: offerUndo
         ? () => void this.setOpen(id, !open, false).catch((e: unknown) => this.complain(e))
         : null,
     };
-    const detail = this.tickets.find((x) => x.id === id)?.detail;
-    if (detail?.value != null) detail.value.ticket = ticket;
+    const tab = this.tickets.find((x) => x.id === id);
+    if (tab?.detail.value != null) tab.detail.value.ticket = ticket;
+    if (tab !== undefined) tab.told = null;
     void this.loadList();
   }
 
@@ -313,6 +374,7 @@ export class Desk {
       state: "code",
       session: null,
       before,
+      closed: false,
       element: null,
     });
     this.go({ kind: "session", key });

@@ -117,6 +117,13 @@ export interface SignInLink {
 
 export type TicketState = "open" | "closed" | "all";
 
+/** A link for the person who needs help. It gives no right. */
+export interface PersonLink {
+  url: string;
+  lang: Lang;
+  expires: string;
+}
+
 /** Why a request did not work: message is a sentence for the reader. */
 export class Problem extends Error {
   constructor(
@@ -199,6 +206,9 @@ export const api = {
   async tickets(state: TicketState, q: string, desk = localDesk): Promise<Ticket[]> {
     return list(await call("GET", at("/api/v1/tickets", { state, q, desk })), "tickets", ticket);
   },
+  async queue(): Promise<Ticket[]> {
+    return list(await call("GET", "/api/v1/queue"), "tickets", ticket);
+  },
   async ticket(ticketID: string): Promise<TicketDetail> {
     const o = record(await call("GET", `/api/v1/tickets/${id(ticketID)}`));
     return {
@@ -216,6 +226,10 @@ export const api = {
   },
   async addNote(ticketID: string, text: string, isPublic: boolean): Promise<Note> {
     return note(await call("POST", `/api/v1/tickets/${id(ticketID)}/notes`, { text, public: isPublic }));
+  },
+  async personLink(ticketID: string, lang: Lang): Promise<PersonLink> {
+    const o = record(record(await call("POST", "/api/v1/sessions", { ticket: ticketID, lang }))["person"]);
+    return { url: string(o, "url"), lang: language(o), expires: string(o, "expires") };
   },
   async sessions(q: string, before: string): Promise<{ sessions: Session[]; more: boolean }> {
     const o = record(await call("GET", at("/api/v1/sessions", before === "" ? { q } : { q, before })));

@@ -30,6 +30,11 @@ export function t(key: Key, values: Values = {}): string {
   return fill(catalogues[current.lang][key], values);
 }
 
+/** The sentence of a key in a language that is not the page's: for what is sent to somebody else. */
+export function inLang(l: Lang, key: Key, values: Values = {}): string {
+  return fill(catalogues[l][key], values);
+}
+
 /** The sentence of a key for a count, which is also {n}. */
 export function plural(key: PluralKey, n: number, values: Values = {}): string {
   // French counts zero and one alike; Intl knows. "many" (a million) reads as other here.

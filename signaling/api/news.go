@@ -1,0 +1,156 @@
+package api
+
+import (
+	"encoding/json"
+	"net/http"
+	"strings"
+	"sync"
+	"time"
+)
+
+var errNotAStream = &problem{http.StatusNotAcceptable, "NOT_A_STREAM"}
+
+// newsItem is what a console is told: that a ticket is not as it was. What it is
+// now the console asks for itself.
+type newsItem struct {
+	Ticket string `json:"ticket"`
+	Kind   string `json:"kind"` // as in tickets.HookEvent
+	Mine   bool   `json:"mine"` // it was given to the one who hears this
+
+	user string // to whom it was given; empty: nobody here
+}
+
+// news carries items to the consoles that listen. A console keeps one line open
+// and hears nothing while nothing happens: no page polls, and the page of a
+// session is woken only by what concerns it.
+type news struct {
+	mu    sync.Mutex
+	lines map[*newsLine]bool
+	over  bool
+}
+
+type newsLine struct {
+	items  chan newsItem
+	signIn string
+	user   string
+}
+
+// Bounds of a line.
+const (
+	newsWaiting = 16 // items that a slow one may have waiting, before it is cut off and looks anew
+	newsLines   = 6  // of one sign-in; browsers hold as many connections to a server
+)
+
+func newNews() *news { return &news{lines: map[*newsLine]bool{}} }
+
+// join opens a line, or returns nil when the sign-in has enough of them or the
+// server ends.
+func (n *news) join(signIn, user string) *newsLine {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	of := 0
+	for l := range n.lines {
+		if l.signIn == signIn {
+			of++
+		}
+	}
+	if n.over || of >= newsLines {
+		return nil
+	}
+	l := &newsLine{make(chan newsItem, newsWaiting), signIn, user}
+	n.lines[l] = true
+	return l
+}
+
+// leave closes a line; one that was cut off is left already.
+func (n *news) leave(l *newsLine) {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	if n.lines[l] {
+		delete(n.lines, l)
+		close(l.items)
+	}
+}
+
+func (n *news) tell(item newsItem) {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	for l := range n.lines {
+		item.Mine = item.user != "" && item.user == l.user
+		select {
+		case l.items <- item:
+		default:
+			delete(n.lines, l)
+			close(l.items)
+		}
+	}
+}
+
+// close ends every line, so that the listener can stop.
+func (n *news) close() {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	n.over = true
+	for l := range n.lines {
+		delete(n.lines, l)
+		close(l.items)
+	}
+}
+
+// newsPattern is looked at without being used: a console that only listens is
+// nobody at work, so it does not keep a sign-in alive.
+const newsPattern = "GET /api/v1/news"
+
+// newsBeat is how often a line that is silent is shown to be alive, to us and to
+// what stands between, and whether who listens is still signed in.
+const newsBeat = 30 * time.Second
+
+// listen is the stream of server-sent events of a console.
+func (s *Server) listen(w http.ResponseWriter, c *call) error {
+	if !strings.Contains(c.Header.Get("Accept"), "text/event-stream") {
+		return errNotAStream
+	}
+	l := s.news.join(c.in.ID, c.in.User.ID)
+	if l == nil {
+		w.WriteHeader(http.StatusNoContent) // which tells an EventSource not to come back
+		return nil
+	}
+	defer s.news.leave(l)
+	line := http.NewResponseController(w)
+	// The server's own limits are for answers that end.
+	if err := line.SetReadDeadline(time.Time{}); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "text/event-stream")
+	w.Header().Set("X-Accel-Buffering", "no") // a proxy would wait for more
+	write := func(text string) bool {
+		if err := line.SetWriteDeadline(time.Now().Add(10 * time.Second)); err != nil {
+			return false
+		}
+		_, err := w.Write([]byte(text))
+		return err == nil && line.Flush() == nil
+	}
+	beat := time.NewTicker(s.beat)
+	defer beat.Stop()
+	for text := ": here\n\n"; write(text); {
+		select {
+		case <-c.Context().Done():
+			return nil
+		case item, ok := <-l.items:
+			if !ok {
+				return nil
+			}
+			b, err := json.Marshal(item)
+			if err != nil {
+				return nil // only our own types
+			}
+			text = "data: " + string(b) + "\n\n"
+		case <-beat.C:
+			if ok, err := s.house.users.Standing(c.Context(), c.in.ID); !ok && err == nil {
+				return nil
+			}
+			text = ":\n\n"
+		}
+	}
+	return nil
+}

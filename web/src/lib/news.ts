@@ -1,0 +1,45 @@
+// What the server tells by itself: that a ticket is not as it was. One open
+// line, silent while nothing happens; nothing is polled.
+
+export interface News {
+  ticket: string;
+  kind: "closed" | "opened" | "assigned" | "changed";
+  /** It was given to the one who is signed in. */
+  mine: boolean;
+}
+
+const kinds: readonly News["kind"][] = ["closed", "opened", "assigned", "changed"];
+
+/** Reads one item; null if it is none. */
+export function newsItem(text: string): News | null {
+  let v: unknown;
+  try {
+    v = JSON.parse(text);
+  } catch {
+    return null;
+  }
+  if (typeof v !== "object" || v === null) return null;
+  const { ticket, kind, mine } = v as { ticket?: unknown; kind?: unknown; mine?: unknown };
+  const known = kinds.find((k) => k === kind);
+  return typeof ticket === "string" && known !== undefined
+    ? { ticket, kind: known, mine: mine === true }
+    : null;
+}
+
+/** Listens until what is returned is called. missed: the line was broken, so something may have passed. */
+export function listen(heard: (n: News) => void, missed: () => void): () => void {
+  const line = new EventSource("/api/v1/news");
+  let opened = false;
+  line.onopen = () => {
+    if (opened) missed();
+    opened = true;
+  };
+  line.onmessage = (e: MessageEvent<string>) => {
+    const n = newsItem(e.data);
+    if (n !== null) heard(n);
+  };
+  // The browser comes back by itself, unless the server said that it shall not.
+  return () => {
+    line.close();
+  };
+}
