@@ -5,10 +5,14 @@ import (
 	_ "embed"
 	"encoding/json"
 	"fmt"
+	"io"
 	"net/http"
+	"net/http/cookiejar"
+	"net/url"
 	"os"
 	"os/exec"
 	"path/filepath"
+	"runtime"
 	"strings"
 	"sync"
 )
@@ -30,6 +34,9 @@ type RT struct {
 
 // RTPackages are what a real RT needs.
 const RTPackages = "request-tracker5 rt5-db-sqlite rt5-standalone"
+
+// rtPassword is that of the admin, root.
+const rtPassword = "only-for-tests-1"
 
 // Where Debian puts them.
 const (
@@ -71,12 +78,17 @@ func (d *RT) start() error {
 Set($rtname, 'desk.test'); Set($Organization, 'desk.test');
 Set($WebDomain, '127.0.0.1'); Set($WebPort, PORT); Set($WebPath, '');
 Set($DatabaseType, 'SQLite'); Set($DatabaseName, 'DIR/rt.db'); Set($DatabaseUser, ''); Set($DatabasePassword, '');
+Set($MainforteURL, 'https://help.example.test/'); Set($MainforteDesk, 'rt');
 Set($MailCommand, 'testfile'); Set($Timezone, 'UTC');
 Set($LogToSyslog, undef); Set($LogToFile, 'info'); Set($LogDir, 'DIR/log'); Set($LogToFileNamed, 'rt.log'); Set($StatementLog, undef);
 $MasonLocalComponentRoot = 'DIR/html'; $MasonDataDir = 'DIR/mason'; $MasonSessionDir = 'DIR/session'; $VarPath = 'DIR';
 1;
 `)
-	for name, text := range map[string]string{"RT_SiteConfig.pm": config, "seed.pl": string(rtSeed), "password": "only-for-tests-1\n"} {
+	// The tab of docs/desks, as an admin installs it.
+	if err := os.CopyFS(filepath.Join(d.dir, "html", "Callbacks"), os.DirFS(callbacks())); err != nil {
+		return err
+	}
+	for name, text := range map[string]string{"RT_SiteConfig.pm": config, "seed.pl": string(rtSeed), "password": rtPassword + "\n"} {
 		if err := os.WriteFile(filepath.Join(d.dir, name), []byte(text), 0o600); err != nil {
 			return err
 		}
@@ -99,6 +111,44 @@ $MasonLocalComponentRoot = 'DIR/html'; $MasonDataDir = 'DIR/mason'; $MasonSessio
 		return err
 	}
 	return d.ready()
+}
+
+// callbacks is the folder of docs/desks, wherever a test runs.
+func callbacks() string {
+	_, here, _, _ := runtime.Caller(0)
+	return filepath.Join(filepath.Dir(here), "../../../docs/desks/rt/Callbacks")
+}
+
+// Page is a page of RT's web interface as its admin sees it, in a language.
+func (d *RT) Page(path, lang string) (string, error) {
+	jar, err := cookiejar.New(nil)
+	if err != nil {
+		return "", err
+	}
+	browser := &http.Client{Jar: jar}
+	get := func(method, path string, form url.Values) (string, error) {
+		req, err := http.NewRequest(method, d.URL+path, strings.NewReader(form.Encode()))
+		if err != nil {
+			return "", err
+		}
+		req.Header.Set("Content-Type", "application/x-www-form-urlencoded")
+		req.Header.Set("Accept-Language", lang)
+		req.Header.Set("Referer", d.URL+"/")
+		resp, err := browser.Do(req)
+		if err != nil {
+			return "", err
+		}
+		defer func() { _ = resp.Body.Close() }()
+		b, err := io.ReadAll(resp.Body)
+		if err == nil && resp.StatusCode != http.StatusOK {
+			err = fmt.Errorf("%s: %s", path, resp.Status)
+		}
+		return string(b), err
+	}
+	if _, err := get("POST", "/NoAuth/Login.html", url.Values{"user": {"root"}, "pass": {rtPassword}}); err != nil {
+		return "", err
+	}
+	return get("GET", path, nil)
 }
 
 func (d *RT) ready() error {
