@@ -2,6 +2,7 @@ package tickets_test
 
 import (
 	"bytes"
+	"crypto/x509"
 	"encoding/base64"
 	"encoding/json"
 	"io"
@@ -114,18 +115,25 @@ func TestARealRequestTrackerKeepsItsPromises(t *testing.T) {
 	ticketstest.Run(t, func(t *testing.T) ticketstest.Desk {
 		a := rtAPI{t, a.RT}
 		line := ticketstest.NewLine(t, a.URL)
-		open := func(token string) tickets.System {
-			d, err := tickets.NewSystem(tickets.Config{System: "rt", URL: line.URL, Token: token, Timeout: time.Minute})
+		at := func(url, token string, roots *x509.CertPool) tickets.System {
+			d, err := tickets.NewSystem(tickets.Config{System: "rt", URL: url, Token: token, Timeout: time.Minute, Roots: roots})
 			if err != nil {
 				t.Fatal(err)
 			}
 			return d
 		}
+		open := func(token string) tickets.System { return at(line.URL, token, nil) }
 		word := "w" + strings.ReplaceAll(t.Name(), "/", "") + "x"
 		id := a.ticket("Imprimante bloquée " + word)
 		return ticketstest.Desk{
 			System: open(a.Worker), Ticket: id, Word: word, Notes: a.notes, Line: line, Secrets: []string{a.Worker},
 			Reader: open(a.Reader), Wrong: open("1-99-0123456789abcdef0123456789abcdef"), Big: 1 << 20, Many: 4,
+			At: func(url string, roots *x509.CertPool) tickets.System { return at(url, a.Worker, roots) },
+			Rename: func(id, subject string) {
+				// RT's own bound, before it is told.
+				subject = strings.ToValidUTF8(subject[:min(len(subject), 200)], "")
+				a.call("PUT", "ticket/"+id, a.Worker, map[string]string{"Subject": subject}, nil)
+			},
 			Close: func(id string) { a.call("PUT", "ticket/"+id, a.Worker, map[string]string{"Status": "resolved"}, nil) },
 			Foreign: func(id, text string) {
 				a.call("POST", "ticket/"+id+"/comment", a.Other, map[string]string{"Subject": text, "Content": text, "ContentType": "text/plain"}, nil)

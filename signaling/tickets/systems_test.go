@@ -1,6 +1,7 @@
 package tickets_test
 
 import (
+	"crypto/x509"
 	"errors"
 	"net/http"
 	"net/http/httptest"
@@ -33,8 +34,9 @@ func (v vendor) run(t *testing.T) {
 		srv := httptest.NewServer(handler)
 		t.Cleanup(srv.Close)
 		line := ticketstest.NewLine(t, srv.URL)
-		open := func(secret string) tickets.System {
-			c := v.config(line.URL, secret)
+		at := func(url, secret string, roots *x509.CertPool) tickets.System {
+			c := v.config(url, secret)
+			c.Roots = roots
 			d, err := tickets.NewSystem(c)
 			if err != nil {
 				t.Fatal(err)
@@ -44,6 +46,7 @@ func (v vendor) run(t *testing.T) {
 			}
 			return d
 		}
+		open := func(secret string) tickets.System { return at(line.URL, secret, nil) }
 		number := func(id string) int64 {
 			for n := range int64(10) {
 				if v.id(n) == id {
@@ -56,6 +59,8 @@ func (v vendor) run(t *testing.T) {
 		return ticketstest.Desk{
 			System: open(fake.Worker), Ticket: v.id(7), Word: "Imprimante", Line: line, Secrets: []string{fake.Worker},
 			Reader: open(fake.Reader), Wrong: open("wrong-0123456789abcdef"),
+			At:      func(url string, roots *x509.CertPool) tickets.System { return at(url, fake.Worker, roots) },
+			Rename:  func(id, subject string) { site.Rename(number(id), subject) },
 			Close:   func(id string) { site.Close(number(id)) },
 			Foreign: func(id, text string) { site.Say(number(id), v.mark(text)) },
 			Notes: func(id string) (list []ticketstest.Note) {

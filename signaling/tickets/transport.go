@@ -229,7 +229,14 @@ func (c *client) broken(ctx context.Context, r request, err error) error {
 	if errors.Is(err, errForbiddenAddress) {
 		kinds = []error{ErrConfig}
 	}
-	text := fmt.Sprintf("%v: %s: %s %s: %v", kinds[0], c.system, r.method, r.path, err)
+	said := err.Error()
+	if unknown := (*tls.CertificateVerificationError)(nil); errors.As(err, &unknown) {
+		// It may be somebody on the line, and pass; or the desk has another one now,
+		// and an admin must say so.
+		kinds = append(kinds, ErrConfig)
+		said = "the desk shows a certificate that this server does not trust; nothing was sent to it. Has the desk a new one? " + unknown.Unwrap().Error()
+	}
+	text := fmt.Sprintf("%v: %s: %s %s: %s", kinds[0], c.system, r.method, r.path, said)
 	return &fault{line(c.redacted(text)), kinds}
 }
 

@@ -11,8 +11,9 @@ import (
 )
 
 // Retried returns s with each call tried up to three times when the desk does
-// not answer just now. A note is looked for before it is written again. What
-// takes longer is for the [Outbox].
+// not answer just now. A note is looked for before it is written again; one whose
+// files the desk rejects is written without them, because its text names them.
+// What takes longer is for the [Outbox].
 func Retried(s System) System { return &retried{System: s, first: 200 * time.Millisecond} }
 
 type retried struct {
@@ -79,7 +80,10 @@ func (r *retried) Append(ctx context.Context, ticket string, n Note) (id string,
 				return err
 			}
 		}
-		id, err = r.System.Append(ctx, ticket, n)
+		if id, err = r.System.Append(ctx, ticket, n); len(n.Files) > 0 && (errors.Is(err, ErrTooLarge) || errors.Is(err, ErrInvalid)) {
+			n.Files = nil
+			id, err = r.System.Append(ctx, ticket, n)
+		}
 		return err
 	})
 	return id, err

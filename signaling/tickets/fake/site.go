@@ -67,6 +67,13 @@ func (s *Site) Add(t Subject) {
 	s.tickets[t.ID] = &t
 }
 
+// Rename changes what a ticket is about.
+func (s *Site) Rename(id int64, title string) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.tickets[id].Title = title
+}
+
 // Close closes a ticket.
 func (s *Site) Close(id int64) {
 	s.mu.Lock()

@@ -6,13 +6,16 @@ package ticketstest
 import (
 	"bytes"
 	"context"
+	"crypto/x509"
 	"errors"
 	"fmt"
 	"slices"
 	"strings"
 	"sync"
 	"testing"
+	"unicode/utf8"
 
+	"github.com/mainforte/mainforte/internal/wire"
 	"github.com/mainforte/mainforte/signaling/tickets"
 )
 
@@ -32,9 +35,12 @@ type Desk struct {
 	Reader  tickets.System            // with credentials that may only read
 	Wrong   tickets.System            // with credentials that the desk does not know
 	Line    *Line                     // that System uses
-	Secrets []string                  // of System's configuration
-	Big     int                       // bytes of a large file; 0: what the desk takes, at most 10 MiB
-	Many    int                       // notes at once; 0: 12
+	Rename  func(ticket, subject string)
+	// At opens System at another address, with the authorities that vouch for it.
+	At      func(url string, roots *x509.CertPool) tickets.System
+	Secrets []string // of System's configuration
+	Big     int      // bytes of a large file; 0: what the desk takes, at most 10 MiB
+	Many    int      // notes at once; 0: 12
 }
 
 // Note is one as the desk has it.
@@ -66,6 +72,7 @@ func Run(t *testing.T, open func(t *testing.T) Desk) {
 		{"a closed ticket is told", closed},
 		{"what somebody else wrote is no note of ours", foreign},
 		{"credentials that do not suffice are told apart", credentials},
+		{"a subject is one clean line, whatever it is", subject},
 	} {
 		t.Run(c.name, func(t *testing.T) { c.test(t, open(t)) })
 	}
@@ -339,6 +346,32 @@ func ended(t *testing.T, d Desk) {
 	}
 	if got := d.Notes(d.Ticket); len(got) != 0 {
 		t.Errorf("%d notes stand", len(got))
+	}
+}
+
+// subject: tickets are named by whoever asks for help.
+func subject(t *testing.T, d Desk) {
+	if d.Rename == nil {
+		return
+	}
+	for _, hostile := range []string{
+		strings.Repeat(d.Word+" é", 10<<10/len(d.Word)), "<script>alert(1)</script> " + d.Word, "<b onclick=x>" + d.Word + "</b> &lt;i&gt;", d.Word + " \u202egnp.exe\u2066\u200f\u0007\x1b[31m",
+		d.Word + "\r\nX-Injected: 1\x00\ttab", "\ufeff" + d.Word + "\u2028next", `"` + d.Word + `" OR 1=1 --`, d.Word + " e" + strings.Repeat("\u0301", 2000),
+	} {
+		d.Rename(d.Ticket, hostile)
+		got, err := d.Get(bg, d.Ticket)
+		if err != nil {
+			t.Fatalf("%.60q: %v", hostile, err)
+		}
+		list, err := d.Search(bg, got.Number, 5)
+		if err != nil {
+			t.Errorf("%.60q: %v", hostile, err)
+		}
+		for _, k := range append(list, got) {
+			if k.ID != d.Ticket || !strings.Contains(k.Subject, d.Word) || wire.Clean(k.Subject) != k.Subject || utf8.RuneCountInString(k.Subject) > wire.NameLimit {
+				t.Errorf("%.60q became %.300q of %s", hostile, k.Subject, k.ID)
+			}
+		}
 	}
 }
 

@@ -1,10 +1,20 @@
 package ticketstest
 
 import (
+	"bytes"
 	"context"
+	"crypto/ecdsa"
+	"crypto/elliptic"
+	"crypto/rand"
+	"crypto/tls"
+	"crypto/x509"
+	"encoding/base64"
 	"errors"
 	"fmt"
 	"io"
+	"log"
+	"math/big"
+	"net"
 	"net/http"
 	"net/http/httptest"
 	"strings"
@@ -29,6 +39,10 @@ var lineTests = []struct {
 	{"nobody is followed elsewhere", elsewhere},
 	{"no error shows a secret", secrets},
 	{"a slow desk is not waited for", slow},
+	{"a desk that answers bit by bit is not waited for", trickle},
+	{"a desk that is down is told", down},
+	{"a certificate that changed is told, and nothing sent", certificate},
+	{"a rejected file does not cost the note", rejected},
 }
 
 // lostReply drops the reply of the first write of a note, then of the second,
@@ -239,5 +253,149 @@ func slow(t *testing.T, d Desk) {
 	defer cancel()
 	if _, err := d.Append(ctx, d.Ticket, note("end", "x")); !errors.Is(err, tickets.ErrTransient) || !errors.Is(err, context.DeadlineExceeded) {
 		t.Errorf("got %v", err)
+	}
+}
+
+// trickle: an answer that begins, and never ends.
+func trickle(t *testing.T, d Desk) {
+	begun := make(chan struct{}, 100)
+	d.Line.Instead(func(w http.ResponseWriter, r *http.Request) bool {
+		w.Header().Set("Content-Type", "application/json")
+		_, _ = io.WriteString(w, `{"id":`)
+		_ = http.NewResponseController(w).Flush()
+		begun <- struct{}{}
+		<-r.Context().Done()
+		panic(http.ErrAbortHandler)
+	})
+	ctx, cancel := context.WithCancel(bg)
+	defer cancel()
+	go func() { <-begun; cancel() }()
+	if _, err := d.Append(ctx, d.Ticket, note("end", "x")); !errors.Is(err, tickets.ErrTransient) || !errors.Is(err, context.Canceled) {
+		t.Errorf("got %v", err)
+	}
+}
+
+func down(t *testing.T, d Desk) {
+	if d.At == nil {
+		return
+	}
+	gone := httptest.NewServer(nil)
+	gone.Close()
+	sys := d.At(gone.URL, nil)
+	_, get := sys.Get(bg, d.Ticket)
+	_, _, find := sys.Find(bg, d.Ticket, "mf:01S:end")
+	_, write := sys.Append(bg, d.Ticket, note("end", "x"))
+	for call, err := range map[string]error{"get": get, "find": find, "append": write, "check": sys.Check(bg)} {
+		if !errors.Is(err, tickets.ErrTransient) {
+			t.Errorf("%s: %v", call, err)
+		}
+	}
+}
+
+// certificate: the desk, or somebody on the way, has another certificate now.
+func certificate(t *testing.T, d Desk) {
+	if d.At == nil {
+		return
+	}
+	asked := atomic.Int64{}
+	front := httptest.NewUnstartedServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		asked.Add(1)
+		d.Line.ServeHTTP(w, r)
+	}))
+	var shown atomic.Pointer[tls.Certificate]
+	front.TLS = &tls.Config{MinVersion: tls.VersionTLS12, GetConfigForClient: func(*tls.ClientHelloInfo) (*tls.Config, error) {
+		return &tls.Config{MinVersion: tls.VersionTLS12, Certificates: []tls.Certificate{*shown.Load()}}, nil
+	}}
+	front.Config.ErrorLog = log.New(io.Discard, "", 0) // it says that it is not trusted
+	first, second := selfSigned(t), selfSigned(t)
+	shown.Store(&first)
+	front.StartTLS()
+	defer front.Close()
+	roots := x509.NewCertPool()
+	roots.AddCert(first.Leaf)
+	sys := d.At(front.URL, roots)
+	if _, err := sys.Get(bg, d.Ticket); err != nil {
+		t.Fatal(err)
+	}
+	shown.Store(&second)
+	front.CloseClientConnections()
+	_, _ = sys.Get(bg, d.Ticket) // may still find the old connection, closed
+	before := asked.Load()
+	_, get := sys.Get(bg, d.Ticket)
+	_, write := sys.Append(bg, d.Ticket, note("end", "x"))
+	for call, err := range map[string]error{"get": get, "append": write, "check": sys.Check(bg)} {
+		if !errors.Is(err, tickets.ErrConfig) || !errors.Is(err, tickets.ErrTransient) || !strings.Contains(err.Error(), "a certificate that this server does not trust") {
+			t.Errorf("%s: %v", call, err)
+		}
+	}
+	if asked.Load() != before {
+		t.Error("something was sent")
+	}
+	shown.Store(&first)
+	if _, err := sys.Append(bg, d.Ticket, note("end", "x")); err != nil {
+		t.Errorf("once it is right again: %v", err)
+	}
+}
+
+// selfSigned is a certificate of this machine that nobody but itself vouches for.
+func selfSigned(t *testing.T) tls.Certificate {
+	t.Helper()
+	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
+	if err != nil {
+		t.Fatal(err)
+	}
+	template := &x509.Certificate{
+		SerialNumber: big.NewInt(1), NotBefore: time.Now().Add(-time.Hour), NotAfter: time.Now().Add(time.Hour), IPAddresses: []net.IP{net.IPv4(127, 0, 0, 1)},
+		IsCA: true, BasicConstraintsValid: true, ExtKeyUsage: []x509.ExtKeyUsage{x509.ExtKeyUsageServerAuth},
+	}
+	der, err := x509.CreateCertificate(rand.Reader, template, template, key.Public(), key)
+	if err != nil {
+		t.Fatal(err)
+	}
+	leaf, err := x509.ParseCertificate(der)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return tls.Certificate{Certificate: [][]byte{der}, PrivateKey: key, Leaf: leaf}
+}
+
+// rejected: the desk wants no such file, by its size or by its kind.
+func rejected(t *testing.T, d Desk) {
+	if !d.Caps().Files {
+		return
+	}
+	const evil = "not this file, please"
+	coded := base64.StdEncoding.EncodeToString([]byte(evil))
+	written := 0
+	for _, status := range []int{400, 413, 415, 422} {
+		refused := atomic.Int64{}
+		d.Line.Instead(func(w http.ResponseWriter, r *http.Request) bool {
+			body, _ := io.ReadAll(r.Body)
+			r.Body = io.NopCloser(bytes.NewReader(body))
+			if !bytes.Contains(body, []byte(evil)) && !bytes.Contains(body, []byte(coded)) {
+				return false
+			}
+			refused.Add(1)
+			return Say(status, "application/json", `{"message":"this file is not accepted"}`)(w, r)
+		})
+		n := note(fmt.Sprint("file", status), fmt.Sprint("note ", status))
+		n.Files = []tickets.File{{Name: "evil.txt", Type: "text/plain", Data: []byte(evil)}}
+		if _, err := d.Append(bg, d.Ticket, n); !errors.Is(err, tickets.ErrTooLarge) && !errors.Is(err, tickets.ErrInvalid) {
+			t.Errorf("%d: %v", status, err)
+		}
+		id, err := tickets.Retried(d.System).Append(bg, d.Ticket, n)
+		if err != nil {
+			t.Fatalf("%d, without the file: %v", status, err)
+		}
+		written++
+		if got, ok, err := d.Find(bg, d.Ticket, n.Key); got != id || !ok || err != nil {
+			t.Errorf("%d: %q, %v, %v; want %q", status, got, ok, err, id)
+		}
+		if notes := d.Notes(d.Ticket); len(notes) != written || notes[written-1].Text != n.Text || len(notes[written-1].Files) != 0 {
+			t.Errorf("%d: %+v", status, notes)
+		}
+		if refused.Load() < 2 {
+			t.Errorf("%d: refused %d times", status, refused.Load())
+		}
 	}
 }
