@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/mainforte/mainforte/signaling/audit"
+	"github.com/mainforte/mainforte/signaling/identity"
 	"github.com/mainforte/mainforte/signaling/pairing"
 )
 
@@ -62,7 +63,15 @@ func sessionOf(r pairing.Record) sessionAnswer {
 
 func (s *Server) listSessions(w http.ResponseWriter, c *call) error {
 	q := c.URL.Query()
-	list, more, err := pairing.Records(c.Context(), s.house.store, pairing.Filter{Query: q.Get("q"), Before: q.Get("before"), Live: q.Get("live") == "1"})
+	f := pairing.Filter{Query: q.Get("q"), Before: q.Get("before"), Live: q.Get("live") == "1"}
+	// Names and addresses of the log are only looked through for who may read them.
+	if f.Query != "" && identity.Authorize("GET /api/v1/sessions/{id}/events", c.user()) == nil {
+		var err error
+		if f.Found, err = s.house.audit.Search(c.Context(), f.Query, f.Before, audit.MaxFound); err != nil {
+			return err
+		}
+	}
+	list, more, err := pairing.Records(c.Context(), s.house.store, f)
 	if err != nil {
 		return err
 	}

@@ -136,7 +136,7 @@ func (v *visitor) session(ticket string) string {
 func TestASessionFromSocketToNoteAndLog(t *testing.T) {
 	s := newSite(t)
 	ann, ada, root := s.as(identity.Technician, "Ann"), s.as(identity.Auditor, "Ada"), s.as(identity.Admin, "Root")
-	id := ann.want(201, "POST", "/api/v1/tickets", map[string]any{"subject": "Écran noir", "lang": "fr"})["id"].(string)
+	id := ann.want(201, "POST", "/api/v1/tickets", map[string]any{"subject": "Écran noir", "requester": "Zoé Côté", "lang": "fr"})["id"].(string)
 	session := ann.session(id)
 
 	var ticket map[string]any
@@ -161,6 +161,16 @@ func TestASessionFromSocketToNoteAndLog(t *testing.T) {
 		if got := list["sessions"].([]any); len(got) != n || list["more"] != false {
 			t.Errorf("%q finds %v", q, got)
 		}
+	}
+	// By what is sealed only who may read it finds anything.
+	for q, n := range map[string]int{"127.0.0.1": 1, "zoe": 1, "cote ann": 1, "cot ann": 0, "cote 127.0.0.2": 0} {
+		list := ada.want(200, "GET", "/api/v1/sessions?q="+url.QueryEscape(q), nil)["sessions"].([]any)
+		if len(list) != n {
+			t.Errorf("%q finds %v", q, list)
+		}
+	}
+	if got := root.want(200, "GET", "/api/v1/sessions?q=127.0.0.1", nil)["sessions"].([]any); len(got) != 0 {
+		t.Errorf("an administrator finds by an address: %v", got)
 	}
 	root.want(200, "GET", "/api/v1/sessions", nil)
 	root.code(403, "NOT_ALLOWED", "GET", "/api/v1/sessions/"+session+"/events", nil)

@@ -11,7 +11,8 @@
 // Salt and personal part are sealed by AES-256-GCM under a key of the session
 // (events outside sessions: of the day), and that key is wrapped by the key file
 // KEYS/audit.key. Destroying a session's key ([Log.Purge]) leaves its leaves, and
-// with them every proof, as they were.
+// with them every proof, as they were. Words of personal parts are found by an
+// index that holds none of them ([Log.Search]).
 //
 // The leaves form the Merkle tree of RFC 6962 §2.1, kept by x/mod/sumdb/tlog's
 // numbering and written in the same transaction. A [Checkpoint] is its root,

@@ -144,11 +144,13 @@ func gcm(key []byte) (cipher.AEAD, error) {
 	return cipher.NewGCMWithRandomNonce(block)
 }
 
-// dek seals the personal parts of one session or day.
+// dek seals the personal parts of one session or day, or is the key of the search
+// index for one month.
 type dek struct {
 	id      string // ULID
 	scope   string
-	aead    cipher.AEAD
+	key     []byte      // of the search index
+	aead    cipher.AEAD // of personal parts
 	wrapped []byte
 	created time.Time
 }
@@ -180,22 +182,45 @@ func (k *keyring) sealing(scope string, now time.Time) (*dek, error) {
 	if d := k.deks[scope]; d != nil {
 		return d, nil
 	}
-	key := make([]byte, 32)
-	rand.Read(key)
-	aead, err := gcm(key)
-	if err != nil {
+	d := k.fresh(scope, now)
+	var err error
+	if d.aead, err = gcm(d.key); err != nil {
 		return nil, err
 	}
-	d := &dek{id: ulid.Make().String(), scope: scope, aead: aead, created: now}
-	d.wrapped = k.kek.Seal(nil, nil, key, wrapAAD(d.id, scope))
+	k.holdLocked(d)
+	return d, nil
+}
+
+// fresh makes a key, which stands nowhere yet.
+func (k *keyring) fresh(scope string, now time.Time) *dek {
+	d := &dek{id: ulid.Make().String(), scope: scope, key: make([]byte, 32), created: now}
+	rand.Read(d.key)
+	d.wrapped = k.kek.Seal(nil, nil, d.key, wrapAAD(d.id, scope))
+	return d
+}
+
+// held is the key of a scope that is in memory, nil if none is.
+func (k *keyring) held(scope string) *dek {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	return k.deks[scope]
+}
+
+// hold keeps a key in memory.
+func (k *keyring) hold(d *dek) {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	k.holdLocked(d)
+}
+
+func (k *keyring) holdLocked(d *dek) {
 	for s := range k.deks {
 		if len(k.deks) < maxDEKs {
 			break
 		}
 		delete(k.deks, s)
 	}
-	k.deks[scope] = d
-	return d, nil
+	k.deks[d.scope] = d
 }
 
 // forget drops the key of a scope, or only the one with this id.
@@ -209,11 +234,19 @@ func (k *keyring) forget(scope, id string) {
 
 // open unwraps a key as it stands in the database.
 func (k *keyring) open(id, scope string, wrapped []byte) (cipher.AEAD, error) {
+	key, err := k.unwrap(id, scope, wrapped)
+	if err != nil {
+		return nil, err
+	}
+	return gcm(key)
+}
+
+func (k *keyring) unwrap(id, scope string, wrapped []byte) ([]byte, error) {
 	key, err := k.kek.Open(nil, nil, wrapped, wrapAAD(id, scope))
 	if err != nil {
 		return nil, fmt.Errorf("%w: %s does not open key %s: it is another log's", ErrKey, kekFile, id)
 	}
-	return gcm(key)
+	return key, nil
 }
 
 func wrapAAD(id, scope string) []byte { return []byte("mf/1 audit key|" + id + "|" + scope) }

@@ -204,6 +204,9 @@ func (l *Log) write(tx store.Tx, events []Event, lines []line) (int64, error) {
 			if _, err := tx.Exec("insert into audit_personal (idx, key_id, box) values (?, ?, ?)", at, n.dek.id, n.box); err != nil {
 				return 0, err
 			}
+			if err := l.indexTx(tx, e); err != nil {
+				return 0, err
+			}
 		}
 		if err := saveNodes(tx, nodes); err != nil {
 			return 0, err

@@ -17,7 +17,7 @@ const purgeType = "retention.purged"
 var ErrHeld = errors.New("audit: a legal hold keeps this session")
 
 // Purge destroys the personal parts of a session and the keys that open them,
-// and writes down that it did: why is a token such as the name of the policy.
+// takes it out of the search index, and writes down that it did: why is a token such as the name of the policy.
 // The leaves stay, so every proof and checkpoint still holds. Events that come
 // later get a new key. also, if there is any, runs in the same transaction: for
 // what others keep of the session. It returns how many personal parts were
@@ -49,6 +49,9 @@ func (l *Log) PurgeUnscrubbed(ctx context.Context, session, why string, by Actor
 			return ErrHeld
 		}
 		if n, err = l.destroy(tx, "session = ?", "scope = ?", session, scope); err != nil {
+			return err
+		}
+		if err := l.unindexTx(tx, session); err != nil {
 			return err
 		}
 		for _, f := range also {
@@ -209,6 +212,13 @@ func purgesTx(tx store.Tx, and string, args ...any) (purges, error) {
 		}
 	}
 	return p, rows.Err()
+}
+
+// PurgedTx tells whether a session was purged, be it in part.
+func PurgedTx(tx store.Tx, session string) (bool, error) {
+	var n int64
+	err := tx.QueryRow("select count(*) from audit_leaves where session = ? and type = ?", session, purgeType).Scan(&n)
+	return n > 0, err
 }
 
 // explain tells whether a purge says that the personal part of a line is gone.

@@ -14,12 +14,14 @@ type EventType struct {
 	// has them, separated by blanks; a member is a token unless ":n" (a number)
 	// or ":b" (a truth value) follows. The JSON Schema is made from it.
 	Data, Personal string
+	// Search names the members of Personal by which a session is found.
+	Search string
 }
 
 var eventTypes = map[string]EventType{
 	"session.requested":      {Doc: "a technician claimed a code for a ticket"},
 	"session.code_failed":    {Doc: "a claim failed: wrong, expired or unknown code, or too many tries", Data: "reason", Personal: "address"},
-	"session.paired":         {Doc: "host and viewer proved the code to each other; the session is open", Data: "host_key signed_in", Personal: "technician viewer_address host_address host_software"},
+	"session.paired":         {Doc: "host and viewer proved the code to each other; the session is open", Data: "host_key signed_in", Personal: "technician person viewer_address host_address host_software", Search: "technician person viewer_address host_address"},
 	"session.paused":         {Doc: "the session stands still: a line was lost", Host: true, Data: "line epoch:n participant"},
 	"session.resumed":        {Doc: "it goes on", Host: true, Data: "line epoch:n participant"},
 	"session.ended":          {Doc: "the session is over, with its reason", Data: "reason by duration_ms:n host_events:n"},
@@ -29,7 +31,7 @@ var eventTypes = map[string]EventType{
 	"session.restored":       {Doc: "that is over; data: the same reason and participant", Host: true, Data: "reason participant"},
 	"session.route":          {Doc: "the way that a connection takes; data: route (direct, relay, relay_udp, relay_tls), participant", Host: true, Data: "route participant"},
 
-	"participant.joined":  {Doc: "another participant proved an invite code; data: participant, kind, signed_in", Data: "participant kind signed_in", Personal: "technician viewer_address"},
+	"participant.joined":  {Doc: "another participant proved an invite code; data: participant, kind, signed_in", Data: "participant kind signed_in", Personal: "technician viewer_address", Search: "technician viewer_address"},
 	"participant.left":    {Doc: "a participant is out, the session goes on; data: participant, kind, reason, by", Data: "participant kind reason by"},
 	"participant.stopped": {Doc: "the person stopped one participant; data: participant", Host: true, Data: "participant by"},
 	"invite.made":         {Doc: "the host made an invite code; data: participant (who asked), kind", Host: true, Data: "participant kind"},

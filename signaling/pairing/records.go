@@ -5,6 +5,7 @@ import (
 	"database/sql"
 	"fmt"
 	"strconv"
+	"strings"
 	"time"
 
 	"github.com/mainforte/mainforte/signaling/store"
@@ -42,7 +43,9 @@ type Filter struct {
 	ID     string // exactly this session
 	Ticket string // of this ticket
 	Live   bool   // only those that are not over
-	Query  string // in ticket number, subject, technicians; empty: all
+	Query  string // in ticket number, subject, requester, technicians; empty: all
+	// Found are sessions that a search of the log found for Query: these too.
+	Found  []string
 	Before string // sessions older than the one of this id
 	Limit  int    // at most 200; 0: 50
 }
@@ -70,8 +73,16 @@ func Records(ctx context.Context, st store.Store, f Filter) (list []Record, more
 	}
 	if f.Query != "" {
 		like := "%" + escapeLike(tickets.Fold(f.Query)) + "%"
+		found := "0 = 1"
+		more := []any{like, like, f.Query, f.Query, like}
+		if len(f.Found) > 0 {
+			found = "s.id in (?" + strings.Repeat(", ?", len(f.Found)-1) + ")"
+			for _, id := range f.Found {
+				more = append(more, id)
+			}
+		}
 		where(`(t.search like ? escape '!' or k.search like ? escape '!' or s.id = ? or s.ticket_id = ? or exists (select 1 from session_participants p
-			join users w on w.id = p.technician_id where p.session_id = s.id and lower(w.name) like ? escape '!'))`, like, like, f.Query, f.Query, like)
+			join users w on w.id = p.technician_id where p.session_id = s.id and lower(w.name) like ? escape '!') or `+found+`)`, more...)
 	}
 	if f.Live {
 		where("s.ended is null")

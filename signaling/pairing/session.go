@@ -96,6 +96,9 @@ func (d *Desk) openSession(c *claim) {
 		"technician": wire.Clean(p.name), "viewer_address": c.viewer.addr.String(),
 		"host_address": c.host.addr.String(), "host_software": c.host.software,
 	}
+	if name := wire.Clean(s.ticket.Requester); name != "" {
+		paired.Personal["person"] = name
+	}
 	s.journal.add(job{
 		events: []audit.Event{requested, paired, s.event("ticket.linked", "ok", audit.Actor{Kind: "system"}, nil)},
 		also:   s.insert,

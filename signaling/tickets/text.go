@@ -6,9 +6,8 @@ import (
 	"unicode"
 	"unicode/utf8"
 
-	"golang.org/x/text/unicode/norm"
-
 	"github.com/mainforte/mainforte/internal/wire"
+	"github.com/mainforte/mainforte/signaling/audit"
 )
 
 // maxNote bounds a note, in characters.
@@ -52,13 +51,5 @@ func longLine(s string) string {
 // Fold makes text comparable with the search column of tickets.
 func Fold(s string) string { return fold(s) }
 
-// fold makes text comparable: no case, no accents.
-func fold(s string) string {
-	var b strings.Builder
-	for _, r := range norm.NFKD.String(s) {
-		if !unicode.Is(unicode.Mn, r) {
-			b.WriteRune(unicode.ToLower(r))
-		}
-	}
-	return b.String()
-}
+// fold makes text comparable, as the search of the log does.
+func fold(s string) string { return audit.Fold(s) }
