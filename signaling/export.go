@@ -13,11 +13,14 @@ import (
 	"io/fs"
 	"net"
 	"net/http"
+	"net/url"
 	"os"
 	"path/filepath"
 	"strconv"
 	"strings"
 	"time"
+
+	"golang.org/x/net/http/httpguts"
 
 	"github.com/mainforte/mainforte/signaling/api"
 	"github.com/mainforte/mainforte/signaling/audit"
@@ -35,9 +38,10 @@ const exportAbout = `Takes the session log out. It works while the server runs, 
   --format FORMAT --out FILE  the events for another program; - is output
   --format FORMAT --syslog HOST:PORT
                               the same as RFC 5424 messages over TLS
+  --otlp URL                  the same as OpenTelemetry's logs over HTTP, JSON
 
 Formats: jsonl (canonical; the schema is event.v1.json of every export), csv, cef,
-ecs, ocsf. With --state only what is new since the last time is sent, and with
+ecs, ocsf, otlp. With --state only what is new since the last time is sent, and with
 --follow everything from now on, until it is stopped.
 
 Names and addresses stay out unless --personal is given: what was taken out with
@@ -45,8 +49,8 @@ them is not reached by a later purge.`
 
 // exportOptions are the flags of export.
 type exportOptions struct {
-	data, out, format, syslog, ca, host, state, tsa string
-	personal, follow                                bool
+	data, out, format, syslog, otlp, headers, ca, host, state, tsa string
+	personal, follow                                               bool
 }
 
 func export(ctx context.Context, args []string, out, errs io.Writer) error {
@@ -58,6 +62,8 @@ func export(ctx context.Context, args []string, out, errs io.Writer) error {
 		f.StringVar(&o.tsa, "tsa", "", "`URL` of a timestamp authority, RFC 3161, that is to vouch for the time; it sees a hash only")
 		f.StringVar(&o.format, "format", "", "`FORMAT` for another program")
 		f.StringVar(&o.syslog, "syslog", "", "`HOST:PORT` of a collector, usually port 6514")
+		f.StringVar(&o.otlp, "otlp", "", "`URL` of a collector, like https://collector.example.org:4318/v1/logs")
+		f.StringVar(&o.headers, "headers", "", "`FILE` with the headers that the collector of --otlp wants, one a line: Authorization: Bearer ...")
 		f.StringVar(&o.ca, "ca", "", "`FILE` with the authority that vouches for the collector, PEM; default: the system's")
 		f.StringVar(&o.host, "host", "", "`NAME` of this server in the messages; default: this computer's")
 		f.StringVar(&o.state, "state", "", "`FILE` that remembers what was sent; made if missing")
@@ -79,6 +85,20 @@ func export(ctx context.Context, args []string, out, errs io.Writer) error {
 
 // check refuses what could not work.
 func (o *exportOptions) check() error {
+	if o.otlp != "" {
+		if o.format != "" && o.format != "otlp" || o.out != "" || o.syslog != "" || o.host != "" {
+			return usage("--otlp sends otlp, and goes with neither another --format nor --out, --syslog or --host")
+		}
+		u, err := url.Parse(o.otlp)
+		switch {
+		case err != nil || u.Host == "" || u.User != nil || u.Scheme != "http" && u.Scheme != "https":
+			return usage(fmt.Sprintf("--otlp %q is not an address like https://collector.example.org:4318/v1/logs", o.otlp))
+		case u.Scheme == "http" && !loopback(u.Hostname()):
+			return usage("--otlp: beyond this computer the log is sent over https only")
+		}
+		o.format = "otlp"
+		return nil
+	}
 	if o.format != "" {
 		if _, ok := formats.New(o.format, formats.Options{}); !ok {
 			return usage(fmt.Sprintf("--format %q is none: %s", o.format, strings.Join(formats.Names(), ", ")))
@@ -91,8 +111,10 @@ func (o *exportOptions) check() error {
 		return usage("--out and --syslog do not go together")
 	case o.syslog != "" && o.format == "":
 		return usage("--syslog needs --format: what the messages say, for instance cef")
+	case o.headers != "":
+		return usage("--headers goes with --otlp")
 	case o.syslog == "" && (o.ca != "" || o.host != "" || o.state != "" || o.follow):
-		return usage("--ca, --host, --state and --follow go with --syslog")
+		return usage("--ca, --host, --state and --follow go with --syslog, and all but --host with --otlp")
 	case o.tsa != "" && o.format != "":
 		return usage("--tsa stamps the log with its proof, so it does not go with --format")
 	case o.tsa != "" && !strings.HasPrefix(o.tsa, "http://") && !strings.HasPrefix(o.tsa, "https://"):
@@ -126,7 +148,7 @@ func (o *exportOptions) bundle(ctx context.Context, log *audit.Log, out io.Write
 func (o *exportOptions) events(ctx context.Context, log *audit.Log, users *identity.Directory, out, errs io.Writer) error {
 	origin, _, _ := strings.Cut(log.VerifierKey(), "+")
 	names := map[string]string{}
-	f, _ := formats.New(o.format, formats.Options{Origin: origin, Version: versionText(), Personal: o.personal, Name: func(ref string) string {
+	say := formats.Options{Origin: origin, Version: versionText(), Personal: o.personal, Name: func(ref string) string {
 		if _, asked := names[ref]; !asked {
 			got, err := users.Names(ctx, []string{ref})
 			if err != nil {
@@ -135,7 +157,12 @@ func (o *exportOptions) events(ctx context.Context, log *audit.Log, users *ident
 			names[ref] = got[ref]
 		}
 		return names[ref]
-	}})
+	}}
+	f, _ := formats.New(o.format, say)
+	dial, err := o.collector(f, say, errs)
+	if err != nil {
+		return err
+	}
 	head, err := log.Head(ctx)
 	if err != nil {
 		return err
@@ -144,14 +171,17 @@ func (o *exportOptions) events(ctx context.Context, log *audit.Log, users *ident
 	if o.syslog != "" {
 		how += "_syslog"
 	}
+	if o.otlp != "" {
+		how += "_http"
+	}
 	if _, err := log.Append(ctx, audit.Event{
 		Type: "log.exported", Outcome: "ok", Actor: operator, Origin: "server",
 		Data: map[string]any{"format": how, "size": head.Size, "personal": o.personal},
 	}); err != nil {
 		return err
 	}
-	if o.syslog != "" {
-		return o.send(ctx, log, f, out, errs)
+	if dial != nil {
+		return o.send(ctx, log, dial, out, errs)
 	}
 	if head, err = log.Head(ctx); err != nil {
 		return err
@@ -194,26 +224,78 @@ const (
 	waitMost  = time.Minute
 )
 
-// send sends everything after the state to the collector, once or for ever.
-func (o *exportOptions) send(ctx context.Context, log *audit.Log, f formats.Format, out, errs io.Writer) error {
+// sink is a connection to a collector.
+type sink interface {
+	Send(audit.Line) error
+	Flush() error
+	Close() error
+}
+
+// collector returns what connects to the collector; nil if there is none.
+func (o *exportOptions) collector(f formats.Format, say formats.Options, errs io.Writer) (dial func(context.Context) (sink, error), err error) {
+	if o.syslog == "" && o.otlp == "" {
+		return nil, nil
+	}
+	var cfg tls.Config
+	if o.ca != "" {
+		if cfg.RootCAs, err = certificates(o.ca); err != nil {
+			return nil, err
+		}
+	}
+	if o.otlp != "" {
+		header, err := headers(o.headers)
+		if err != nil {
+			return nil, err
+		}
+		transport := http.DefaultTransport.(*http.Transport).Clone()
+		cfg.MinVersion = tls.VersionTLS12
+		transport.TLSClientConfig = &cfg
+		return func(ctx context.Context) (sink, error) {
+			return formats.NewOTLP(ctx, o.otlp, &http.Client{Transport: transport}, header, say, func(problem string) {
+				fmt.Fprintf(errs, "signaling export: %s\n", problem)
+			}), nil
+		}, nil
+	}
 	s := formats.Syslog{Host: o.host, Body: f}
 	if s.Host == "" {
 		s.Host, _ = os.Hostname() // unknown then, which the format allows
 	}
-	var cfg tls.Config
-	if o.ca != "" {
-		var err error
-		if cfg.RootCAs, err = certificates(o.ca); err != nil {
-			return err
-		}
+	return func(ctx context.Context) (sink, error) { return formats.Dial(ctx, o.syslog, &cfg, s) }, nil
+}
+
+// headers reads those in a file, one a line; no file is none.
+func headers(path string) (http.Header, error) {
+	h := http.Header{}
+	if path == "" {
+		return h, nil
 	}
+	b, err := os.ReadFile(path)
+	if err != nil {
+		return nil, err
+	}
+	for line := range strings.Lines(string(b)) {
+		if line = strings.TrimSpace(line); line == "" {
+			continue
+		}
+		name, value, ok := strings.Cut(line, ":")
+		name, value = strings.TrimSpace(name), strings.TrimSpace(value)
+		if !ok || !httpguts.ValidHeaderFieldName(name) || !httpguts.ValidHeaderFieldValue(value) {
+			return nil, fmt.Errorf("a line of %s is no header, like Authorization: Bearer ...", path)
+		}
+		h.Add(name, value)
+	}
+	return h, nil
+}
+
+// send sends everything after the state to the collector, once or for ever.
+func (o *exportOptions) send(ctx context.Context, log *audit.Log, dial func(context.Context) (sink, error), out, errs io.Writer) error {
 	next, err := o.position()
 	if err != nil {
 		return err
 	}
 	first := next
 	for wait := waitLeast; ; {
-		next, err = o.sendFrom(ctx, log, s, &cfg, next, func() { wait = waitLeast })
+		next, err = o.sendFrom(ctx, log, dial, next, func() { wait = waitLeast })
 		switch {
 		case ctx.Err() != nil:
 			err = nil
@@ -223,6 +305,9 @@ func (o *exportOptions) send(ctx context.Context, log *audit.Log, f formats.Form
 				_, err = fmt.Fprintf(out, "%d events sent, up to record %d\n", next-first, next-1)
 			}
 			return err
+		}
+		if later := (*formats.Later)(nil); errors.As(err, &later) {
+			wait = min(max(wait, later.After), waitMost)
 		}
 		fmt.Fprintf(errs, "signaling export: %v; again in %v\n", err, wait)
 		select {
@@ -247,8 +332,8 @@ func certificates(path string) (*x509.CertPool, error) {
 }
 
 // sendFrom opens a connection and sends from next on; it returns what is next.
-func (o *exportOptions) sendFrom(ctx context.Context, log *audit.Log, s formats.Syslog, cfg *tls.Config, next int64, good func()) (int64, error) {
-	c, err := formats.Dial(ctx, o.syslog, cfg, s)
+func (o *exportOptions) sendFrom(ctx context.Context, log *audit.Log, dial func(context.Context) (sink, error), next int64, good func()) (int64, error) {
+	c, err := dial(ctx)
 	if err != nil {
 		return next, err
 	}

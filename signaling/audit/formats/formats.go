@@ -6,8 +6,10 @@
 //	cef     ArcSight Common Event Format, one line an event
 //	ecs     Elastic Common Schema 8, JSON Lines
 //	ocsf    Open Cybersecurity Schema Framework 1.3, JSON Lines
+//	otlp    OpenTelemetry's logs, JSON Lines
 //
-// Each can also travel as RFC 5424 messages over TLS ([Dial]). What these formats
+// Each can also travel as RFC 5424 messages over TLS ([Dial]), and OpenTelemetry's
+// over HTTP ([NewOTLP]). What these formats
 // cannot say stands in them under a name of its own (mainforte, unmapped), so
 // nothing is lost; and each event carries the hash of its leaf, by which it is
 // found again in the tree. None of them proves anything: package bundle does.
@@ -47,6 +49,7 @@ var makers = map[string]func(Options) Format{
 	"cef":   func(o Options) Format { return cef{o} },
 	"ecs":   func(o Options) Format { return ecs{o} },
 	"ocsf":  func(o Options) Format { return ocsf{o} },
+	"otlp":  func(o Options) Format { return otlp{o} },
 }
 
 // Names of the formats, sorted.

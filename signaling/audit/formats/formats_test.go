@@ -149,7 +149,7 @@ func TestNoCellIsAFormula(t *testing.T) {
 }
 
 func TestEveryLineIsOneLine(t *testing.T) {
-	for _, name := range []string{"jsonl", "cef", "ecs", "ocsf"} {
+	for _, name := range []string{"jsonl", "cef", "ecs", "ocsf", "otlp"} {
 		f, _ := New(name, options(true))
 		got := written(t, f)
 		if n := bytes.Count(got, []byte("\n")); n != len(lines(t)) {
@@ -200,7 +200,7 @@ func TestEveryTypeHasItsClass(t *testing.T) {
 }
 
 func TestADamagedLineIsNamed(t *testing.T) {
-	for _, name := range []string{"csv", "cef", "ecs", "ocsf"} {
+	for _, name := range []string{"csv", "cef", "ecs", "ocsf", "otlp"} {
 		f, _ := New(name, options(true))
 		if _, err := f.Append(nil, audit.Line{Index: 7, Leaf: []byte("{")}); err == nil || !strings.Contains(err.Error(), "line 7") {
 			t.Errorf("%s: %v", name, err)
