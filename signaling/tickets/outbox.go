@@ -292,6 +292,14 @@ func (o *Outbox) failed(ctx context.Context, l *letter, why error) error {
 			line(why.Error()), string(faultOf(why)), store.FormatTime(now), l.ID); err != nil {
 			return err
 		}
+		// A purge let it go on its way, which has ended here.
+		purged, err := audit.PurgedTx(tx, l.Session)
+		if err == nil && purged {
+			err = ForgetTx(tx, l.Session)
+		}
+		if err != nil {
+			return err
+		}
 		return o.logTx(tx, "ticket.note_failed", "fail", l.Session, l.Ticket, map[string]any{"attempts": l.Attempts, "system": l.System})
 	})
 	return errors.Join(fmt.Errorf("tickets: note %s: %w", l.Key, why), err)

@@ -294,6 +294,39 @@ func TestWhatIsForgottenIsNotRevived(t *testing.T) {
 	}
 }
 
+// A purge lets a note on its way go; where that ends without a ticket, nothing of
+// it stays.
+func TestANoteThatIsGivenUpAfterAPurgeIsEmptied(t *testing.T) {
+	w := newWorld(t)
+	w.enqueue("S1", "gone")
+	w.enqueue("S2", "gone")
+	if _, err := w.log.Purge(bg, "S1", "request", audit.Actor{Kind: "admin", Ref: "01A"}, tickets.ForgetTx); err != nil {
+		t.Fatal(err)
+	}
+	w.run(func(error) {}, func() bool { return w.waiting() == 0 })
+	got := map[string]bool{}
+	if err := w.st.View(bg, func(tx store.Tx) error {
+		rows, err := tx.Query("select session_id, note <> '' or problem <> '' from outbox where state = 'dead'")
+		if err != nil {
+			return err
+		}
+		for rows.Next() {
+			var session string
+			var full bool
+			if err := rows.Scan(&session, &full); err != nil {
+				return err
+			}
+			got[session] = full
+		}
+		return rows.Err()
+	}); err != nil {
+		t.Fatal(err)
+	}
+	if len(got) != 2 || got["S1"] || !got["S2"] {
+		t.Errorf("%v", got)
+	}
+}
+
 func TestHopelessNotesAreListedAndCanBeRevived(t *testing.T) {
 	w := newWorld(t)
 	w.enqueue("S1", "gone")
