@@ -155,19 +155,32 @@ func Build(ctx context.Context, dir string) (Programs, error) {
 	if err != nil {
 		return Programs{}, err
 	}
-	p := Programs{Host: filepath.Join(dir, "mainforte-host"), Signaling: filepath.Join(dir, "mainforte-signaling")}
+	p := Programs{Host: filepath.Join(dir, "mainforte-host")}
 	host := exec.CommandContext(ctx, "go", "build", "-tags", "netgo,osusergo",
 		"-ldflags", "-linkmode external -extldflags -static", "-o", p.Host, "./host")
 	host.Env = append(os.Environ(), "CGO_ENABLED=1") // libvpx
-	server := exec.CommandContext(ctx, "go", "build", "-o", p.Signaling, "./signaling")
-	server.Env = append(os.Environ(), "CGO_ENABLED=0")
-	for _, cmd := range []*exec.Cmd{host, server} {
-		cmd.Dir = root
-		if out, err := cmd.CombinedOutput(); err != nil {
-			return p, fmt.Errorf("stage: %s: %w\n%s", strings.Join(cmd.Args, " "), err, out)
-		}
+	host.Dir = root
+	if out, err := host.CombinedOutput(); err != nil {
+		return p, fmt.Errorf("stage: %s: %w\n%s", strings.Join(host.Args, " "), err, out)
 	}
-	return p, nil
+	p.Signaling, err = BuildServer(ctx, dir)
+	return p, err
+}
+
+// BuildServer compiles the server alone.
+func BuildServer(ctx context.Context, dir string) (file string, err error) {
+	root, err := Root(ctx)
+	if err != nil {
+		return "", err
+	}
+	file = filepath.Join(dir, "mainforte-signaling")
+	server := exec.CommandContext(ctx, "go", "build", "-o", file, "./signaling")
+	server.Env = append(os.Environ(), "CGO_ENABLED=0")
+	server.Dir = root
+	if out, err := server.CombinedOutput(); err != nil {
+		return "", fmt.Errorf("stage: %s: %w\n%s", strings.Join(server.Args, " "), err, out)
+	}
+	return file, nil
 }
 
 // Root is the folder of the module.

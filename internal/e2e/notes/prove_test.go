@@ -1,0 +1,120 @@
+//go:build prove
+
+package notes
+
+import (
+	"encoding/json"
+	"math"
+	"os"
+	"path/filepath"
+	"slices"
+	"testing"
+	"time"
+
+	"github.com/mainforte/mainforte/internal/e2e/stage"
+	"github.com/mainforte/mainforte/signaling/tickets"
+)
+
+// keep writes a result to docs/measured.
+func (w *world) keep(name string, v any) {
+	w.t.Helper()
+	b, err := json.MarshalIndent(v, "", "  ")
+	w.must(err)
+	w.t.Logf("%s", b)
+	if w.t.Failed() {
+		return
+	}
+	root, err := stage.Root(w.ctx)
+	w.must(err)
+	w.must(os.WriteFile(filepath.Join(root, "docs", "measured", name), append(b, '\n'), 0o644))
+}
+
+// fakes are the vendors whose fakes stand beside the real desk.
+var fakes = []string{"jira", "servicenow", "zammad", "zendesk"}
+
+// TestProveNoNoteIsLostOrDoubled holds a thousand sessions, three in ten for a real
+// Request Tracker and the others for strict fakes and the embedded desk, while a
+// fifth of all replies of the desks is lost, a tenth of all requests is answered
+// by a wish for a pause, and the server is killed twenty times.
+func TestProveNoNoteIsLostOrDoubled(t *testing.T) {
+	const sessions, kills = 1000, 20
+	seed := uint64(time.Now().UnixNano())
+	t.Logf("seed %d", seed)
+	w := newWorld(t, 28*time.Minute)
+	rt := w.tracker(30)
+	desks := []described{rt}
+	for _, name := range fakes {
+		desks = append(desks, w.faked(name, 20))
+	}
+	w.with(desks...)
+	w.open(8)
+	w.embedded(20)
+	others := w.desks[1:]
+	pick := func(i int) *desk {
+		if i%10 < 3 {
+			return rt.desk
+		}
+		return others[(i-i/10*3)%len(others)]
+	}
+	began := time.Now()
+	w.trouble.Store(true)
+	killed := w.killing(seed, kills, 12*time.Second, 28*time.Second)
+	all := w.run(seed, sessions, 2.5, pick)
+	<-killed
+	w.drained()
+	w.trouble.Store(false)
+	took := time.Since(began)
+	r := w.check(all)
+	each := map[string]int{}
+	for _, s := range all {
+		name := s.desk.name
+		if name == "" {
+			name = "local"
+		}
+		each[name]++
+	}
+	if r.Sessions != sessions || w.kills.Load() != kills || each["rt"] < 300 || w.lost.Load() == 0 || w.paused.Load() == 0 {
+		t.Errorf("%+v, %d kills, %v", r, w.kills.Load(), each)
+	}
+	w.keep("notes.json", map[string]any{
+		"time": time.Now().UTC().Format(time.RFC3339), "seed": seed, "minutes": took.Minutes(), "sessions_by_desk": each,
+		"replies_lost": w.lost.Load(), "requests_answered_429": w.paused.Load(), "kills": w.kills.Load(),
+		"pairings_tried_again": w.again.Load(), "hosts_resumed": w.resumed.Load(), "result": r,
+	})
+}
+
+// TestProveANoteIsInTheRealDeskSoon: without any trouble, 0.3 sessions a second,
+// from the host's end until Request Tracker has taken the note.
+func TestProveANoteIsInTheRealDeskSoon(t *testing.T) {
+	const sessions = 60
+	seed := uint64(time.Now().UnixNano())
+	t.Logf("seed %d", seed)
+	w := newWorld(t, 10*time.Minute)
+	rt := w.tracker(10)
+	w.with(rt)
+	w.open(2)
+	all := w.run(seed, sessions, 0.3, func(int) *desk { return rt.desk })
+	w.drained()
+	r := w.check(all)
+	var took []float64
+	for _, s := range all {
+		at, ok := w.arrived.Load(tickets.Marker(s.id, "end"))
+		if !s.closed {
+			continue // it ended when its grace did
+		}
+		if !ok {
+			t.Errorf("the note of session %s was not seen on its way", s.id)
+			continue
+		}
+		took = append(took, math.Round(at.(time.Time).Sub(s.ended).Seconds()*1000)/1000)
+	}
+	slices.Sort(took)
+	if len(took) == 0 {
+		t.Fatal("nothing was measured")
+	}
+	at := func(p int) float64 { return took[(len(took)-1)*p/100] }
+	w.keep("notes-time.json", map[string]any{
+		"time": time.Now().UTC().Format(time.RFC3339), "seed": seed, "sessions": len(all), "per_second": 0.3,
+		"seconds_p50": at(50), "seconds_p95": at(95), "seconds_max": at(100), "result": r,
+	})
+}
