@@ -3,11 +3,15 @@ package e2e
 import (
 	"encoding/json"
 	"fmt"
+	"math/rand/v2"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/jezek/xgb/xproto"
 
 	"github.com/mainforte/mainforte/host/ui"
 	"github.com/mainforte/mainforte/internal/e2e/scan"
@@ -35,8 +39,12 @@ func TestASessionEndToEnd(t *testing.T) {
 func session(t *testing.T, lang string) {
 	w := newWorld(t, lang)
 	typed := filepath.Join(t.TempDir(), "typed.txt")
-	_, err := w.desktop.Run(w.ctx, "xterm", "-geometry", "80x20+20+40", "-fa", "DejaVu Sans Mono", "-fs", "11", "-u8", "-e",
-		"sh", "-c", "stty -echo; while read -r line; do printf '%s\\n' \"$line\" >> "+typed+"; done")
+	// P12: a word that is on the screen and in a window's title, that is copied and
+	// that is typed, and must stay between the two.
+	canary := canaryWord()
+	_, err := w.desktop.Run(w.ctx, "xterm", "-geometry", "80x20+20+40", "-fa", "DejaVu Sans Mono", "-fs", "11", "-u8", "-T", canary,
+		"-xrm", "XTerm*selectToClipboard: true", "-e",
+		"sh", "-c", "stty -echo; yes "+strings.Repeat(canary, 4)+" | head -19; while read -r line; do printf '%s\\n' \"$line\" >> "+typed+"; done")
 	w.must(err)
 
 	w.must(w.browser.Goto(w.url + "/?lang=" + lang))
@@ -81,12 +89,16 @@ func session(t *testing.T, lang string) {
 	w.shot("control")
 	w.must(w.browser.ClickAt(w.on(200, 150)))
 	w.until("the pointer follows", func() bool { return w.pointer() == [2]int{200, 150} })
-	w.typeOnDesktop("Bonjour, ça va ? @#€")
+	line := "Bonjour, ça va ? @#€" + canary
+	w.typeOnDesktop(line)
 	w.until("the program has read the line", func() bool {
 		b, _ := os.ReadFile(typed)
-		return string(b) == "Bonjour, ça va ? @#€\n"
+		return string(b) == line+"\n"
 	}, func() string { b, _ := os.ReadFile(typed); return fmt.Sprintf("it has %q", b) })
 	w.exact("typed")
+	w.must(w.browser.ClickAt(w.on(200, 150)))
+	w.must(w.browser.ClickAt(w.on(200, 150)))
+	w.until("a double click has copied the word on the screen", func() bool { return copied(t, w.desktop.Display) })
 
 	// The person takes control back: further input has no effect.
 	w.must(w.host.Say(ui.Command{Do: "revoke", Grant: "control"}))
@@ -118,7 +130,8 @@ func session(t *testing.T, lang string) {
 
 	w.noteInTicket(ended)
 	w.eventsInLog(ended)
-	w.serverSawNothing(code)
+	w.serverSawNothing(code, canary)
+	w.nothingLeaves(ended.Session, canary)
 	for _, line := range w.browser.Console() {
 		if strings.Contains(line, "Content Security Policy") || strings.Contains(line, "TrustedScript") || strings.Contains(line, "WebAssembly") || strings.HasPrefix(line, "exception") {
 			t.Errorf("the page complains: %s", line)
@@ -270,7 +283,7 @@ func (w *world) eventsInLog(ended ui.Event) {
 // serverSawNothing is P1 and P12: neither the secret nor any SDP, fingerprint or
 // candidate is in any byte at the server's sockets, in its output, in its
 // database or the write-ahead log; and the scanner does find what is there.
-func (w *world) serverSawNothing(code string) {
+func (w *world) serverSawNothing(code, word string) {
 	w.t.Helper()
 	sdps, err := stage.Eval[[]string](w.browser, "window.__sdp")
 	w.must(err)
@@ -279,7 +292,8 @@ func (w *world) serverSawNothing(code string) {
 		w.t.Fatalf("only %d needles from %d descriptions: the test would prove nothing", len(needles), len(sdps))
 	}
 	// P12: what was typed is nowhere, whole or in part.
-	needles = append(needles, scan.Needle{Name: "what was typed", Value: []byte("Bonjour, ça va ?")}, scan.Needle{Name: "a word that was typed", Value: []byte("Bonjour")})
+	needles = append(needles, scan.Needle{Name: "what was typed", Value: []byte("Bonjour, ça va ?")}, scan.Needle{Name: "a word that was typed", Value: []byte("Bonjour")},
+		scan.Needle{Name: "the word that was typed, copied and shown", Value: []byte(word)})
 	canary := []scan.Needle{{Name: "canary", Value: []byte("imprimante du 3e ne r")}}
 	streams, err := w.tap.Plaintext()
 	w.must(err)
@@ -300,6 +314,69 @@ func (w *world) serverSawNothing(code string) {
 	}
 	if hits, err := scan.Dir(canary, w.server.Data); err != nil || len(hits) == 0 {
 		w.t.Errorf("the scanner does not find the ticket's subject in the database, where it is: %v", err)
+	}
+}
+
+// canaryWord is a word that stands nowhere by chance, without an x: that is what
+// is typed when nothing may arrive.
+func canaryWord() string {
+	word := []byte("kanarie")
+	for range 10 {
+		word = append(word, byte('a'+rand.IntN(23)))
+	}
+	return string(word)
+}
+
+// copied tells whether the display's clipboard has an owner: a program that
+// something was copied in.
+func copied(t *testing.T, display string) bool {
+	t.Helper()
+	c, err := stage.Dial(display)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer c.Close()
+	const name = "CLIPBOARD"
+	atom, err := xproto.InternAtom(c, false, uint16(len(name)), name).Reply()
+	if err != nil {
+		t.Fatal(err)
+	}
+	owner, err := xproto.GetSelectionOwner(c, atom.Atom).Reply()
+	if err != nil {
+		t.Fatal(err)
+	}
+	return owner.Owner != xproto.WindowNone
+}
+
+// nothingLeaves is P12 for what is taken out of the house: no export, no format,
+// no report holds the word, nor does what the host says.
+func (w *world) nothingLeaves(session, word string) {
+	w.t.Helper()
+	dir := w.t.TempDir()
+	commands := [][]string{
+		{"export", "--personal", "--out", filepath.Join(dir, "export")},
+		{"report", "--personal", "--session", session, "--out", filepath.Join(dir, "report.html")},
+	}
+	for _, f := range []string{"jsonl", "csv", "cef", "ecs", "ocsf", "otlp"} {
+		commands = append(commands, []string{"export", "--personal", "--format", f, "--out", filepath.Join(dir, "events."+f)})
+	}
+	for _, args := range commands {
+		out, err := exec.CommandContext(w.ctx, programs.Signaling, append(args, "--data", w.server.Data)...).CombinedOutput()
+		if err != nil {
+			w.t.Errorf("signaling %v: %v\n%s", args, err, out)
+		}
+	}
+	needle := []scan.Needle{{Name: "the word that was typed, copied and shown", Value: []byte(word)}}
+	hits, err := scan.Dir(needle, dir)
+	w.must(err)
+	hits = append(hits, scan.Bytes(needle, "the host's output", []byte(w.host.Out.String()))...)
+	told, err := json.Marshal(w.host.Events())
+	w.must(err)
+	for _, hit := range append(hits, scan.Bytes(needle, "what the host tells", told)...) {
+		w.t.Errorf("there is %s", hit)
+	}
+	if hits, err := scan.Dir([]scan.Needle{{Name: "the technician", Value: []byte("Tremblay")}}, dir); err != nil || len(hits) < len(commands) {
+		w.t.Errorf("the scanner finds the technician in only %d of %d: %v", len(hits), len(commands), err)
 	}
 }
 
