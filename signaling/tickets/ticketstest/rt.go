@@ -44,8 +44,12 @@ const (
 	rtSetup  = "/usr/sbin/rt-setup-database-5"
 )
 
-// StartRT starts one; Stop it. It takes ten seconds on an idle machine.
-func StartRT() (*RT, error) {
+// StartRT starts one; Stop it. It takes ten seconds on an idle machine. more is
+// configuration of its own, in Perl.
+//
+// RT hashes the token of each request with bcrypt, at a cost that takes it longer
+// than the request: here the least that it takes.
+func StartRT(more ...string) (*RT, error) {
 	for _, program := range []string{rtServer, rtSetup} {
 		if _, err := os.Stat(program); err != nil {
 			return nil, fmt.Errorf("a real Request Tracker is needed: apt-get install --no-install-recommends %s (%w)", RTPackages, err)
@@ -56,14 +60,14 @@ func StartRT() (*RT, error) {
 		return nil, err
 	}
 	d := &RT{dir: dir}
-	if err := d.start(); err != nil {
+	if err := d.start(strings.Join(more, "\n")); err != nil {
 		d.Stop()
 		return nil, err
 	}
 	return d, nil
 }
 
-func (d *RT) start() error {
+func (d *RT) start(more string) error {
 	for _, sub := range []string{"conf.d", "html", "mason", "session", "log"} {
 		if err := os.Mkdir(filepath.Join(d.dir, sub), 0o700); err != nil {
 			return err
@@ -80,10 +84,10 @@ Set($WebDomain, '127.0.0.1'); Set($WebPort, PORT); Set($WebPath, '');
 Set($DatabaseType, 'SQLite'); Set($DatabaseName, 'DIR/rt.db'); Set($DatabaseUser, ''); Set($DatabasePassword, '');
 Set($MainforteURL, 'https://help.example.test/'); Set($MainforteDesk, 'rt');
 Set($MailCommand, 'testfile'); Set($Timezone, 'UTC');
+Set($BcryptCost, 4);
 Set($LogToSyslog, undef); Set($LogToFile, 'info'); Set($LogDir, 'DIR/log'); Set($LogToFileNamed, 'rt.log'); Set($StatementLog, undef);
 $MasonLocalComponentRoot = 'DIR/html'; $MasonDataDir = 'DIR/mason'; $MasonSessionDir = 'DIR/session'; $VarPath = 'DIR';
-1;
-`)
+` + more + "\n1;\n")
 	// The tab of docs/desks, as an admin installs it.
 	if err := os.CopyFS(filepath.Join(d.dir, "html", "Callbacks"), os.DirFS(callbacks())); err != nil {
 		return err
