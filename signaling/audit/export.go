@@ -7,6 +7,7 @@ import (
 	"strings"
 
 	"golang.org/x/mod/sumdb/note"
+	"golang.org/x/mod/sumdb/tlog"
 
 	"github.com/mainforte/mainforte/signaling/store"
 )
@@ -24,56 +25,115 @@ type Line struct {
 // Read calls f for the lines from index from to before size, in order, on one
 // snapshot. What is passed to f is valid during the call. An error of f ends it.
 func (l *Log) Read(ctx context.Context, from, size int64, f func(Line) error) error {
+	next := from
 	err := l.st.View(ctx, func(tx store.Tx) error {
+		next = from
 		purges, err := purgesTx(tx, "")
 		if err != nil {
 			return err
 		}
-		rows, err := tx.Query(stored+" where l.idx >= ? and l.idx < ? order by l.idx", from, size)
-		if err != nil {
-			return err
-		}
-		open := opener{keys: &l.keys}
-		next := from
-		for ; rows.Next(); next++ {
-			var r row
-			if err := r.scan(rows); err != nil {
-				return err
-			}
-			if r.idx != next {
+		err = l.lines(tx, purges, func(n Line) error {
+			if n.Index != next {
 				return fmt.Errorf("%w: line %d is gone", ErrDamaged, next)
 			}
-			p, err := parseLeaf(r.leaf)
-			if err != nil {
-				return fmt.Errorf("line %d: %w", r.idx, err)
-			}
-			n := Line{Index: r.idx, Leaf: r.leaf}
-			copy(n.Hash[:], r.hash)
-			state, plain, err := open.plain(p.Commit, p.ID, r)
-			if err != nil && !errors.Is(err, errPersonal) {
-				return err
-			}
-			n.State = state
-			switch {
-			case state == Present:
-				n.Salt, n.Personal = plain[:saltSize], plain[saltSize:]
-			case state == Missing && purges.explain(r.session, r.idx):
-				n.State = Purged
-			}
-			if err := f(n); err != nil {
-				return err
-			}
+			next++
+			return f(n)
+		}, "l.idx >= ? and l.idx < ?", from, size)
+		if err == nil && next < size {
+			err = fmt.Errorf("%w: line %d is gone", ErrDamaged, next)
 		}
-		if err := rows.Err(); err != nil {
-			return err
-		}
-		if next < size {
-			return fmt.Errorf("%w: line %d is gone", ErrDamaged, next)
-		}
-		return nil
+		return err
 	})
 	if err != nil {
 		return fmt.Errorf("audit: reading the log: %w", err)
+	}
+	return nil
+}
+
+// ReadSession is Read for the lines of one session before size.
+func (l *Log) ReadSession(ctx context.Context, session string, size int64, f func(Line) error) error {
+	err := l.st.View(ctx, func(tx store.Tx) error {
+		purges, err := purgesTx(tx, "and session = ?", session)
+		if err != nil {
+			return err
+		}
+		return l.lines(tx, purges, f, "l.session = ? and l.idx < ?", session, size)
+	})
+	if err != nil {
+		return fmt.Errorf("audit: reading a session: %w", err)
+	}
+	return nil
+}
+
+// ReadRotations is Read for the lines before size that change the signing key.
+func (l *Log) ReadRotations(ctx context.Context, size int64, f func(Line) error) error {
+	err := l.st.View(ctx, func(tx store.Tx) error {
+		return l.lines(tx, purges{}, f, "l.type = ? and l.idx < ?", rotateType, size)
+	})
+	if err != nil {
+		return fmt.Errorf("audit: reading the changes of the key: %w", err)
+	}
+	return nil
+}
+
+// lines reads those that a condition names, in order.
+func (l *Log) lines(tx store.Tx, purges purges, f func(Line) error, where string, args ...any) error {
+	rows, err := tx.Query(stored+" where "+where+" order by l.idx", args...)
+	if err != nil {
+		return err
+	}
+	open := opener{keys: &l.keys}
+	for rows.Next() {
+		var r row
+		if err := r.scan(rows); err != nil {
+			return err
+		}
+		p, err := parseLeaf(r.leaf)
+		if err != nil {
+			return fmt.Errorf("line %d: %w", r.idx, err)
+		}
+		n := Line{Index: r.idx, Leaf: r.leaf}
+		copy(n.Hash[:], r.hash)
+		state, plain, err := open.plain(p.Commit, p.ID, r)
+		if err != nil && !errors.Is(err, errPersonal) {
+			return err
+		}
+		n.State = state
+		switch {
+		case state == Present:
+			n.Salt, n.Personal = plain[:saltSize], plain[saltSize:]
+		case state == Missing && purges.explain(r.session, r.idx):
+			n.State = Purged
+		}
+		if err := f(n); err != nil {
+			return err
+		}
+	}
+	return rows.Err()
+}
+
+// Hashes calls f with the stored hashes of the tree, by tlog's numbering, on one
+// snapshot.
+func (l *Log) Hashes(ctx context.Context, f func(tlog.HashReader) error) error {
+	err := l.st.View(ctx, func(tx store.Tx) error {
+		return f(tlog.HashReaderFunc(func(indexes []int64) ([]tlog.Hash, error) {
+			list := make([]tlog.Hash, len(indexes))
+			for i, idx := range indexes {
+				query, at := "select hash from audit_nodes where idx = ?", idx
+				if level, n := tlog.SplitStoredHashIndex(idx); level == 0 {
+					query, at = "select hash from audit_leaves where idx = ?", n
+				}
+				var b []byte
+				if err := tx.QueryRow(query, at).Scan(&b); err != nil {
+					return nil, fmt.Errorf("%w: hash %d of the tree: %w", ErrDamaged, idx, err)
+				}
+				copy(list[i][:], b)
+			}
+			return list, nil
+		}))
+	})
+	if err != nil {
+		return fmt.Errorf("audit: reading the tree: %w", err)
 	}
 	return nil
 }
@@ -110,11 +170,24 @@ func (l *Log) Keys(ctx context.Context) (keys []string, err error) {
 // with the log's origin, so neither passes for the other.
 const ExportHead = "mainforte export v1\n"
 
+// ReceiptHead is the same of what SignReceipt signs.
+const ReceiptHead = "mainforte receipt v1\n"
+
 // SignExport signs the list of an export's files, which begins with [ExportHead],
 // with the key in force.
 func (l *Log) SignExport(ctx context.Context, text string) (signed string, err error) {
-	if !strings.HasPrefix(text, ExportHead) {
-		return "", fmt.Errorf("%w: only lists of files are signed", ErrKey)
+	return l.signText(ctx, text, ExportHead)
+}
+
+// SignReceipt signs what the server states in a receipt, which begins with
+// [ReceiptHead], with the key in force.
+func (l *Log) SignReceipt(ctx context.Context, text string) (signed string, err error) {
+	return l.signText(ctx, text, ReceiptHead)
+}
+
+func (l *Log) signText(ctx context.Context, text, head string) (signed string, err error) {
+	if !strings.HasPrefix(text, head) {
+		return "", fmt.Errorf("%w: it signs no other texts than its own", ErrKey)
 	}
 	err = l.st.View(ctx, func(tx store.Tx) error {
 		s, err := l.signingTx(tx)
@@ -126,7 +199,7 @@ func (l *Log) SignExport(ctx context.Context, text string) (signed string, err e
 		return err
 	})
 	if err != nil {
-		return "", fmt.Errorf("audit: signing an export: %w", err)
+		return "", fmt.Errorf("audit: signing: %w", err)
 	}
 	return signed, nil
 }

@@ -279,3 +279,28 @@ func (d *dek) put(tx store.Tx) (ok bool, err error) {
 	tx.Keep(stands{d.id}, true)
 	return true, nil
 }
+
+// SealLink puts a short text into a token that only this log opens again, for a
+// link that is itself the right to use it. use keeps tokens of one kind from
+// passing for another.
+func (l *Log) SealLink(use, text string) string {
+	return base64.RawURLEncoding.EncodeToString(l.keys.kek.Seal(nil, nil, []byte(text), linkAAD(use)))
+}
+
+// OpenLink is the text of a token; ok is false if this log did not make it.
+func (l *Log) OpenLink(use, token string) (text string, ok bool) {
+	if len(token) > maxLink {
+		return "", false
+	}
+	box, err := base64.RawURLEncoding.Strict().DecodeString(token)
+	if err != nil {
+		return "", false
+	}
+	b, err := l.keys.kek.Open(nil, nil, box, linkAAD(use))
+	return string(b), err == nil
+}
+
+// maxLink bounds a token.
+const maxLink = 512
+
+func linkAAD(use string) []byte { return []byte("mf/1 link|" + use) }
