@@ -41,6 +41,7 @@ export default defineConfig({
         console: resolve(here, "console.html"),
         audit: resolve(here, "audit.html"),
         signin: resolve(here, "signin.html"),
+        receipt: resolve(here, "receipt.html"),
       },
       external: ["/viewer/viewer.js"],
     },

@@ -10,6 +10,9 @@ import (
 	"strings"
 	"time"
 
+	"github.com/mainforte/mainforte/signaling/audit"
+	"github.com/mainforte/mainforte/signaling/audit/proof"
+	"github.com/mainforte/mainforte/signaling/audit/receipt"
 	"github.com/mainforte/mainforte/signaling/identity"
 	"github.com/mainforte/mainforte/signaling/pairing"
 	"github.com/mainforte/mainforte/signaling/store"
@@ -26,38 +29,43 @@ type problem struct {
 func (p *problem) Error() string { return "api: " + p.code }
 
 var (
-	errBadJSON       = &problem{http.StatusBadRequest, "BAD_JSON"}
-	errBadName       = &problem{http.StatusUnprocessableEntity, "BAD_NAME"}
-	errCrossOrigin   = &problem{http.StatusForbidden, "CROSS_ORIGIN"}
-	errDeskAway      = &problem{http.StatusBadGateway, "DESK_AWAY"}
-	errDeskBusy      = &problem{http.StatusServiceUnavailable, "DESK_BUSY"}
-	errDeskConfig    = &problem{http.StatusBadGateway, "DESK_CONFIG"}
-	errDeskForbids   = &problem{http.StatusBadGateway, "DESK_FORBIDS"}
-	errDeskInvalid   = &problem{http.StatusUnprocessableEntity, "DESK_INVALID"}
-	errDeskRefuses   = &problem{http.StatusBadGateway, "DESK_REFUSES"}
-	errDeskUnknown   = &problem{http.StatusNotFound, "DESK_UNKNOWN"}
-	errInternal      = &problem{http.StatusInternalServerError, "INTERNAL"}
-	errInvalidLang   = &problem{http.StatusUnprocessableEntity, "INVALID_LANG"}
-	errInvalidNote   = &problem{http.StatusUnprocessableEntity, "INVALID_NOTE"}
-	errInvalidState  = &problem{http.StatusUnprocessableEntity, "INVALID_STATE"}
-	errInvalidTicket = &problem{http.StatusUnprocessableEntity, "INVALID_TICKET"}
-	errMethod        = &problem{http.StatusMethodNotAllowed, "METHOD"}
-	errNameTaken     = &problem{http.StatusConflict, "NAME_TAKEN"}
-	errNotAllowed    = &problem{http.StatusForbidden, "NOT_ALLOWED"}
-	errNotFound      = &problem{http.StatusNotFound, "NOT_FOUND"}
-	errNotSignedIn   = &problem{http.StatusUnauthorized, "NOT_SIGNED_IN"}
-	errNoLink        = &problem{http.StatusNotFound, "NO_LINK"}
-	errNoNote        = &problem{http.StatusNotFound, "NO_NOTE"}
-	errNoTicket      = &problem{http.StatusNotFound, "NO_TICKET"}
-	errOtherDesk     = &problem{http.StatusConflict, "OTHER_DESK"}
-	errRateLimited   = &problem{http.StatusTooManyRequests, "RATE_LIMITED"}
-	errTicketChanged = &problem{http.StatusConflict, "TICKET_CHANGED"}
-	errTicketClosed  = &problem{http.StatusConflict, "TICKET_CLOSED"}
-	errTooLarge      = &problem{http.StatusRequestEntityTooLarge, "TOO_LARGE"}
-	errUnavailable   = &problem{http.StatusServiceUnavailable, "UNAVAILABLE"}
-	errWeakPassword  = &problem{http.StatusUnprocessableEntity, "WEAK_PASSWORD"}
-	errWrongPassword = &problem{http.StatusUnauthorized, "WRONG_PASSWORD"}
-	errWrongType     = &problem{http.StatusUnsupportedMediaType, "WRONG_TYPE"}
+	errBadJSON         = &problem{http.StatusBadRequest, "BAD_JSON"}
+	errBadName         = &problem{http.StatusUnprocessableEntity, "BAD_NAME"}
+	errCrossOrigin     = &problem{http.StatusForbidden, "CROSS_ORIGIN"}
+	errDeskAway        = &problem{http.StatusBadGateway, "DESK_AWAY"}
+	errDeskBusy        = &problem{http.StatusServiceUnavailable, "DESK_BUSY"}
+	errDeskConfig      = &problem{http.StatusBadGateway, "DESK_CONFIG"}
+	errDeskForbids     = &problem{http.StatusBadGateway, "DESK_FORBIDS"}
+	errDeskInvalid     = &problem{http.StatusUnprocessableEntity, "DESK_INVALID"}
+	errDeskRefuses     = &problem{http.StatusBadGateway, "DESK_REFUSES"}
+	errDeskUnknown     = &problem{http.StatusNotFound, "DESK_UNKNOWN"}
+	errInternal        = &problem{http.StatusInternalServerError, "INTERNAL"}
+	errInvalidFormat   = &problem{http.StatusUnprocessableEntity, "INVALID_FORMAT"}
+	errInvalidLang     = &problem{http.StatusUnprocessableEntity, "INVALID_LANG"}
+	errInvalidNote     = &problem{http.StatusUnprocessableEntity, "INVALID_NOTE"}
+	errInvalidState    = &problem{http.StatusUnprocessableEntity, "INVALID_STATE"}
+	errInvalidTicket   = &problem{http.StatusUnprocessableEntity, "INVALID_TICKET"}
+	errMethod          = &problem{http.StatusMethodNotAllowed, "METHOD"}
+	errNameTaken       = &problem{http.StatusConflict, "NAME_TAKEN"}
+	errNoLink          = &problem{http.StatusNotFound, "NO_LINK"}
+	errNoNote          = &problem{http.StatusNotFound, "NO_NOTE"}
+	errNoReceipt       = &problem{http.StatusNotFound, "NO_RECEIPT"}
+	errNoTicket        = &problem{http.StatusNotFound, "NO_TICKET"}
+	errNotAllowed      = &problem{http.StatusForbidden, "NOT_ALLOWED"}
+	errNotFound        = &problem{http.StatusNotFound, "NOT_FOUND"}
+	errNotSignedIn     = &problem{http.StatusUnauthorized, "NOT_SIGNED_IN"}
+	errOtherDesk       = &problem{http.StatusConflict, "OTHER_DESK"}
+	errRateLimited     = &problem{http.StatusTooManyRequests, "RATE_LIMITED"}
+	errSessionLong     = &problem{http.StatusUnprocessableEntity, "SESSION_LONG"}
+	errSessionOpen     = &problem{http.StatusConflict, "SESSION_OPEN"}
+	errTicketChanged   = &problem{http.StatusConflict, "TICKET_CHANGED"}
+	errTicketClosed    = &problem{http.StatusConflict, "TICKET_CLOSED"}
+	errTooLarge        = &problem{http.StatusRequestEntityTooLarge, "TOO_LARGE"}
+	errTooManySessions = &problem{http.StatusUnprocessableEntity, "TOO_MANY_SESSIONS"}
+	errUnavailable     = &problem{http.StatusServiceUnavailable, "UNAVAILABLE"}
+	errWeakPassword    = &problem{http.StatusUnprocessableEntity, "WEAK_PASSWORD"}
+	errWrongPassword   = &problem{http.StatusUnauthorized, "WRONG_PASSWORD"}
+	errWrongType       = &problem{http.StatusUnsupportedMediaType, "WRONG_TYPE"}
 )
 
 // known maps the errors of the packages behind the interface, the more telling
@@ -88,6 +96,9 @@ var known = []struct {
 	{tickets.ErrInvalid, errDeskInvalid},
 	{tickets.ErrConfig, errDeskConfig},
 	{tickets.ErrTransient, errDeskAway},
+	{proof.ErrTooLong, errSessionLong},
+	{receipt.ErrOpen, errSessionOpen},
+	{audit.ErrNoSession, errNotFound},
 }
 
 // asProblem is what the other side is told about err. What it does not know is

@@ -118,14 +118,11 @@ type eventAnswer struct {
 // sessionEvents shows one session's events, and logs who looked before it does.
 func (s *Server) sessionEvents(w http.ResponseWriter, c *call) error {
 	id := c.PathValue("id")
-	list, _, err := pairing.Records(c.Context(), s.house.store, pairing.Filter{ID: id})
+	shown, err := s.record(c)
 	if err != nil {
 		return err
 	}
-	if len(list) == 0 {
-		return errNotFound
-	}
-	look := s.event(c, "log.viewed", list[0].TicketID)
+	look := s.event(c, "log.viewed", shown.TicketID)
 	look.Session = id
 	if _, err := s.house.audit.Append(c.Context(), look); err != nil {
 		return err
@@ -150,9 +147,9 @@ func (s *Server) sessionEvents(w http.ResponseWriter, c *call) error {
 	for i, e := range events {
 		out[i] = eventOf(e, names)
 	}
-	list[0].Events = int64(len(events))
+	shown.Events = int64(len(events))
 	answer(w, http.StatusOK, map[string]any{
-		"session": sessionOf(list[0]),
+		"session": sessionOf(shown),
 		"events":  out,
 		"tree":    map[string]any{"size": point.Size, "root": point.RootText()},
 	})

@@ -79,6 +79,7 @@ var eventTypes = map[string]EventType{
 
 	"log.viewed":         {Doc: "somebody read the log of a session"},
 	"log.gap":            {Doc: "events of the host are missing: its count and ours differ", Data: "after:n next:n host_events:n seq:n type why"},
+	"log.verify":         {Doc: "somebody took the proof of a session, to verify it in a browser; data: size of the log that it is held to", Data: "size:n"},
 	"log.exported":       {Doc: "the log left the house: which format, up to which line, with or without personal parts", Data: "format size:n personal:b"},
 	"log.key_rotated":    {Doc: "checkpoints are signed by a new key from here on; the old one signs for it and for the tree before this line", Data: "old new size:n root signature"},
 	"policy.changed":     {Doc: "a retention policy was put in force; 0 days: kept for ever", Data: "policy sessions_days:n outside_days:n"},

@@ -58,6 +58,7 @@ var table = map[string]access{
 	"GET /signin/{token}":  anyone,
 	"GET /assets/":         anyone,
 	"GET /viewer/":         anyone,
+	"GET /receipt":         anyone,
 	"GET /healthz":         anyone,
 	"GET /readyz":          anyone,
 
@@ -92,7 +93,14 @@ var table = map[string]access{
 	"POST /hooks/{desk}": anyone,
 	// Links to a ticket, with which a session can begin; it opens none.
 	"POST /api/v1/sessions":            workDesk.by(Launch),
+	"GET /api/v1/sessions/export":      evidence,
 	"GET /api/v1/sessions/{id}/events": evidence,
+	"GET /api/v1/sessions/{id}/proof":  evidence,
+	"GET /api/v1/sessions/{id}/export": evidence,
+	// A technician only of a session that he had part in.
+	"POST /api/v1/sessions/{id}/receipt": workDesk,
+	// The link itself is the right to the person's receipt.
+	"GET /api/v1/receipts/{token}": anyone,
 	// Whose session it may be is asked there: a technician ends the one that he
 	// leads, a supervisor any. Nobody joins one but by an invite code.
 	"POST /api/v1/sessions/{id}/end": workDesk,

@@ -35,6 +35,7 @@ var ecsKinds = map[string][2][]string{
 	"token":              {{"iam"}, {"admin", "change"}},
 	"log":                {{"configuration"}, {"info"}},
 	"log.viewed":         {{"database"}, {"access"}},
+	"log.verify":         {{"database"}, {"access"}},
 	"log.exported":       {{"database"}, {"access"}},
 	"log.key_rotated":    {{"configuration"}, {"change"}},
 	"policy":             {{"configuration"}, {"change"}},

@@ -190,14 +190,14 @@ func (f table) Append(b []byte, n audit.Line) ([]byte, error) {
 		stamp(r), r.Type, r.Outcome, r.Actor.Kind, r.Actor.Ref, f.o.who(r), r.Origin, r.Session, r.Ticket,
 		strconv.FormatInt(r.MonoMS, 10), compact(r.Data), f.o.state(n), personal, hash(n),
 	} {
-		b = appendCell(append(b, ','), cell)
+		b = AppendCell(append(b, ','), cell)
 	}
 	return append(b, "\r\n"...), nil
 }
 
-// appendCell writes a cell that a spreadsheet takes as text: a sign with which a
+// AppendCell writes a cell that a spreadsheet takes as text: a sign with which a
 // formula could begin gets an apostrophe before it.
-func appendCell(b []byte, s string) []byte {
+func AppendCell(b []byte, s string) []byte {
 	if s != "" && strings.ContainsRune("=+-@\t\r\n|%", rune(s[0])) {
 		s = "'" + s
 	}

@@ -59,6 +59,7 @@ var activities = map[string]activity{
 	"ticket.created":    {apiActivity, 1},   // Create
 	"log":               {apiActivity, 3},
 	"log.viewed":        {apiActivity, 2}, // Read
+	"log.verify":        {apiActivity, 2}, // Read
 	"log.exported":      {apiActivity, 2},
 	"policy":            {apiActivity, 3},
 	"legal_hold":        {apiActivity, 3},

@@ -1,6 +1,6 @@
 // The server's JSON interface, typed. Answers are checked for their shape, so
 // that a page shows a sentence instead of breaking when one is not as agreed.
-import { isLang, t, type Lang } from "./i18n.svelte";
+import { isLang, lang, t, type Lang } from "./i18n.svelte";
 
 export type Role = "technician" | "supervisor" | "auditor" | "admin";
 
@@ -115,6 +115,9 @@ export interface SignInLink {
   name: string | null;
 }
 
+export type SessionFormat = "html" | "pdf" | "csv" | "jsonl" | "proof";
+export type ListFormat = "csv" | "jsonl";
+
 export type TicketState = "open" | "closed" | "all";
 
 /** A link for the person who needs help. It gives no right. */
@@ -141,7 +144,7 @@ export function asProblem(e: unknown): Problem {
 
 const timeoutMs = 20_000;
 
-async function call(method: string, path: string, body?: unknown): Promise<unknown> {
+async function ask(method: string, path: string, body?: unknown): Promise<Response> {
   let answer: Response;
   try {
     answer = await fetch(path, {
@@ -154,6 +157,11 @@ async function call(method: string, path: string, body?: unknown): Promise<unkno
     throw new Problem(0, "NETWORK", t("problem.network"));
   }
   if (!answer.ok) throw await refusal(answer);
+  return answer;
+}
+
+async function call(method: string, path: string, body?: unknown): Promise<unknown> {
+  const answer = await ask(method, path, body);
   if (answer.status === 204) return null;
   try {
     return await answer.json();
@@ -244,7 +252,37 @@ export const api = {
       tree: { size: integer(tree, "size"), root: string(tree, "root") },
     };
   },
+  /** What a session is verified with: not looked at here, it is hostile until it is proven. */
+  async proof(sessionID: string): Promise<unknown> {
+    return call("GET", `/api/v1/sessions/${id(sessionID)}/proof`);
+  },
+  async exportSession(sessionID: string, format: SessionFormat, personal: boolean): Promise<Download> {
+    const query = { format, lang: lang(), ...(personal ? { personal: "1" } : {}) };
+    return download(at(`/api/v1/sessions/${id(sessionID)}/export`, query));
+  },
+  async exportList(format: ListFormat, q: string): Promise<Download> {
+    return download(at("/api/v1/sessions/export", { format, q }));
+  },
+  async linkReceipt(sessionID: string): Promise<{ path: string; until: string }> {
+    const o = record(await call("POST", `/api/v1/sessions/${id(sessionID)}/receipt`, {}));
+    return { path: string(o, "path"), until: string(o, "until") };
+  },
+  async receipt(token: string): Promise<Download> {
+    return download(`/api/v1/receipts/${id(token)}`);
+  },
 };
+
+/** A file that the server gave out, under its name. */
+export interface Download {
+  name: string;
+  body: Blob;
+}
+
+async function download(path: string): Promise<Download> {
+  const answer = await ask("GET", path);
+  const name = /filename="([A-Za-z0-9._-]+)"/.exec(answer.headers.get("Content-Disposition") ?? "")?.[1];
+  return { name: name ?? "mainforte", body: await answer.blob() };
+}
 
 // Shapes. A missing or mistyped field is a TypeError, which asProblem puts into words.
 
