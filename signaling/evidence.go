@@ -45,44 +45,74 @@ func rotateKey(ctx context.Context, args []string, out io.Writer) error {
 	})
 }
 
-const verifyAbout = `Proves an export of the session log: signaling verify DIR [FLAGS]. Nothing but
-the folder is needed. Exit code 0: proven. 1: something is not what was signed;
-the first record or file is named. 2: consistent in itself, but it was signed by
-a key that nobody vouches for, because neither --key nor --ticket was given.
+const verifyAbout = `Proves what left a server: signaling verify WHAT [FLAGS], where WHAT is
 
-With --data instead of DIR it looks at the log of a server on this computer.`
+  DIR    an export of the session log
+  FILE   a person's receipt, or the proof of one session, as saved from a browser
+  URL    what a server sends to browsers, against the manifest of a release
+
+A folder or a file needs nothing else, and no server. Exit code 0: proven. 1:
+something is not what was signed, or not of the release; the first record or
+file is named. 2: consistent, but it was signed by a key that nobody vouches
+for, because neither --key nor --ticket was given; or, of a server, the pages
+behind a sign-in were not looked at, because there was no --cookie.
+
+With --data instead it looks at the log of a server on this computer.`
+
+// verifyOptions are the flags of verify.
+type verifyOptions struct {
+	data, key, ticket, tsa string // of a log
+	manifest, cookie, ca   string // of a server
+}
 
 func verify(ctx context.Context, args []string, out, _ io.Writer) error {
-	var dir, data, key, ticket, tsa string
+	var what string
+	var o verifyOptions
 	if len(args) > 0 && !strings.HasPrefix(args[0], "-") {
-		dir, args = args[0], args[1:]
+		what, args = args[0], args[1:]
 	}
 	err := flags("verify", verifyAbout, args, out, func(f *flag.FlagSet) {
-		f.StringVar(&key, "key", "", "verifier `KEY` of the log, or a file with it; one from before a change of key does as well")
-		f.StringVar(&ticket, "ticket", "", "`FILE` with the note that a session left in its ticket, - for input, or the root in it")
-		f.StringVar(&tsa, "tsa-ca", "", "`FILE` with the authority behind the timestamp, PEM; there must be one then")
-		f.StringVar(&data, "data", "", "`DIR` of a server's data")
+		f.StringVar(&o.key, "key", "", "verifier `KEY` of the log, or a file with it; one from before a change of key does as well")
+		f.StringVar(&o.ticket, "ticket", "", "`FILE` with the note that a session left in its ticket, - for input, or the root in it")
+		f.StringVar(&o.tsa, "tsa-ca", "", "`FILE` with the authority behind the timestamp, PEM; there must be one then")
+		f.StringVar(&o.data, "data", "", "`DIR` of a server's data")
+		f.StringVar(&o.manifest, "manifest", "", "`FILE` of the release, for a server; default: the pages that are in this program")
+		f.StringVar(&o.cookie, "cookie", "", "`FILE` with the cookie of a sign-in at the server, name=value, - for input")
+		f.StringVar(&o.ca, "ca", "", "`FILE` with the authority that vouches for the server, PEM; default: the system's")
 	})
+	server := strings.HasPrefix(what, "http://") || strings.HasPrefix(what, "https://")
 	switch {
 	case err != nil:
 		return err
-	case (dir == "") == (data == ""):
-		return usage("say which export: signaling verify DIR")
-	case data != "" && (key != "" || ticket != "" || tsa != ""):
+	case (what == "") == (o.data == ""):
+		return usage("say what: signaling verify DIR, FILE or URL")
+	case o.data != "" && (o.key != "" || o.ticket != "" || o.tsa != ""):
 		return usage("--key, --ticket and --tsa-ca go with an export; the server's own log is proved by its own keys")
-	case data != "":
-		return verifyOwn(ctx, data, out)
+	case !server && (o.manifest != "" || o.cookie != "" || o.ca != ""):
+		return usage("--manifest, --cookie and --ca go with the address of a server")
+	case server && (o.key != "" || o.ticket != "" || o.tsa != ""):
+		return usage("--key, --ticket and --tsa-ca go with an export, a proof or a receipt")
+	case server:
+		return verifyServer(ctx, what, o, out)
+	case o.data != "":
+		return verifyOwn(ctx, o.data, out)
 	}
-	trust, err := trusted(key, ticket)
+	trust, err := trusted(o.key, o.ticket)
 	if err != nil {
 		return err
 	}
-	if tsa != "" {
-		if trust.Authorities, err = certificates(tsa); err != nil {
+	if info, err := os.Stat(what); err == nil && info.Mode().IsRegular() {
+		if o.tsa != "" {
+			return usage("--tsa-ca goes with a whole export")
+		}
+		return verifyFile(what, trust, out)
+	}
+	if o.tsa != "" {
+		if trust.Authorities, err = certificates(o.tsa); err != nil {
 			return err
 		}
 	}
-	r, err := bundle.Verify(dir, trust)
+	r, err := bundle.Verify(what, trust)
 	if err != nil {
 		return err
 	}

@@ -8,7 +8,8 @@
 //	signaling certs dev     make a development certificate for this machine
 //	signaling desks check   try the service desks that a server would use
 //	signaling export        take the session log out, with its proof
-//	signaling verify        prove an export, without a server
+//	signaling verify        prove an export or a receipt, or check a server's pages
+//	signaling manifest      list what this program sends to browsers
 //	signaling report        print one session for people
 //	signaling retention     say how long names stay in the log, and purge them
 //	signaling version
@@ -63,7 +64,8 @@ func init() {
 		{"certs", "make a development certificate: certs dev", certsCommand},
 		{"desks", "try the service desks that a server would use: desks check", desks},
 		{"export", "take the session log out, with its proof", export},
-		{"verify", "prove an export of the log, without a server", verify},
+		{"verify", "prove an export, a receipt or the pages of a server", verify},
+		{"manifest", "list the pages that this program sends, for verify", manifest},
 		{"report", "print one session for people, in English or French", printReport},
 		{"retention", "say how long names stay in the log, hold, purge", retain},
 		{"version", "print the version", printVersion},

@@ -25,6 +25,7 @@ import (
 	"encoding/hex"
 	"errors"
 	"io/fs"
+	"slices"
 	"strings"
 )
 
@@ -67,6 +68,25 @@ func (overlay) Open(name string) (fs.File, error) {
 		return static.Open("static" + rest)
 	}
 	return nil, err
+}
+
+// Names are the files that [Files] holds, without the placeholder, sorted.
+func Names() (names []string, err error) {
+	for _, part := range []struct {
+		files fs.FS
+		dir   string
+		as    string
+	}{{dist, "dist", ""}, {static, "static", "assets/"}} {
+		walked := fs.WalkDir(part.files, part.dir, func(name string, d fs.DirEntry, err error) error {
+			if err == nil && !d.IsDir() && !strings.HasPrefix(d.Name(), ".") {
+				names = append(names, part.as+strings.TrimPrefix(name, part.dir+"/"))
+			}
+			return err
+		})
+		err = errors.Join(err, walked)
+	}
+	slices.Sort(names)
+	return slices.Compact(names), err
 }
 
 func join(dir, name string) string {

@@ -36,6 +36,8 @@ func (s *Server) landingPage(w http.ResponseWriter, c *call, lang, ticket string
 	return nil
 }
 
+const pageType = "text/html; charset=utf-8"
+
 // page holds a page until it is known to be whole.
 type page []byte
 
@@ -45,7 +47,7 @@ func (p *page) Write(b []byte) (int, error) {
 }
 
 func (p page) serve(w http.ResponseWriter, status int) {
-	w.Header().Set("Content-Type", "text/html; charset=utf-8")
+	w.Header().Set("Content-Type", pageType)
 	w.Header().Add("Vary", "Accept-Language, Cookie")
 	w.WriteHeader(status)
 	w.Write(p) //nolint:errcheck // the other side has gone

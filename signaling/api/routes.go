@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"maps"
 	"mime"
 	"net/http"
 	"net/netip"
@@ -305,20 +306,23 @@ const policy = "default-src 'none'; script-src 'self'; worker-src 'self'; connec
 	"base-uri 'none'; frame-ancestors 'none'; require-trusted-types-for 'script'; " +
 	"trusted-types svelte-trusted-html mf-worker"
 
+// strictHeaders are those of every answer, whatever it is.
+var strictHeaders = map[string]string{
+	"Cross-Origin-Opener-Policy":   "same-origin",
+	"Cross-Origin-Embedder-Policy": "require-corp",
+	"Cross-Origin-Resource-Policy": "same-origin",
+	"X-Content-Type-Options":       "nosniff",
+	"Referrer-Policy":              "no-referrer",
+	"X-Frame-Options":              "DENY",
+	"Permissions-Policy":           "accelerometer=(), camera=(), display-capture=(), geolocation=(), gyroscope=(), microphone=(), payment=(), usb=(), fullscreen=(self), keyboard-map=(self), clipboard-read=(self), clipboard-write=(self)",
+}
+
 // outermost sets the headers that every answer has, and keeps a fault of ours
 // from ending the server.
 func (s *Server) outermost(next http.Handler) http.Handler {
-	fixed := map[string]string{
-		"Content-Security-Policy":      policy,
-		"Cross-Origin-Opener-Policy":   "same-origin",
-		"Cross-Origin-Embedder-Policy": "require-corp",
-		"Cross-Origin-Resource-Policy": "same-origin",
-		"X-Content-Type-Options":       "nosniff",
-		"Referrer-Policy":              "no-referrer",
-		"X-Frame-Options":              "DENY",
-		"Permissions-Policy":           "accelerometer=(), camera=(), display-capture=(), geolocation=(), gyroscope=(), microphone=(), payment=(), usb=(), fullscreen=(self), keyboard-map=(self), clipboard-read=(self), clipboard-write=(self)",
-		"Cache-Control":                "no-store",
-	}
+	fixed := maps.Clone(strictHeaders)
+	fixed["Content-Security-Policy"] = policy
+	fixed["Cache-Control"] = "no-store"
 	if s.cfg.Secure && strings.Contains(s.cfg.PublicHost, ".") && !strings.HasSuffix(s.cfg.PublicHost, ".test") {
 		if _, err := netip.ParseAddr(s.cfg.PublicHost); err != nil { // a name: development addresses stay free
 			fixed["Strict-Transport-Security"] = "max-age=31536000"

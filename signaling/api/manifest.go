@@ -1,0 +1,56 @@
+package api
+
+import (
+	"errors"
+	"fmt"
+	"io/fs"
+	"maps"
+	"path"
+	"slices"
+	"strings"
+
+	"github.com/mainforte/mainforte/signaling/identity"
+	"github.com/mainforte/mainforte/signaling/release"
+	"github.com/mainforte/mainforte/viewer"
+	"github.com/mainforte/mainforte/web"
+)
+
+// ErrNotBuilt: this program holds placeholders instead of pages.
+var ErrNotBuilt = errors.New("this program was built without its pages")
+
+// Manifest is what this program sends to browsers: made of the very files that
+// the routes read, so the two cannot differ.
+func Manifest(version string) (release.Manifest, error) {
+	if !web.Built() || !viewer.Built() {
+		return release.Manifest{}, ErrNotBuilt
+	}
+	m := release.Manifest{Format: release.Format, Version: version, Headers: maps.Clone(strictHeaders)}
+	names, err := web.Names()
+	if err != nil {
+		return release.Manifest{}, fmt.Errorf("the embedded pages: %w", err)
+	}
+	for _, name := range names {
+		b, err := fs.ReadFile(web.Files(), name)
+		if err != nil {
+			return release.Manifest{}, fmt.Errorf("the embedded pages: %w", err)
+		}
+		page, isPage := strings.CutSuffix(name, ".html")
+		kind := types[path.Ext(name)]
+		switch {
+		case isPage:
+			pattern := "GET /" + page
+			m.Files = append(m.Files, release.Of("/"+page, b, pageType, policy, !identity.Public(pattern)))
+		case kind != "" && strings.HasPrefix(name, "assets/"):
+			m.Files = append(m.Files, release.Of("/"+name, b, kind, policy, false))
+		}
+	}
+	for name, rules := range map[string]string{"viewer.js": policy, "worker.js": workerPolicy} {
+		b, err := fs.ReadFile(viewer.Files(), name)
+		if err != nil {
+			return release.Manifest{}, fmt.Errorf("the embedded viewer: %w", err)
+		}
+		m.Files = append(m.Files, release.Of("/viewer/"+name, b, types[".js"], rules, false))
+	}
+	slices.SortFunc(m.Files, func(a, b release.File) int { return strings.Compare(a.Path, b.Path) })
+	return m, nil
+}

@@ -1,0 +1,281 @@
+// Package release says which files a release serves to browsers, and holds a
+// server to it.
+//
+// A [Manifest] lists every page, script and style with its address, size and
+// SHA-256, and the policies that a browser is told with it. The build makes it
+// from the files that are in the program, so two people who build the same source
+// have the same manifest, and each can [Check] what a server really sends.
+//
+// A server that lies to one browser only, or only to those who have signed in,
+// is found only if the one who checks is that one: pages behind a sign-in are
+// looked at with the cookie of one.
+package release
+
+import (
+	"bytes"
+	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"mime"
+	"net/http"
+	"net/url"
+	"regexp"
+	"slices"
+	"strings"
+)
+
+// Format is the first member of a manifest.
+const Format = "mainforte release manifest v1"
+
+// Manifest of a release.
+type Manifest struct {
+	Format  string            `json:"format"`
+	Version string            `json:"version"`
+	Headers map[string]string `json:"headers"` // that every answer has
+	Files   []File            `json:"files"`   // by path
+}
+
+// File that a server of the release sends.
+type File struct {
+	Path   string `json:"path"` // as it is asked for: "/viewer/viewer.js", "/console"
+	Size   int64  `json:"size"` // bytes
+	SHA256 string `json:"sha256"`
+	Type   string `json:"type"`             // Content-Type
+	Policy string `json:"policy"`           // Content-Security-Policy
+	SignIn bool   `json:"signin,omitempty"` // sent only to somebody who has signed in
+}
+
+// Of makes the entry of a file.
+func Of(path string, b []byte, kind, policy string, signIn bool) File {
+	sum := sha256.Sum256(b)
+	return File{path, int64(len(b)), hex.EncodeToString(sum[:]), kind, policy, signIn}
+}
+
+// Bounds of a manifest and of what a server sends.
+const (
+	maxManifest = 4 << 20
+	maxFiles    = 10_000
+	maxFile     = 64 << 20
+	maxPage     = 1 << 20 // the landing page, of no fixed size
+)
+
+// ErrManifest: this is no manifest.
+var ErrManifest = errors.New("release: this is not a manifest of a release")
+
+// Read reads a manifest.
+func Read(r io.Reader) (Manifest, error) {
+	b, err := io.ReadAll(io.LimitReader(r, maxManifest+1))
+	if err != nil {
+		return Manifest{}, err
+	}
+	if len(b) > maxManifest {
+		return Manifest{}, fmt.Errorf("%w: it is longer than %d MiB", ErrManifest, maxManifest>>20)
+	}
+	var m Manifest
+	d := json.NewDecoder(bytes.NewReader(b))
+	d.DisallowUnknownFields()
+	if err := d.Decode(&m); err != nil {
+		return Manifest{}, fmt.Errorf("%w: %w", ErrManifest, err)
+	}
+	if m.Format != Format || len(m.Files) == 0 || len(m.Files) > maxFiles {
+		return Manifest{}, ErrManifest
+	}
+	seen := map[string]bool{}
+	for _, f := range m.Files {
+		sum, err := hex.DecodeString(f.SHA256)
+		if err != nil || len(sum) != sha256.Size || f.Size < 0 || f.Size > maxFile || !pathForm.MatchString(f.Path) || seen[f.Path] {
+			return Manifest{}, fmt.Errorf("%w: %.80q", ErrManifest, f.Path)
+		}
+		seen[f.Path] = true
+	}
+	return m, nil
+}
+
+var pathForm = regexp.MustCompile(`^(/[A-Za-z0-9_][A-Za-z0-9._-]*)+$`)
+
+// Problem is one thing that is not of the release.
+type Problem struct {
+	Path   string
+	Detail string // for a person, in English
+}
+
+func (p Problem) String() string { return p.Path + ": " + p.Detail }
+
+// Report is what Check saw.
+type Report struct {
+	Files    int      // that are those of the release
+	Unseen   []string // pages that need a sign-in, and were not looked at
+	Problems []Problem
+}
+
+// Check asks a server for every file of the manifest, and for its landing page.
+// base is its address; cookie, if not empty, is that of a sign-in, as a browser
+// sends it. The error is about not being able to look; what differs stands in the
+// report.
+func Check(ctx context.Context, client *http.Client, base *url.URL, m Manifest, cookie string) (Report, error) {
+	c := checker{client: *client, base: base, manifest: m, cookie: cookie, known: map[string]bool{}}
+	c.client.CheckRedirect = func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }
+	for _, f := range m.Files {
+		c.known[f.Path] = true
+	}
+	for _, f := range m.Files {
+		if err := c.file(ctx, f); err != nil {
+			return Report{}, err
+		}
+	}
+	return c.report, c.landing(ctx)
+}
+
+type checker struct {
+	client   http.Client
+	base     *url.URL
+	manifest Manifest
+	cookie   string
+	known    map[string]bool
+	report   Report
+}
+
+func (c *checker) problem(path, format string, args ...any) {
+	p := Problem{path, fmt.Sprintf(format, args...)}
+	if !slices.Contains(c.report.Problems, p) {
+		c.report.Problems = append(c.report.Problems, p)
+	}
+}
+
+// get asks for a path; the body is at most limit bytes and one.
+func (c *checker) get(ctx context.Context, path string, limit int64) (*http.Response, []byte, error) {
+	req, err := http.NewRequestWithContext(ctx, http.MethodGet, c.base.JoinPath(path).String(), nil)
+	if err != nil {
+		return nil, nil, err
+	}
+	if c.cookie != "" {
+		req.Header.Set("Cookie", c.cookie)
+	}
+	resp, err := c.client.Do(req)
+	if err != nil {
+		return nil, nil, err
+	}
+	b, err := io.ReadAll(io.LimitReader(resp.Body, limit+1))
+	return resp, b, errors.Join(err, resp.Body.Close())
+}
+
+// file holds one file to its entry.
+func (c *checker) file(ctx context.Context, f File) error {
+	resp, b, err := c.get(ctx, f.Path, max(f.Size, maxPage))
+	if err != nil {
+		return err
+	}
+	switch {
+	case f.SignIn && (resp.StatusCode == http.StatusSeeOther || resp.StatusCode == http.StatusForbidden):
+		c.report.Unseen = append(c.report.Unseen, f.Path)
+		return nil
+	case resp.StatusCode == http.StatusNotFound:
+		c.problem(f.Path, "is missing")
+		return nil
+	case resp.StatusCode != http.StatusOK:
+		c.problem(f.Path, "is not sent: the server answers %d", resp.StatusCode)
+		return nil
+	}
+	before := len(c.report.Problems)
+	c.headers(f.Path, resp.Header, f.Policy)
+	if kind, _, err := mime.ParseMediaType(resp.Header.Get("Content-Type")); err != nil || !strings.HasPrefix(f.Type, kind) {
+		c.problem(f.Path, "is sent as %.80q", resp.Header.Get("Content-Type"))
+	}
+	if got := Of(f.Path, b, f.Type, f.Policy, f.SignIn); got.SHA256 != f.SHA256 {
+		if got.Size != f.Size {
+			c.problem(f.Path, "differs from the release: it has another length than %d bytes", f.Size)
+		} else {
+			c.problem(f.Path, "differs from the release: SHA-256 %s, not %s", got.SHA256, f.SHA256)
+		}
+		c.references(f.Path, b)
+	}
+	if len(c.report.Problems) == before {
+		c.report.Files++
+	}
+	return nil
+}
+
+// headers holds what a browser is told with a file to the release.
+func (c *checker) headers(path string, h http.Header, policy string) {
+	for name, want := range c.manifest.Headers {
+		if got := h.Values(name); !slices.Contains(got, want) {
+			c.problem(path, "%s is %.120q, not %q", name, strings.Join(got, ", "), want)
+		}
+	}
+	const name = "Content-Security-Policy"
+	if got := h.Values(name); !slices.Contains(got, policy) {
+		c.problem(path, "%s is %.300q, not %q", name, strings.Join(got, ", "), policy)
+	}
+}
+
+var (
+	attribute = regexp.MustCompile(`(?i)\b(?:src|href|action|data|srcset|poster|formaction)\s*=\s*(?:"([^"]*)"|'([^']*)'|([^\s>]+))`)
+	inScript  = regexp.MustCompile("[\"'`](\\.{0,2}/[^\"'`\\s?#]*\\.(?:js|mjs|css|wasm|html))")
+	active    = regexp.MustCompile(`(?i)<\s*(script|iframe|object|embed|base|meta\s[^>]*http-equiv|svg\s[^>]*onload)|\son[a-z]+\s*=|javascript:`)
+)
+
+// references names what a file asks for and the release does not have.
+func (c *checker) references(path string, b []byte) {
+	var all []string
+	for _, m := range attribute.FindAllSubmatch(b, -1) {
+		all = append(all, string(m[1])+string(m[2])+string(m[3]))
+	}
+	for _, m := range inScript.FindAllSubmatch(b, -1) {
+		all = append(all, string(m[1]))
+	}
+	for _, ref := range all {
+		u, err := url.Parse(ref)
+		switch {
+		case err != nil:
+			c.problem(path, "asks for %.80q", ref)
+			continue
+		case u.Host != "" && u.Host != c.base.Host:
+			c.problem(path, "asks for %.120q, which is another server's", ref)
+			continue
+		case u.Path == "":
+			continue // a place in the page, or its language
+		}
+		at := (&url.URL{Path: path}).ResolveReference(&url.URL{Path: u.Path}).Path
+		if !c.known[at] && !pages[at] && !strings.HasPrefix(at, "/download/") {
+			c.problem(at, "is extra: %s asks for it, and the release has no such file", path)
+		}
+	}
+}
+
+// pages are addresses that may be linked to and are no files.
+var pages = map[string]bool{"/": true, "/signin": true, "/console": true, "/audit": true, "/receipt": true}
+
+// landing looks at the page for the person who needs help. The server fills it in,
+// so it has no hash; but it needs no script, and asks for files of the release only.
+func (c *checker) landing(ctx context.Context) error {
+	resp, b, err := c.get(ctx, "/", maxPage)
+	if err != nil {
+		return err
+	}
+	if resp.StatusCode != http.StatusOK || len(b) > maxPage {
+		c.problem("/", "is not sent: the server answers %d", resp.StatusCode)
+		return nil
+	}
+	if len(c.manifest.Files) > 0 {
+		c.headers("/", resp.Header, c.policy())
+	}
+	if m := active.Find(b); m != nil {
+		c.problem("/", "holds %.40q: the landing page of a release has no script and no frame", m)
+	}
+	c.references("/", b)
+	return nil
+}
+
+// policy of pages: that of the first page in the list.
+func (c *checker) policy() string {
+	for _, f := range c.manifest.Files {
+		if strings.HasPrefix(f.Type, "text/html") {
+			return f.Policy
+		}
+	}
+	return c.manifest.Files[0].Policy
+}

@@ -1,0 +1,212 @@
+package release_test
+
+import (
+	"bytes"
+	"encoding/json"
+	"errors"
+	"io"
+	"log/slog"
+	"net/http"
+	"net/http/cookiejar"
+	"net/http/httptest"
+	"net/url"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/mainforte/mainforte/signaling/api"
+	"github.com/mainforte/mainforte/signaling/identity"
+	"github.com/mainforte/mainforte/signaling/release"
+)
+
+// served is a real server, and what may be done to its answers on their way.
+type served struct {
+	*httptest.Server
+	manifest release.Manifest
+	cookie   string
+	change   func(path string, h http.Header, b []byte) (status int, body []byte)
+}
+
+func newServed(t *testing.T) *served {
+	t.Helper()
+	m, err := api.Manifest("test")
+	if errors.Is(err, api.ErrNotBuilt) {
+		t.Skip("the pages are not built: task build")
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	srv, err := api.New(api.Config{
+		Data: t.TempDir(), PublicHost: "127.0.0.1", Organisation: `Exemple "<script>`, Logger: slog.New(slog.DiscardHandler),
+		Identity: func(c *identity.Config) { c.Cost = identity.Cost{MemoryKiB: 64, Time: 1, Threads: 1} },
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = srv.Close(t.Context()) })
+	s := &served{manifest: m}
+	s.Server = httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		rec := httptest.NewRecorder()
+		srv.Handler().ServeHTTP(rec, r)
+		status, b := rec.Code, rec.Body.Bytes()
+		if s.change != nil {
+			var to int
+			if to, b = s.change(r.URL.Path, rec.Header(), b); to != 0 {
+				status = to
+			}
+		}
+		for k, v := range rec.Header() {
+			w.Header()[k] = v
+		}
+		w.WriteHeader(status)
+		w.Write(b) //nolint:errcheck // the other side has gone
+	}))
+	t.Cleanup(s.Close)
+	token, err := srv.Users().Link(t.Context(), identity.Link{Role: identity.Supervisor})
+	if err != nil {
+		t.Fatal(err)
+	}
+	jar, err := cookiejar.New(nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	resp, err := (&http.Client{Jar: jar}).Post(s.URL+"/api/v1/signin/link", "application/json", strings.NewReader(`{"token":"`+token+`","name":"Sue","password":"correct horse battery"}`))
+	if err != nil || resp.StatusCode != 200 {
+		t.Fatal(err, resp)
+	}
+	u, _ := url.Parse(s.URL)
+	for _, c := range jar.Cookies(u) {
+		s.cookie += c.Name + "=" + c.Value + "; "
+	}
+	return s
+}
+
+func (s *served) check(t *testing.T, cookie string) release.Report {
+	t.Helper()
+	u, err := url.Parse(s.URL)
+	if err != nil {
+		t.Fatal(err)
+	}
+	r, err := release.Check(t.Context(), http.DefaultClient, u, s.manifest, cookie)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return r
+}
+
+// P16: anybody can check what a server sends, down to the byte.
+func TestTheServedFilesAreTheRelease(t *testing.T) {
+	s := newServed(t)
+	if r := s.check(t, s.cookie); len(r.Problems) != 0 || len(r.Unseen) != 0 || r.Files != len(s.manifest.Files) || r.Files < 12 {
+		t.Errorf("%+v of %d", r, len(s.manifest.Files))
+	}
+	if r := s.check(t, ""); len(r.Problems) != 0 || !slices.Equal(r.Unseen, []string{"/audit", "/console"}) {
+		t.Errorf("without a sign-in: %+v", r)
+	}
+	for _, f := range s.manifest.Files {
+		if f.Path == "/viewer/worker.js" && !strings.Contains(f.Policy, "wasm-unsafe-eval") || f.Path != "/viewer/worker.js" && strings.Contains(f.Policy, "unsafe") {
+			t.Errorf("%s: %s", f.Path, f.Policy)
+		}
+	}
+}
+
+// P16: one byte of any file, a file that is gone, a weaker policy, one more script.
+func TestAServerThatSendsAnythingElseIsNamed(t *testing.T) {
+	s := newServed(t)
+	for _, f := range s.manifest.Files {
+		for what, change := range map[string]func(h http.Header, b []byte) (int, []byte){
+			"differs from the release: SHA-256": func(_ http.Header, b []byte) (int, []byte) { b[len(b)/2] ^= 1; return 0, b },
+			"another length":                    func(_ http.Header, b []byte) (int, []byte) { return 0, append(b, ' ') },
+			"is missing":                        func(http.Header, []byte) (int, []byte) { return 404, nil },
+			"Content-Security-Policy is": func(h http.Header, b []byte) (int, []byte) {
+				h.Set("Content-Security-Policy", strings.Replace(h.Get("Content-Security-Policy"), "default-src 'none'", "default-src *", 1))
+				return 0, b
+			},
+			"X-Content-Type-Options is": func(h http.Header, b []byte) (int, []byte) { h.Del("X-Content-Type-Options"); return 0, b },
+			"is sent as": func(h http.Header, b []byte) (int, []byte) {
+				h.Set("Content-Type", "application/octet-stream")
+				return 0, b
+			},
+			"is not sent": func(http.Header, []byte) (int, []byte) { return 500, nil },
+		} {
+			s.change = func(path string, h http.Header, b []byte) (int, []byte) {
+				if path == f.Path {
+					return change(h, b)
+				}
+				return 0, b
+			}
+			r := s.check(t, s.cookie)
+			if len(r.Problems) == 0 || r.Problems[0].Path != f.Path || !strings.Contains(r.Problems[0].Detail, what) {
+				t.Errorf("%s: %s: %v", f.Path, what, r.Problems)
+			}
+		}
+	}
+	for path, insert := range map[string][2]string{
+		"/signin": {`<script src="/assets/evil.js"></script>`, "/assets/evil.js: is extra"},
+		"/":       {`<script src="/assets/evil.js"></script>`, "/: holds \"<script\""},
+		"/receipt": {`<link rel="stylesheet" href="https://elsewhere.example/x.css">`,
+			`asks for "https://elsewhere.example/x.css"`},
+		"/viewer/viewer.js": {`import "./more.js";`, "/viewer/more.js: is extra"},
+	} {
+		s.change = func(at string, _ http.Header, b []byte) (int, []byte) {
+			if at == path {
+				return 0, append(b, insert[0]...)
+			}
+			return 0, b
+		}
+		if r := s.check(t, s.cookie); !slices.ContainsFunc(r.Problems, func(p release.Problem) bool { return strings.Contains(p.String(), insert[1]) }) {
+			t.Errorf("%s with %s: %v", path, insert[0], r.Problems)
+		}
+	}
+	for what, add := range map[string]string{
+		"an image of another server": `<img src=//elsewhere.example/x.png>`, "a handler": `<p onclick="x()">`, "a frame": `<iframe src="/x"></iframe>`,
+		"a form": `<form action="https://elsewhere.example/">`, "a file that is not of the release": `<img src="/assets/x.png">`,
+	} {
+		s.change = func(at string, _ http.Header, b []byte) (int, []byte) {
+			if at == "/" {
+				return 0, append(b, add...)
+			}
+			return 0, b
+		}
+		if r := s.check(t, s.cookie); len(r.Problems) == 0 {
+			t.Errorf("the landing page with %s passes", what)
+		}
+	}
+}
+
+func TestAManifestIsReadBackOrRefused(t *testing.T) {
+	m := release.Manifest{Format: release.Format, Version: "1", Headers: map[string]string{}, Files: []release.File{release.Of("/viewer/viewer.js", []byte("x"), "text/javascript", "p", false)}}
+	b, err := json.Marshal(m)
+	if err != nil {
+		t.Fatal(err)
+	}
+	got, err := release.Read(bytes.NewReader(b))
+	if err != nil || len(got.Files) != 1 || got.Files[0] != m.Files[0] {
+		t.Errorf("%+v %v", got, err)
+	}
+	for _, c := range [][2]string{
+		{"manifest v1", "manifest v2"}, {"/viewer/viewer.js", "/viewer/../x"}, {"/viewer/viewer.js", "//x/y"}, {"/viewer/viewer.js", ""},
+		{`"sha256":"2`, `"sha256":"g`}, {`"size":1`, `"size":-1`}, {`"version"`, `"more"`}, {`"files":[`, `"files":[` + string(b[bytes.Index(b, []byte(`{"path"`)):len(b)-2]) + ","},
+	} {
+		bad := strings.Replace(string(b), c[0], c[1], 1)
+		if _, err := release.Read(strings.NewReader(bad)); bad == string(b) || !errors.Is(err, release.ErrManifest) {
+			t.Errorf("%q for %q: %v", c[1], c[0], err)
+		}
+	}
+	if _, err := release.Read(io.LimitReader(zeros{}, 1<<30)); !errors.Is(err, release.ErrManifest) {
+		t.Errorf("endless: %v", err)
+	}
+}
+
+type zeros struct{}
+
+func (zeros) Read(b []byte) (int, error) { clear(b); return len(b), nil }
+
+func FuzzRead(f *testing.F) {
+	f.Add([]byte(`{"format":"mainforte release manifest v1","version":"1","headers":{},"files":[{"path":"/x","size":1,"sha256":"` + strings.Repeat("0", 64) + `","type":"","policy":""}]}`))
+	f.Fuzz(func(t *testing.T, b []byte) {
+		if m, err := release.Read(bytes.NewReader(b)); err == nil && (m.Format != release.Format || len(m.Files) == 0) {
+			t.Errorf("%+v", m)
+		}
+	})
+}
