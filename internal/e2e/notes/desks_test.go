@@ -68,11 +68,13 @@ func (w *world) faked(name string, n int) described {
 	return described{d, config}
 }
 
-// tracker is a real Request Tracker behind a line, with n tickets.
-func (w *world) tracker(n int) described {
+// tracker is a real Request Tracker behind a line, with n tickets; config is more
+// of its own.
+func (w *world) tracker(n int, config ...string) described {
 	w.t.Helper()
-	rt, err := ticketstest.SharedRT()
+	rt, err := ticketstest.StartRT(config...)
 	w.must(err)
+	w.t.Cleanup(rt.Stop)
 	call := func(method, path string, in, out any) {
 		w.t.Helper()
 		body, err := json.Marshal(in)

@@ -7,13 +7,13 @@ import (
 	"time"
 )
 
-// run holds n sessions, many at once, a second's share of perSecond each second.
-// pick says which desk a session is for.
-func (w *world) run(seed uint64, n int, perSecond float64, pick func(i int) *desk) (all []*held) {
+// run holds n sessions, so many a second, at most some at once. pick says which
+// desk a session is for.
+func (w *world) run(seed uint64, n int, perSecond float64, atOnce int, pick func(i int) *desk) (all []*held) {
 	w.t.Helper()
 	var mu sync.Mutex
 	var sessions sync.WaitGroup
-	room := make(chan struct{}, 14*len(w.cookies)) // the server bounds the lines of one account
+	room := make(chan struct{}, atOnce)
 	every := time.Duration(float64(time.Second) / perSecond)
 	next := time.NewTicker(every)
 	defer next.Stop()
@@ -21,7 +21,9 @@ func (w *world) run(seed uint64, n int, perSecond float64, pick func(i int) *des
 		select {
 		case <-next.C:
 		case <-w.ctx.Done():
-			w.t.Fatal(w.ctx.Err())
+			w.t.Error(w.ctx.Err())
+			sessions.Wait()
+			return all
 		}
 		room <- struct{}{}
 		sessions.Go(func() {
@@ -65,7 +67,7 @@ func TestAKilledServerLosesNoNoteAndNoEvent(t *testing.T) {
 	w.open(3)
 	d := w.embedded(5)
 	killed := w.killing(seed, 3, 500*time.Millisecond, 2*time.Second)
-	all := w.run(seed, 40, 8, func(int) *desk { return d })
+	all := w.run(seed, 40, 8, 40, func(int) *desk { return d })
 	<-killed
 	w.drained()
 	r := w.check(all)
@@ -74,4 +76,24 @@ func TestAKilledServerLosesNoNoteAndNoEvent(t *testing.T) {
 	}
 	w.purge(all)
 	t.Logf("%+v; %d kills, %d pairings again, %d resumed", r, w.kills.Load(), w.again.Load(), w.resumed.Load())
+}
+
+// TestATroubledLineLosesNoNoteAndDoublesNone: desks of others whose replies get
+// lost and who ask for pauses.
+func TestATroubledLineLosesNoNoteAndDoublesNone(t *testing.T) {
+	seed := uint64(time.Now().UnixNano())
+	t.Logf("seed %d", seed)
+	w := newWorld(t, 3*time.Minute)
+	w.with(w.faked("zammad", 3), w.faked("servicenow", 3))
+	w.open(3)
+	w.embedded(3)
+	w.trouble.Store(true)
+	all := w.run(seed, 45, 10, 40, func(i int) *desk { return w.desks[i%3] })
+	w.drained()
+	w.trouble.Store(false)
+	r := w.check(all)
+	if r.Sessions != 45 || w.lost.Load() == 0 || w.paused.Load() == 0 {
+		t.Errorf("%+v, %d replies lost, %d pauses", r, w.lost.Load(), w.paused.Load())
+	}
+	t.Logf("%d notes; %d replies lost, %d pauses, %d pairings again", r.Notes, w.lost.Load(), w.paused.Load(), w.again.Load())
 }

@@ -59,13 +59,13 @@ func pause(ctx context.Context, d time.Duration) {
 // pair brings a host and a technician together, however often the server is
 // away or the desk does not answer.
 func (w *world) pair(ctx context.Context, cookie, ticket, software string) (*gohost.Host, *gopeer.Viewer, *watched, error) {
-	for ctx.Err() == nil {
+	for wait := 200 * time.Millisecond; ctx.Err() == nil; wait = min(2*wait, 5*time.Second) {
 		h, v, l, err := w.pairOnce(ctx, cookie, ticket, software)
 		if err == nil {
 			return h, v, l, nil
 		}
 		w.again.Add(1)
-		pause(ctx, time.Duration(100+rand.IntN(400))*time.Millisecond)
+		pause(ctx, wait/2+rand.N(wait))
 	}
 	return nil, nil, nil, ctx.Err()
 }

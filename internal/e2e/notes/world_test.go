@@ -34,7 +34,6 @@ func TestMain(m *testing.M) {
 			fmt.Fprintln(os.Stderr, err)
 			return 1
 		}
-		defer ticketstest.StopSharedRT()
 		return m.Run()
 	}())
 }
