@@ -63,7 +63,7 @@ func export(ctx context.Context, args []string, out, errs io.Writer) error {
 		f.StringVar(&o.format, "format", "", "`FORMAT` for another program")
 		f.StringVar(&o.syslog, "syslog", "", "`HOST:PORT` of a collector, usually port 6514")
 		f.StringVar(&o.otlp, "otlp", "", "`URL` of a collector, like https://collector.example.org:4318/v1/logs")
-		f.StringVar(&o.headers, "headers", "", "`FILE` with the headers that the collector of --otlp wants, one a line: Authorization: Bearer ...")
+		f.StringVar(&o.headers, "headers", "", "`FILE` with the headers that the collector of --otlp wants, one a line: Authorization: Bearer TOKEN")
 		f.StringVar(&o.ca, "ca", "", "`FILE` with the authority that vouches for the collector, PEM; default: the system's")
 		f.StringVar(&o.host, "host", "", "`NAME` of this server in the messages; default: this computer's")
 		f.StringVar(&o.state, "state", "", "`FILE` that remembers what was sent; made if missing")
@@ -280,7 +280,7 @@ func headers(path string) (http.Header, error) {
 		name, value, ok := strings.Cut(line, ":")
 		name, value = strings.TrimSpace(name), strings.TrimSpace(value)
 		if !ok || !httpguts.ValidHeaderFieldName(name) || !httpguts.ValidHeaderFieldValue(value) {
-			return nil, fmt.Errorf("a line of %s is no header, like Authorization: Bearer ...", path)
+			return nil, fmt.Errorf("a line of %s is no header, like Authorization: Bearer TOKEN", path)
 		}
 		h.Add(name, value)
 	}

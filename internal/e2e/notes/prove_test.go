@@ -4,17 +4,77 @@ package notes
 
 import (
 	"encoding/json"
+	"fmt"
 	"math"
+	"net/http"
 	"os"
 	"path/filepath"
 	"slices"
+	"strings"
 	"sync"
 	"testing"
 	"time"
 
 	"github.com/mainforte/mainforte/internal/e2e/stage"
 	"github.com/mainforte/mainforte/signaling/tickets"
+	"github.com/mainforte/mainforte/signaling/tickets/ticketstest"
 )
+
+// tracker is a real Request Tracker behind a line, with n tickets; config is more
+// of its own.
+func (w *world) tracker(n int, config ...string) described {
+	w.t.Helper()
+	rt, err := ticketstest.StartRT(config...)
+	w.must(err)
+	w.t.Cleanup(rt.Stop)
+	call := func(method, path string, in, out any) {
+		w.t.Helper()
+		body, err := json.Marshal(in)
+		w.must(err)
+		req, err := http.NewRequestWithContext(w.ctx, method, rt.URL+"/REST/2.0/"+path, strings.NewReader(string(body)))
+		w.must(err)
+		req.Header.Set("Authorization", "token "+rt.Worker)
+		req.Header.Set("Content-Type", "application/json")
+		resp, err := http.DefaultClient.Do(req)
+		w.must(err)
+		defer resp.Body.Close()
+		if resp.StatusCode/100 != 2 {
+			w.t.Fatalf("%s %s: %s", method, path, resp.Status)
+		}
+		w.must(json.NewDecoder(resp.Body).Decode(out))
+	}
+	d := &desk{name: "rt", line: ticketstest.NewLine(w.t, rt.URL)}
+	for i := range n {
+		var made struct{ ID json.Number }
+		call("POST", "ticket", map[string]any{"Queue": "General", "Subject": fmt.Sprintf("L'imprimante %d ne répond plus", i), "Requestor": "zoe@example.test"}, &made)
+		d.tickets = append(d.tickets, "rt:"+made.ID.String())
+	}
+	d.markers = func(ticket string) (list []string) {
+		for page := 1; ; page++ {
+			var history struct {
+				Items []map[string]any
+				Pages int
+			}
+			call("GET", fmt.Sprintf("ticket/%s/history?per_page=100&page=%d&fields=Type,Data", strings.TrimPrefix(ticket, "rt:"), page), nil, &history)
+			for _, h := range history.Items {
+				if h["Type"] != "Comment" && h["Type"] != "Correspond" {
+					continue
+				}
+				// The subject of a note ends with its key.
+				data, _ := h["Data"].(string)
+				if m := marker.FindString(data); m != "" {
+					list = append(list, m)
+				} else {
+					w.t.Errorf("%s: a note without a key: %.200q", ticket, data)
+				}
+			}
+			if page >= history.Pages {
+				return list
+			}
+		}
+	}
+	return described{d, map[string]any{"name": "rt", "system": "rt", "per_minute": 6000, "url": d.line.URL, "token": rt.Worker}}
+}
 
 // keep writes a result to docs/measured.
 func (w *world) keep(name string, v any) {
