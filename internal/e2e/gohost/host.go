@@ -35,7 +35,7 @@ type Host struct {
 	Code    string // as a person reads it aloud
 	Session string
 	Sent    uint64 // events written so far
-	Resumed int    // times that it came back to its session
+	Resumed int    // times that it came back to its session to go on
 
 	url      string
 	software string
@@ -209,7 +209,9 @@ func (h *Host) Write(ctx context.Context, events ...Event) error {
 			return err
 		}
 		if err != nil {
-			err = h.resume(ctx)
+			if err = h.resume(ctx); err == nil {
+				h.Resumed++
+			}
 		}
 		if err != nil && ctx.Err() != nil {
 			return errors.Join(ctx.Err(), err)
@@ -282,7 +284,6 @@ func (h *Host) resume(ctx context.Context) error {
 				if err := h.ack(b.EventAck.GetSeq()); err != nil {
 					return err
 				}
-				h.Resumed++
 				return h.flow(0)
 			}
 		}

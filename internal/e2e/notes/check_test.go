@@ -58,10 +58,14 @@ var marker = regexp.MustCompile(`mf:[0-9A-Z]{26}:end`)
 
 // result is what was found in the end.
 type result struct {
-	Sessions, Orphans            int // those that a host knows, and those whose host never heard of them
-	Notes, NotesLost, NotesTwice int
-	Events, EventsLost           int // of the hosts
-	Verify                       string
+	Sessions   int    `json:"sessions"` // those that a host knows
+	Orphans    int    `json:"orphans"`  // those whose host never heard of them
+	Notes      int    `json:"notes"`
+	NotesLost  int    `json:"notes_lost"`
+	NotesTwice int    `json:"notes_doubled"`
+	Events     int    `json:"host_events"`
+	EventsLost int    `json:"host_events_lost"`
+	Verify     string `json:"verify"`
 }
 
 // check looks at everything: each session has one note, where it belongs; each
@@ -184,7 +188,7 @@ func (w *world) check(all []*held) (r result) {
 	if strings.Count(text, "PROVEN") != 2 {
 		w.t.Errorf("verify says\n%s", text)
 	}
-	r.Verify = text
+	r.Verify = strings.TrimSpace(text)
 	return r
 }
 
