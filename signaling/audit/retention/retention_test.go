@@ -278,6 +278,10 @@ const (
 // holds is every table. A new one needs a row: who adds it says what a purge
 // does about it, and docs/audit.md says it to those who set a policy.
 var holds = map[string]string{
+	"api_tokens":           others,
+	"assignments":          others,
+	"hook_deliveries":      others,
+	"launch_key":           others,
 	"audit_checkpoints":    bare,
 	"audit_head":           bare,
 	"audit_holds":          bare,

@@ -13,6 +13,7 @@ export const reasons: Readonly<Record<string, number>> = {
   MALFORMED_CODE: 11,
   OTHER_TICKET: 12,
   TOO_MANY_PARTICIPANTS: 13,
+  DESK_AWAY: 14,
   PERSON_STOPPED: 20,
   PERSON_DENIED: 21,
   TECHNICIAN_ENDED: 22,
