@@ -94,7 +94,7 @@ type glpi11Ticket struct {
 	} `json:"status"`
 	Team []struct {
 		Type string `json:"type"`
-		Role string `json:"role"`
+		Role loose  `json:"role"` // once a number, in the first versions
 		Name string `json:"name"`
 	} `json:"team"`
 	Created string `json:"date_creation"`
@@ -108,7 +108,7 @@ func (d *glpi11) ticket(t glpi11Ticket) (Ticket, error) {
 	id := strconv.FormatInt(t.ID, 10)
 	k := Ticket{ID: id, Number: id, Subject: line(t.Name), Lang: d.cfg.Lang, Open: t.Status.ID < glpiSolved}
 	for _, m := range t.Team {
-		if strings.EqualFold(m.Role, "requester") && k.Requester == "" {
+		if m.Role == "requester" && k.Requester == "" {
 			k.Requester = line(m.Name)
 		}
 	}

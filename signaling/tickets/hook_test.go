@@ -224,12 +224,13 @@ var glpiHooks = hooked{
 		h.Set("X-GLPI-signature", hexMAC(sha256.New, secret, body, []byte(unix)))
 	},
 	good: map[string]HookEvent{
-		glpiHook("update", 6, "assigned"):  {Ticket: "17", Kind: HookClosed, Assignee: "emma", At: hookNow},
-		glpiHook("update", 5, "requester"): {Ticket: "17", Kind: HookClosed},
-		glpiHook("update", 2, "assigned"):  {Ticket: "17", Kind: HookAssigned, Assignee: "emma"},
-		glpiHook("update", 2, "observer"):  {Ticket: "17", Kind: HookChanged},
-		glpiHook("new", 1, ""):             {Ticket: "17", Kind: HookOpened},
-		glpiHook("delete", 2, ""):          {Ticket: "17", Kind: HookClosed},
+		glpiHook("update", 6, "assigned"):                                          {Ticket: "17", Kind: HookClosed, Assignee: "emma", At: hookNow},
+		glpiHook("update", 5, "requester"):                                         {Ticket: "17", Kind: HookClosed},
+		glpiHook("update", 2, "assigned"):                                          {Ticket: "17", Kind: HookAssigned, Assignee: "emma"},
+		glpiHook("update", 2, "observer"):                                          {Ticket: "17", Kind: HookChanged},
+		glpiHook("new", 1, ""):                                                     {Ticket: "17", Kind: HookOpened},
+		strings.Replace(glpiHook("update", 2, "by number"), `"by number"`, "2", 1): {Ticket: "17", Kind: HookChanged},
+		glpiHook("delete", 2, ""):                                                  {Ticket: "17", Kind: HookClosed},
 	},
 	bad: []string{"", "{}", "null", `{"event":"update","item":{"id":17}}`, `{"event":"update","item":{"id":0,"status":{"id":2}}}`, `{"item":{"id":17,"status":{"id":2}}}`},
 }

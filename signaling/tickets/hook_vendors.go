@@ -321,7 +321,8 @@ func (c Config) glpiHook(h http.Header, body []byte, now time.Time) (HookEvent, 
 				ID int64 `json:"id"`
 			} `json:"status"`
 			Team []struct {
-				Type, Role, Name string
+				Type, Name string
+				Role       loose
 			} `json:"team"`
 		} `json:"item"`
 	}
