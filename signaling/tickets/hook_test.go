@@ -326,7 +326,11 @@ func TestNobodyElsesHookIsBelieved(t *testing.T) {
 			}
 			refused("without anything", d, http.Header{}, body)
 			refused("with another secret", d, sign(k.other, hookNow), body)
-			refused("of a desk without hooks", listening(t, system, ""), good, body)
+			deaf := listening(t, system, "")
+			refused("of a desk without hooks", deaf, good, body)
+			if _, err := deaf.ParseHook(good, []byte(body)); err == nil || !strings.Contains(err.Error(), "no hooksecret") {
+				t.Errorf("an admin is not told why: %v", err)
+			}
 			for name, values := range good {
 				h := good.Clone()
 				h.Del(name)

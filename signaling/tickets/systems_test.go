@@ -398,3 +398,15 @@ func TestAnAccountOfITopFindsItselfOrIsNamed(t *testing.T) {
 		t.Errorf("got %v", err)
 	}
 }
+
+func TestAnEmptyFileDoesNotCostTheNoteInZnuny(t *testing.T) {
+	site := &fake.Znuny{}
+	d := opened(t, site, &site.Site, tickets.Config{System: "znuny", User: "worker", Password: fake.Worker})
+	n := tickets.Note{Key: "mf:01S:end", Lang: "en", Text: "x", Files: []tickets.File{{Name: "empty.txt", Type: "text/plain"}, {Name: "a.txt", Type: "text/plain", Data: []byte("a")}}}
+	if _, err := d.Append(bg, "7", n); err != nil {
+		t.Fatal(err)
+	}
+	if notes := site.Notes(7); len(notes) != 1 || len(notes[0].Files) != 1 || notes[0].Files[0].Name != "a.txt" {
+		t.Errorf("%+v", notes)
+	}
+}
