@@ -2,7 +2,6 @@ package launch
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"slices"
 	"strings"
@@ -67,12 +66,13 @@ func (h *Hooks) Take(ctx context.Context, desk string, e tickets.HookEvent) (t T
 		if _, err := tx.Exec(`delete from hook_deliveries where taken < ?`, store.FormatTime(now.Add(-remembered))); err != nil {
 			return err
 		}
-		_, err = tx.Exec(`insert into hook_deliveries (desk, delivery, taken) values (?, ?, ?)`, desk, e.Delivery, store.FormatTime(now))
-		if errors.Is(err, store.ErrExists) {
-			return nil
-		}
+		done, err := tx.Exec(`insert into hook_deliveries (desk, delivery, taken) values (?, ?, ?) on conflict (desk, delivery) do nothing`,
+			desk, e.Delivery, store.FormatTime(now))
 		if err != nil {
 			return err
+		}
+		if fresh, err := done.RowsAffected(); err != nil || fresh == 0 {
+			return err // taken before
 		}
 		if err := assign(tx, t, e.Kind, now); err != nil {
 			return err
