@@ -130,6 +130,7 @@ func session(t *testing.T, lang string) {
 
 	w.noteInTicket(ended)
 	w.eventsInLog(ended)
+	w.receiptForThePerson(ended)
 	w.serverSawNothing(code, canary)
 	w.nothingLeaves(ended.Session, canary)
 	for _, line := range w.browser.Console() {
@@ -278,6 +279,7 @@ func (w *world) eventsInLog(ended ui.Event) {
 		}
 		at += i
 	}
+	w.provenInBrowser(auditor, ended)
 }
 
 // serverSawNothing is P1 and P12: neither the secret nor any SDP, fingerprint or
