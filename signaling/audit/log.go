@@ -196,26 +196,18 @@ func (l *Log) write(tx store.Tx, events []Event, lines []line) (int64, error) {
 		var hash [32]byte
 		at := h.size
 		h, hash, nodes = h.grow(text)
-		if _, err := tx.Exec("insert into audit_leaves (idx, id, session, type, leaf, hash) values (?, ?, ?, ?, ?, ?)",
-			at, n.id, e.Session, e.Type, string(text), hash[:]); err != nil {
-			return 0, err
-		}
+		tx.Later("insert into audit_leaves (idx, id, session, type, leaf, hash) values (?, ?, ?, ?, ?, ?)",
+			at, n.id, e.Session, e.Type, string(text), hash[:])
 		if n.box != nil {
-			if _, err := tx.Exec("insert into audit_personal (idx, key_id, box) values (?, ?, ?)", at, n.dek.id, n.box); err != nil {
-				return 0, err
-			}
+			tx.Later("insert into audit_personal (idx, key_id, box) values (?, ?, ?)", at, n.dek.id, n.box)
 			if err := l.indexTx(tx, e); err != nil {
 				return 0, err
 			}
 		}
-		if err := saveNodes(tx, nodes); err != nil {
-			return 0, err
-		}
+		saveNodes(tx, nodes)
 		ended = ended || e.Type == "session.ended"
 	}
-	if err := h.save(tx); err != nil {
-		return 0, err
-	}
+	h.save(tx)
 	if ended {
 		if _, err := l.CheckpointTx(tx); err != nil {
 			return 0, err

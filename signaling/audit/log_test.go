@@ -13,12 +13,13 @@ import (
 	"time"
 
 	"github.com/mainforte/mainforte/signaling/store"
+	"github.com/mainforte/mainforte/signaling/store/storetest"
 )
 
 var bg = context.Background()
 
 // opened returns a log in a fresh folder: mf.db and keys/.
-func opened(t testing.TB) (*Log, *store.SQLite, string) {
+func opened(t testing.TB) (*Log, store.Store, string) {
 	t.Helper()
 	dir := t.TempDir()
 	l, st := again(t, dir)
@@ -26,19 +27,17 @@ func opened(t testing.TB) (*Log, *store.SQLite, string) {
 }
 
 // again opens the log of a folder once more, as another process would.
-func again(t testing.TB, dir string) (*Log, *store.SQLite) {
+func again(t testing.TB, dir string) (*Log, store.Store) {
 	t.Helper()
-	st, err := store.OpenSQLite(filepath.Join(dir, "mf.db"))
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { _ = st.Close() })
+	st := storetest.Open(t, dir)
 	l, err := Open(bg, st, filepath.Join(dir, "keys"))
 	if err != nil {
 		t.Fatal(err)
 	}
 	return l, st
 }
+
+func TestOnPostgres(t *testing.T) { storetest.OnPostgres(t) }
 
 // event returns a proper one.
 func event(typ, session string) Event {

@@ -12,28 +12,15 @@ import (
 	"testing"
 
 	"github.com/mainforte/mainforte/signaling/store"
+	"github.com/mainforte/mainforte/signaling/store/storetest"
 )
 
 var admin = Actor{Kind: "admin", Ref: "01A"}
 
-// files returns all bytes of the database, its log of pages included.
-func files(t *testing.T, dir string) []byte {
-	t.Helper()
-	var all []byte
-	for _, name := range []string{"mf.db", "mf.db-wal", "mf.db-shm"} {
-		b, err := os.ReadFile(filepath.Join(dir, name))
-		if err != nil && !errors.Is(err, fs.ErrNotExist) {
-			t.Fatal(err)
-		}
-		all = append(all, b...)
-	}
-	return all
-}
-
 func TestPersonalTextIsNowhereInTheFiles(t *testing.T) {
 	l, _, dir := opened(t)
 	appendAll(t, l, event("session.paired", "S"), event("auth.login", ""))
-	all := files(t, dir)
+	all := storetest.Files(t, dir)
 	if !bytes.Contains(all, []byte("session.paired")) {
 		t.Fatal("the search finds nothing at all")
 	}
@@ -73,7 +60,7 @@ func TestAPurgeDestroysWhatIsPersonalAndNoProof(t *testing.T) {
 		t.Fatal(err)
 	}
 	found := func() (n int) {
-		all := files(t, dir)
+		all := storetest.Files(t, dir)
 		for _, s := range secrets {
 			for at := 0; at+16 <= len(s); at += 16 {
 				if bytes.Contains(all, s[at:at+16]) {
@@ -223,12 +210,9 @@ func TestKeysAreGuarded(t *testing.T) {
 		t.Skip("Windows has no file modes: the folder's ACL decides there")
 	}
 	open := func(dir string) error {
-		st, err := store.OpenSQLite(filepath.Join(dir, "mf.db"))
-		if err != nil {
-			t.Fatal(err)
-		}
+		st := storetest.Open(t, dir)
 		defer func() { _ = st.Close() }()
-		_, err = Open(bg, st, filepath.Join(dir, "keys"))
+		_, err := Open(bg, st, filepath.Join(dir, "keys"))
 		return err
 	}
 	written := func() string {

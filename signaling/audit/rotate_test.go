@@ -9,7 +9,7 @@ import (
 
 	"golang.org/x/mod/sumdb/note"
 
-	"github.com/mainforte/mainforte/signaling/store"
+	"github.com/mainforte/mainforte/signaling/store/storetest"
 )
 
 func rotate(t *testing.T, l *Log) string {
@@ -103,12 +103,7 @@ func TestARotationSurvivesAKill(t *testing.T) {
 	if err := os.WriteFile(path, old, 0o600); err != nil {
 		t.Fatal(err)
 	}
-	st, err = store.OpenSQLite(filepath.Join(dir, "mf.db"))
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer func() { _ = st.Close() }()
-	if _, err := Open(bg, st, filepath.Join(dir, "keys")); !errors.Is(err, ErrKey) {
+	if _, err := Open(bg, storetest.Open(t, dir), filepath.Join(dir, "keys")); !errors.Is(err, ErrKey) {
 		t.Errorf("with the key of before: %v", err)
 	}
 }

@@ -61,29 +61,25 @@ func (h head) root() tlog.Hash {
 	return r
 }
 
-func (h head) save(tx store.Tx) error {
+func (h head) save(tx store.Tx) {
 	edge := make([]byte, 0, len(h.edge)*tlog.HashSize)
 	for _, e := range h.edge {
 		edge = append(edge, e[:]...)
 	}
-	_, err := tx.Exec("insert into audit_head (id, size, edge) values (1, ?, ?) on conflict (id) do update set size = excluded.size, edge = excluded.edge", h.size, edge)
-	if err == nil {
-		tx.Keep(headKey{}, h)
-	}
-	return err
+	tx.Later("insert into audit_head (id, size, edge) values (1, ?, ?) on conflict (id) do update set size = excluded.size, edge = excluded.edge", h.size, edge)
+	tx.Keep(headKey{}, h)
 }
 
 // saveNodes inserts all in one statement.
-func saveNodes(tx store.Tx, nodes []node) error {
+func saveNodes(tx store.Tx, nodes []node) {
 	if len(nodes) == 0 {
-		return nil
+		return
 	}
 	args := make([]any, 0, 2*len(nodes))
 	for i := range nodes {
 		args = append(args, nodes[i].idx, nodes[i].hash[:])
 	}
-	_, err := tx.Exec("insert into audit_nodes (idx, hash) values (?, ?)"+strings.Repeat(", (?, ?)", len(nodes)-1), args...)
-	return err
+	tx.Later("insert into audit_nodes (idx, hash) values (?, ?)"+strings.Repeat(", (?, ?)", len(nodes)-1), args...)
 }
 
 func readEdge(size int64, b []byte) ([]tlog.Hash, error) {

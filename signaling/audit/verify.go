@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"math"
 	"slices"
 
 	"golang.org/x/mod/sumdb/tlog"
@@ -114,29 +115,43 @@ func (v *verifier) run() error {
 	if err := v.checkpoints(); err != nil { // of size 0
 		return err
 	}
-	rows, err := v.tx.Query(stored + " order by l.idx")
-	if err != nil {
-		return err
+	for after, more := int64(math.MinInt64), true; more; {
+		page, err := v.page(after)
+		if err != nil {
+			return err
+		}
+		for _, row := range page {
+			for v.h.size < row.idx {
+				v.found(v.h.size, "", "", FoundRemoved, "line %d is gone", v.h.size)
+				if err := v.grow(tlog.Hash{}); err != nil {
+					return err
+				}
+			}
+			if err := v.line(row); err != nil {
+				return err
+			}
+			after = row.idx
+		}
+		more = len(page) == pageSize
 	}
+	return v.end()
+}
+
+// page reads the lines after one: whole, because the nodes are read meanwhile.
+func (v *verifier) page(after int64) ([]row, error) {
+	rows, err := v.tx.Query(stored+" where l.idx > ? order by l.idx limit ?", after, pageSize)
+	if err != nil {
+		return nil, err
+	}
+	var page []row
 	for rows.Next() {
 		var row row
 		if err := row.scan(rows); err != nil {
-			return err
+			return nil, err
 		}
-		for v.h.size < row.idx {
-			v.found(v.h.size, "", "", FoundRemoved, "line %d is gone", v.h.size)
-			if err := v.grow(tlog.Hash{}); err != nil {
-				return err
-			}
-		}
-		if err := v.line(row); err != nil {
-			return err
-		}
+		page = append(page, row)
 	}
-	if err := rows.Err(); err != nil {
-		return err
-	}
-	return v.end()
+	return page, errors.Join(rows.Err(), rows.Close())
 }
 
 // prepare reads what the lines are compared with.

@@ -9,6 +9,8 @@ import (
 
 	"golang.org/x/mod/sumdb/note"
 	"golang.org/x/mod/sumdb/tlog"
+
+	"github.com/mainforte/mainforte/signaling/store/storetest"
 )
 
 // attacker has the database file and nothing else: no key, no server.
@@ -19,6 +21,7 @@ type attacker struct {
 
 func attack(t *testing.T, dir string) attacker {
 	t.Helper()
+	storetest.OnlySQLite(t, "the attacker writes into the file")
 	db, err := sql.Open("sqlite", filepath.Join(dir, "mf.db"))
 	if err != nil {
 		t.Fatal(err)

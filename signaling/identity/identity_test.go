@@ -15,6 +15,7 @@ import (
 	"github.com/mainforte/mainforte/signaling/audit"
 	"github.com/mainforte/mainforte/signaling/limit"
 	"github.com/mainforte/mainforte/signaling/store"
+	"github.com/mainforte/mainforte/signaling/store/storetest"
 )
 
 // cheap keeps the tests quick; the default cost has its own test.
@@ -33,15 +34,14 @@ type house struct {
 	ended []string
 }
 
+func TestOnPostgres(t *testing.T) { storetest.OnPostgres(t) }
+
 func open(t *testing.T, change ...func(*Config)) *house {
 	t.Helper()
 	h := &house{dir: t.TempDir(), now: time.Now()}
-	st, err := store.OpenSQLite(filepath.Join(h.dir, "db.sqlite"))
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { st.Close() })
+	st := storetest.Open(t, h.dir)
 	h.store = st
+	var err error
 	if h.log, err = audit.Open(t.Context(), st, filepath.Join(h.dir, "keys")); err != nil {
 		t.Fatal(err)
 	}

@@ -17,6 +17,7 @@ import (
 	"github.com/mainforte/mainforte/signaling/identity"
 	"github.com/mainforte/mainforte/signaling/limit"
 	"github.com/mainforte/mainforte/signaling/store"
+	"github.com/mainforte/mainforte/signaling/store/storetest"
 	"github.com/mainforte/mainforte/signaling/tickets"
 )
 
@@ -151,14 +152,13 @@ func newBenchIn(t *testing.T, dir string, change ...func(*Config)) *bench {
 	return b
 }
 
+func TestOnPostgres(t *testing.T) { storetest.OnPostgres(t) }
+
 // start is a server process that begins on the folder.
 func (b *bench) start() {
 	b.t.Helper()
-	st, err := store.OpenSQLite(filepath.Join(b.dir, "db.sqlite"))
-	if err != nil {
-		b.t.Fatal(err)
-	}
-	b.store = &failing{Store: st}
+	var err error
+	b.store = &failing{Store: storetest.Open(b.t, b.dir)}
 	if b.log, err = audit.Open(b.t.Context(), b.store, filepath.Join(b.dir, "keys")); err != nil {
 		b.t.Fatal(err)
 	}

@@ -14,16 +14,24 @@ import (
 // Migrations only go forward: an auditor's database is never rolled back, a
 // mistake is mended by the next file. Their names are NNNN_what.sql.
 //
-//go:embed migrations/sqlite/*.sql
+// Every file of one database has its twin of the same name for the other.
+//
+//go:embed migrations/sqlite/*.sql migrations/postgres/*.sql
 var migrations embed.FS
 
+// folders of the migrations of each database.
+var folders = map[goose.Dialect]string{
+	goose.DialectSQLite3:  "migrations/sqlite",
+	goose.DialectPostgres: "migrations/postgres",
+}
+
 // migrate brings the schema up to date.
-func migrate(ctx context.Context, db *sql.DB) error {
-	files, err := fs.Sub(migrations, "migrations/sqlite")
+func migrate(ctx context.Context, db *sql.DB, dialect goose.Dialect) error {
+	files, err := fs.Sub(migrations, folders[dialect])
 	if err != nil {
 		return err
 	}
-	p, err := goose.NewProvider(goose.DialectSQLite3, db, files,
+	p, err := goose.NewProvider(dialect, db, files,
 		goose.WithLogger(goose.NopLogger()), goose.WithDisableGlobalRegistry(true))
 	if err != nil {
 		return err

@@ -10,16 +10,12 @@ import (
 	"path/filepath"
 	"runtime"
 	"strings"
-	"sync"
 	"time"
 
+	"github.com/pressly/goose/v3"
 	"modernc.org/sqlite"
 	sqlite3 "modernc.org/sqlite/lib"
 )
-
-// maxBatch is how many updates share one transaction: enough that one flush of
-// the disk carries all that waits, few enough that nobody waits long for others.
-const maxBatch = 512
 
 // busyTimeout is how long a writer waits for another process (an admin command
 // beside the running server) to finish its transaction.
@@ -32,12 +28,7 @@ type SQLite struct {
 	path    string
 	writer  *sql.DB
 	readers *sql.DB
-
-	mu       sync.RWMutex // held to send, so that nothing is sent after closed is set
-	closed   bool
-	requests chan *request
-	done     chan struct{} // the writer goroutine is gone
-	closeErr error
+	queue
 }
 
 var _ Store = (*SQLite)(nil)
@@ -53,7 +44,7 @@ func OpenSQLite(path string) (*SQLite, error) {
 	if err := private(path); err != nil {
 		return nil, fmt.Errorf("store: %w", err)
 	}
-	s := &SQLite{path: path, requests: make(chan *request, maxBatch), done: make(chan struct{})}
+	s := &SQLite{path: path}
 	s.writer, err = sql.Open("sqlite", dsn(path, "immediate", "journal_mode(WAL)", "synchronous(FULL)", "secure_delete(1)", "journal_size_limit(67108864)",
 		"recursive_triggers(1)", // else "insert or replace" deletes behind the append-only triggers
 	))
@@ -68,21 +59,17 @@ func OpenSQLite(path string) (*SQLite, error) {
 	n := max(4, runtime.NumCPU())
 	s.readers.SetMaxOpenConns(n)
 	s.readers.SetMaxIdleConns(n)
-	conn, err := s.start()
+	conn, err := s.connect()
 	if err != nil {
 		return nil, errors.Join(fmt.Errorf("store: %s: %w", path, classify(err)), s.readers.Close(), s.writer.Close())
 	}
-	w := &writer{conn: conn, stmts: map[string]*sql.Stmt{}, kept: map[any]any{}}
-	go func() {
-		defer close(s.done)
-		s.closeErr = w.run(s.requests)
-	}()
+	s.queue.start(&sqliteConn{conn: conn, stmts: map[string]*sql.Stmt{}})
 	return s, nil
 }
 
-// start migrates and takes the writer's connection.
-func (s *SQLite) start() (*sql.Conn, error) {
-	if err := migrate(context.Background(), s.writer); err != nil {
+// connect migrates and takes the writer's connection.
+func (s *SQLite) connect() (*sql.Conn, error) {
+	if err := migrate(context.Background(), s.writer, goose.DialectSQLite3); err != nil {
 		return nil, err
 	}
 	return s.writer.Conn(context.Background())
@@ -115,128 +102,170 @@ func dsn(path, lock string, pragmas ...string) string {
 	return (&url.URL{Scheme: "file", Path: p, RawQuery: q.Encode()}).String()
 }
 
-// Update implements Store.
-func (s *SQLite) Update(ctx context.Context, fn func(Tx) error) error {
-	return s.do(ctx, &request{fn: fn})
-}
-
-// Scrub implements Store: deleted content is already overwritten in the file
-// (secure_delete); what remains is the log of old pages.
-func (s *SQLite) Scrub(ctx context.Context) error {
-	var err error
-	for try := range scrubTries {
-		if err = s.do(ctx, &request{scrub: true}); !errors.Is(err, errReader) {
-			return err
-		}
-		// The waiting is done here and not in the writer, where others wait too.
-		select {
-		case <-ctx.Done():
-			return errors.Join(err, ctx.Err())
-		case <-time.After(time.Duration(try+1) * 50 * time.Millisecond):
-		}
-	}
-	return err
-}
-
-const scrubTries = 8
-
-// errReader: somebody still reads pages of before.
-var errReader = fmt.Errorf("%w: a reader still needs the old pages; scrub again", ErrUnavailable)
-
-func (s *SQLite) do(ctx context.Context, r *request) error {
-	if err := ctx.Err(); err != nil {
-		return err
-	}
-	r.done = make(chan struct{})
-	if err := s.send(ctx, r); err != nil {
-		return err
-	}
-	select {
-	case <-r.done:
-	case <-ctx.Done():
-		if r.state.CompareAndSwap(waiting, given) {
-			return ctx.Err()
-		}
-		<-r.done
-	}
-	if r.panicked != nil {
-		panic(r.panicked) // the caller's own, on the caller's goroutine
-	}
-	return r.err
-}
-
-func (s *SQLite) send(ctx context.Context, r *request) error {
-	s.mu.RLock()
-	defer s.mu.RUnlock()
-	if s.closed {
-		return ErrClosed
-	}
-	select {
-	case s.requests <- r:
-		return nil
-	case <-ctx.Done():
-		return ctx.Err()
-	}
-}
-
 // View implements Store.
 func (s *SQLite) View(ctx context.Context, fn func(Tx) error) error {
-	s.mu.RLock()
-	closed := s.closed
-	s.mu.RUnlock()
-	if closed {
+	if s.isClosed() {
 		return ErrClosed
 	}
-	tx, err := s.readers.BeginTx(ctx, nil)
-	if err != nil {
-		return classify(err)
-	}
-	v := &viewTx{ctx: ctx, tx: tx}
-	defer func() {
-		v.open.close()
-		_ = tx.Rollback() // a read has nothing to lose
-	}()
-	return classify(fn(v))
+	return view(ctx, s.readers, nil, asItIs, fn)
 }
 
 // Close implements Store.
 func (s *SQLite) Close() error {
-	s.mu.Lock()
-	if s.closed {
-		s.mu.Unlock()
-		<-s.done
+	if !s.queue.close() {
 		return nil
 	}
-	s.closed = true
-	close(s.requests)
-	s.mu.Unlock()
-	<-s.done
 	return errors.Join(s.closeErr, s.readers.Close(), s.writer.Close())
 }
 
-// classify adds the sentinel that a caller branches on.
-func classify(err error) error {
-	if err == nil || errors.Is(err, ErrUnavailable) || errors.Is(err, ErrExists) || errors.Is(err, ErrRefused) {
+// sqliteConn is the writer's connection.
+type sqliteConn struct {
+	conn    *sql.Conn
+	stmts   map[string]*sql.Stmt
+	version int64 // data_version when it was last asked for
+}
+
+func (c *sqliteConn) begin() (alone bool, err error) {
+	if err := c.do("begin immediate"); err != nil {
+		return false, err
+	}
+	st, err := c.stmt("pragma data_version")
+	if err != nil {
+		return false, err
+	}
+	before := c.version
+	err = st.QueryRow().Scan(&c.version)
+	return c.version == before, err
+}
+
+func (c *sqliteConn) enter() error { return c.do("savepoint one") }
+func (c *sqliteConn) leave() error { return c.do("release one") }
+
+func (c *sqliteConn) undo() error {
+	if err := c.do("rollback to one"); err != nil {
 		return err
 	}
-	if errors.Is(err, sql.ErrConnDone) {
-		return fmt.Errorf("%w: %w", ErrUnavailable, err)
+	return c.do("release one")
+}
+
+func (c *sqliteConn) commit() error { return c.do("commit") }
+
+// rollback may find that SQLite has rolled back by itself; then it fails, rightly.
+func (c *sqliteConn) rollback() { _ = c.do("rollback") }
+
+func (c *sqliteConn) exec(query string, args []any) (sql.Result, error) {
+	st, err := c.stmt(query)
+	if err != nil {
+		return nil, err
 	}
+	return st.Exec(args...)
+}
+
+// later has nothing to gain here: no network lies between.
+func (c *sqliteConn) later(query string, args []any) error {
+	_, err := c.exec(query, args)
+	return err
+}
+
+func (c *sqliteConn) settle() error { return nil }
+
+// query may read what another reading of the same query is in the middle of: it
+// gets a statement of its own from database/sql then.
+func (c *sqliteConn) query(query string, args []any) (*sql.Rows, error) {
+	st, err := c.stmt(query)
+	if err != nil {
+		return nil, err
+	}
+	return st.Query(args...)
+}
+
+func (c *sqliteConn) queryRow(query string, args []any) *sql.Row {
+	if st, err := c.stmt(query); err == nil {
+		return st.QueryRow(args...)
+	}
+	// Not to be prepared: the Row carries why.
+	return c.conn.QueryRowContext(context.Background(), query, args...)
+}
+
+func (c *sqliteConn) nothing() *sql.Row {
+	ctx, cancel := context.WithCancel(context.Background())
+	cancel()
+	return c.conn.QueryRowContext(ctx, "select 1")
+}
+
+func (c *sqliteConn) lost(err error) bool {
+	var e *sqlite.Error
+	return errors.Is(err, ErrUnavailable) && errors.As(err, &e)
+}
+
+// scrub moves all pages into the file and empties the log of old ones: deleted
+// content is already overwritten in the file (secure_delete). It does not wait
+// for readers, as SQLite would for the whole busy timeout.
+func (c *sqliteConn) scrub(*request) error {
+	var busy, log, moved int64
+	err := c.do("pragma busy_timeout = 0")
+	if err == nil {
+		err = c.conn.QueryRowContext(context.Background(), "pragma wal_checkpoint(truncate)").Scan(&busy, &log, &moved)
+	}
+	err = errors.Join(err, c.do(fmt.Sprintf("pragma busy_timeout = %d", busyTimeout.Milliseconds())))
+	if err == nil && busy != 0 {
+		return errReader
+	}
+	return err
+}
+
+// close makes the one file whole: a copy of it alone is a backup.
+func (c *sqliteConn) close() error {
+	_, err := c.conn.ExecContext(context.Background(), "pragma wal_checkpoint(truncate)")
+	c.forgetStmts()
+	return errors.Join(err, c.conn.Close())
+}
+
+func (c *sqliteConn) do(query string) error {
+	_, err := c.exec(query, nil)
+	return err
+}
+
+// stmt prepares once: parsing costs more than running.
+func (c *sqliteConn) stmt(query string) (*sql.Stmt, error) {
+	if st, ok := c.stmts[query]; ok {
+		return st, nil
+	}
+	if len(c.stmts) >= maxStmts {
+		c.forgetStmts()
+	}
+	st, err := c.conn.PrepareContext(context.Background(), query)
+	if err != nil {
+		return nil, err
+	}
+	c.stmts[query] = st
+	return st, nil
+}
+
+func (c *sqliteConn) forgetStmts() {
+	for q, st := range c.stmts {
+		_ = st.Close()
+		delete(c.stmts, q)
+	}
+}
+
+// sqliteTrouble names the error of SQLite, if it is one.
+func sqliteTrouble(err error) error {
 	var e *sqlite.Error
 	if !errors.As(err, &e) {
-		return err
+		return nil
 	}
 	switch e.Code() {
 	case sqlite3.SQLITE_CONSTRAINT_UNIQUE, sqlite3.SQLITE_CONSTRAINT_PRIMARYKEY, sqlite3.SQLITE_CONSTRAINT_ROWID:
-		return fmt.Errorf("%w: %w", ErrExists, err)
+		return ErrExists
 	}
 	switch e.Code() & 0xff {
 	case sqlite3.SQLITE_CONSTRAINT:
-		return fmt.Errorf("%w: %w", ErrRefused, err)
+		return ErrRefused
 	case sqlite3.SQLITE_FULL, sqlite3.SQLITE_IOERR, sqlite3.SQLITE_CANTOPEN, sqlite3.SQLITE_READONLY,
 		sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED, sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB,
 		sqlite3.SQLITE_NOMEM, sqlite3.SQLITE_PROTOCOL, sqlite3.SQLITE_PERM:
-		return fmt.Errorf("%w: %w", ErrUnavailable, err)
+		return ErrUnavailable
 	}
-	return err
+	return nil
 }

@@ -1,4 +1,5 @@
-// Package store keeps what the server must not lose, in SQLite by default.
+// Package store keeps what the server must not lose, in SQLite by default, in
+// PostgreSQL where several servers share it.
 //
 // All writing goes through [Store.Update]: one writer gathers what is waiting
 // into one transaction (group commit) and returns when it is durable. The SQL
@@ -7,13 +8,16 @@
 // here, in migrations/, one folder for each database.
 //
 // The common ground: whole numbers are bigint and read as int64, truth values
-// are 0 and 1, bytes are blob (bytea), everything else is text. A time is text
-// in UTC of fixed width ([FormatTime]), so that it sorts as it passed. An upsert
-// is written "on conflict (column) do …"; a statement that writes goes through
-// Exec and returns nothing.
+// are 0 and 1, bytes are blob (bytea), everything else is text (in PostgreSQL
+// collated "C", so that both sort by bytes). A time is text in UTC of fixed width
+// ([FormatTime]), so that it sorts as it passed. An upsert is written "on
+// conflict (column) do …"; a statement that writes goes through Exec or Later and
+// returns nothing. One reading ends before the next statement begins: PostgreSQL
+// has one line to speak on.
 //
-// [OpenSQLite] opens the default database. Package storetest holds the promises
-// that every Store keeps.
+// [OpenSQLite] opens the default database, [OpenPostgres] the other. Package
+// storetest holds the promises that every Store keeps, and lends a PostgreSQL to
+// tests.
 package store
 
 import (
@@ -33,6 +37,10 @@ var (
 	ErrUnavailable = errors.New("store: the database is not available")
 	// ErrClosed wraps ErrUnavailable: the Store was closed.
 	ErrClosed = fmt.Errorf("%w: it is closed", ErrUnavailable)
+	// ErrUncertain: the line to the database broke while it committed, and it has
+	// not answered since: the transaction may stand or not. It does not wrap
+	// ErrUnavailable, because trying again could do the same thing twice.
+	ErrUncertain = errors.New("store: it is not known whether the database has taken this")
 	// ErrExists: a unique column already holds this value.
 	ErrExists = errors.New("store: already there")
 	// ErrRefused: another rule of the schema forbids it: a missing reference, a
@@ -40,17 +48,24 @@ var (
 	ErrRefused = errors.New("store: the schema forbids it")
 )
 
-// Tx is a transaction. Placeholders are ?. It belongs to one goroutine.
+// Tx is a transaction. Placeholders are ?. It belongs to one goroutine. Arguments
+// must not be changed before its end.
 type Tx interface {
-	// Exec runs a statement that changes something.
+	// Exec runs a statement that changes something. After an error one may go on:
+	// the statement did nothing.
 	Exec(query string, args ...any) (sql.Result, error)
+	// Later is Exec for a statement whose outcome decides nothing here: it runs at
+	// the latest before the next one that is not left for later, and its error is
+	// the error of the whole Update. It saves a journey to a database on another
+	// machine.
+	Later(query string, args ...any)
 	// Query reads. Rows left open are closed when the transaction ends.
 	Query(query string, args ...any) (*sql.Rows, error)
 	QueryRow(query string, args ...any) *sql.Row
 
 	// Keep holds a value in memory for as long as the database stands exactly
 	// as this process last wrote it: until a transaction is rolled back or
-	// another process writes. It saves reading back what one just wrote. Values
+	// another server writes. It saves reading back what one just wrote. Values
 	// are shared between transactions and must not be changed. In a View it
 	// does nothing.
 	Keep(key, value any)
@@ -64,7 +79,7 @@ type Store interface {
 	// share its transaction with other callers' and is isolated from their
 	// failures by a savepoint; it must not keep the Tx, block on anything else,
 	// call Update, or have effects outside the database. An error that wraps
-	// ErrUnavailable means that nothing was written. A ctx that ends before fn
+	// ErrUnavailable means that nothing was written; see also ErrUncertain. A ctx that ends before fn
 	// was started ends Update with its error; once started, Update returns with
 	// the outcome.
 	Update(ctx context.Context, fn func(Tx) error) error
@@ -99,4 +114,20 @@ func ParseTime(s string) (time.Time, error) {
 		return time.Time{}, fmt.Errorf("store: %q is not a time of this database: %w", s, err)
 	}
 	return t, nil
+}
+
+// classify adds the sentinel that a caller branches on.
+func classify(err error) error {
+	if err == nil || errors.Is(err, ErrUnavailable) || errors.Is(err, ErrUncertain) || errors.Is(err, ErrExists) || errors.Is(err, ErrRefused) {
+		return err
+	}
+	if errors.Is(err, sql.ErrConnDone) {
+		return fmt.Errorf("%w: %w", ErrUnavailable, err)
+	}
+	for _, trouble := range []func(error) error{sqliteTrouble, postgresTrouble} {
+		if kind := trouble(err); kind != nil {
+			return fmt.Errorf("%w: %w", kind, err)
+		}
+	}
+	return err
 }

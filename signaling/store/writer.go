@@ -1,41 +1,53 @@
 package store
 
 import (
-	"context"
 	"database/sql"
 	"errors"
 	"fmt"
-	"sync/atomic"
-
-	"modernc.org/sqlite"
 )
 
-// request is one Update on its way to the writer.
-type request struct {
-	fn    func(Tx) error
-	scrub bool // instead of fn: outside any transaction
+// connection is the one connection of a process that writes. It belongs to the
+// writer's goroutine.
+type connection interface {
+	// begin opens a transaction beside which nobody else writes. alone tells that
+	// nobody has written since the last commit of this connection.
+	begin() (alone bool, err error)
+	// enter and leave are around each update of a transaction; undo, instead of
+	// leave, takes back what it did. An error of these ends the transaction.
+	enter() error
+	leave() error
+	undo() error
+	// commit returns when all is durable. Its error means that nothing was
+	// written, or is ErrUncertain.
+	commit() error
+	rollback()
 
-	state atomic.Int32
-	done  chan struct{} // closed when err stands
-	err   error
-	// panicked is what fn panicked with. It belongs to the caller.
-	panicked any
+	// An error of these leaves the update as it was before, unless it is lost or
+	// a lateError.
+	exec(query string, args []any) (sql.Result, error)
+	query(query string, args []any) (*sql.Rows, error)
+	queryRow(query string, args []any) *sql.Row
+	// later is exec, at the latest before the next of the others or settle, which
+	// then have its error as a lateError.
+	later(query string, args []any) error
+	settle() error
+	nothing() *sql.Row // a Row that carries an error
+	// lost tells whether the transaction is over, whatever became of err.
+	lost(err error) bool
+
+	scrub(r *request) error
+	close() error
 }
 
-// Who has the request: the writer may start one that waits, its caller may take
-// back one that waits.
-const (
-	waiting int32 = iota
-	started
-	given // taken back
-)
+// lateError is that of a statement which was left for later.
+type lateError struct{ error }
 
-// writer owns the one connection that writes.
+func (e lateError) Unwrap() error { return e.error }
+
+// writer owns the connection.
 type writer struct {
-	conn    *sql.Conn
-	stmts   map[string]*sql.Stmt
-	kept    map[any]any
-	version int64 // data_version when kept was last right
+	conn connection
+	kept map[any]any
 }
 
 // Bounds of what the writer remembers between transactions.
@@ -64,10 +76,7 @@ func (w *writer) run(requests <-chan *request) error {
 		}
 		w.commit(batch)
 	}
-	// So that the one file is whole: a copy of it alone is a backup.
-	_, err := w.conn.ExecContext(context.Background(), "pragma wal_checkpoint(truncate)")
-	w.forgetStmts()
-	return errors.Join(classify(err), w.conn.Close())
+	return classify(w.conn.close())
 }
 
 // commit answers every request of the batch. A scrub can only be the last one.
@@ -86,7 +95,7 @@ func (w *writer) commit(batch []*request) {
 	if len(live) > 0 {
 		if err := w.transact(live); err != nil {
 			err = classify(err)
-			if !errors.Is(err, ErrUnavailable) {
+			if !errors.Is(err, ErrUnavailable) && !errors.Is(err, ErrUncertain) {
 				err = fmt.Errorf("%w: %w", ErrUnavailable, err)
 			}
 			clear(w.kept)
@@ -101,54 +110,37 @@ func (w *writer) commit(batch []*request) {
 		}
 	}
 	if scrub != nil {
-		scrub.err = w.scrub()
+		scrub.err = classify(w.conn.scrub(scrub))
 		close(scrub.done)
 	}
 }
 
 // transact runs the batch in one transaction. An error means that nothing of it
-// was written.
+// was written, unless it is ErrUncertain.
 func (w *writer) transact(batch []*request) (err error) {
-	if err := w.exec("begin immediate"); err != nil {
-		return err
-	}
 	defer func() {
 		if err != nil {
-			// SQLite may have rolled back by itself; then this one fails, rightly.
-			_ = w.exec("rollback")
+			w.conn.rollback()
 		}
 	}()
-	if err := w.refresh(); err != nil {
+	alone, err := w.conn.begin()
+	if err != nil {
 		return err
+	}
+	if !alone || len(w.kept) > maxKept {
+		clear(w.kept)
 	}
 	for _, r := range batch {
 		if err := w.one(r); err != nil {
 			return err
 		}
 	}
-	return w.exec("commit")
+	return w.conn.commit()
 }
 
-// refresh forgets what was kept if another process has written since.
-func (w *writer) refresh() error {
-	st, err := w.stmt("pragma data_version")
-	if err != nil {
-		return err
-	}
-	var v int64
-	if err := st.QueryRow().Scan(&v); err != nil {
-		return err
-	}
-	if v != w.version || len(w.kept) > maxKept {
-		clear(w.kept)
-		w.version = v
-	}
-	return nil
-}
-
-// one runs a request in its savepoint. An error ends the whole batch.
+// one runs a request. An error ends the whole batch.
 func (w *writer) one(r *request) error {
-	if err := w.exec("savepoint one"); err != nil {
+	if err := w.conn.enter(); err != nil {
 		return err
 	}
 	tx := &updateTx{w: w}
@@ -157,6 +149,14 @@ func (w *writer) one(r *request) error {
 		r.err = tx.result(r.fn(tx))
 	}()
 	tx.open.close()
+	if r.panicked == nil {
+		if r.err == nil {
+			r.err = tx.result(w.conn.settle())
+		}
+		if r.err == nil {
+			r.err = tx.late
+		}
+	}
 	tx.over = true
 	if tx.broken != nil {
 		// The database has given up the transaction, whatever fn made of the error.
@@ -164,60 +164,10 @@ func (w *writer) one(r *request) error {
 		return tx.broken
 	}
 	if r.err == nil && r.panicked == nil {
-		return w.exec("release one")
+		return w.conn.leave()
 	}
 	clear(w.kept)
-	if err := w.exec("rollback to one"); err != nil {
-		return err
-	}
-	return w.exec("release one")
-}
-
-// scrub moves all pages into the file and empties the log of old ones. It does
-// not wait for readers, as SQLite would for the whole busy timeout.
-func (w *writer) scrub() error {
-	var busy, log, moved int64
-	err := w.exec("pragma busy_timeout = 0")
-	if err == nil {
-		err = w.conn.QueryRowContext(context.Background(), "pragma wal_checkpoint(truncate)").Scan(&busy, &log, &moved)
-	}
-	err = errors.Join(err, w.exec(fmt.Sprintf("pragma busy_timeout = %d", busyTimeout.Milliseconds())))
-	if err == nil && busy != 0 {
-		return errReader
-	}
-	return classify(err)
-}
-
-func (w *writer) exec(query string) error {
-	st, err := w.stmt(query)
-	if err != nil {
-		return err
-	}
-	_, err = st.Exec()
-	return err
-}
-
-// stmt prepares once: parsing costs more than running.
-func (w *writer) stmt(query string) (*sql.Stmt, error) {
-	if st, ok := w.stmts[query]; ok {
-		return st, nil
-	}
-	if len(w.stmts) >= maxStmts {
-		w.forgetStmts()
-	}
-	st, err := w.conn.PrepareContext(context.Background(), query)
-	if err != nil {
-		return nil, err
-	}
-	w.stmts[query] = st
-	return st, nil
-}
-
-func (w *writer) forgetStmts() {
-	for q, st := range w.stmts {
-		_ = st.Close()
-		delete(w.stmts, q)
-	}
+	return w.conn.undo()
 }
 
 // errOver answers a Tx that was kept beyond its transaction.
@@ -228,14 +178,20 @@ type updateTx struct {
 	w      *writer
 	open   openRows
 	broken error // the error with which the database gave up the transaction
+	late   error // of a statement that was left for later: the update is not to stand
 	over   bool
 }
 
-// result notes an error after which the transaction cannot stand.
+// result notes an error after which the transaction, or this update, cannot stand.
 func (t *updateTx) result(err error) error {
 	err = classify(err)
-	var e *sqlite.Error
-	if t.broken == nil && errors.Is(err, ErrUnavailable) && errors.As(err, &e) {
+	if late := (lateError{}); t.late == nil && errors.As(err, &late) {
+		t.late = err
+	}
+	if t.broken == nil && t.w.conn.lost(err) {
+		if !errors.Is(err, ErrUnavailable) {
+			err = errors.Join(ErrUnavailable, err)
+		}
 		t.broken = err
 	}
 	return err
@@ -245,34 +201,36 @@ func (t *updateTx) usable() error {
 	if t.over {
 		return errOver
 	}
-	return t.broken
+	return errors.Join(t.broken, t.late)
 }
 
 func (t *updateTx) Exec(query string, args ...any) (sql.Result, error) {
 	if err := t.usable(); err != nil {
 		return nil, err
 	}
-	st, err := t.w.stmt(query)
-	if err != nil {
-		return nil, t.result(err)
+	res, err := t.w.conn.exec(query, args)
+	if err = t.result(err); err != nil {
+		return nil, err
 	}
-	res, err := st.Exec(args...)
-	return res, t.result(err)
+	return res, nil
+}
+
+func (t *updateTx) Later(query string, args ...any) {
+	if t.usable() != nil {
+		return
+	}
+	if err := t.result(t.w.conn.later(query, args)); t.late == nil {
+		t.late = err
+	}
 }
 
 func (t *updateTx) Query(query string, args ...any) (*sql.Rows, error) {
 	if err := t.usable(); err != nil {
 		return nil, err
 	}
-	st, err := t.w.stmt(query)
-	if err != nil {
-		return nil, t.result(err)
-	}
-	// A cached statement can be read by one at a time; a second reading of the
-	// same query inside the first gets its own statement from database/sql.
-	rows, err := st.Query(args...)
-	if err != nil {
-		return nil, t.result(err)
+	rows, err := t.w.conn.query(query, args)
+	if err = t.result(err); err != nil {
+		return nil, err
 	}
 	t.open.add(rows)
 	return rows, nil
@@ -280,15 +238,9 @@ func (t *updateTx) Query(query string, args ...any) (*sql.Rows, error) {
 
 func (t *updateTx) QueryRow(query string, args ...any) *sql.Row {
 	if t.usable() != nil {
-		ctx, cancel := context.WithCancel(context.Background())
-		cancel() // the Row then carries an error, and nothing is run
-		return t.w.conn.QueryRowContext(ctx, query, args...)
+		return t.w.conn.nothing()
 	}
-	if st, err := t.w.stmt(query); err == nil {
-		return st.QueryRow(args...)
-	}
-	// Not to be prepared: the Row carries why.
-	return t.w.conn.QueryRowContext(context.Background(), query, args...)
+	return t.w.conn.queryRow(query, args)
 }
 
 func (t *updateTx) Keep(key, value any) {
@@ -302,44 +254,4 @@ func (t *updateTx) Kept(key any) any {
 		return nil
 	}
 	return t.w.kept[key]
-}
-
-// viewTx is the Tx of a View.
-type viewTx struct {
-	ctx  context.Context
-	tx   *sql.Tx
-	open openRows
-}
-
-func (t *viewTx) Exec(query string, args ...any) (sql.Result, error) {
-	res, err := t.tx.ExecContext(t.ctx, query, args...)
-	return res, classify(err)
-}
-
-func (t *viewTx) Query(query string, args ...any) (*sql.Rows, error) {
-	rows, err := t.tx.QueryContext(t.ctx, query, args...)
-	if err != nil {
-		return nil, classify(err)
-	}
-	t.open.add(rows)
-	return rows, nil
-}
-
-func (t *viewTx) QueryRow(query string, args ...any) *sql.Row {
-	return t.tx.QueryRowContext(t.ctx, query, args...)
-}
-
-func (t *viewTx) Keep(any, any) {}
-func (t *viewTx) Kept(any) any  { return nil }
-
-// openRows are closed with their transaction, so that a forgotten Close holds nothing.
-type openRows []*sql.Rows
-
-func (o *openRows) add(r *sql.Rows) { *o = append(*o, r) }
-
-func (o *openRows) close() {
-	for _, r := range *o {
-		_ = r.Close()
-	}
-	*o = nil
 }

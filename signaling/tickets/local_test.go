@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"path/filepath"
 	"strings"
 	"sync"
 	"testing"
@@ -12,6 +11,7 @@ import (
 	"unicode/utf8"
 
 	"github.com/mainforte/mainforte/signaling/store"
+	"github.com/mainforte/mainforte/signaling/store/storetest"
 	"github.com/mainforte/mainforte/signaling/tickets"
 	"github.com/mainforte/mainforte/signaling/tickets/fake"
 	"github.com/mainforte/mainforte/signaling/tickets/ticketstest"
@@ -19,17 +19,11 @@ import (
 
 var bg = context.Background()
 
-func openStore(t testing.TB, dir string) *store.SQLite {
-	t.Helper()
-	st, err := store.OpenSQLite(filepath.Join(dir, "mf.db"))
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { _ = st.Close() })
-	return st
-}
+func openStore(t testing.TB, dir string) store.Store { return storetest.Open(t, dir) }
 
-func local(t testing.TB) (*tickets.Local, *store.SQLite) {
+func TestOnPostgres(t *testing.T) { storetest.OnPostgres(t) }
+
+func local(t testing.TB) (*tickets.Local, store.Store) {
 	t.Helper()
 	st := openStore(t, t.TempDir())
 	return tickets.NewLocal(st), st

@@ -6,7 +6,6 @@ import (
 	"errors"
 	"fmt"
 	"math/rand/v2"
-	"os"
 	"path/filepath"
 	"reflect"
 	"strings"
@@ -17,6 +16,7 @@ import (
 
 	"github.com/mainforte/mainforte/signaling/audit"
 	"github.com/mainforte/mainforte/signaling/store"
+	"github.com/mainforte/mainforte/signaling/store/storetest"
 	"github.com/mainforte/mainforte/signaling/tickets"
 	"github.com/mainforte/mainforte/signaling/tickets/fake"
 )
@@ -140,14 +140,8 @@ func TestANoteReachesItsTicketAtOnce(t *testing.T) {
 	if err := w.st.Scrub(bg); err != nil {
 		t.Fatal(err)
 	}
-	for _, name := range []string{"mf.db", "mf.db-wal"} {
-		b, err := os.ReadFile(filepath.Join(w.dir, name))
-		if err != nil {
-			t.Fatal(err)
-		}
-		if bytes.Contains(b, []byte("was helped")) {
-			t.Errorf("%s still holds the text", name)
-		}
+	if bytes.Contains(storetest.Files(t, w.dir), []byte("was helped")) {
+		t.Error("the files still hold the text")
 	}
 }
 

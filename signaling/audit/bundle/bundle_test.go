@@ -18,6 +18,7 @@ import (
 
 	"github.com/mainforte/mainforte/signaling/audit"
 	"github.com/mainforte/mainforte/signaling/store"
+	"github.com/mainforte/mainforte/signaling/store/storetest"
 )
 
 var (
@@ -25,14 +26,12 @@ var (
 	admin = audit.Actor{Kind: "admin", Ref: "01A"}
 )
 
+func TestOnPostgres(t *testing.T) { storetest.OnPostgres(t) }
+
 func opened(t testing.TB) (*audit.Log, string) {
 	t.Helper()
 	dir := t.TempDir()
-	st, err := store.OpenSQLite(filepath.Join(dir, "mf.db"))
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { _ = st.Close() })
+	st := storetest.Open(t, dir)
 	l, err := audit.Open(bg, st, filepath.Join(dir, "keys"))
 	if err != nil {
 		t.Fatal(err)
@@ -324,11 +323,12 @@ func TestAForgedExportIsConsistentAndProvesNothing(t *testing.T) {
 func TestALogThatWasChangedIsNotExported(t *testing.T) {
 	l, dir := opened(t)
 	appendAll(t, l, event("session.paired", "S"), event("session.ended", "S"))
-	st, err := store.OpenSQLite(filepath.Join(dir, "mf.db"))
-	must(t, err)
-	defer func() { _ = st.Close() }()
+	st := storetest.Open(t, dir)
 	must(t, st.Update(bg, func(tx store.Tx) error {
 		_, err := tx.Exec("drop trigger audit_leaves_no_update")
+		if err != nil {
+			_, err = tx.Exec("drop trigger audit_leaves_only_grows on audit_leaves") // PostgreSQL
+		}
 		if err != nil {
 			return err
 		}

@@ -21,6 +21,7 @@ import (
 	"github.com/mainforte/mainforte/signaling/audit/bundle"
 	"github.com/mainforte/mainforte/signaling/audit/formats"
 	"github.com/mainforte/mainforte/signaling/store"
+	"github.com/mainforte/mainforte/signaling/store/storetest"
 	"github.com/mainforte/mainforte/signaling/tickets"
 )
 
@@ -36,12 +37,12 @@ func must(t testing.TB, err error) {
 	}
 }
 
-func opened(t testing.TB) (*Keeper, *store.SQLite, string) {
+func TestOnPostgres(t *testing.T) { storetest.OnPostgres(t) }
+
+func opened(t testing.TB) (*Keeper, store.Store, string) {
 	t.Helper()
 	dir := t.TempDir()
-	st, err := store.OpenSQLite(filepath.Join(dir, "mf.db"))
-	must(t, err)
-	t.Cleanup(func() { _ = st.Close() })
+	st := storetest.Open(t, dir)
 	l, err := audit.Open(bg, st, filepath.Join(dir, "keys"))
 	must(t, err)
 	return &Keeper{Log: l}, st, dir
@@ -64,7 +65,7 @@ func (w *world) session(id string, ago time.Duration) {
 type world struct {
 	t   testing.TB
 	k   *Keeper
-	st  *store.SQLite
+	st  store.Store
 	dir string
 }
 
@@ -523,6 +524,7 @@ func forms(s string) []string {
 // index stand side by side, as in a record of the file.
 func (w *world) tables() map[string][]byte {
 	w.t.Helper()
+	storetest.OnlySQLite(w.t, "it looks into the file")
 	db, err := sql.Open("sqlite", filepath.Join(w.dir, "mf.db"))
 	must(w.t, err)
 	defer func() { _ = db.Close() }()

@@ -16,15 +16,15 @@ import (
 	"github.com/mainforte/mainforte/signaling/store"
 )
 
-// Open opens the database that belongs to dir: a new one the first time, the
+// Opener opens the database that belongs to dir: a new one the first time, the
 // same one after that.
-type Open func(t *testing.T, dir string) store.Store
+type Opener func(t *testing.T, dir string) store.Store
 
 // Run runs the suite.
-func Run(t *testing.T, open Open) {
+func Run(t *testing.T, open Opener) {
 	for _, c := range []struct {
 		name string
-		test func(*testing.T, Open)
+		test func(*testing.T, Opener)
 	}{
 		{"an update is there after closing and opening", durable},
 		{"an error undoes its own update and no other", isolated},
@@ -38,6 +38,8 @@ func Run(t *testing.T, open Open) {
 		{"the log only grows", appendOnly},
 		{"nothing kept outlives a rollback", kept},
 		{"a transaction ends with its function", over},
+		{"what is left for later is there when it is looked at", later},
+		{"an error left for later undoes its own update and no other", lateError},
 		{"rows left open hold nothing", openRows},
 		{"concurrent updates are one after the other", serial},
 		{"a closed store says so", closed},
@@ -50,7 +52,7 @@ func Run(t *testing.T, open Open) {
 
 var bg = context.Background()
 
-func fresh(t *testing.T, open Open) store.Store {
+func fresh(t *testing.T, open Opener) store.Store {
 	t.Helper()
 	s := open(t, t.TempDir())
 	t.Cleanup(func() { _ = s.Close() })
@@ -88,7 +90,7 @@ func must(t *testing.T, err error) {
 	}
 }
 
-func durable(t *testing.T, open Open) {
+func durable(t *testing.T, open Opener) {
 	dir := t.TempDir()
 	s := open(t, dir)
 	must(t, s.Update(bg, func(tx store.Tx) error { return add(tx, "a", 7) }))
@@ -103,7 +105,7 @@ func durable(t *testing.T, open Open) {
 	}
 }
 
-func isolated(t *testing.T, open Open) {
+func isolated(t *testing.T, open Opener) {
 	s := fresh(t, open)
 	odd := errors.New("odd")
 	hold := hold(t, s)
@@ -154,7 +156,7 @@ func hold(t *testing.T, s store.Store) (release func()) {
 	}
 }
 
-func panics(t *testing.T, open Open) {
+func panics(t *testing.T, open Opener) {
 	s := fresh(t, open)
 	func() {
 		defer func() {
@@ -173,7 +175,7 @@ func panics(t *testing.T, open Open) {
 	must(t, s.Update(bg, func(tx store.Tx) error { return add(tx, "a", 2) }))
 }
 
-func takenBack(t *testing.T, open Open) {
+func takenBack(t *testing.T, open Opener) {
 	s := fresh(t, open)
 	gone, cancel := context.WithCancel(bg)
 	cancel()
@@ -194,7 +196,7 @@ func takenBack(t *testing.T, open Open) {
 	}
 }
 
-func begun(t *testing.T, open Open) {
+func begun(t *testing.T, open Opener) {
 	s := fresh(t, open)
 	ctx, cancel := context.WithCancel(bg)
 	must(t, s.Update(ctx, func(tx store.Tx) error {
@@ -207,7 +209,7 @@ func begun(t *testing.T, open Open) {
 	}
 }
 
-func viewReads(t *testing.T, open Open) {
+func viewReads(t *testing.T, open Opener) {
 	s := fresh(t, open)
 	if err := s.View(bg, func(tx store.Tx) error { return add(tx, "a", 1) }); err == nil {
 		t.Error("it could")
@@ -221,7 +223,7 @@ func viewReads(t *testing.T, open Open) {
 	}
 }
 
-func snapshot(t *testing.T, open Open) {
+func snapshot(t *testing.T, open Opener) {
 	s := fresh(t, open)
 	must(t, s.View(bg, func(tx store.Tx) error {
 		before, err := value(tx, "a")
@@ -240,7 +242,7 @@ func snapshot(t *testing.T, open Open) {
 	}
 }
 
-func uncommitted(t *testing.T, open Open) {
+func uncommitted(t *testing.T, open Opener) {
 	s := fresh(t, open)
 	must(t, s.Update(bg, func(tx store.Tx) error {
 		if err := add(tx, "a", 1); err != nil {
@@ -256,7 +258,7 @@ func uncommitted(t *testing.T, open Open) {
 	}))
 }
 
-func rules(t *testing.T, open Open) {
+func rules(t *testing.T, open Opener) {
 	s := fresh(t, open)
 	must(t, s.Update(bg, func(tx store.Tx) error { return add(tx, "a", 1) }))
 	if err := s.Update(bg, func(tx store.Tx) error { return add(tx, "a", 2) }); !errors.Is(err, store.ErrExists) {
@@ -294,7 +296,7 @@ func rules(t *testing.T, open Open) {
 	}
 }
 
-func appendOnly(t *testing.T, open Open) {
+func appendOnly(t *testing.T, open Opener) {
 	s := fresh(t, open)
 	must(t, s.Update(bg, func(tx store.Tx) error {
 		for _, q := range []string{
@@ -319,7 +321,7 @@ func appendOnly(t *testing.T, open Open) {
 	}
 }
 
-func kept(t *testing.T, open Open) {
+func kept(t *testing.T, open Opener) {
 	s := fresh(t, open)
 	type key struct{}
 	odd := errors.New("odd")
@@ -346,7 +348,7 @@ func kept(t *testing.T, open Open) {
 	}))
 }
 
-func over(t *testing.T, open Open) {
+func over(t *testing.T, open Opener) {
 	s := fresh(t, open)
 	var stolen store.Tx
 	must(t, s.Update(bg, func(tx store.Tx) error { stolen = tx; return nil }))
@@ -361,7 +363,78 @@ func over(t *testing.T, open Open) {
 	}
 }
 
-func openRows(t *testing.T, open Open) {
+func later(t *testing.T, open Opener) {
+	s := fresh(t, open)
+	const insert = "insert into counters (name, value) values (?, ?)"
+	must(t, s.Update(bg, func(tx store.Tx) error {
+		for i := range 1000 { // more than any queue holds
+			tx.Later(insert, fmt.Sprint(i), int64(i))
+		}
+		if n, err := value(tx, "999"); n != 999 || err != nil {
+			t.Errorf("read: %d, %v", n, err)
+		}
+		tx.Later(insert, "a", int64(1))
+		if err := add(tx, "a", 2); !errors.Is(err, store.ErrExists) {
+			t.Errorf("written: %v", err)
+		}
+		tx.Later(insert, "b", int64(2))
+		return nil
+	}))
+	if a, b := has(t, s, "a"), has(t, s, "b"); a != 1 || b != 2 {
+		t.Errorf("%d, %d", a, b)
+	}
+	if err := s.View(bg, func(tx store.Tx) error { tx.Later(insert, "c", int64(3)); return nil }); err == nil {
+		t.Error("a view wrote later")
+	}
+}
+
+func lateError(t *testing.T, open Opener) {
+	s := fresh(t, open)
+	const insert = "insert into counters (name, value) values (?, ?)"
+	hold := hold(t, s)
+	var wg sync.WaitGroup
+	for i := range 100 {
+		wg.Go(func() {
+			err := s.Update(bg, func(tx store.Tx) error {
+				tx.Later(insert, fmt.Sprint(i), int64(i))
+				tx.Keep("last", i)
+				switch i % 4 {
+				case 1: // found at the end
+					tx.Later(insert, "ticket", int64(i))
+				case 2: // found by the next statement, and not cared for
+					tx.Later(insert, "ticket", int64(i))
+					if err := add(tx, fmt.Sprint(i, "x"), 1); !errors.Is(err, store.ErrExists) {
+						t.Errorf("the next statement: %v", err)
+					}
+					if _, err := value(tx, "ticket"); err == nil {
+						t.Error("one may read on")
+					}
+				case 3: // wrong in itself
+					tx.Later("insert into no_such_table (name) values (?)", "a")
+				}
+				return nil
+			})
+			bad, exists := i%4 != 0, i%4 == 1 || i%4 == 2
+			if (err != nil) != bad || exists && !errors.Is(err, store.ErrExists) || errors.Is(err, store.ErrUnavailable) {
+				t.Errorf("%d: %v", i, err)
+			}
+		})
+	}
+	time.Sleep(20 * time.Millisecond) // so that many of them share a transaction
+	hold()
+	wg.Wait()
+	for i := range 100 {
+		want := int64(i)
+		if i%4 != 0 {
+			want = -1
+		}
+		if n := has(t, s, fmt.Sprint(i)); n != want {
+			t.Errorf("%d: %d", i, n)
+		}
+	}
+}
+
+func openRows(t *testing.T, open Opener) {
 	s := fresh(t, open)
 	must(t, s.Update(bg, func(tx store.Tx) error { return add(tx, "a", 1) }))
 	read := func(tx store.Tx) error {
@@ -380,7 +453,7 @@ func openRows(t *testing.T, open Open) {
 	must(t, s.Update(bg, func(tx store.Tx) error { return add(tx, "b", 1) }))
 }
 
-func serial(t *testing.T, open Open) {
+func serial(t *testing.T, open Opener) {
 	s := fresh(t, open)
 	must(t, s.Update(bg, func(tx store.Tx) error { return add(tx, "n", 0) }))
 	var wg sync.WaitGroup
@@ -407,7 +480,7 @@ func serial(t *testing.T, open Open) {
 	}
 }
 
-func closed(t *testing.T, open Open) {
+func closed(t *testing.T, open Opener) {
 	s := fresh(t, open)
 	must(t, s.Close())
 	must(t, s.Close())
@@ -422,7 +495,7 @@ func closed(t *testing.T, open Open) {
 	}
 }
 
-func closing(t *testing.T, open Open) {
+func closing(t *testing.T, open Opener) {
 	dir := t.TempDir()
 	s := open(t, dir)
 	release := hold(t, s)
@@ -444,7 +517,7 @@ func closing(t *testing.T, open Open) {
 	}
 }
 
-func scrub(t *testing.T, open Open) {
+func scrub(t *testing.T, open Opener) {
 	s := fresh(t, open)
 	must(t, s.Update(bg, func(tx store.Tx) error { return add(tx, strings.Repeat("a", 10_000), 1) }))
 	must(t, s.Update(bg, func(tx store.Tx) error { return add(tx, "b", 1) }))

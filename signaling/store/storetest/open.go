@@ -1,0 +1,91 @@
+package storetest
+
+import (
+	"errors"
+	"io/fs"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"testing"
+	"time"
+
+	"github.com/mainforte/mainforte/signaling/store"
+)
+
+// chosen is where a run of tests is told to use PostgreSQL.
+const chosen = "MAINFORTE_TEST_STORE"
+
+func onPostgres() bool { return os.Getenv(chosen) == "postgres" }
+
+// Open opens the database that belongs to a folder until the test ends: a file
+// mf.db in it, or one of PostgreSQL in a run that [OnPostgres] started.
+func Open(t testing.TB, dir string) store.Store {
+	t.Helper()
+	var st store.Store
+	var err error
+	if onPostgres() {
+		st, err = store.OpenPostgres(Postgres(t).Database(t, dir))
+	} else {
+		st, err = store.OpenSQLite(filepath.Join(dir, "mf.db"))
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = st.Close() })
+	return st
+}
+
+// Files are all bytes in which the database of [Open] stands: of SQLite with its
+// log of pages, of PostgreSQL without its log, which goes round by itself.
+func Files(t testing.TB, dir string) []byte {
+	t.Helper()
+	if onPostgres() {
+		return Postgres(t).Bytes(t)
+	}
+	names, err := filepath.Glob(filepath.Join(dir, "mf.db*"))
+	if err != nil || len(names) == 0 {
+		t.Fatal(names, err)
+	}
+	return contents(t, names)
+}
+
+// contents are the bytes of files, as far as they are there still.
+func contents(t testing.TB, names []string) (all []byte) {
+	t.Helper()
+	for _, name := range names {
+		b, err := os.ReadFile(name)
+		if err != nil && !errors.Is(err, fs.ErrNotExist) {
+			t.Fatal(err)
+		}
+		all = append(all, b...)
+	}
+	return all
+}
+
+// OnPostgres runs all tests of the package once more, on PostgreSQL: those whose
+// databases come from [Open]. The package has one test that calls it.
+func OnPostgres(t *testing.T) {
+	if onPostgres() {
+		t.Skip("this is that run")
+	}
+	args := []string{"-test.run=^Test", "-test.count=1"}
+	if testing.Short() {
+		args = append(args, "-test.short")
+	}
+	if end, ok := t.Deadline(); ok {
+		args = append(args, "-test.timeout="+(time.Until(end)-5*time.Second).String())
+	}
+	cmd := exec.CommandContext(t.Context(), os.Args[0], args...)
+	cmd.Env = append(os.Environ(), chosen+"=postgres")
+	if out, err := cmd.CombinedOutput(); err != nil {
+		t.Fatalf("on PostgreSQL: %v\n%s", err, out)
+	}
+}
+
+// OnlySQLite leaves a test out on PostgreSQL.
+func OnlySQLite(t testing.TB, why string) {
+	t.Helper()
+	if onPostgres() {
+		t.Skip(why)
+	}
+}
