@@ -39,9 +39,10 @@ func admin(ctx context.Context, args []string, out, _ io.Writer) error {
 	if err != nil {
 		return err
 	}
-	var data, role, name, base string
+	var place api.Place
+	var role, name, base string
 	err = flags("admin link", linkAbout, args, out, func(f *flag.FlagSet) {
-		f.StringVar(&data, "data", "data", "`DIR` of the server's data")
+		placeFlags(f, &place, "data")
 		f.StringVar(&role, "role", "", "`ROLE` of the account: technician, supervisor, auditor or admin")
 		f.StringVar(&name, "name", "", "`NAME` suggested to the person")
 		f.StringVar(&base, "base", "http://127.0.0.1:8080", "`URL` of the server's pages")
@@ -57,7 +58,7 @@ func admin(ctx context.Context, args []string, out, _ io.Writer) error {
 	if err != nil || (u.Scheme != "http" && u.Scheme != "https") || u.Host == "" {
 		return usage(fmt.Sprintf("--base %q is not an address like https://help.example.org", base))
 	}
-	return api.Admin(ctx, data, func(users *identity.Directory) error {
+	return api.Admin(ctx, place, func(users *identity.Directory) error {
 		token, err := users.Link(ctx, identity.Link{Role: r, Name: name})
 		if err != nil {
 			return err

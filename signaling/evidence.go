@@ -28,14 +28,14 @@ which signs for the new one first. Who trusts the old key need do nothing. It
 works while the server runs. Prints the new verifier key: give it to auditors.`
 
 func rotateKey(ctx context.Context, args []string, out io.Writer) error {
-	var data string
+	var place api.Place
 	err := flags("admin rotate-key", rotateAbout, args, out, func(f *flag.FlagSet) {
-		f.StringVar(&data, "data", "data", "`DIR` of the server's data")
+		placeFlags(f, &place, "data")
 	})
 	if err != nil {
 		return err
 	}
-	return api.Evidence(ctx, data, func(log *audit.Log, _ *identity.Directory) error {
+	return api.Evidence(ctx, place, func(log *audit.Log, _ *identity.Directory) error {
 		vkey, err := log.Rotate(ctx, operator)
 		if err != nil {
 			return err
@@ -61,8 +61,9 @@ With --data instead it looks at the log of a server on this computer.`
 
 // verifyOptions are the flags of verify.
 type verifyOptions struct {
-	data, key, ticket, tsa string // of a log
-	manifest, cookie, ca   string // of a server
+	place                api.Place // of a server's own log
+	key, ticket, tsa     string    // of a log that left its server
+	manifest, cookie, ca string    // of a server
 }
 
 func verify(ctx context.Context, args []string, out, _ io.Writer) error {
@@ -75,7 +76,7 @@ func verify(ctx context.Context, args []string, out, _ io.Writer) error {
 		f.StringVar(&o.key, "key", "", "verifier `KEY` of the log, or a file with it; one from before a change of key does as well")
 		f.StringVar(&o.ticket, "ticket", "", "`FILE` with the note that a session left in its ticket, - for input, or the root in it")
 		f.StringVar(&o.tsa, "tsa-ca", "", "`FILE` with the authority behind the timestamp, PEM; there must be one then")
-		f.StringVar(&o.data, "data", "", "`DIR` of a server's data")
+		placeFlags(f, &o.place, "")
 		f.StringVar(&o.manifest, "manifest", "", "`FILE` of the release, for a server; default: the pages that are in this program")
 		f.StringVar(&o.cookie, "cookie", "", "`FILE` with the cookie of a sign-in at the server, name=value, - for input")
 		f.StringVar(&o.ca, "ca", "", "`FILE` with the authority that vouches for the server, PEM; default: the system's")
@@ -84,9 +85,12 @@ func verify(ctx context.Context, args []string, out, _ io.Writer) error {
 	switch {
 	case err != nil:
 		return err
-	case (what == "") == (o.data == ""):
+	case (what == "") == (o.place.Data == ""):
+		if what == "" && o.place.Database != "" {
+			return usage("--data DIR is needed too: the keys are there")
+		}
 		return usage("say what: signaling verify DIR, FILE or URL")
-	case o.data != "" && (o.key != "" || o.ticket != "" || o.tsa != ""):
+	case o.place.Data != "" && (o.key != "" || o.ticket != "" || o.tsa != ""):
 		return usage("--key, --ticket and --tsa-ca go with an export; the server's own log is proved by its own keys")
 	case !server && (o.manifest != "" || o.cookie != "" || o.ca != ""):
 		return usage("--manifest, --cookie and --ca go with the address of a server")
@@ -94,8 +98,8 @@ func verify(ctx context.Context, args []string, out, _ io.Writer) error {
 		return usage("--key, --ticket and --tsa-ca go with an export, a proof or a receipt")
 	case server:
 		return verifyServer(ctx, what, o, out)
-	case o.data != "":
-		return verifyOwn(ctx, o.data, out)
+	case o.place.Data != "":
+		return verifyOwn(ctx, o.place, out)
 	}
 	trust, err := trusted(o.key, o.ticket)
 	if err != nil {
@@ -224,8 +228,8 @@ func print(out io.Writer, text string) error {
 }
 
 // verifyOwn proves the tables of a server on this computer.
-func verifyOwn(ctx context.Context, data string, out io.Writer) error {
-	return api.Evidence(ctx, data, func(log *audit.Log, _ *identity.Directory) error {
+func verifyOwn(ctx context.Context, place api.Place, out io.Writer) error {
+	return api.Evidence(ctx, place, func(log *audit.Log, _ *identity.Directory) error {
 		r, err := log.Verify(ctx)
 		if err != nil {
 			return err

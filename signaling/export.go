@@ -49,14 +49,15 @@ them is not reached by a later purge.`
 
 // exportOptions are the flags of export.
 type exportOptions struct {
-	data, out, format, syslog, otlp, headers, ca, host, state, tsa string
-	personal, follow                                               bool
+	place                                                    api.Place
+	out, format, syslog, otlp, headers, ca, host, state, tsa string
+	personal, follow                                         bool
 }
 
 func export(ctx context.Context, args []string, out, errs io.Writer) error {
 	var o exportOptions
 	err := flags("export", exportAbout, args, out, func(f *flag.FlagSet) {
-		f.StringVar(&o.data, "data", "data", "`DIR` of the server's data")
+		placeFlags(f, &o.place, "data")
 		f.StringVar(&o.out, "out", "", "`DIR` or file to make")
 		f.BoolVar(&o.personal, "personal", false, "with names and addresses, as far as they were not purged")
 		f.StringVar(&o.tsa, "tsa", "", "`URL` of a timestamp authority, RFC 3161, that is to vouch for the time; it sees a hash only")
@@ -75,7 +76,7 @@ func export(ctx context.Context, args []string, out, errs io.Writer) error {
 	if err := o.check(); err != nil {
 		return err
 	}
-	return api.Evidence(ctx, o.data, func(log *audit.Log, users *identity.Directory) error {
+	return api.Evidence(ctx, o.place, func(log *audit.Log, users *identity.Directory) error {
 		if o.format == "" {
 			return o.bundle(ctx, log, out)
 		}
@@ -403,10 +404,11 @@ the log and by which signed root that can be checked. That it was printed is
 logged. Names and addresses stay out unless --personal is given.`
 
 func printReport(ctx context.Context, args []string, out, _ io.Writer) error {
-	var data, to, session, lang string
+	var place api.Place
+	var to, session, lang string
 	var personal, pdf bool
 	err := flags("report", reportAbout, args, out, func(f *flag.FlagSet) {
-		f.StringVar(&data, "data", "data", "`DIR` of the server's data")
+		placeFlags(f, &place, "data")
 		f.StringVar(&session, "session", "", "`ID` of the session")
 		f.StringVar(&to, "out", "-", "`FILE` to make; - is output")
 		f.StringVar(&lang, "lang", "en", "`LANGUAGE`: en or fr")
@@ -421,7 +423,7 @@ func printReport(ctx context.Context, args []string, out, _ io.Writer) error {
 	case lang != "en" && lang != "fr":
 		return usage(fmt.Sprintf("--lang %q: en or fr", lang))
 	}
-	return api.Evidence(ctx, data, func(log *audit.Log, users *identity.Directory) error {
+	return api.Evidence(ctx, place, func(log *audit.Log, users *identity.Directory) error {
 		n, err := log.Count(ctx, session)
 		if err != nil {
 			return err

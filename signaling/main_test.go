@@ -21,7 +21,9 @@ import (
 
 	"github.com/mainforte/mainforte/internal/wire"
 	"github.com/mainforte/mainforte/internal/wire/mfpb"
+	"github.com/mainforte/mainforte/signaling/api"
 	"github.com/mainforte/mainforte/signaling/relay"
+	"github.com/mainforte/mainforte/signaling/store/storetest"
 )
 
 func TestMain(m *testing.M) {
@@ -39,6 +41,7 @@ func TestMain(m *testing.M) {
 //	socket URL             open /ws/host and keep it until `farewell`
 //	trim FILE              take the token of the link in a file into $TOKEN
 //	farewell               expect the server to say that it goes away
+//	database               put the address of an empty PostgreSQL into $DATABASE
 //	stun ADDR [CA]         expect the relay to answer on the port of the pages
 func TestCommands(t *testing.T) {
 	testscript.Run(t, testscript.Params{
@@ -53,6 +56,9 @@ func TestCommands(t *testing.T) {
 		},
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){
 			"ready": ready, "get": get, "post": post, "bearer": asProgram, "ulid": ulid, "socket": socket, "farewell": farewell, "trim": trim, "stun": askRelay,
+			"database": func(ts *testscript.TestScript, _ bool, _ []string) {
+				ts.Setenv("DATABASE", storetest.Postgres(t).Database(t, ts.Getenv("WORK")))
+			},
 		},
 	})
 }
@@ -218,7 +224,7 @@ func TestPlainHTTPStaysOnLoopback(t *testing.T) {
 		"0.0.0.0:80": false, ":80": false, "[::]:80": false, "192.0.2.1:80": false, "help.example.org:80": false, "[::ffff:192.0.2.1]:80": false,
 		"127.0.0.1.evil.example:80": false, "nonsense": false,
 	} {
-		o := options{listen: listen, data: "data", grace: maxGrace}
+		o := options{listen: listen, place: api.Place{Data: "data"}, grace: maxGrace}
 		if _, err := o.check(); (err == nil) != ok {
 			t.Errorf("%s: %v", listen, err)
 		}
@@ -246,7 +252,7 @@ func TestBaseIsThePublicNameAndThePort(t *testing.T) {
 }
 
 func TestDownloadsLieBesideTheData(t *testing.T) {
-	o := options{listen: "127.0.0.1:0", data: "/srv/mainforte/data/", grace: maxGrace}
+	o := options{listen: "127.0.0.1:0", place: api.Place{Data: "/srv/mainforte/data/"}, grace: maxGrace}
 	if _, err := o.check(); err != nil || o.downloads != "/srv/mainforte/downloads" {
 		t.Errorf("%s %v", o.downloads, err)
 	}

@@ -34,8 +34,9 @@ it; it says what was purged under which policy.`
 
 // retentionOptions are the flags of all its words.
 type retentionOptions struct {
-	data, preset, file, session, why string
-	sure                             bool
+	place                      api.Place
+	preset, file, session, why string
+	sure                       bool
 }
 
 func retain(ctx context.Context, args []string, out, _ io.Writer) error {
@@ -52,7 +53,7 @@ func retain(ctx context.Context, args []string, out, _ io.Writer) error {
 	}
 	var o retentionOptions
 	err := flags("retention", retentionAbout, args, out, func(f *flag.FlagSet) {
-		f.StringVar(&o.data, "data", "data", "`DIR` of the server's data")
+		placeFlags(f, &o.place, "data")
 		f.StringVar(&o.preset, "preset", "", "set: `NAME` of a preset")
 		f.StringVar(&o.file, "file", "", "set: `FILE` with a policy of your own, JSON")
 		f.StringVar(&o.session, "session", "", "hold, lift, purge: `ID` of the session")
@@ -69,7 +70,7 @@ func retain(ctx context.Context, args []string, out, _ io.Writer) error {
 	case word == "set" && (o.preset == "") == (o.file == ""):
 		return usage("set: --preset NAME or --file FILE")
 	}
-	return api.Evidence(ctx, o.data, func(log *audit.Log, _ *identity.Directory) error {
+	return api.Evidence(ctx, o.place, func(log *audit.Log, _ *identity.Directory) error {
 		return do(ctx, &o, keeperOf(log), out)
 	})
 }

@@ -50,20 +50,21 @@ const (
 
 // options of serve.
 type options struct {
-	listen, data, publicHost string
-	cert, key                string
-	organisation, downloads  string
-	desks                    string
-	grace                    time.Duration
-	turn                     turnOptions
-	verbose                  bool
+	place                   api.Place
+	listen, publicHost      string
+	cert, key               string
+	organisation, downloads string
+	desks                   string
+	grace                   time.Duration
+	turn                    turnOptions
+	verbose                 bool
 }
 
 func serve(ctx context.Context, args []string, out, errs io.Writer) error {
 	var o options
 	err := flags("serve", serveAbout, args, out, func(f *flag.FlagSet) {
 		f.StringVar(&o.listen, "listen", "127.0.0.1:8080", "`ADDRESS` to answer on, host:port")
-		f.StringVar(&o.data, "data", "data", "`DIR` of the database and the keys; made if missing")
+		placeFlags(f, &o.place, "data")
 		f.StringVar(&o.publicHost, "public-host", "", "`NAME` by which hosts reach this server, without a port; default: the host of --listen")
 		f.StringVar(&o.cert, "cert", "", "`FILE` with the certificate chain, PEM")
 		f.StringVar(&o.key, "key", "", "`FILE` with its key, PEM")
@@ -109,7 +110,7 @@ func serve(ctx context.Context, args []string, out, errs io.Writer) error {
 		return errors.Join(err, ln.Close())
 	}
 	srv, err := api.New(api.Config{
-		Data: o.data, PublicHost: o.publicHost, BaseURL: base, Organisation: o.organisation,
+		Data: o.place.Data, Database: o.place.Database, PublicHost: o.publicHost, BaseURL: base, Organisation: o.organisation,
 		Downloads: o.downloads, Version: versionText(), Secure: secure, Logger: log, Grace: o.grace,
 		Relay: rel, Desks: setup,
 	})
@@ -226,7 +227,7 @@ or stay on this computer:     --listen 127.0.0.1:8080`, o.listen))
 		return false, err
 	}
 	if o.downloads == "" {
-		o.downloads = filepath.Join(filepath.Dir(filepath.Clean(o.data)), "downloads")
+		o.downloads = filepath.Join(filepath.Dir(filepath.Clean(o.place.Data)), "downloads")
 	}
 	return secure, nil
 }

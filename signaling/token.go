@@ -29,10 +29,11 @@ admin token-revoke ends one at once.`
 const tokenLife = 365 * 24 * time.Hour
 
 func makeToken(ctx context.Context, args []string, out io.Writer) error {
-	var data, role, scopes, expires string
+	var place api.Place
+	var role, scopes, expires string
 	n := identity.NewToken{Expires: time.Now().Add(tokenLife)}
 	err := flags("admin token", tokenAbout, args, out, func(f *flag.FlagSet) {
-		f.StringVar(&data, "data", "data", "`DIR` of the server's data")
+		placeFlags(f, &place, "data")
 		f.StringVar(&n.Name, "name", "", "`NAME` that tells people what the token is for")
 		f.StringVar(&role, "role", "", "`ROLE` it acts with: technician, supervisor, auditor or admin; the owner's if there is one")
 		f.StringVar(&n.Owner, "owner", "", "`NAME` of the account it belongs to")
@@ -62,7 +63,7 @@ func makeToken(ctx context.Context, args []string, out io.Writer) error {
 			return usage(fmt.Sprintf("--expires %q is not a date like 2027-12-31", expires))
 		}
 	}
-	return api.Admin(ctx, data, func(users *identity.Directory) error {
+	return api.Admin(ctx, place, func(users *identity.Directory) error {
 		secret, _, err := users.NewToken(ctx, n)
 		switch {
 		case errors.Is(err, identity.ErrBadName):
@@ -82,14 +83,14 @@ func makeToken(ctx context.Context, args []string, out io.Writer) error {
 }
 
 func listTokens(ctx context.Context, args []string, out io.Writer) error {
-	var data string
+	var place api.Place
 	err := flags("admin token-list", "Lists the API tokens, also those that ended, without their secrets.", args, out, func(f *flag.FlagSet) {
-		f.StringVar(&data, "data", "data", "`DIR` of the server's data")
+		placeFlags(f, &place, "data")
 	})
 	if err != nil {
 		return err
 	}
-	return api.Admin(ctx, data, func(users *identity.Directory) error {
+	return api.Admin(ctx, place, func(users *identity.Directory) error {
 		list, err := users.Tokens(ctx)
 		if err != nil {
 			return err
@@ -119,15 +120,16 @@ func listTokens(ctx context.Context, args []string, out io.Writer) error {
 }
 
 func revokeToken(ctx context.Context, args []string, out io.Writer) error {
-	var data, id string
+	var place api.Place
+	var id string
 	err := flags("admin token-revoke", "Ends an API token at once, also while the server runs.", args, out, func(f *flag.FlagSet) {
-		f.StringVar(&data, "data", "data", "`DIR` of the server's data")
+		placeFlags(f, &place, "data")
 		f.StringVar(&id, "id", "", "`ID` of the token, as admin token-list shows it")
 	})
 	if err != nil {
 		return err
 	}
-	return api.Admin(ctx, data, func(users *identity.Directory) error {
+	return api.Admin(ctx, place, func(users *identity.Directory) error {
 		err := users.RevokeToken(ctx, id, audit.Actor{Kind: "system"})
 		if errors.Is(err, identity.ErrNoToken) {
 			return usage(fmt.Sprintf("--id %q is no token; admin token-list shows them", id))

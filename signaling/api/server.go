@@ -37,9 +37,16 @@ import (
 	"github.com/mainforte/mainforte/signaling/tickets"
 )
 
+// Place is where a server's data is.
+type Place struct {
+	Data     string // folder of the keys and of the database; made if missing
+	Database string // address of a PostgreSQL instead of the file in Data; may be empty
+}
+
 // Config of a Server. Data and PublicHost are required.
 type Config struct {
-	Data         string // folder of the database and the keys; made if missing
+	Data         string // as in Place
+	Database     string // as in Place
 	PublicHost   string // the name hosts dial; see wire.ServerName
 	BaseURL      string // of the pages, for the links in ticket notes; may be empty
 	Organisation string // shown to the person; may be empty
@@ -90,12 +97,28 @@ type house struct {
 	users *identity.Directory
 }
 
-func open(ctx context.Context, data string, change func(*identity.Config)) (*house, error) {
-	st, err := store.OpenSQLite(filepath.Join(data, databaseFile))
-	if err != nil {
-		return nil, fmt.Errorf("the database in %s cannot be opened: %w", data, err)
+// store opens the database.
+func (p Place) store() (store.Store, error) {
+	if p.Database != "" {
+		st, err := store.OpenPostgres(p.Database)
+		if err != nil {
+			return nil, fmt.Errorf("the PostgreSQL cannot be opened: %w", err)
+		}
+		return st, nil
 	}
-	log, err := audit.Open(ctx, st, filepath.Join(data, keyFolder))
+	st, err := store.OpenSQLite(filepath.Join(p.Data, databaseFile))
+	if err != nil {
+		return nil, fmt.Errorf("the database in %s cannot be opened: %w", p.Data, err)
+	}
+	return st, nil
+}
+
+func open(ctx context.Context, p Place, change func(*identity.Config)) (*house, error) {
+	st, err := p.store()
+	if err != nil {
+		return nil, err
+	}
+	log, err := audit.Open(ctx, st, filepath.Join(p.Data, keyFolder))
 	if err != nil {
 		return nil, errors.Join(err, st.Close())
 	}
@@ -110,23 +133,27 @@ func open(ctx context.Context, data string, change func(*identity.Config)) (*hou
 	return &house{store: st, audit: log, local: tickets.NewLocal(st), users: users}, nil
 }
 
-// Admin runs f on the users in a data folder, also while a server runs on it. It
-// does not make a folder: a typing mistake must not start a second house.
-func Admin(ctx context.Context, data string, f func(*identity.Directory) error) error {
-	return visit(ctx, data, func(h *house) error { return f(h.users) })
+// Admin runs f on the users of a place, also while a server runs on it. It does not
+// make a folder: a typing mistake must not start a second house.
+func Admin(ctx context.Context, p Place, f func(*identity.Directory) error) error {
+	return visit(ctx, p, func(h *house) error { return f(h.users) })
 }
 
-// Evidence runs f on the session log in a data folder, as Admin does, and on the
+// Evidence runs f on the session log of a place, as Admin does, and on the
 // users, whose names are in no leaf.
-func Evidence(ctx context.Context, data string, f func(*audit.Log, *identity.Directory) error) error {
-	return visit(ctx, data, func(h *house) error { return f(h.audit, h.users) })
+func Evidence(ctx context.Context, p Place, f func(*audit.Log, *identity.Directory) error) error {
+	return visit(ctx, p, func(h *house) error { return f(h.audit, h.users) })
 }
 
-func visit(ctx context.Context, data string, f func(*house) error) error {
-	if _, err := os.Stat(filepath.Join(data, databaseFile)); err != nil {
-		return fmt.Errorf("there is no server data in %q (start `signaling serve --data %s` once): %w", data, data, err)
+func visit(ctx context.Context, p Place, f func(*house) error) error {
+	sign := databaseFile
+	if p.Database != "" {
+		sign = keyFolder
 	}
-	h, err := open(ctx, data, nil)
+	if _, err := os.Stat(filepath.Join(p.Data, sign)); err != nil {
+		return fmt.Errorf("there is no server data in %q (start `signaling serve --data %s` once): %w", p.Data, p.Data, err)
+	}
+	h, err := open(ctx, p, nil)
 	if err != nil {
 		return err
 	}
@@ -145,7 +172,7 @@ func New(cfg Config) (*Server, error) {
 	}
 	s := &Server{cfg: cfg, log: cfg.Logger, news: newNews(), beat: newsBeat}
 	ctx := context.Background()
-	s.house, err = open(ctx, cfg.Data, func(c *identity.Config) {
+	s.house, err = open(ctx, Place{cfg.Data, cfg.Database}, func(c *identity.Config) {
 		c.Ended = func(ids []string) { s.desk.SignedOut(ids) }
 		if cfg.Identity != nil {
 			cfg.Identity(c)

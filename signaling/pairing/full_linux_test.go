@@ -11,11 +11,13 @@ import (
 	"time"
 
 	"github.com/mainforte/mainforte/internal/wire/mfpb"
+	"github.com/mainforte/mainforte/signaling/store/storetest"
 )
 
 // The disk is really full here: a small file system of its own, filled up to the
 // last block in mid-session, and emptied again.
 func TestADiskThatIsReallyFull(t *testing.T) {
+	storetest.OnlySQLite(t, "the disk is filled where the file is")
 	dir := t.TempDir()
 	if err := syscall.Mount("tmpfs", dir, "tmpfs", 0, "size=4m"); err != nil {
 		t.Skipf("a file system of its own needs the right to mount: %v", err)

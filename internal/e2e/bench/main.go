@@ -66,6 +66,7 @@ func parts(keys int) []part {
 		p = append(p, part{l.name, l.what, behind, func(r *rig) ([]Row, error) { return r.badLine(l, keys) }})
 	}
 	return append(p,
+		part{"events", "the session log on both databases", alone, (*rig).events},
 		part{"server", "the server's memory for idle hosts", alone, (*rig).idleHosts},
 		part{"wine", "the Windows host under Wine", alone, func(r *rig) ([]Row, error) { return underWine(r.ctx) }},
 	)

@@ -216,7 +216,7 @@ func complete(root string, all []mutation) error {
 		return err
 	}
 	numbered := map[string]bool{}
-	for _, c := range regexp.MustCompile(`\b[CR]\d+\b`).FindAllString(string(b), -1) {
+	for _, c := range regexp.MustCompile(`\b[CDR]\d+\b`).FindAllString(string(b), -1) {
 		numbered[c] = true
 	}
 	var missing []string
