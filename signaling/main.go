@@ -3,6 +3,7 @@
 // never learns a code's secret.
 //
 //	signaling serve         with SQLite in ./data, on http://127.0.0.1:8080
+//	signaling migrate       copy the database file into a PostgreSQL
 //	signaling admin link    print a one-time link that makes an account
 //	signaling admin token   print an API token for a program
 //	signaling certs dev     make a development certificate for this machine
@@ -60,6 +61,7 @@ var commands []command
 func init() {
 	commands = []command{
 		{"serve", "run the server", serve},
+		{"migrate", "copy the database file into a PostgreSQL", migrate},
 		{"admin", "make one-time sign-in links: admin link; API tokens: admin token; change the log's key: admin rotate-key", admin},
 		{"certs", "make a development certificate: certs dev", certsCommand},
 		{"desks", "try the service desks that a server would use: desks check", desks},

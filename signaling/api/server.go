@@ -145,6 +145,25 @@ func Evidence(ctx context.Context, p Place, f func(*audit.Log, *identity.Directo
 	return visit(ctx, p, func(h *house) error { return f(h.audit, h.users) })
 }
 
+// Move copies the database file of a place into its PostgreSQL, which must be
+// empty, and returns the number of rows. No server may run on either.
+func Move(ctx context.Context, p Place) (n int64, err error) {
+	if _, err := os.Stat(filepath.Join(p.Data, databaseFile)); err != nil {
+		return 0, fmt.Errorf("there is no database in %q: %w", p.Data, err)
+	}
+	from, err := store.OpenSQLite(filepath.Join(p.Data, databaseFile))
+	if err != nil {
+		return 0, err
+	}
+	defer func() { err = errors.Join(err, from.Close()) }()
+	to, err := store.OpenPostgres(p.Database)
+	if err != nil {
+		return 0, err
+	}
+	defer func() { err = errors.Join(err, to.Close()) }()
+	return store.Copy(ctx, from, to)
+}
+
 func visit(ctx context.Context, p Place, f func(*house) error) error {
 	sign := databaseFile
 	if p.Database != "" {

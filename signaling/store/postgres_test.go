@@ -19,6 +19,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/mainforte/mainforte/certs"
 	"github.com/mainforte/mainforte/signaling/store"
 	"github.com/mainforte/mainforte/signaling/store/storetest"
 )
@@ -270,6 +271,40 @@ func TestPasswordsAreInFilesAndInNoError(t *testing.T) {
 	openPostgres(t, scram)
 }
 
+// A database that is reached over a network proves who it is.
+func TestADatabaseElsewhereProvesItsName(t *testing.T) {
+	made := func() (dir string, cert, key []byte) {
+		t.Helper()
+		dir = t.TempDir()
+		_, err := certs.Dev(dir, nil, time.Now())
+		cert, err1 := os.ReadFile(filepath.Join(dir, certs.CertFile))
+		key, err2 := os.ReadFile(filepath.Join(dir, certs.KeyFile))
+		if err := errors.Join(err, err1, err2); err != nil {
+			t.Fatal(err)
+		}
+		return dir, cert, key
+	}
+	dir, cert, key := made()
+	other, _, _ := made()
+	address := storetest.NewPostgres(t).Serve(t, cert, key)
+	at := func(mode, authority string) string {
+		return "postgres://mainforte@" + address + "/postgres?sslmode=" + mode + "&sslrootcert=" + filepath.Join(authority, certs.CAFile)
+	}
+	s := openPostgres(t, at("verify-full", dir))
+	var secure bool
+	if err := s.Update(bg, func(tx store.Tx) error {
+		return tx.QueryRow("select ssl from pg_stat_ssl where pid = pg_backend_pid()").Scan(&secure)
+	}); err != nil || !secure {
+		t.Errorf("not secure: %v", err)
+	}
+	if s, err := store.OpenPostgres(at("verify-full", other)); err == nil {
+		_ = s.Close()
+		t.Error("another authority's certificate was taken")
+	} else if !strings.Contains(err.Error(), "certificate") {
+		t.Errorf("the wrong words: %v", err)
+	}
+}
+
 // backend is the process that serves the store's writer.
 func backend(t *testing.T, tx store.Tx) (pid int64) {
 	t.Helper()
@@ -332,7 +367,7 @@ func newRelay(t *testing.T, address string) (*relay, string) {
 		t.Fatal(err)
 	}
 	r := &relay{dir: dir, to: filepath.Join(q.Get("host"), ".s.PGSQL.5432")}
-	l, err := net.Listen("unix", filepath.Join(dir, ".s.PGSQL.5432"))
+	l, err := net.Listen("unix", filepath.Join(dir, ".s.PGSQL.5432")) // port 5432, as in the address
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -13,6 +13,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/mainforte/mainforte/signaling/store/storetest"
 	"github.com/mainforte/mainforte/signaling/tickets"
 	"github.com/mainforte/mainforte/signaling/tickets/ticketstest"
 )
@@ -31,6 +32,7 @@ type rtAPI struct {
 
 func realRT(t testing.TB) rtAPI {
 	t.Helper()
+	storetest.OnlySQLite(t, "RT has a database of its own")
 	d, err := ticketstest.SharedRT()
 	if err != nil {
 		t.Fatal(err)

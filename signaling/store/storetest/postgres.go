@@ -8,6 +8,7 @@ import (
 	"encoding/hex"
 	"errors"
 	"fmt"
+	"net"
 	"net/url"
 	"os"
 	"os/exec"
@@ -25,8 +26,9 @@ import (
 // Cluster is a PostgreSQL server of the test's own. It ends with the test process,
 // however that ends, and takes its files with it.
 type Cluster struct {
-	dir string
-	uid uint32
+	dir  string
+	uid  uint32
+	port int
 
 	mu    sync.Mutex
 	cmd   *exec.Cmd
@@ -81,7 +83,7 @@ func newCluster() (*Cluster, error) {
 	if err != nil {
 		return nil, err
 	}
-	c := &Cluster{dir: dir, uid: uint32(os.Geteuid())}
+	c := &Cluster{dir: dir, uid: uint32(os.Geteuid()), port: 5432}
 	if c.uid == 0 {
 		c.uid = nobody
 	}
@@ -94,7 +96,7 @@ func newCluster() (*Cluster, error) {
 		return nil, errors.Join(fmt.Errorf("initdb: %w: %s", err, out), os.RemoveAll(dir))
 	}
 	// Nobody needs a password but one role.
-	hba := "local all scram scram-sha-256\nlocal all all trust\n"
+	hba := "local all scram scram-sha-256\nlocal all all trust\nhostssl all all 127.0.0.1/32 trust\n"
 	if err := os.WriteFile(filepath.Join(dir, "data", "pg_hba.conf"), []byte(hba), 0o600); err != nil {
 		return nil, err
 	}
@@ -115,12 +117,34 @@ func (c *Cluster) as(cmd *exec.Cmd) {
 }
 
 // watch runs the server until its input ends, which it does with the test process.
-const watch = `"$1" -D "$2/data" -k "$2" -c listen_addresses= -c max_connections=200 -c max_wal_size=256MB -c shared_buffers=32MB $3 >>"$2/log" 2>&1 </dev/null &
+const watch = `"$1" -D "$2/data" -k "$2" -c listen_addresses= -c max_connections=200 -c max_wal_size=256MB -c shared_buffers=32MB -c port=$3 $4 >>"$2/log" 2>&1 </dev/null &
 pid=$!
 cat >/dev/null
 kill -QUIT $pid 2>/dev/null
 while kill -0 $pid 2>/dev/null; do sleep 0.02; done
 rm -rf "$2"`
+
+// Serve has the server answer on a port of loopback, with TLS and nothing else. It
+// returns host and port.
+func (c *Cluster) Serve(t testing.TB, cert, key []byte) (address string) {
+	t.Helper()
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	c.Kill(t)
+	c.port = l.Addr().(*net.TCPAddr).Port
+	for name, text := range map[string][]byte{"server.crt": cert, "server.key": key} {
+		path := filepath.Join(c.dir, "data", name)
+		if err := errors.Join(os.WriteFile(path, text, 0o600), os.Chown(path, int(c.uid), -1)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := errors.Join(l.Close(), c.Start("ssl=on", "listen_addresses=127.0.0.1")); err != nil {
+		t.Fatal(err)
+	}
+	return l.Addr().String()
+}
 
 // Start starts the server anew, after Kill. Settings are like "fsync=off".
 func (c *Cluster) Start(settings ...string) error {
@@ -138,7 +162,7 @@ func (c *Cluster) Start(settings ...string) error {
 	for _, s := range settings {
 		more.WriteString(" -c " + s)
 	}
-	cmd := exec.Command("sh", "-c", watch, "sh", postgres, c.dir, more.String())
+	cmd := exec.Command("sh", "-c", watch, "sh", postgres, c.dir, strconv.Itoa(c.port), more.String())
 	c.as(cmd)
 	cmd.Stdin = r
 	if err := cmd.Start(); err != nil {
@@ -166,7 +190,7 @@ func (c *Cluster) Start(settings ...string) error {
 
 // URL is the address of the server's one database.
 func (c *Cluster) URL() string {
-	u := url.URL{Scheme: "postgres", User: url.User("mainforte"), Path: "/postgres", RawQuery: url.Values{"host": {c.dir}}.Encode()}
+	u := url.URL{Scheme: "postgres", User: url.User("mainforte"), Path: "/postgres", RawQuery: url.Values{"host": {c.dir}, "port": {strconv.Itoa(c.port)}}.Encode()}
 	return u.String()
 }
 
@@ -247,7 +271,7 @@ func (c *Cluster) Kill(t testing.TB) {
 	}
 	// Dead, but perhaps not buried: the next server would take it for a living one.
 	must(os.Remove(filepath.Join(c.dir, "data", "postmaster.pid")))
-	must(os.Remove(filepath.Join(c.dir, ".s.PGSQL.5432.lock")))
+	must(os.Remove(filepath.Join(c.dir, fmt.Sprintf(".s.PGSQL.%d.lock", c.port))))
 }
 
 // children are the processes that a process started.
