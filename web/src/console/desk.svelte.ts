@@ -67,7 +67,8 @@ export interface SessionTab {
   element: RemoteSession | null;
 }
 
-export type Active = { kind: "list" } | { kind: "ticket"; id: string } | { kind: "session"; key: number };
+export type Active =
+  { kind: "list" } | { kind: "outbox" } | { kind: "ticket"; id: string } | { kind: "session"; key: number };
 
 export interface Toast {
   text: string;
@@ -91,6 +92,8 @@ export class Desk {
   policy = $state.raw<Policy>({ desk: localDesk, ticket: "required", offline: "refuse" });
   /** The desk whose tickets are listed. */
   where = $state(localDesk);
+  /** Notes that were given up; null for who may not know. */
+  dead = $state<number | null>(null);
   /** A desk has been asked and is taking its time. */
   slow = $state(false);
   list = $state<Loaded<Ticket[]>>({ value: null, problem: null });
@@ -136,6 +139,15 @@ export class Desk {
       this.complain(e); // the embedded desk is there whatever happens
     }
     await this.loadList();
+  }
+
+  /** Counts the notes that somebody must look after. */
+  async countDead(): Promise<void> {
+    try {
+      this.dead = (await api.outbox()).dead.length;
+    } catch {
+      // Their page says what is wrong; a number on a button need not.
+    }
   }
 
   /** Lists another desk; what was found in the one before is not its. */

@@ -52,6 +52,28 @@ export interface Desks {
   policy: Policy;
 }
 
+/** A note that is not in its ticket. */
+export interface Letter {
+  id: string;
+  kind: "end" | "closing";
+  desk: string;
+  ticket: { id: string; number: string; subject: string };
+  session: string;
+  attempts: number;
+  created: string;
+  /** Of the next try; null if it was given up. */
+  next: string | null;
+  problem: Problem | null;
+  /** In the desk's own words; hostile text. */
+  detail: string;
+  retry: boolean;
+}
+
+export interface Outbox {
+  waiting: Letter[];
+  dead: Letter[];
+}
+
 export const localDesk = "local";
 
 export interface Note {
@@ -239,6 +261,13 @@ export const api = {
     const o = record(record(await call("POST", "/api/v1/sessions", { ticket: ticketID, lang }))["person"]);
     return { url: string(o, "url"), lang: language(o), expires: string(o, "expires") };
   },
+  async outbox(): Promise<Outbox> {
+    const o = record(await call("GET", "/api/v1/outbox"));
+    return { waiting: list(o, "waiting", letter), dead: list(o, "dead", letter) };
+  },
+  async retryNote(letterID: string): Promise<void> {
+    await call("POST", `/api/v1/outbox/${id(letterID)}/retry`, {});
+  },
   async sessions(q: string, before: string): Promise<{ sessions: Session[]; more: boolean }> {
     const o = record(await call("GET", at("/api/v1/sessions", before === "" ? { q } : { q, before })));
     return { sessions: list(o, "sessions", session), more: o["more"] === true };
@@ -415,12 +444,33 @@ function ticketSession(v: unknown): TicketSession {
   };
 }
 
+function letter(v: unknown): Letter {
+  const o = record(v);
+  return {
+    id: string(o, "id"),
+    kind: o["kind"] === "closing" ? "closing" : "end",
+    desk: string(o, "desk"),
+    ticket: shortTicket(o["ticket"]),
+    session: string(o, "session"),
+    attempts: integer(o, "attempts"),
+    created: string(o, "created"),
+    next: optional(o, "next"),
+    problem: trouble(o["problem"]),
+    detail: optional(o, "detail") ?? "",
+    retry: o["retry"] === true,
+  };
+}
+
+function shortTicket(v: unknown): Session["ticket"] {
+  const o = record(v);
+  return { id: string(o, "id"), number: string(o, "number"), subject: string(o, "subject") };
+}
+
 function session(v: unknown): Session {
   const o = record(v);
-  const of = record(o["ticket"]);
   return {
     ...ticketSession(v),
-    ticket: { id: string(of, "id"), number: string(of, "number"), subject: string(of, "subject") },
+    ticket: shortTicket(o["ticket"]),
     events: typeof o["events"] === "number" ? o["events"] : 0,
   };
 }

@@ -68,6 +68,7 @@ function safeDecode(s: string): string {
 }
 
 export const mayClaim = (role: Role): boolean => role === "technician" || role === "supervisor";
+export const mayReadOutbox = (role: Role): boolean => role === "supervisor" || role === "admin";
 export const mayReadTickets = (role: Role): boolean => role !== "auditor";
 export const mayReadSessions = (role: Role): boolean => role !== "technician";
 export const mayReadEvents = (role: Role): boolean => role === "supervisor" || role === "auditor";
