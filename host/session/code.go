@@ -266,5 +266,8 @@ func (h *Host) who(t *mfpb.Technician, k *mfpb.Ticket) (*ui.Technician, string, 
 	if ms := t.GetSignedInAt(); ms > 0 {
 		tech.SignedInAt = time.UnixMilli(ms).UTC().Format(time.RFC3339)
 	}
+	if k.GetNumber() == "" && k.GetSubject() == "" {
+		return tech, wire.Clean(t.GetId()), nil // a session without a ticket
+	}
 	return tech, wire.Clean(t.GetId()), &ui.Ticket{Number: wire.Clean(k.GetNumber()), Subject: wire.Clean(k.GetSubject())}
 }

@@ -129,6 +129,8 @@ func (c *Console) Show(e Event) {
 		line(t.T("ask.server") + t.T("colon") + e.Server)
 		if e.Ticket != nil {
 			line(t.T("ask.ticket") + t.T("colon") + e.Ticket.Number + " " + e.Ticket.Subject)
+		} else {
+			line(t.T("ask.no_ticket"))
 		}
 		if e.Technician != nil && e.Technician.Organisation != "" {
 			line(t.T("ask.who", "name", e.Technician.Name, "organisation", e.Technician.Organisation))

@@ -213,6 +213,7 @@ func New(cfg Config) (*Server, error) {
 		PublicHost: cfg.PublicHost, Organisation: cfg.Organisation, Software: "mainforte-signaling " + cfg.Version,
 		Logger: cfg.Logger, Grace: cfg.Grace,
 	}
+	pc.Policy, pc.Create = s.tickets.Policy(), s.house.local.CreateForTx
 	if cfg.BaseURL != "" {
 		pc.Link = func(session string) string { return cfg.BaseURL + "/audit?session=" + session }
 	}

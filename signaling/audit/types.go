@@ -58,6 +58,7 @@ var eventTypes = map[string]EventType{
 	"ticket.closed":       {Doc: "a ticket was closed"},
 	"ticket.opened":       {Doc: "a ticket was opened again"},
 	"ticket.linked":       {Doc: "the session belongs to this ticket"},
+	"ticket.none":         {Doc: "the session belongs to no ticket, as the policy allows: no note is written"},
 	"ticket.note_queued":  {Doc: "a note waits to be written to the ticket", Data: "system"},
 	"ticket.note_written": {Doc: "the note stands in the ticket", Data: "attempts:n system note"},
 	"ticket.note_failed":  {Doc: "the note could not be written and was given up", Data: "attempts:n system"},

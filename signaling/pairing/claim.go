@@ -93,15 +93,19 @@ func (v *viewer) claim(m *mfpb.Claim) {
 		return
 	}
 	// Who is invited may leave the ticket out: it is the session's.
-	id := m.TicketId
+	id, joins := m.TicketId, false
 	if id == "" {
-		id = d.ticketUnder(m.Nameplate)
+		id, joins = d.ticketUnder(m.Nameplate)
 	}
 	ticket, reason := d.ticket(id)
 	if reason != 0 && m.TicketId != "" {
 		v.refuse(reason)
 		d.rejected(v, "", reason)
 		return
+	}
+
+	if id == "" && (joins || d.ticketless()) {
+		reason = 0
 	}
 
 	// From here on it is a guess: a claim without a ticket too, or nameplates of
@@ -139,6 +143,10 @@ func (v *viewer) claim(m *mfpb.Claim) {
 		v.refuse(reason)
 		d.outside(v, "session.rejected", "", reason)
 		return
+	case id == "" && p.session == nil && !d.ticketless(): // the session ended that was to be joined
+		v.refuse(mfpb.Reason_REASON_TICKET_CLOSED)
+		d.outside(v, "session.rejected", "", mfpb.Reason_REASON_TICKET_CLOSED)
+		return
 	}
 	if p.session != nil {
 		if reason := p.session.mayJoin(v, m.TicketId); reason != 0 {
@@ -166,22 +174,35 @@ func (v *viewer) claim(m *mfpb.Claim) {
 			Id: v.in.User.ID, Name: wire.Clean(v.in.User.Name),
 			SignedIn: v.in.Method, SignedInAt: v.in.At.UnixMilli(),
 		},
-		Ticket: &mfpb.Ticket{Id: ticket.ID, Number: wire.Clean(ticket.Number), Subject: wire.Clean(ticket.Subject)},
+		Ticket: told(ticket),
 	}}})
 }
 
 // maxAD is more than any associated data of this protocol: the host's is 43 bytes.
 const maxAD = 128
 
-// ticketUnder is the ticket of the session that is joined under a nameplate,
-// empty if none is.
-func (d *Desk) ticketUnder(nameplate string) string {
+// ticketless tells whether a session may begin without a ticket.
+func (d *Desk) ticketless() bool {
+	return d.cfg.Policy.Ticket == tickets.TicketAllowed || d.cfg.Policy.Ticket == tickets.TicketCreated
+}
+
+// told is a ticket as both sides are told it; nil for none.
+func told(t tickets.Ticket) *mfpb.Ticket {
+	if t.ID == "" {
+		return nil
+	}
+	return &mfpb.Ticket{Id: t.ID, Number: wire.Clean(t.Number), Subject: wire.Clean(t.Subject)}
+}
+
+// ticketUnder is the ticket of the session that is joined under a nameplate;
+// joins is false if none is.
+func (d *Desk) ticketUnder(nameplate string) (id string, joins bool) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	if p := d.plates[nameplate]; p != nil && p.host != nil && p.session != nil {
-		return p.session.ticket.ID
+		return p.session.ticket.ID, true
 	}
-	return ""
+	return "", false
 }
 
 // deskTrouble is what keeps a desk from telling whether a ticket is open.

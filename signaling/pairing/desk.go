@@ -83,6 +83,12 @@ type Config struct {
 	PublicHost   string // wire.ServerName form
 	Organisation string
 	Software     string // name and version, told in Hello
+	// Policy says whether a session may go without a ticket, and who reads its note.
+	// The zero value: it needs one, and the note is private.
+	Policy tickets.Policy
+	// Create makes a ticket of the embedded desk with an id, for a session that has
+	// none and gets one: needed where the policy is tickets.TicketCreated.
+	Create func(tx store.Tx, id, lang string) (tickets.Ticket, error)
 	// Link is where a session's log can be read, for its note; nil: none.
 	Link func(session string) string
 

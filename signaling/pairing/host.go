@@ -17,6 +17,7 @@ type host struct {
 	greeted  bool
 	asked    bool   // something came after Hello: it cannot resume any more
 	software string // as it calls itself
+	lang     string // of the person, as its hello says
 
 	plate   *plate
 	open    *claim
@@ -41,7 +42,7 @@ func (h *host) receive(b []byte) {
 	if !h.greeted {
 		hello := m.GetHello()
 		if h.greeted = h.desk.welcome(h.line, hello, mfpb.Kind_KIND_HOST); h.greeted {
-			h.software = wire.Clean(hello.Software)
+			h.software, h.lang = wire.Clean(hello.Software), hello.Lang
 		}
 		return
 	}

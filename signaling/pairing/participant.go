@@ -205,7 +205,7 @@ func (s *session) seat(c *claim, p *participant, token []byte) {
 		p.viewer.had = true
 		p.viewer.send(&mfpb.ServerToViewer{Body: &mfpb.ServerToViewer_Opened{Opened: &mfpb.Opened{
 			Session: s.id, ResumeToken: token, Claim: c.id[:], Participant: p.id(), Kind: p.kind,
-			Ticket: &mfpb.Ticket{Id: s.ticket.ID, Number: wire.Clean(s.ticket.Number), Subject: wire.Clean(s.ticket.Subject)},
+			Ticket: told(s.ticket),
 		}}})
 	}
 	if s.hostRelayDue.IsZero() {

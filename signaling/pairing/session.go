@@ -82,6 +82,10 @@ func (d *Desk) openSession(c *claim) {
 		key: c.hostKey, started: now, host: c.host, hostToken: sha256.Sum256(secret), hostSecret: secret,
 		tally: tally{Used: map[string]int64{}},
 	}
+	creates := s.ticket.ID == "" && d.cfg.Policy.Ticket == tickets.TicketCreated
+	if creates {
+		s.ticket.ID = ulid.MustNew(ulid.Timestamp(now), rand.Reader).String()
+	}
 	s.journal = &journal{desk: d, patient: true}
 	p, token := s.newParticipant(c, leads, now)
 	c.host.session = s
@@ -99,15 +103,34 @@ func (d *Desk) openSession(c *claim) {
 	if name := wire.Clean(s.ticket.Requester); name != "" {
 		paired.Personal["person"] = name
 	}
+	events := []audit.Event{requested, paired}
+	system := audit.Actor{Kind: "system"}
+	made := s.ticket
+	switch {
+	case creates:
+		events = append(events, s.event("ticket.created", "ok", system, nil), s.event("ticket.linked", "ok", system, nil))
+	case s.ticket.ID == "":
+		events = append(events, s.event("ticket.none", "ok", system, nil))
+	default:
+		events = append(events, s.event("ticket.linked", "ok", system, nil))
+	}
 	s.journal.add(job{
-		events: []audit.Event{requested, paired, s.event("ticket.linked", "ok", audit.Actor{Kind: "system"}, nil)},
-		also:   s.insert,
-		once:   true,
+		events: events,
+		also: func(tx store.Tx, first int64) (err error) {
+			if creates {
+				if made, err = d.cfg.Create(tx, s.ticket.ID, c.host.lang); err != nil {
+					return err
+				}
+			}
+			return s.insert(tx, first)
+		},
+		once: true,
 		done: func(err error) {
 			if err != nil {
 				s.unopened()
 				return
 			}
+			s.ticket = made
 			if s.state == opening { // else it is ending already: signed out meanwhile
 				s.state = open
 				s.seat(c, p, token)
@@ -316,7 +339,12 @@ func (s *session) last(tx store.Tx, index int64) error {
 	if link := s.desk.cfg.Link; link != nil {
 		sum.Link = link(s.id)
 	}
-	err = s.desk.cfg.Outbox.EnqueueTx(tx, s.ticket.ID, sum.Note(s.ticket.Lang))
+	if s.ticket.ID == "" {
+		return nil // as ticket.none says
+	}
+	note := sum.Note(s.ticket.Lang)
+	note.Public = s.desk.cfg.Policy.Note == tickets.NotePublic
+	err = s.desk.cfg.Outbox.EnqueueTx(tx, s.ticket.ID, note)
 	if errors.Is(err, tickets.ErrInvalid) {
 		// It would be invalid the next time too, and the end must stand.
 		s.desk.cfg.Logger.Error("the note of a session cannot be written", "session", s.id, "error", err)

@@ -29,6 +29,15 @@ type New struct {
 	Subject   string // needed; cleaned, one line, 256 characters
 	Requester string // name as known to the desk; may be empty
 	Lang      string // "en" or "fr"
+	ID        string // a ULID; empty: a new one
+}
+
+// CreateForTx makes the ticket of a session that began without one, in the
+// language of the person ("en" or "fr"; anything else is English).
+func (l *Local) CreateForTx(tx store.Tx, id, lang string) (Ticket, error) {
+	lang = langOr(lang, "en")
+	w := words(locales[lang])
+	return l.CreateTx(tx, New{ID: id, Lang: lang, Subject: w.fill("created", "time", l.now().UTC().Format(w["format.time"]))})
 }
 
 // State chooses tickets for a list.
@@ -71,8 +80,11 @@ func (l *Local) Create(ctx context.Context, n New) (t Ticket, err error) {
 func (l *Local) CreateTx(tx store.Tx, n New) (Ticket, error) {
 	now := l.now().UTC()
 	t := Ticket{
-		ID: ulid.Make().String(), Subject: line(n.Subject), Requester: line(n.Requester),
+		ID: n.ID, Subject: line(n.Subject), Requester: line(n.Requester),
 		Lang: n.Lang, Open: true, Created: now, Updated: now,
+	}
+	if t.ID == "" {
+		t.ID = ulid.Make().String()
 	}
 	switch {
 	case t.Subject == "":

@@ -239,7 +239,7 @@ export class RemoteSession extends HTMLElement {
     this.dataset["state"] = view.state;
     this.#root.setAttribute("lang", langOf(this.getAttribute("lang")));
     this.#live.hidden = !live;
-    this.#panel.joining = this.getAttribute("ticket") === "";
+    this.#panel.joining = this.getAttribute("ticket") === "" && !this.hasAttribute("ticketless");
     this.#panel.update(view, t);
     this.#stage.update(view, view.displays.find(({ id }) => id === view.watched) ?? null, t);
     this.#toolbar.looks(this.#stage.look, this.#stage.scale);

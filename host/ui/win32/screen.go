@@ -293,7 +293,8 @@ func (s *screen) viewCode(v *view) {
 
 func (s *screen) viewAsk(v *view) {
 	t, e := s.texts, s.ask
-	var who, signed, ticket string
+	var who, signed string
+	ticket := t.T("ask.no_ticket")
 	if e.Technician != nil {
 		if who = e.Technician.Name; e.Technician.Organisation != "" {
 			who = t.T("ask.who", "name", who, "organisation", e.Technician.Organisation)

@@ -293,6 +293,8 @@ func (v *view) layoutAsk(gtx layout.Context) layout.Dimensions {
 	}
 	if e.Ticket != nil {
 		rows = append(rows, gap(6), v.body(t.T("ask.ticket")+" "+e.Ticket.Number+"  "+e.Ticket.Subject))
+	} else {
+		rows = append(rows, gap(6), v.body(t.T("ask.no_ticket")))
 	}
 	rows = append(rows, gap(14), v.card(warn, v.body(t.T("ask.scam"))), gap(14), v.strong(e.Text), gap(16),
 		v.pair(v.button(&v.deny, t.T("ask.deny"), paper, danger, true), v.button(&v.allow, t.T("ask.allow"), accent, paper, false)), gap(10), v.small(t.T("ask.default")))
