@@ -7,6 +7,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/mainforte/mainforte/internal/wire/mfpb"
 	"github.com/mainforte/mainforte/signaling/identity"
 	"github.com/mainforte/mainforte/signaling/tickets"
 	"github.com/mainforte/mainforte/signaling/tickets/fake"
@@ -131,5 +132,136 @@ func TestADeskThatIsAway(t *testing.T) {
 	}
 	if err != nil || len(waiting) != 1 || waiting[0].Ticket != "zam:7" || waiting[0].System != "zam" {
 		t.Errorf("%+v %v", waiting, err)
+	}
+}
+
+func TestNotesThatAreNotInTheirTickets(t *testing.T) {
+	s, z, line := withDesk(t, tickets.Policy{})
+	v, sue := s.as(identity.Technician, "Ann"), s.as(identity.Supervisor, "Sue")
+	gone := ticketstest.Say(404, "application/json", `{"error": "Couldn't find Ticket"}`)
+	v.want(200, "GET", "/api/v1/tickets/zam:7", nil)
+	line.Instead(func(w http.ResponseWriter, r *http.Request) bool {
+		return strings.Contains(r.URL.Path, "articles") && gone(w, r)
+	})
+	id := v.session("zam:7")
+	var dead []any
+	for limit := time.Now().Add(20 * time.Second); len(dead) == 0; time.Sleep(5 * time.Millisecond) {
+		if dead = sue.want(200, "GET", "/api/v1/outbox", nil)["dead"].([]any); time.Now().After(limit) {
+			t.Fatal("never given up")
+		}
+	}
+	l := dead[0].(map[string]any)
+	ticket := l["ticket"].(map[string]any)
+	if l["kind"] != "end" || l["desk"] != "zam" || l["session"] != id || l["next"] != nil || l["retry"] != true ||
+		ticket["number"] == "" || ticket["subject"] != "Imprimante bloquée" || l["problem"].(map[string]any)["code"] != "NO_TICKET" {
+		t.Errorf("%v", l)
+	}
+	if held := v.want(200, "GET", "/api/v1/tickets/zam:7", nil)["sessions"].([]any)[0].(map[string]any); held["note"] != "dead" {
+		t.Errorf("%v", held)
+	}
+	path := "/api/v1/outbox/" + l["id"].(string) + "/retry"
+	v.code(403, "NOT_ALLOWED", "POST", path, map[string]any{})
+	sue.code(404, "NO_NOTE", "POST", "/api/v1/outbox/nothing/retry", map[string]any{})
+	line.Instead(nil)
+	sue.want(204, "POST", path, map[string]any{})
+	for limit := time.Now().Add(20 * time.Second); len(z.Notes(7)) == 0; time.Sleep(5 * time.Millisecond) {
+		if time.Now().After(limit) {
+			t.Fatal("not written when tried again")
+		}
+	}
+	for limit := time.Now().Add(20 * time.Second); ; time.Sleep(5 * time.Millisecond) {
+		got := sue.want(200, "GET", "/api/v1/outbox", nil)
+		if len(got["dead"].([]any))+len(got["waiting"].([]any)) == 0 {
+			break
+		}
+		if time.Now().After(limit) {
+			t.Fatalf("still listed: %v", got)
+		}
+	}
+	sue.code(404, "NO_NOTE", "POST", path, map[string]any{})
+	events, err := s.Log().Events(t.Context(), id)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var types []string
+	for _, e := range events {
+		if strings.HasPrefix(e.Type, "ticket.note") {
+			types = append(types, strings.TrimPrefix(e.Type, "ticket."))
+		}
+		if e.Type == "ticket.note_retried" && e.Actor.Kind != "supervisor" {
+			t.Errorf("retried by %v", e.Actor)
+		}
+	}
+	if got := strings.Join(types, " "); got != "note_queued note_failed note_retried note_written" {
+		t.Errorf("the log holds %s", got)
+	}
+}
+
+func TestTheClosingNoteOfASession(t *testing.T) {
+	s, z, _ := withDesk(t, tickets.Policy{})
+	v, bob := s.as(identity.Technician, "Ann"), s.as(identity.Technician, "Bob")
+	l := v.live("zam:7")
+	path := "/api/v1/sessions/" + l.id + "/closing"
+	v.code(409, "CLOSING_EARLY", "POST", path, map[string]any{"text": "x"})
+	l.close(mfpb.Reason_REASON_PERSON_STOPPED)
+	l.ended()
+	for limit := time.Now().Add(20 * time.Second); len(z.Notes(7)) == 0; time.Sleep(5 * time.Millisecond) {
+		if time.Now().After(limit) {
+			t.Fatal("no note")
+		}
+	}
+	bob.code(403, "NOT_ALLOWED", "POST", path, map[string]any{"text": "x"})
+	v.code(422, "INVALID_CLOSING", "POST", path, map[string]any{"text": " "})
+	v.code(422, "INVALID_CLOSING", "POST", path, map[string]any{"text": "x", "resolution": "magic"})
+	v.code(413, "TOO_LARGE", "POST", path, map[string]any{"text": strings.Repeat("x", 4001)})
+	v.code(404, "NOT_FOUND", "POST", "/api/v1/sessions/nothing/closing", map[string]any{"text": "x"})
+	v.want(204, "POST", path, map[string]any{"text": "Pilote réinstallé.", "resolution": "solved"})
+	v.code(409, "CLOSING_DONE", "POST", path, map[string]any{"text": "again"})
+	for limit := time.Now().Add(20 * time.Second); len(z.Notes(7)) < 2; time.Sleep(5 * time.Millisecond) {
+		if time.Now().After(limit) {
+			t.Fatal("no closing note")
+		}
+	}
+	n := z.Notes(7)
+	if len(n) != 2 || !strings.Contains(n[1].Body, "Pilote réinstallé.") || !strings.Contains(n[1].Body, "Note de clôture") || !strings.Contains(n[1].Body, "résolu") {
+		t.Errorf("%+v", n)
+	}
+	events, err := s.Log().Events(t.Context(), l.id)
+	if err != nil {
+		t.Fatal(err)
+	}
+	found := false
+	for _, e := range events {
+		if e.Type == "session.closing" {
+			found = true
+			if e.Data["resolution"] != "solved" || len(e.Data) != 1 || e.Personal["text"] != "Pilote réinstallé." || e.Ticket != "zam:7" {
+				t.Errorf("%+v", e)
+			}
+		}
+	}
+	if !found {
+		t.Error("the log does not hold it")
+	}
+}
+
+func TestASessionWithoutATicket(t *testing.T) {
+	s, _, _ := withDesk(t, tickets.Policy{Ticket: tickets.TicketAllowed})
+	v, sue := s.as(identity.Technician, "Ann"), s.as(identity.Supervisor, "Sue")
+	id := v.session("")
+	list := sue.want(200, "GET", "/api/v1/sessions", nil)["sessions"].([]any)
+	if len(list) != 1 || list[0].(map[string]any)["id"] != id || list[0].(map[string]any)["ticket"].(map[string]any)["id"] != "" {
+		t.Errorf("%v", list)
+	}
+	for limit := time.Now().Add(20 * time.Second); ; time.Sleep(5 * time.Millisecond) {
+		resp, _ := v.do("POST", "/api/v1/sessions/"+id+"/closing", map[string]any{"text": "Done."})
+		if resp.StatusCode == 204 { // in the log only
+			break
+		}
+		if time.Now().After(limit) {
+			t.Fatal(resp.Status)
+		}
+	}
+	if got := sue.want(200, "GET", "/api/v1/outbox", nil); len(got["waiting"].([]any))+len(got["dead"].([]any)) != 0 {
+		t.Errorf("%v", got)
 	}
 }

@@ -66,6 +66,10 @@ var (
 	errWeakPassword    = &problem{http.StatusUnprocessableEntity, "WEAK_PASSWORD"}
 	errWrongPassword   = &problem{http.StatusUnauthorized, "WRONG_PASSWORD"}
 	errWrongType       = &problem{http.StatusUnsupportedMediaType, "WRONG_TYPE"}
+	errClosingDone     = &problem{http.StatusConflict, "CLOSING_DONE"}
+	errClosingEarly    = &problem{http.StatusConflict, "CLOSING_EARLY"}
+	errClosingLate     = &problem{http.StatusConflict, "CLOSING_LATE"}
+	errInvalidClosing  = &problem{http.StatusUnprocessableEntity, "INVALID_CLOSING"}
 )
 
 // known maps the errors of the packages behind the interface, the more telling

@@ -107,6 +107,7 @@ func (s *Server) build() http.Handler {
 		"GET /api/v1/sessions/{id}/export":   s.exportSession,
 		"POST /api/v1/sessions/{id}/receipt": s.linkReceipt,
 		"POST /api/v1/sessions/{id}/end":     s.endSession,
+		"POST /api/v1/sessions/{id}/closing": s.closeSession,
 		"GET /api/v1/receipts/{token}":       s.receipt,
 
 		"GET /api/v1/tokens":         s.listTokens,

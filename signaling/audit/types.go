@@ -25,6 +25,7 @@ var eventTypes = map[string]EventType{
 	"session.paused":         {Doc: "the session stands still: a line was lost", Host: true, Data: "line epoch:n participant"},
 	"session.resumed":        {Doc: "it goes on", Host: true, Data: "line epoch:n participant"},
 	"session.ended":          {Doc: "the session is over, with its reason", Data: "reason by duration_ms:n host_events:n"},
+	"session.closing":        {Doc: "a participant wrote the closing note of the session", Data: "resolution", Personal: "text"},
 	"session.rejected":       {Doc: "a claim was refused before the code was tried: limits, ticket, role", Data: "reason", Personal: "address"},
 	"session.resume_refused": {Doc: "a line came with a token that is not good for its session", Data: "line reason", Personal: "address"},
 	"session.degraded":       {Doc: "the connection is not at its best; data: reason (LINE_SLOW, SCREEN_LOCKED, SECURE_DESKTOP, BROWSER_SLOW, HOST_SLOW), value (LINE_SLOW: kbit/s; BROWSER_SLOW, HOST_SLOW: ms), participant", Host: true, Data: "reason value:n participant"},

@@ -104,6 +104,8 @@ var table = map[string]access{
 	// Whose session it may be is asked there: a technician ends the one that he
 	// leads, a supervisor any. Nobody joins one but by an invite code.
 	"POST /api/v1/sessions/{id}/end": workDesk,
+	// From who took part, which is asked there.
+	"POST /api/v1/sessions/{id}/closing": workDesk,
 
 	// A token is made where the server runs, as accounts are.
 	"GET /api/v1/tokens":         settings,

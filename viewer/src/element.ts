@@ -1,6 +1,7 @@
-// <remote-session ticket="ID" lang="en|fr" background>: takes the code, pairs,
-// shows the picture and drives it. `ticket` is empty when a colleague's session
-// is joined by an invite code; `background` says that nobody looks at it now.
+// <remote-session ticket="ID" ticketless lang="en|fr" background>: takes the code,
+// pairs, shows the picture and drives it. `ticket` is empty when a colleague's
+// session is joined by an invite code, or, with `ticketless`, where there is none;
+// `background` says that nobody looks at it now.
 // It tells the page only how the session stands (event mf-state); the code
 // never leaves its shadow root.
 

@@ -577,6 +577,30 @@ describe("several service desks", () => {
     expect(desk.startable(of({ remembered: true }))).toBe("yes");
     expect(desk.startable(of({ remembered: true, open: false }))).toBe("elsewhere");
   });
+
+  test("a session without a ticket keeps a tab apart from the one that joins", async () => {
+    const desk = await newDesk();
+    desk.startTicketless();
+    desk.joinSession();
+    desk.startTicketless();
+    expect(desk.sessions.map((s) => [s.ticket, s.ticketless])).toEqual([
+      ["", true],
+      ["", false],
+    ]);
+    const key = desk.sessions[0]?.key ?? 0;
+    expect(desk.active).toEqual({ kind: "session", key });
+    // Where one is made for it, its summary is waited for there.
+    desk.heard(key, told({ state: "live", session: "S", ticket: { id: "2", number: "102" } }));
+    await settle();
+    expect(desk.sessions[0]?.number).toBe("102");
+    desk.heard(key, told({ state: "ended", session: "S", reason: "PERSON_STOPPED" }));
+    await settle();
+    expect(desk.active).toEqual({ kind: "ticket", id: "2" });
+    expect(desk.current?.ended).toMatchObject({
+      session: "S",
+      closing: { text: "", resolution: "", done: false },
+    });
+  });
 });
 
 describe("coming from a service desk", () => {

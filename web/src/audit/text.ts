@@ -10,9 +10,16 @@ export function plain(v: unknown): string {
   return v === null || v === undefined ? "–" : JSON.stringify(v);
 }
 
+/** What a session is called: by its ticket, if it has one. */
+export function titleOf(s: SessionLog["session"]): string {
+  return s.ticket.number === ""
+    ? t("audit.session_alone")
+    : t("audit.session_of", { number: s.ticket.number });
+}
+
 export function asText({ session, events, tree }: SessionLog): string {
   const lines = [
-    t("audit.session_of", { number: session.ticket.number }),
+    titleOf(session),
     line("audit.id", session.id),
     line("audit.col.ticket", `${session.ticket.number} ${session.ticket.subject}`),
     line("audit.col.technician", session.technician),

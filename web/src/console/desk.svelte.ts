@@ -44,6 +44,8 @@ export interface TicketTab {
     note: "waiting" | "written" | "there" | "late" | "later" | "dead";
     id: string | null;
     session: string | null;
+    /** What the technician says about it, until it is written. */
+    closing: { text: string; resolution: string; done: boolean };
   } | null;
 }
 
@@ -58,6 +60,8 @@ export interface SessionTab {
   notices: number;
   /** Something happened in it while nobody looked. */
   unread: boolean;
+  /** It began without a ticket, as the policy allows. */
+  ticketless: boolean;
   state: StateDetail["state"];
   session: string | null;
   /** Notes that stood in the ticket before: what comes on top is the session's own. */
@@ -367,12 +371,23 @@ export class Desk {
 
   /** A tab in which a colleague's session is joined by an invite code. */
   joinSession(): void {
-    const open = this.sessions.find((s) => s.ticket === "" && s.state === "code");
-    if (open !== undefined) this.go({ kind: "session", key: open.key });
-    else this.newSession("", "", []);
+    this.withoutTicket(false);
   }
 
-  private newSession(ticket: string, number: string, before: readonly string[]): void {
+  /** A tab for a session that no ticket asked for. */
+  startTicketless(): void {
+    this.withoutTicket(true);
+  }
+
+  private withoutTicket(ticketless: boolean): void {
+    const open = this.sessions.find(
+      (s) => s.ticket === "" && s.state === "code" && s.ticketless === ticketless,
+    );
+    if (open !== undefined) this.go({ kind: "session", key: open.key });
+    else this.newSession("", "", [], ticketless);
+  }
+
+  private newSession(ticket: string, number: string, before: readonly string[], ticketless = false): void {
     const key = this.nextKey++;
     this.sessions.push({
       kind: "session",
@@ -383,6 +398,7 @@ export class Desk {
       others: 0,
       notices: 0,
       unread: false,
+      ticketless,
       state: "code",
       session: null,
       before,
@@ -443,10 +459,10 @@ export class Desk {
     const tab = this.tickets.find((x) => x.id === s.ticket);
     if (tab === undefined) return;
     if (reason === "LEFT") {
-      tab.ended = { reason, note: "later", id: null, session: s.session };
+      tab.ended = { reason, note: "later", id: null, session: s.session, closing: unsaid() };
       return;
     }
-    tab.ended = { reason, note: "waiting", id: null, session: s.session };
+    tab.ended = { reason, note: "waiting", id: null, session: s.session, closing: unsaid() };
     await this.awaitNote(s.ticket, s.before);
   }
 
@@ -521,6 +537,12 @@ export class Desk {
     await Promise.all(this.live.map((s) => this.end(s.key)));
   }
 }
+
+const unsaid = (): { text: string; resolution: string; done: boolean } => ({
+  text: "",
+  resolution: "",
+  done: false,
+});
 
 export function newest(notes: readonly Note[]): Note | undefined {
   return [...notes].sort((a, b) => Date.parse(b.created) - Date.parse(a.created))[0];

@@ -272,6 +272,9 @@ export const api = {
     const o = record(await call("GET", at("/api/v1/sessions", before === "" ? { q } : { q, before })));
     return { sessions: list(o, "sessions", session), more: o["more"] === true };
   },
+  async closing(sessionID: string, text: string, resolution: string): Promise<void> {
+    await call("POST", `/api/v1/sessions/${id(sessionID)}/closing`, { text, resolution });
+  },
   async sessionLog(sessionID: string): Promise<SessionLog> {
     const o = record(await call("GET", `/api/v1/sessions/${id(sessionID)}/events`));
     const tree = record(o["tree"]);

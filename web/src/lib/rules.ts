@@ -6,6 +6,9 @@ export const passwordMax = 256;
 export const nameMax = 64;
 export const textMax = 256; // subject, requester: the protocol's limit for names and titles
 export const noteMax = 16_384;
+export const closingMax = 4_000;
+/** How a session's trouble may have been resolved: the server's words. */
+export const resolutions = ["solved", "workaround", "escalated", "unsolved"] as const;
 
 /** Characters as people count them. */
 export function characters(s: string): number {
