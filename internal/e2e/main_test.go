@@ -108,6 +108,12 @@ func newWorldOf(t *testing.T, lang string, width, height int, flags ...string) *
 // newWorldFor does so for a test that takes so long.
 func newWorldFor(t *testing.T, lang string, life time.Duration, width, height int, flags ...string) *world {
 	t.Helper()
+	return newWorldServed(t, lang, life, width, height, nil, flags...)
+}
+
+// newWorldServed does so with further flags for the server.
+func newWorldServed(t *testing.T, lang string, life time.Duration, width, height int, serve []string, flags ...string) *world {
+	t.Helper()
 	ctx, cancel := context.WithTimeout(context.Background(), life)
 	t.Cleanup(cancel)
 	w := &world{t: t, ctx: ctx, lang: lang, file: programs.Host}
@@ -117,7 +123,8 @@ func newWorldFor(t *testing.T, lang string, life time.Duration, width, height in
 	t.Cleanup(w.desktop.Stop)
 	addr, err := stage.FreeAddr()
 	w.must(err)
-	w.server, err = stage.StartServer(ctx, programs.Signaling, addr, filepath.Join(t.TempDir(), "data"), "--organisation", "Hôpital Sainte-Anne")
+	serve = append([]string{"--organisation", "Hôpital Sainte-Anne"}, serve...)
+	w.server, err = stage.StartServer(ctx, programs.Signaling, addr, filepath.Join(t.TempDir(), "data"), serve...)
 	w.must(err)
 	t.Cleanup(func() { _ = w.server.Stop() })
 	w.tap, err = scan.NewTap("127.0.0.1:0", addr)
