@@ -80,6 +80,9 @@ func TestConsoleAllowsOnlyOnAClearYes(t *testing.T) {
 		if !strings.Contains(out.String(), "help.example.org") {
 			t.Error("the server's name is not shown")
 		}
+		if !strings.Contains(out.String(), "No ticket: this session") {
+			t.Error("that there is no ticket is not said")
+		}
 	}
 }
 
