@@ -24,7 +24,7 @@ import (
 type street struct {
 	*tickets.Desks
 	t     *testing.T
-	st    *store.SQLite
+	st    store.Store
 	log   *audit.Log
 	sites map[string]*fake.Zammad
 	lines map[string]*ticketstest.Line
