@@ -95,8 +95,8 @@ func toldSession(out io.Writer, r proof.Report, said string, t proof.Trust, whol
 	default:
 		fmt.Fprintf(&b, "the host counted %d events and signed the end with its key %s\n", r.Counted, r.HostKey)
 	}
-	if r.Missing > 0 {
-		fmt.Fprintf(&b, "events of the host that never reached the log, as it says itself: %d\n", r.Missing)
+	if r.Missing != 0 {
+		fmt.Fprintf(&b, "the log says itself that its events of the host differ from the host's own count by %d\n", r.Missing)
 	}
 	if whole && !r.Complete {
 		b.WriteString("whether a line of the session was left out only an export of the whole log can tell\n")

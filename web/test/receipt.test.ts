@@ -78,12 +78,12 @@ describe("the page", () => {
   };
 
   test.each([
-    ["en", ["Nothing in this receipt was changed", "help.example.org", "Zoë Ölçü", "Person said yes"]],
-    ["fr", ["Rien n’a été changé dans ce reçu", "Exemple", "Qui vous a aidé"]],
+    ["en", ["Nothing in this receipt was changed", "help.example.org", "You allowed:", "Zoë Ölçü"]],
+    ["fr", ["Rien n’a été changé dans ce reçu", "Vous avez refusé", "Qui vous a aidé"]],
   ] as const)("tells it in words: %s", async (lang, words) => {
     use(lang);
     const html = await page(file);
-    for (const w of words.slice(0, 3)) expect(html).toContain(w);
+    for (const w of words) expect(html).toContain(w);
   });
 
   test("warns plainly, and shows nothing of what is not proven", async () => {

@@ -50,13 +50,16 @@ type Report struct {
 	Complete                               bool // that no line up to the end is left out, too
 	Ended                                  bool
 	Closed                                 bool  // the host signed its own end
-	Counted, Missing                       int64 // events that the host counted; those of them that the log says are missing
-	HostKey                                string
-	EndSize                                int64    // of the log when the session ended; 0: it has not
-	EndRoot                                [32]byte // the root of then, as its ticket has it
-	Problems                               []Problem
-	More                                   bool
-	Events                                 []Leaf // the lines that were proven, in order
+	Counted                                int64 // events, by the signed count of the host
+	// Missing is how many of them never reached the log, as it says itself; below 0:
+	// the host signed fewer than it sent.
+	Missing  int64
+	HostKey  string
+	EndSize  int64    // of the log when the session ended; 0: it has not
+	EndRoot  [32]byte // the root of then, as its ticket has it
+	Problems []Problem
+	More     bool
+	Events   []Leaf // the lines that were proven, in order
 }
 
 // OK tells whether nothing is wrong.

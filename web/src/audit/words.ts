@@ -26,7 +26,11 @@ export function facts(r: Report): string[] {
   if (r.ended === null) out.push(t("proof.fact.open"));
   else if (r.counted === null) out.push(t("proof.fact.no_close"));
   else if (r.missing === 0) out.push(t("proof.fact.counted", { n: number(r.counted) }));
-  if (r.missing > 0) out.push(t("proof.fact.missing", { n: number(r.missing) }));
+  else {
+    const here = number(r.counted - r.missing);
+    out.push(t("proof.fact.differs", { counted: number(r.counted), here }));
+  }
+  if (r.counted === null && r.missing > 0) out.push(t("proof.fact.missing", { n: number(r.missing) }));
   if (r.checked > 0) out.push(t("proof.fact.checked", { n: number(r.checked) }));
   if (r.withheld > 0) out.push(t("proof.fact.withheld", { n: number(r.withheld) }));
   if (r.purged > 0) out.push(t("proof.fact.purged", { n: number(r.purged), policy: r.policy }));

@@ -25,6 +25,11 @@ export function deskName(name: string): string {
   return name === localDesk ? t("desk.local") : name;
 }
 
+/** To the second, of a day that is known. */
+export function clock(iso: string): string {
+  return format(iso, { timeStyle: "medium" });
+}
+
 /** To the millisecond: for the order of events. */
 export function exactTime(iso: string): string {
   return format(iso, { hour: "2-digit", minute: "2-digit", second: "2-digit", fractionalSecondDigits: 3 });

@@ -87,7 +87,7 @@ export async function course(
         if (why === "unknown_type") taken++;
         else if (why === "no_signed_close") excused = true;
         else if (after !== null && next !== null && next > after) missing += next - after - 1;
-        else if (after !== null && counted !== null && counted > after) missing += counted - after;
+        else if (after !== null && counted !== null) missing += counted - after; // below 0: it signed fewer than it sent
         break;
       }
       default:
@@ -105,7 +105,7 @@ export async function course(
   if (closed === null) {
     if (whole && !excused) say("no_close", ended.index);
   } else if (report.counted !== null) {
-    const here = whole ? taken + missing : (took ?? report.counted) + missing;
+    const here = whole ? taken + missing : (took ?? report.counted) + Math.max(0, missing);
     if (whole ? report.counted !== here : report.counted > here)
       say("count", closed.index, { counted: report.counted, here });
   }

@@ -66,7 +66,7 @@ export interface Report {
   endRoot: string; // the root when the session ended, as its ticket has it
   hostKey: string;
   counted: number | null; // events, by the host's own signed count; null: it signed none
-  missing: number; // events of the host that the log itself says are missing
+  missing: number; // events of the host that the log itself says are missing; below 0: the host signed fewer than it sent
   signer: boolean; // the key that was given vouches for all of it
   ticket: number; // up to which line the ticket vouches for it; 0: not
   unsigned: boolean; // this browser has no Ed25519: no signature was looked at
