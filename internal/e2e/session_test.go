@@ -89,7 +89,7 @@ func session(t *testing.T, lang string) {
 	w.shot("control")
 	w.must(w.browser.ClickAt(w.on(200, 150)))
 	w.until("the pointer follows", func() bool { return w.pointer() == [2]int{200, 150} })
-	line := "Bonjour, ça va ? @#€" + canary
+	line := "Jobourn, ça va ? @#€" + canary // a word that stands on no page
 	w.typeOnDesktop(line)
 	w.until("the program has read the line", func() bool {
 		b, _ := os.ReadFile(typed)
@@ -294,7 +294,7 @@ func (w *world) serverSawNothing(code, word string) {
 		w.t.Fatalf("only %d needles from %d descriptions: the test would prove nothing", len(needles), len(sdps))
 	}
 	// P12: what was typed is nowhere, whole or in part.
-	needles = append(needles, scan.Needle{Name: "what was typed", Value: []byte("Bonjour, ça va ?")}, scan.Needle{Name: "a word that was typed", Value: []byte("Bonjour")},
+	needles = append(needles, scan.Needle{Name: "what was typed", Value: []byte("Jobourn, ça va ?")}, scan.Needle{Name: "a word that was typed", Value: []byte("Jobourn")},
 		scan.Needle{Name: "the word that was typed, copied and shown", Value: []byte(word)})
 	canary := []scan.Needle{{Name: "canary", Value: []byte("imprimante du 3e ne r")}}
 	streams, err := w.tap.Plaintext()
