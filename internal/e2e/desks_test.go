@@ -217,6 +217,7 @@ func ticketless(t *testing.T, lang string) {
 	w.state("ended")
 	w.shot("ended")
 	w.signIn(w.browser, "supervisor", "Odile")
+	w.must(w.browser.WaitFor(10*time.Second, "#outbox"))
 	w.must(w.browser.Goto(w.url + "/audit"))
 	w.must(w.browser.WaitFor(10*time.Second, "td.ticket"))
 	w.shot("audit")

@@ -6,6 +6,7 @@ import (
 	"net/http"
 	"time"
 
+	"github.com/mainforte/mainforte/signaling/audit"
 	"github.com/mainforte/mainforte/signaling/store"
 	"github.com/mainforte/mainforte/signaling/tickets"
 )
@@ -55,7 +56,11 @@ func (s *Server) closeTx(tx store.Tx, c *call, note tickets.Closing) error {
 	if err != nil {
 		return err
 	}
-	var part, done, purged int64
+	purged, err := audit.PurgedTx(tx, note.Session)
+	if err != nil {
+		return err
+	}
+	var part, done int64
 	for _, q := range []struct {
 		into  *int64
 		query string
@@ -63,7 +68,6 @@ func (s *Server) closeTx(tx store.Tx, c *call, note tickets.Closing) error {
 	}{
 		{&part, "select coalesce(min(number), 0) from session_participants where session_id = ? and technician_id = ?", []any{note.Session, c.in.User.ID}},
 		{&done, "select count(*) from audit_leaves where session = ? and type = 'session.closing'", []any{note.Session}},
-		{&purged, "select count(*) from audit_keys where scope = ? and purged is not null", []any{"session:" + note.Session}},
 	} {
 		if err := tx.QueryRow(q.query, q.args...).Scan(q.into); err != nil {
 			return err
@@ -79,7 +83,7 @@ func (s *Server) closeTx(tx store.Tx, c *call, note tickets.Closing) error {
 		return errClosingEarly
 	case done > 0:
 		return errClosingDone
-	case purged > 0, time.Since(over) > closingFor:
+	case purged, time.Since(over) > closingFor:
 		return errClosingLate
 	}
 	e := s.event(c, "session.closing", ticket)

@@ -303,6 +303,27 @@ func TestWhatIsRememberedGoesWithItsLastSession(t *testing.T) {
 	}
 }
 
+func TestATicketThatWasOnlyLookedAtIsForgotten(t *testing.T) {
+	s := newStreet(t, tickets.Policy{})
+	for _, id := range []string{"front:7", "back:7"} {
+		if _, err := s.Get(bg, id); err != nil {
+			t.Fatal(err)
+		}
+	}
+	s.session("S1", "front:7")
+	s.Local().SetNow(func() time.Time { return time.Now().Add(31 * 24 * time.Hour) })
+	s.sites["front"].Add(fake.Subject{ID: 9, Title: "another"})
+	if _, err := s.Get(bg, "front:9"); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := s.Recall(bg, "back:7"); !errors.Is(err, tickets.ErrNotFound) {
+		t.Errorf("still remembered: %v", err)
+	}
+	if _, err := s.Recall(bg, "front:7"); err != nil {
+		t.Errorf("a session needs it: %v", err)
+	}
+}
+
 func TestATicketLeadsToItsPage(t *testing.T) {
 	for _, c := range []struct {
 		system, url, id, table, want string

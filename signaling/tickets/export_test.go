@@ -44,3 +44,6 @@ func ParseDesks(b []byte, file func(path string) (string, error)) (Setup, error)
 
 // PageOf is the address of a ticket for people.
 func PageOf(c Config, t Ticket) string { return c.page(t) }
+
+// SetNow sets the embedded desk's clock.
+func (l *Local) SetNow(now func() time.Time) { l.now = now }

@@ -143,6 +143,15 @@ func ForgetTx(tx store.Tx, session string) error {
 	return forgetTicketTx(tx, session)
 }
 
+// forgetPurgedTx empties what a purge let go on its way, where that way ends.
+func forgetPurgedTx(tx store.Tx, session string) error {
+	purged, err := audit.PurgedTx(tx, session)
+	if err != nil || !purged {
+		return err
+	}
+	return ForgetTx(tx, session)
+}
+
 // Revive has a note tried at once that was given up or that waits for its next
 // try, and logs ticket.note_retried; ErrNotFound if there is none, or nothing left
 // in it.

@@ -126,6 +126,24 @@ func TestALookWaitsForADeskThatIsAway(t *testing.T) {
 	}
 }
 
+func TestANoteThatIsWrittenAfterAPurgeKeepsNoText(t *testing.T) {
+	w := newWorld(t)
+	w.enqueue("S1", "1")
+	if _, err := w.log.Purge(bg, "S1", "request", adam, tickets.ForgetTx); err != nil {
+		t.Fatal(err)
+	}
+	w.run(func(err error) { t.Error(err) }, func() bool { return w.waiting() == 0 })
+	if n := w.desk.Notes("1"); len(n) != 1 || w.text("S1") != "" {
+		t.Errorf("%d notes, and the outbox holds %q", len(n), w.text("S1"))
+	}
+	w.desk.TakeAway(tickets.Marker("S1", "end"))
+	w.later(11 * time.Minute)
+	w.lookAgain()
+	if w.waiting() != 0 {
+		t.Error("it comes back")
+	}
+}
+
 func TestWhatWasPurgedIsNotPutBack(t *testing.T) {
 	w := newWorld(t)
 	w.written("S1")

@@ -268,6 +268,9 @@ func (o *Outbox) written(ctx context.Context, d *outlet, l *letter, remote strin
 			note, store.FormatTime(look), line(remote), store.FormatTime(now), l.ID); err != nil {
 			return err
 		}
+		if err := forgetPurgedTx(tx, l.Session); err != nil {
+			return err
+		}
 		return o.logTx(tx, "ticket.note_written", "ok", l.Session, l.Ticket, data)
 	})
 }
@@ -292,12 +295,7 @@ func (o *Outbox) failed(ctx context.Context, l *letter, why error) error {
 			line(why.Error()), string(faultOf(why)), store.FormatTime(now), l.ID); err != nil {
 			return err
 		}
-		// A purge let it go on its way, which has ended here.
-		purged, err := audit.PurgedTx(tx, l.Session)
-		if err == nil && purged {
-			err = ForgetTx(tx, l.Session)
-		}
-		if err != nil {
+		if err := forgetPurgedTx(tx, l.Session); err != nil {
 			return err
 		}
 		return o.logTx(tx, "ticket.note_failed", "fail", l.Session, l.Ticket, map[string]any{"attempts": l.Attempts, "system": l.System})

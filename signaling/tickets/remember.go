@@ -10,6 +10,10 @@ import (
 	"github.com/mainforte/mainforte/signaling/store"
 )
 
+// forgetUnused is how long a ticket is remembered that no session belongs to:
+// somebody only looked at it.
+const forgetUnused = 30 * 24 * time.Hour
+
 // rememberAgain is how old a memory may be that says the same as the desk.
 const rememberAgain = 24 * time.Hour
 
@@ -77,7 +81,13 @@ func (d *Desks) remember(ctx context.Context, t *Ticket) error {
 	if old.Number == t.Number && old.Subject == t.Subject && old.Lang == t.Lang && old.Open == t.Open && old.URL == t.URL && now.Sub(old.Updated) < rememberAgain {
 		return nil
 	}
-	return transient(d.local.st.Update(ctx, func(tx store.Tx) error { return RememberTx(tx, *t, now) }))
+	return transient(d.local.st.Update(ctx, func(tx store.Tx) error {
+		if _, err := tx.Exec("delete from desk_tickets where seen < ? and not exists (select 1 from sessions s where s.ticket_id = desk_tickets.id)",
+			store.FormatTime(now.Add(-forgetUnused))); err != nil {
+			return err
+		}
+		return RememberTx(tx, *t, now)
+	}))
 }
 
 // forgetTicketTx forgets the memory of a purged session's ticket, unless a
