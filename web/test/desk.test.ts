@@ -679,6 +679,22 @@ describe("what the server tells", () => {
     expect([desk.tickets[0]?.told, desk.sessions[0]?.closed]).toEqual([null, false]);
   });
 
+  test("loads the lists once, and not while only a session is seen", async () => {
+    const desk = await newDesk();
+    await started(desk);
+    const asked = vi.mocked(api.tickets).mock.calls;
+    const before = asked.length;
+    await Promise.all([desk.told(news("changed", "2")), desk.told(news("closed", "3"))]);
+    await settle();
+    expect(asked.length).toBe(before);
+    desk.go({ kind: "list" });
+    await settle();
+    expect(asked.length).toBe(before + 1);
+    desk.go({ kind: "ticket", id: "1" });
+    await settle();
+    expect(asked.length).toBe(before + 1);
+  });
+
   test("given to me: in my list, with a word, but not over a session", async () => {
     vi.spyOn(api, "queue").mockResolvedValue([ticket("3")]);
     const desk = await newDesk();

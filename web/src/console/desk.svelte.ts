@@ -83,6 +83,8 @@ export interface Toast {
 export const noteWaits: readonly number[] = [0, 300, 700, 1000, 2000, 3000, 5000, 8000];
 
 const mostTickets = 8;
+/** News that come together load the lists once. */
+const freshenMs = 1000;
 const slowAfterMs = 1200;
 const endPatienceMs = 3000;
 const endStepMs = 50;
@@ -112,6 +114,9 @@ export class Desk {
   private listRun = 0;
   /** Tickets that this page is closing or opening itself. */
   private turning: readonly string[] = [];
+  /** News came since the lists were loaded. */
+  private stale = false;
+  private freshening = false;
   private nextKey = 1;
 
   constructor(
@@ -219,12 +224,26 @@ export class Desk {
         if (s.closed && !(this.active.kind === "session" && this.active.key === s.key)) s.unread = true;
       }
     if (tab !== undefined) await this.load(n.ticket);
-    void this.loadList();
+    void this.freshen();
+    if (!n.mine || n.kind !== "assigned") return;
     await this.loadQueue();
-    const given = n.mine && n.kind === "assigned" ? this.queue.find((x) => x.id === n.ticket) : undefined;
+    const given = this.queue.find((x) => x.id === n.ticket);
     // Nothing lies over the remote screen; the list has it when the technician comes back.
     if (given !== undefined && this.active.kind !== "session")
       this.toast = { text: t("console.given", { number: given.number }), undo: null };
+  }
+
+  /** Loads the lists again, once for all the news of a moment, and not while only a session is seen. */
+  private async freshen(): Promise<void> {
+    this.stale = true;
+    if (this.freshening) return;
+    this.freshening = true;
+    await this.pause(freshenMs);
+    this.freshening = false;
+    if (this.stale && this.active.kind !== "session") {
+      this.stale = false;
+      await Promise.all([this.loadList(), this.loadQueue()]);
+    }
   }
 
   /** Opens a ticket in a tab of its own, or goes to the one it has. */
@@ -291,7 +310,7 @@ export class Desk {
       this.toast = null; // nothing lies over the remote screen
       const s = this.sessions.find((x) => x.key === to.key);
       if (s !== undefined) s.unread = false;
-    }
+    } else if (this.stale) void this.freshen();
     this.onmove();
   }
 
