@@ -317,6 +317,7 @@ var columns = map[string]string{
 }
 
 func TestEveryTableHasItsPlaceInAPurge(t *testing.T) {
+	storetest.OnlySQLite(t, "the tables of PostgreSQL are the twins of these")
 	w := made(t)
 	db, err := sql.Open("sqlite", filepath.Join(w.dir, "mf.db"))
 	must(t, err)
