@@ -1,16 +1,16 @@
 package identity
 
 import (
+	"bytes"
 	"errors"
 	"net/netip"
-	"os"
-	"path/filepath"
 	"strings"
 	"testing"
 	"time"
 
 	"github.com/mainforte/mainforte/signaling/audit"
 	"github.com/mainforte/mainforte/signaling/limit"
+	"github.com/mainforte/mainforte/signaling/store/storetest"
 )
 
 // token makes one that lives an hour.
@@ -92,14 +92,8 @@ func TestWhatNoTokenIsMadeFor(t *testing.T) {
 func TestTheDatabaseHoldsNoToken(t *testing.T) {
 	h := open(t)
 	secret, _ := h.token(t, NewToken{Name: "x", Role: Technician, Scopes: []Scope{Launch}})
-	for _, name := range []string{"db.sqlite", "db.sqlite-wal"} {
-		b, err := os.ReadFile(filepath.Join(h.dir, name))
-		if err != nil && name == "db.sqlite" {
-			t.Fatal(err)
-		}
-		if strings.Contains(string(b), secret[3:]) {
-			t.Errorf("%s holds the secret", name)
-		}
+	if bytes.Contains(storetest.Files(t, h.dir), []byte(secret[3:])) {
+		t.Error("the database holds the secret")
 	}
 }
 

@@ -3,21 +3,19 @@ package launch
 import (
 	"encoding/base64"
 	"errors"
-	"path/filepath"
 	"strings"
 	"testing"
 	"time"
 
 	"github.com/mainforte/mainforte/signaling/store"
+	"github.com/mainforte/mainforte/signaling/store/storetest"
 )
+
+func TestOnPostgres(t *testing.T) { storetest.OnPostgres(t) }
 
 func links(t *testing.T) (*Links, store.Store) {
 	t.Helper()
-	st, err := store.OpenSQLite(filepath.Join(t.TempDir(), "db.sqlite"))
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { _ = st.Close() })
+	st := storetest.Open(t, t.TempDir())
 	k, err := OpenLinks(t.Context(), st)
 	if err != nil {
 		t.Fatal(err)

@@ -10,7 +10,7 @@ import (
 	"github.com/mainforte/mainforte/internal/wire"
 	"github.com/mainforte/mainforte/internal/wire/mfpb"
 	"github.com/mainforte/mainforte/signaling/audit"
-	"github.com/mainforte/mainforte/signaling/store"
+	"github.com/mainforte/mainforte/signaling/store/storetest"
 )
 
 const (
@@ -26,14 +26,12 @@ type house struct {
 	t testing.TB
 }
 
+func TestOnPostgres(t *testing.T) { storetest.OnPostgres(t) }
+
 func newHouse(t testing.TB) *house {
 	t.Helper()
 	dir := t.TempDir()
-	st, err := store.OpenSQLite(filepath.Join(dir, "mf.db"))
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { _ = st.Close() })
+	st := storetest.Open(t, dir)
 	log, err := audit.Open(bg, st, filepath.Join(dir, "keys"))
 	if err != nil {
 		t.Fatal(err)

@@ -16,7 +16,7 @@ import (
 	"github.com/mainforte/mainforte/internal/wire/mfpb"
 	"github.com/mainforte/mainforte/signaling/audit"
 	"github.com/mainforte/mainforte/signaling/audit/proof"
-	"github.com/mainforte/mainforte/signaling/store"
+	"github.com/mainforte/mainforte/signaling/store/storetest"
 )
 
 var bg = context.Background()
@@ -25,15 +25,13 @@ const session = "01KB0000000000000000000001"
 
 var said = Statement{Server: "help.example.org", Organisation: "Exemple", Technicians: []Technician{{"01T", "Zoë Ölçü"}, {"01U", "Bob"}}}
 
+func TestOnPostgres(t *testing.T) { storetest.OnPostgres(t) }
+
 // given is the log of one ended session, and its receipt.
 func given(t testing.TB) (*audit.Log, *Receipt) {
 	t.Helper()
 	dir := t.TempDir()
-	st, err := store.OpenSQLite(filepath.Join(dir, "mf.db"))
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { _ = st.Close() })
+	st := storetest.Open(t, dir)
 	log, err := audit.Open(bg, st, filepath.Join(dir, "keys"))
 	if err != nil {
 		t.Fatal(err)
