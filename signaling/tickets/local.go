@@ -10,6 +10,7 @@ import (
 
 	"github.com/oklog/ulid/v2"
 
+	"github.com/mainforte/mainforte/signaling/audit"
 	"github.com/mainforte/mainforte/signaling/store"
 )
 
@@ -139,6 +140,9 @@ func (l *Local) Get(ctx context.Context, id string) (t Ticket, err error) {
 
 // GetTx is Get within a transaction.
 func (l *Local) GetTx(tx store.Tx, id string) (Ticket, error) {
+	if !ticketToken(id) { // PostgreSQL takes no text with a NUL, not even to look for it
+		return Ticket{}, ErrNotFound
+	}
 	return scan(tx.QueryRow("select "+columns+" from tickets t where t.id = ?", id))
 }
 
@@ -319,6 +323,9 @@ func (l *Local) Find(ctx context.Context, ticket, key string) (id string, ok boo
 }
 
 func find(tx store.Tx, ticket, key string) (id string, ok bool, err error) {
+	if !ticketToken(ticket) || !audit.IsToken(key) {
+		return "", false, nil
+	}
 	err = tx.QueryRow("select id from ticket_notes where note_key = ? and ticket_id = ?", key, ticket).Scan(&id)
 	if errors.Is(err, sql.ErrNoRows) {
 		return "", false, nil
