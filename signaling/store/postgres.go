@@ -13,9 +13,11 @@ import (
 	"net/url"
 	"os"
 	"runtime"
+	"slices"
 	"strings"
 	"sync"
 	"time"
+	"unicode/utf8"
 
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgconn"
@@ -137,7 +139,7 @@ func (s *Postgres) View(ctx context.Context, fn func(Tx) error) error {
 	if s.isClosed() {
 		return ErrClosed
 	}
-	return view(ctx, s.readers, &sql.TxOptions{Isolation: sql.LevelRepeatableRead, ReadOnly: true}, numbered, fn)
+	return view(ctx, s.readers, &sql.TxOptions{Isolation: sql.LevelRepeatableRead, ReadOnly: true}, inPostgres, fn)
 }
 
 // Close implements Store.
@@ -291,6 +293,25 @@ func postgresTrouble(err error) error {
 		return ErrUnavailable
 	}
 	return nil
+}
+
+func inPostgres(query string, args []any) (string, []any) { return numbered(query), texts(args) }
+
+// texts makes text of strings that PostgreSQL could not hold: with a byte of zero,
+// or not in UTF-8. Whoever looks for one finds nothing.
+func texts(args []any) []any {
+	copied := false
+	for i, a := range args {
+		s, ok := a.(string)
+		if !ok || utf8.ValidString(s) && strings.IndexByte(s, 0) < 0 {
+			continue
+		}
+		if !copied {
+			args, copied = slices.Clone(args), true
+		}
+		args[i] = strings.ReplaceAll(strings.ToValidUTF8(s, "\uFFFD"), "\x00", "\uFFFD")
+	}
+	return args
 }
 
 // numbered turns ? into $1, $2, …, but not within ” or "".

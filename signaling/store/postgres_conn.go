@@ -240,7 +240,7 @@ func (c *postgresConn) exec(query string, args []any) (sql.Result, error) {
 	if err := c.ready(query); err != nil {
 		return nil, err
 	}
-	st := statement{query: query, args: args}
+	st := statement{query: query, args: texts(args)}
 	res, err := c.send(st)
 	if err != nil {
 		return nil, err
@@ -253,7 +253,7 @@ func (c *postgresConn) later(query string, args []any) error {
 	if err := c.ready(query); err != nil {
 		return lateError{err}
 	}
-	c.queue = append(c.queue, statement{query: query, args: args, later: true})
+	c.queue = append(c.queue, statement{query: query, args: texts(args), later: true})
 	if len(c.queue) < maxBatch {
 		return nil
 	}
@@ -275,14 +275,14 @@ func (c *postgresConn) query(query string, args []any) (*sql.Rows, error) {
 	if err := c.readyToRead(query); err != nil {
 		return nil, err
 	}
-	return c.conn.QueryContext(c.ctx, c.names[query], args...)
+	return c.conn.QueryContext(c.ctx, c.names[query], texts(args)...)
 }
 
 func (c *postgresConn) queryRow(query string, args []any) *sql.Row {
 	if err := c.readyToRead(query); err != nil {
 		return c.db.QueryRowContext(failed{err}, query)
 	}
-	return c.conn.QueryRowContext(c.ctx, c.names[query], args...)
+	return c.conn.QueryRowContext(c.ctx, c.names[query], texts(args)...)
 }
 
 // readyToRead sends what waits, so that the reading sees it.

@@ -12,7 +12,8 @@
 // collated "C", so that both sort by bytes). A time is text in UTC of fixed width
 // ([FormatTime]), so that it sorts as it passed. An upsert is written "on
 // conflict (column) do …"; a statement that writes goes through Exec or Later and
-// returns nothing. One reading ends before the next statement begins: PostgreSQL
+// returns nothing. Strings are text without a byte of zero: PostgreSQL holds
+// U+FFFD instead of others. One reading ends before the next statement begins: PostgreSQL
 // has one line to speak on.
 //
 // [OpenSQLite] opens the default database, [OpenPostgres] the other. Package

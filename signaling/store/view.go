@@ -5,9 +5,11 @@ import (
 	"database/sql"
 )
 
-// view runs fn in a transaction of a pool that reads. dialect turns a statement
-// into the database's own.
-func view(ctx context.Context, readers *sql.DB, opts *sql.TxOptions, dialect func(string) string, fn func(Tx) error) error {
+// dialect turns a statement and its arguments into the database's own.
+type dialect func(query string, args []any) (string, []any)
+
+// view runs fn in a transaction of a pool that reads.
+func view(ctx context.Context, readers *sql.DB, opts *sql.TxOptions, dialect dialect, fn func(Tx) error) error {
 	tx, err := readers.BeginTx(ctx, opts)
 	if err != nil {
 		return classify(err)
@@ -23,19 +25,20 @@ func view(ctx context.Context, readers *sql.DB, opts *sql.TxOptions, dialect fun
 	return classify(err)
 }
 
-func asItIs(query string) string { return query }
+func asItIs(query string, args []any) (string, []any) { return query, args }
 
 // viewTx is the Tx of a View.
 type viewTx struct {
 	ctx     context.Context
 	tx      *sql.Tx
-	dialect func(string) string
+	dialect dialect
 	open    openRows
 	late    error
 }
 
 func (t *viewTx) Exec(query string, args ...any) (sql.Result, error) {
-	res, err := t.tx.ExecContext(t.ctx, t.dialect(query), args...)
+	query, args = t.dialect(query, args)
+	res, err := t.tx.ExecContext(t.ctx, query, args...)
 	return res, classify(err)
 }
 
@@ -46,7 +49,8 @@ func (t *viewTx) Later(query string, args ...any) {
 }
 
 func (t *viewTx) Query(query string, args ...any) (*sql.Rows, error) {
-	rows, err := t.tx.QueryContext(t.ctx, t.dialect(query), args...)
+	query, args = t.dialect(query, args)
+	rows, err := t.tx.QueryContext(t.ctx, query, args...)
 	if err != nil {
 		return nil, classify(err)
 	}
@@ -55,7 +59,8 @@ func (t *viewTx) Query(query string, args ...any) (*sql.Rows, error) {
 }
 
 func (t *viewTx) QueryRow(query string, args ...any) *sql.Row {
-	return t.tx.QueryRowContext(t.ctx, t.dialect(query), args...)
+	query, args = t.dialect(query, args)
+	return t.tx.QueryRowContext(t.ctx, query, args...)
 }
 
 func (t *viewTx) Keep(any, any) {}

@@ -36,6 +36,7 @@ func Run(t *testing.T, open Opener) {
 		{"what is not committed is not seen", uncommitted},
 		{"the schema's rules come back as errors to branch on", rules},
 		{"the log only grows", appendOnly},
+		{"what is no text is looked for in vain, and harms nothing", noText},
 		{"nothing kept outlives a rollback", kept},
 		{"a transaction ends with its function", over},
 		{"what is left for later is there when it is looked at", later},
@@ -318,6 +319,23 @@ func appendOnly(t *testing.T, open Opener) {
 		if err := s.Update(bg, func(tx store.Tx) error { _, err := tx.Exec(q); return err }); !errors.Is(err, store.ErrRefused) {
 			t.Errorf("%s: %v", q, err)
 		}
+	}
+}
+
+func noText(t *testing.T, open Opener) {
+	s := fresh(t, open)
+	must(t, s.Update(bg, func(tx store.Tx) error { return add(tx, "a", 1) }))
+	for _, name := range []string{"\x00", "a\x00", "\xff", "a\xc3", "\xed\xa0\x80"} {
+		if n := has(t, s, name); n != -1 {
+			t.Errorf("%q is there: %d", name, n)
+		}
+		must(t, s.Update(bg, func(tx store.Tx) error {
+			if n, err := value(tx, name); n != -1 || err != nil {
+				t.Errorf("%q: %d, %v", name, n, err)
+			}
+			return add(tx, "b"+name, 2)
+		}))
+		must(t, s.Update(bg, func(tx store.Tx) error { _, err := tx.Exec("delete from counters where value = 2"); return err }))
 	}
 }
 
