@@ -288,19 +288,23 @@ func TestWhatIsForgottenIsNotRevived(t *testing.T) {
 	}
 }
 
-// A purge lets a note on its way go; where that ends without a ticket, nothing of
-// it stays.
-func TestANoteThatIsGivenUpAfterAPurgeIsEmptied(t *testing.T) {
+// A purge lets a note on its way go; where that ends, in the ticket or without one,
+// nothing of it stays.
+func TestANoteThatWasOnItsWayInAPurgeIsEmptied(t *testing.T) {
 	w := newWorld(t)
 	w.enqueue("S1", "gone")
 	w.enqueue("S2", "gone")
-	if _, err := w.log.Purge(bg, "S1", "request", audit.Actor{Kind: "admin", Ref: "01A"}, tickets.ForgetTx); err != nil {
-		t.Fatal(err)
+	w.enqueue("S3", "1")
+	w.enqueue("S4", "1")
+	for _, s := range []string{"S1", "S3"} {
+		if _, err := w.log.Purge(bg, s, "request", audit.Actor{Kind: "admin", Ref: "01A"}, tickets.ForgetTx); err != nil {
+			t.Fatal(err)
+		}
 	}
 	w.run(func(error) {}, func() bool { return w.waiting() == 0 })
 	got := map[string]bool{}
 	if err := w.st.View(bg, func(tx store.Tx) error {
-		rows, err := tx.Query("select session_id, note <> '' or problem <> '' from outbox where state = 'dead'")
+		rows, err := tx.Query("select session_id, note <> '' or problem <> '' from outbox where state <> 'waiting'")
 		if err != nil {
 			return err
 		}
@@ -316,8 +320,11 @@ func TestANoteThatIsGivenUpAfterAPurgeIsEmptied(t *testing.T) {
 	}); err != nil {
 		t.Fatal(err)
 	}
-	if len(got) != 2 || got["S1"] || !got["S2"] {
+	if len(got) != 4 || got["S1"] || !got["S2"] || got["S3"] || !got["S4"] {
 		t.Errorf("%v", got)
+	}
+	if n := len(w.desk.Notes("1")); n != 2 {
+		t.Errorf("%d notes", n)
 	}
 }
 
