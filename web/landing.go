@@ -169,10 +169,11 @@ type LaunchData struct {
 
 // LaunchTicket is the ticket in a LaunchData.
 type LaunchTicket struct {
-	Desk, Number, Subject, Requester string
-	Lang                             string // "en" or "fr"
-	URL                              string // of its page in the desk, or empty
-	Remembered                       bool   // the desk does not answer; see tickets.Ticket
+	Desk                       string // whose it is; empty: the embedded desk's
+	Number, Subject, Requester string
+	Lang                       string // "en" or "fr"
+	URL                        string // of its page in the desk, or empty
+	Remembered                 bool   // the desk does not answer; see tickets.Ticket
 }
 
 // Launch writes the page between a service desk and the console.

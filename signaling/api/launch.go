@@ -148,6 +148,9 @@ func (s *Server) launchData(c *call, d *web.LaunchData) (status int) {
 		return http.StatusServiceUnavailable
 	}
 	desk, _ := tickets.Split(t.ID)
+	if desk == tickets.LocalName {
+		desk = "" // it is where the technician is
+	}
 	d.Ticket = &web.LaunchTicket{
 		Desk: desk, Number: t.Number, Subject: t.Subject, Requester: t.Requester, Lang: t.Lang, URL: t.URL, Remembered: t.Remembered,
 	}
