@@ -37,6 +37,10 @@ const maxTicket = 128
 // retries included; the outbox has a pace of its own.
 const patience = 8 * time.Second
 
+// longestPatience is for a desk whose timeout is longer: less than pages and
+// viewers wait for an answer of this server.
+const longestPatience = 18 * time.Second
+
 // Desks are all the service desks of a server as one [System]: the embedded one,
 // and those of its admin. Ids are whole ones ([Join]), in and out; each call goes
 // to the desk of its id, so that a slow desk slows nobody else's. What a
@@ -75,7 +79,7 @@ func NewDesks(local *Local, setup Setup) (*Desks, error) {
 		}
 		d.names = append(d.names, k.Name)
 		d.others[k.Name] = &other{
-			System: Limited(Retried(s), k.perMinute()), setup: k, wait: max(patience, k.Config.Timeout),
+			System: Limited(Retried(s), k.perMinute()), setup: k, wait: min(max(patience, k.Config.Timeout), longestPatience),
 		}
 	}
 	if err := d.policy.check(d.Has); err != nil {
