@@ -117,10 +117,8 @@ func (l *Log) indexTx(tx store.Tx, e *Event) error {
 		return err
 	}
 	for _, w := range list[:min(len(list), maxWords)] {
-		if _, err := tx.Exec("insert into audit_search (key_id, token, session) values (?, ?, ?) on conflict (key_id, token, session) do nothing",
-			d.id, mark(d.key, w), e.Session); err != nil {
-			return err
-		}
+		tx.Later("insert into audit_search (key_id, token, session) values (?, ?, ?) on conflict (key_id, token, session) do nothing",
+			d.id, mark(d.key, w), e.Session)
 	}
 	return nil
 }

@@ -101,28 +101,16 @@ func TestNothingAcknowledgedIsLostWhenTheServerIsKilled(t *testing.T) {
 		acked = acked[:len(acked)-1] // the last line may be cut short
 	}
 	s := open(t, path)
-	there := map[string]bool{}
-	err := s.View(bg, func(tx store.Tx) error {
+	if err := s.View(bg, func(tx store.Tx) error {
 		var ok string
 		if err := tx.QueryRow("pragma integrity_check").Scan(&ok); err != nil || ok != "ok" {
 			return fmt.Errorf("integrity %s: %w", ok, err)
 		}
-		rows, err := tx.Query("select name from counters where name <> 'ticket'")
-		if err != nil {
-			return err
-		}
-		for rows.Next() {
-			var name string
-			if err := rows.Scan(&name); err != nil {
-				return err
-			}
-			there[name] = true
-		}
-		return rows.Err()
-	})
-	if err != nil {
+		return nil
+	}); err != nil {
 		t.Fatal(err)
 	}
+	there := names(t, s)
 	for _, name := range acked {
 		if !there[name] {
 			t.Errorf("%s was acknowledged and is gone", name)

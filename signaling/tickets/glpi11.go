@@ -129,12 +129,9 @@ func (d *glpi11) Get(ctx context.Context, id string) (Ticket, error) {
 	}
 	t, err := d.ticket(got)
 	if err == nil && t.ID != id {
-		err = d.failed(ErrTransient, "the answer is another ticket")
+		return Ticket{}, d.failed(ErrTransient, "the answer is another ticket")
 	}
-	if err != nil {
-		return Ticket{}, err
-	}
-	return t, nil
+	return t, err
 }
 
 // Search implements System.
@@ -156,17 +153,7 @@ func (d *glpi11) Search(ctx context.Context, query string, limit int) ([]Ticket,
 	}}); err != nil {
 		return nil, err
 	}
-	var list []Ticket
-	for _, g := range got {
-		t, err := d.ticket(g)
-		if err != nil {
-			return nil, err
-		}
-		if matches(t, words) {
-			list = append(list, t)
-		}
-	}
-	return list[:min(len(list), bounded(limit))], nil
+	return found(got, d.ticket, words, limit)
 }
 
 type glpi11Followup struct {

@@ -279,17 +279,7 @@ func (d *itop) Search(ctx context.Context, query string, limit int) ([]Ticket, e
 	if err != nil {
 		return nil, err
 	}
-	var list []Ticket
-	for _, o := range objects {
-		t, err := d.ticket(o)
-		if err != nil {
-			return nil, err
-		}
-		if matches(t, words) {
-			list = append(list, t)
-		}
-	}
-	return list[:min(len(list), bounded(limit))], nil
+	return found(objects, d.ticket, words, limit)
 }
 
 // Find implements System. An entry has no number: its key stands for it.

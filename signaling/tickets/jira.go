@@ -138,17 +138,7 @@ func (d *jira) Search(ctx context.Context, query string, limit int) ([]Ticket, e
 	}, into: &got}); err != nil {
 		return nil, err
 	}
-	var list []Ticket
-	for _, i := range got.Issues {
-		t, err := d.ticket(i)
-		if err != nil {
-			return nil, err
-		}
-		if matches(t, words) {
-			list = append(list, t)
-		}
-	}
-	return list[:min(len(list), bounded(limit))], nil
+	return found(got.Issues, d.ticket, words, limit)
 }
 
 // adfText is the text of a document, a line for each block.

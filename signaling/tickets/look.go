@@ -15,25 +15,6 @@ const maxPutBack = 2
 // and not where nobody can look.
 func (d *outlet) looks() bool { return d.name != LocalName && !d.caps.Blind }
 
-// watch looks for the written notes of one desk again.
-func (o *Outbox) watch(ctx context.Context, d *outlet, problem func(error)) {
-	tick := time.NewTicker(o.pace.look)
-	defer tick.Stop()
-	for ctx.Err() == nil {
-		worked, err := o.lookAgain(ctx, d)
-		if err != nil && ctx.Err() == nil {
-			problem(err)
-		}
-		if worked && err == nil {
-			continue
-		}
-		select {
-		case <-ctx.Done():
-		case <-tick.C:
-		}
-	}
-}
-
 // lookAgain takes one note that is due to be looked for. One that is gone waits to
 // be written again, with an event; worked is false when none is due.
 func (o *Outbox) lookAgain(ctx context.Context, d *outlet) (worked bool, err error) {

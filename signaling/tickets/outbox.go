@@ -169,20 +169,25 @@ func (o *Outbox) Wake() {
 func (o *Outbox) Run(ctx context.Context, problem func(error)) {
 	var workers sync.WaitGroup
 	for _, d := range o.desks {
-		workers.Go(func() { o.serve(ctx, d, problem) })
+		workers.Go(func() {
+			work(ctx, o.pace.poll, d.wake, func() (bool, error) { return o.next(ctx, d) }, problem)
+		})
 		if d.looks() {
-			workers.Go(func() { o.watch(ctx, d, problem) })
+			workers.Go(func() {
+				work(ctx, o.pace.look, nil, func() (bool, error) { return o.lookAgain(ctx, d) }, problem)
+			})
 		}
 	}
 	workers.Wait()
 }
 
-// serve is the worker of one desk.
-func (o *Outbox) serve(ctx context.Context, d *outlet, problem func(error)) {
-	tick := time.NewTicker(o.pace.poll)
+// work does what is due until ctx ends: step after step while there is something,
+// then at the latest every so often, or when wake says so.
+func work(ctx context.Context, every time.Duration, wake <-chan struct{}, step func() (worked bool, err error), problem func(error)) {
+	tick := time.NewTicker(every)
 	defer tick.Stop()
 	for ctx.Err() == nil {
-		worked, err := o.next(ctx, d)
+		worked, err := step()
 		if err != nil && ctx.Err() == nil {
 			problem(err)
 		}
@@ -191,7 +196,7 @@ func (o *Outbox) serve(ctx context.Context, d *outlet, problem func(error)) {
 		}
 		select {
 		case <-ctx.Done():
-		case <-d.wake:
+		case <-wake:
 		case <-tick.C:
 		}
 	}

@@ -56,6 +56,22 @@ func matches(t Ticket, words []string) bool {
 	return true
 }
 
+// found are those of a desk's answers that match all words, whatever the desk made
+// of them, at most limit. An answer that read cannot take ends it.
+func found[T any](answers []T, read func(T) (Ticket, error), words []string, limit int) ([]Ticket, error) {
+	var list []Ticket
+	for _, a := range answers {
+		t, err := read(a)
+		if err != nil {
+			return nil, err
+		}
+		if matches(t, words) {
+			list = append(list, t)
+		}
+	}
+	return list[:min(len(list), bounded(limit))], nil
+}
+
 // bounded is a limit that may be 0 or too large.
 func bounded(limit int) int {
 	if limit <= 0 || limit > maxList {

@@ -179,19 +179,9 @@ func (d *serviceNow) Search(ctx context.Context, query string, limit int) ([]Tic
 	if err != nil {
 		return nil, err
 	}
-	var list []Ticket
-	for _, r := range rows {
-		t, err := d.ticket(r)
-		if err != nil {
-			return nil, err
-		}
-		// A query that the instance does not understand is dropped by it, and
-		// everything found.
-		if matches(t, words) {
-			list = append(list, t)
-		}
-	}
-	return list[:min(len(list), bounded(limit))], nil
+	// A query that the instance does not understand is dropped by it, and
+	// everything found.
+	return found(rows, d.ticket, words, limit)
 }
 
 // Find implements System.

@@ -179,17 +179,7 @@ func (d *zammad) Search(ctx context.Context, query string, limit int) ([]Ticket,
 	if err != nil {
 		return nil, err
 	}
-	var list []Ticket
-	for _, g := range got {
-		t, err := d.ticket(g, closed)
-		if err != nil {
-			return nil, err
-		}
-		if matches(t, words) {
-			list = append(list, t)
-		}
-	}
-	return list[:min(len(list), bounded(limit))], nil
+	return found(got, func(g zammadTicket) (Ticket, error) { return d.ticket(g, closed) }, words, limit)
 }
 
 // Find implements System.

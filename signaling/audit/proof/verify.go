@@ -158,7 +158,8 @@ func Exactly(signed, text, name string) error {
 	return nil
 }
 
-// Leaf is the public half of a line.
+// Leaf is the public half of a line. Package audit reads what it wrote itself; this
+// comes from anybody, so it is read strictly ([Strict]), its commitment too.
 type Leaf struct {
 	Actor struct {
 		Kind string `json:"kind"`

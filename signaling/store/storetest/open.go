@@ -66,7 +66,7 @@ func contents(t testing.TB, names []string) (all []byte) {
 // databases come from [Open]. The package has one test that calls it.
 func OnPostgres(t *testing.T) {
 	if onPostgres() {
-		t.Skip("this is that run")
+		t.Skip("these tests run on PostgreSQL already")
 	}
 	args := []string{"-test.run=^Test", "-test.count=1"}
 	if testing.Short() {

@@ -38,6 +38,7 @@ func Run(t *testing.T, open Opener) {
 		{"the log only grows", appendOnly},
 		{"what is no text is looked for in vain, and harms nothing", noText},
 		{"nothing kept outlives a rollback", kept},
+		{"what is kept is dropped when somebody else writes", keptAlone},
 		{"a transaction ends with its function", over},
 		{"what is left for later is there when it is looked at", later},
 		{"an error left for later undoes its own update and no other", lateError},
@@ -364,6 +365,24 @@ func kept(t *testing.T, open Opener) {
 		}
 		return nil
 	}))
+}
+
+func keptAlone(t *testing.T, open Opener) {
+	dir := t.TempDir()
+	a, b := open(t, dir), open(t, dir)
+	defer func() { must(t, errors.Join(a.Close(), b.Close())) }()
+	kept := func() (v any) {
+		must(t, a.Update(bg, func(tx store.Tx) error { v = tx.Kept("k"); return nil }))
+		return v
+	}
+	must(t, a.Update(bg, func(tx store.Tx) error { tx.Keep("k", 1); return nil }))
+	if v := kept(); v != 1 {
+		t.Errorf("kept %v", v) // else nothing is saved by keeping
+	}
+	must(t, b.Update(bg, func(tx store.Tx) error { return add(tx, "a", 1) }))
+	if v := kept(); v != nil {
+		t.Errorf("still %v after somebody else wrote", v)
+	}
 }
 
 func over(t *testing.T, open Opener) {
