@@ -5,6 +5,7 @@ import (
 	"crypto/sha256"
 	"encoding/hex"
 	"slices"
+	"sync/atomic"
 	"time"
 
 	"github.com/mainforte/mainforte/host/ui"
@@ -31,6 +32,7 @@ type grant struct {
 	name  string
 	state mfpb.GrantState
 	since time.Time
+	open  atomic.Bool // state is ALLOWED, for other goroutines than the loop: set last, cleared first
 }
 
 // question is put to the person, or waits until another one is answered. While
@@ -42,7 +44,7 @@ type question struct {
 }
 
 // maxQueue bounds the questions that wait: one a participant and grant.
-const maxQueue = maxParticipants * 2
+const maxQueue = maxParticipants * 12
 
 func (p *participant) grant(name string) *grant {
 	for _, g := range p.grants {
@@ -88,7 +90,7 @@ func (h *Host) asksFor(p *participant, name string) error {
 		h.settle(p, g, mfpb.GrantState_GRANT_STATE_DENIED, "host")
 		return nil
 	}
-	if name == grantControl && !p.allowed(grantView) { // C33
+	if needsView(name) && !p.allowed(grantView) { // C33
 		h.settle(p, g, mfpb.GrantState_GRANT_STATE_DENIED, "host")
 		return nil
 	}
@@ -259,6 +261,10 @@ func (h *Host) settle(p *participant, g *grant, to mfpb.GrantState, by string) {
 	s := h.live
 	allowed := to == mfpb.GrantState_GRANT_STATE_ALLOWED
 	if !allowed {
+		g.open.Store(false)
+		if t := s.toolFor(g.name); t != nil && g.state == mfpb.GrantState_GRANT_STATE_ALLOWED {
+			t.settled(p, g.name, false)
+		}
 		switch g.name {
 		case grantControl:
 			p.gate.control.Store(false)
@@ -269,8 +275,10 @@ func (h *Host) settle(p *participant, g *grant, to mfpb.GrantState, by string) {
 			}
 		case grantView:
 			s.pausePicture(p)
-			if p.allowed(grantControl) { // C33
-				h.settle(p, p.grant(grantControl), to, by)
+			for _, other := range p.grants { // C33
+				if needsView(other.name) && p.allowed(other.name) {
+					h.settle(p, other, to, by)
+				}
 			}
 		}
 	} else if g.name == grantControl {
@@ -301,6 +309,21 @@ func (h *Host) settle(p *participant, g *grant, to mfpb.GrantState, by string) {
 	if allowed && g.name == grantView {
 		h.startPicture(p)
 	}
+	if allowed {
+		g.open.Store(true)
+		if t := s.toolFor(g.name); t != nil {
+			t.settled(p, g.name, true)
+		}
+	}
+}
+
+// needsView tells what is only for who sees the screen.
+func needsView(grant string) bool {
+	switch grant {
+	case grantControl, "annotate", "elevate":
+		return true
+	}
+	return false
 }
 
 // set changes a grant's state and tells everybody.

@@ -24,6 +24,7 @@ func (h *Host) end(why mfpb.Reason) {
 		p.gate.control.Store(false)
 	}
 	s.closeDesktop()
+	s.closeTools()
 	h.endInvite(why)
 	for _, p := range s.participants {
 		s.takeOut(p, why)
@@ -49,9 +50,17 @@ func (h *Host) end(why mfpb.Reason) {
 	})
 }
 
+// closeTools ends what every tool does.
+func (l *live) closeTools() {
+	for _, t := range l.tools {
+		t.close()
+	}
+}
+
 // close gives back everything a session holds.
 func (l *live) close() {
 	l.closeDesktop()
+	l.closeTools()
 	for _, p := range l.participants {
 		if p.link != nil {
 			p.link.takeDown(nil)

@@ -55,7 +55,7 @@ const (
 var errSlow = errors.New("session: the data channel is full")
 
 // link is one attach: the sealed signaling of its epoch and, once that has met,
-// one peer connection with its six channels. Fields without a note belong to
+// one peer connection with its channels. Fields without a note belong to
 // the loop.
 type link struct {
 	h      *Host
@@ -66,6 +66,7 @@ type link struct {
 	pc                             *webrtc.PeerConnection
 	ctl, in, fast, cursor, tileDCs *webrtc.DataChannel
 	tilesFast                      *webrtc.DataChannel
+	bulk                           map[uint16]*webrtc.DataChannel // those of the tools; not written after newLink
 	recv                           *input.Receiver
 
 	proved chan struct{} // closed when the viewer's certificate proof has passed
@@ -205,6 +206,7 @@ func (l *link) openChannels() error {
 		wire.ChannelTiles:     func(m webrtc.DataChannelMessage) error { return l.tiles.handle(m.Data) },
 		wire.ChannelTilesFast: func(m webrtc.DataChannelMessage) error { return l.tiles.handleFast(m.Data) },
 	}
+	l.bulk = make(map[uint16]*webrtc.DataChannel)
 	places := map[uint16]**webrtc.DataChannel{
 		wire.ChannelControl: &l.ctl, wire.ChannelInput: &l.in, wire.ChannelInputFast: &l.fast,
 		wire.ChannelCursor: &l.cursor, wire.ChannelTiles: &l.tileDCs, wire.ChannelTilesFast: &l.tilesFast,
@@ -220,6 +222,9 @@ func (l *link) openChannels() error {
 			return fmt.Errorf("channel %s: %w", c.Label, err)
 		}
 		limit, handle := c.Max, handlers[c.ID]
+		if handle == nil {
+			handle = l.hearTool(c.ID)
+		}
 		if c.ID == wire.ChannelTiles || c.ID == wire.ChannelTilesFast {
 			limit = wire.MaxTileAnswer
 		}
@@ -237,7 +242,11 @@ func (l *link) openChannels() error {
 				l.post(func() { l.h.refused(l.p, "viewer", fmt.Errorf("channel %s: %w", c.Label, err)) })
 			}
 		})
-		*places[c.ID] = dc
+		if place := places[c.ID]; place != nil {
+			*place = dc
+		} else {
+			l.bulk[c.ID] = dc
+		}
 	}
 	l.ctl.OnOpen(func() { l.post(l.prove) })
 	l.tileDCs.OnBufferedAmountLow(func() { // nothing is on the network any more
@@ -479,6 +488,9 @@ func (l *link) accept() {
 	p.met, p.lost = true, time.Time{}
 	s.tellParticipants()
 	l.h.startPicture(p)
+	for _, t := range s.tools {
+		t.connected(p)
+	}
 }
 
 // takeDown ends the link for good: nothing is read or sent after it, but for

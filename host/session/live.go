@@ -35,6 +35,7 @@ type live struct {
 	hands        hands
 	toil         toil
 	desk         *desktop
+	tools        []tool
 	film         *track.Track // what moves, for all of them; nil: this host has no video
 	journal      journal
 	lineGone     time.Time    // when the server was lost last
@@ -71,6 +72,7 @@ func (h *Host) opened(m *mfpb.Opened) {
 	}
 	l.openFilm()
 	h.live = l
+	l.openTools()
 	h.code.secret = ""
 	h.show(ui.Event{Name: "session", Server: h.server, Session: l.id, Technician: c.technician, Ticket: l.ticket})
 	h.alarm("summary", summaryTime, l.summary)

@@ -148,6 +148,12 @@ func (h *Host) command(c ui.Command) {
 		h.end(mfpb.Reason_REASON_HOST_QUIT)
 	case c.Do == "quit":
 		h.finish(ErrQuit)
+	case h.live != nil && !h.live.over:
+		for _, t := range h.live.tools {
+			if t.command(c) {
+				return
+			}
+		}
 	}
 }
 

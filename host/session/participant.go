@@ -54,7 +54,7 @@ type participant struct {
 func (l *live) join(c *claim, id string, kind mfpb.ParticipantKind) *participant {
 	p := &participant{
 		h: l.h, id: id, kind: kind, technician: c.technician, techID: c.techID, keys: c.paired,
-		grants: []*grant{{name: grantView}, {name: grantControl}},
+		grants: l.everyGrant(),
 	}
 	p.gate.question = &l.asking
 	l.participants = append(l.participants, p)
@@ -137,6 +137,12 @@ func (l *live) takeOut(p *participant, why mfpb.Reason) {
 		}
 	}
 	l.pausePicture(p)
+	for _, g := range p.grants {
+		g.open.Store(false)
+	}
+	for _, t := range l.tools {
+		t.left(p)
+	}
 	l.withdraw(p, nil)
 	l.h.cancelAlarm(p.alarmed("viewer"))
 	l.h.cancelAlarm(p.alarmed("proof"))

@@ -21,7 +21,7 @@ var ErrNoWindow = errors.New("ui: the window cannot be shown on this computer")
 // Event is what the person is shown. Name says which fields hold.
 type Event struct {
 	// Name is one of hello, server, status, code, ask, withdrawn, session,
-	// participants, invite, ended, error.
+	// participants, invite, chat, file, held, steps, ended, error.
 	Name       string      `json:"event"`
 	Lang       string      `json:"lang,omitempty"`
 	Server     string      `json:"server,omitempty"` // the DNS name the host dialled
@@ -40,6 +40,59 @@ type Event struct {
 	Reason       string        `json:"reason,omitempty"`   // wire.Reason name without REASON_
 	Text         string        `json:"text,omitempty"`     // the same in the person's language
 	Duration     float64       `json:"duration,omitempty"` // seconds
+	// Unknown is hello's word that this server is neither compiled in nor the
+	// computer's own: the person is warned, and no code is shown for a moment.
+	Unknown bool     `json:"unknown,omitempty"`
+	Folder  string   `json:"folder,omitempty"`  // ask file_in: where files land unless the person says otherwise
+	Chat    *Chat    `json:"chat,omitempty"`    // chat: one line
+	File    *File    `json:"file,omitempty"`    // file: one transfer as it stands, at each change
+	Held    *Held    `json:"held,omitempty"`    // held: why the technician's input does nothing; without it: it is applied again
+	Steps   []Step   `json:"steps,omitempty"`   // steps: the whole list, at each change
+	Receipt *Receipt `json:"receipt,omitempty"` // ended: what the person can keep
+}
+
+// Chat is one line of the conversation in writing.
+type Chat struct {
+	From string `json:"from"` // the participant's id; empty: the person
+	Name string `json:"name,omitempty"`
+	Text string `json:"text"` // hostile; may hold line breaks
+	At   string `json:"at"`   // RFC 3339
+}
+
+// File is one transfer.
+type File struct {
+	ID    string `json:"id"`
+	Name  string `json:"name"` // safe to show
+	Size  int64  `json:"size"`
+	Done  int64  `json:"done"`
+	Way   string `json:"way"`            // in: to the person; out: from the person
+	State string `json:"state"`          // running, waiting (the line is lost), done, cancelled, failed
+	Path  string `json:"path,omitempty"` // where it landed, or came from
+	Text  string `json:"text,omitempty"` // failed: why, for the person
+}
+
+// Held says why input is held.
+type Held struct {
+	// Why is person (the person uses mouse or keyboard), password (a question for
+	// a password is in front), private (a window of the person's list is).
+	Why   string `json:"why"`
+	Title string `json:"title,omitempty"` // of that window; stays on this computer
+}
+
+// Step is one of the steps that the technician wrote for the person.
+type Step struct {
+	ID      string `json:"id"` // answers carry it
+	Text    string `json:"text"`
+	Picture []byte `json:"picture,omitempty"` // PNG of a part of the person's screen
+	State   string `json:"state"`             // asked (the person has to approve it), approved, refused, done
+}
+
+// Receipt is what the person keeps of a session.
+type Receipt struct {
+	Text   string `json:"text"`             // the whole receipt in the person's language, plain text
+	Link   string `json:"link,omitempty"`   // its page on the server
+	Name   string `json:"name"`             // of a file for it
+	Report string `json:"report,omitempty"` // the address of the page, or mailto, where abuse is reported
 }
 
 // Participant is one of those who help.
@@ -73,13 +126,24 @@ type Grant struct {
 
 // Command is what the person said.
 type Command struct {
-	ID          string `json:"id,omitempty"`          // the question answered
-	Answer      string `json:"answer,omitempty"`      // allow, deny
-	Do          string `json:"do,omitempty"`          // stop, revoke, cancel_invite, quit, again, server
-	Grant       string `json:"grant,omitempty"`       // with revoke
-	Participant string `json:"participant,omitempty"` // with stop, revoke: this one only; else everybody
-	Server      string `json:"server,omitempty"`      // with server: the address typed
-	Window      string `json:"window,omitempty"`      // "0x1c00004": a window of our own, for input.Guard
+	ID     string `json:"id,omitempty"`     // the question answered
+	Answer string `json:"answer,omitempty"` // allow, deny
+	// Do is one of stop, revoke, cancel_invite, quit, again, server; say (Text: a line
+	// of chat), give (Paths: files for the technician), cancel_file, open_folder (ID:
+	// a transfer), step (ID, Answer: approve, refuse, done), keep_steps, keep_receipt
+	// (Path), rate (Score, Text), report (Text), private (Texts: the list of windows
+	// in front of which input is held).
+	Do          string   `json:"do,omitempty"`
+	Grant       string   `json:"grant,omitempty"`       // with revoke
+	Participant string   `json:"participant,omitempty"` // with stop, revoke: this one only; else everybody
+	Server      string   `json:"server,omitempty"`      // with server: the address typed
+	Window      string   `json:"window,omitempty"`      // "0x1c00004": a window of our own, for input.Guard
+	Folder      string   `json:"folder,omitempty"`      // with allow of file_in: another folder
+	Text        string   `json:"text,omitempty"`
+	Texts       []string `json:"texts,omitempty"`
+	Path        string   `json:"path,omitempty"`
+	Paths       []string `json:"paths,omitempty"`
+	Score       int      `json:"score,omitempty"` // 1 to 5; 0: no answer
 }
 
 // Window shows events and returns commands.

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"io"
+	"reflect"
 	"regexp"
 	"slices"
 	"strings"
@@ -116,7 +117,7 @@ func TestConsoleStopsOneOrAll(t *testing.T) {
 		w.Close()
 	}()
 	for i, who := range []string{"", "", "", "2", "2", "2", "", ""} { // a Stop for nobody stops everybody
-		if got, _ := next(t, c); got != (Command{Do: "stop", Participant: who}) {
+		if got, _ := next(t, c); !reflect.DeepEqual(got, Command{Do: "stop", Participant: who}) {
 			t.Errorf("line %d: %+v, want a stop of %q", i+1, got, who)
 		}
 	}
@@ -157,10 +158,10 @@ func TestHostileNamesCannotMoveTheCursor(t *testing.T) {
 func TestJSONSpeaksOneObjectALine(t *testing.T) {
 	var out bytes.Buffer
 	j := NewJSON(strings.NewReader("{\"id\":\"q1\",\"answer\":\"allow\"}\nnonsense\n{\"do\":\"stop\"}\n"), &out)
-	if c, _ := next(t, j); c != (Command{ID: "q1", Answer: "allow"}) {
+	if c, _ := next(t, j); !reflect.DeepEqual(c, Command{ID: "q1", Answer: "allow"}) {
 		t.Errorf("%+v", c)
 	}
-	if c, _ := next(t, j); c != (Command{Do: "stop"}) {
+	if c, _ := next(t, j); !reflect.DeepEqual(c, Command{Do: "stop"}) {
 		t.Errorf("%+v", c)
 	}
 	if _, ok := next(t, j); ok {

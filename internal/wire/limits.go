@@ -21,6 +21,7 @@ const (
 	MaxTileMessage = 16 << 10 // one picture message to the viewer
 	MaxTileAnswer  = 64       // one picture message to the host
 	MaxTilePart    = 1112     // one part on the channel tiles-fast: a packet holds it
+	MaxTool        = 20 << 10 // one message on files, clip, talk or marks: 16 KiB of content and its frame
 	MaxInputText   = 1024     // the UTF-8 of one text event
 	MaxKeyText     = 32       // the UTF-8 of one key event
 	MaxEventData   = 4 << 10  // HostEvent.data and HostEvent.personal, each
@@ -65,6 +66,10 @@ const (
 	ChannelCursor    = 3
 	ChannelTiles     = 4
 	ChannelTilesFast = 5
+	ChannelFiles     = 6
+	ChannelClip      = 7
+	ChannelTalk      = 8
+	ChannelMarks     = 9
 )
 
 // Labels of the data channels.
@@ -75,16 +80,24 @@ const (
 	LabelCursor    = "cursor"
 	LabelTiles     = "tiles"
 	LabelTilesFast = "tiles-fast"
+	LabelFiles     = "files"
+	LabelClip      = "clip"
+	LabelTalk      = "talk"
+	LabelMarks     = "marks"
 )
 
 // Channels are all data channels of a session, by id.
-func Channels() [6]Channel {
-	return [6]Channel{
+func Channels() [10]Channel {
+	return [10]Channel{
 		{ChannelControl, LabelControl, true, MaxControl},
 		{ChannelInput, LabelInput, true, MaxInput},
 		{ChannelInputFast, LabelInputFast, false, MaxInput},
 		{ChannelCursor, LabelCursor, true, MaxCursor},
 		{ChannelTiles, LabelTiles, true, MaxTileMessage},
 		{ChannelTilesFast, LabelTilesFast, false, MaxTilePart},
+		{ChannelFiles, LabelFiles, true, MaxTool},
+		{ChannelClip, LabelClip, true, MaxTool},
+		{ChannelTalk, LabelTalk, true, MaxTool},
+		{ChannelMarks, LabelMarks, true, MaxTool},
 	}
 }

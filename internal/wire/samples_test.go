@@ -134,6 +134,10 @@ func samples() []proto.Message {
 		&mfpb.CursorUpdate{Body: &mfpb.CursorUpdate_Use{Use: &mfpb.CursorUse{Id: 3}}},
 		&mfpb.CursorUpdate{Body: &mfpb.CursorUpdate_Hidden{Hidden: &mfpb.CursorHidden{}}},
 		&mfpb.CursorUpdate{Optional: true, Body: &mfpb.CursorUpdate_Place{Place: &mfpb.CursorPlace{X: 1919, Y: 7, Participant: "2"}}},
+		&mfpb.FileMessage{Body: &mfpb.FileMessage_Cancel{Cancel: &mfpb.FileCancel{Id: 7}}},
+		&mfpb.ClipMessage{Body: &mfpb.ClipMessage_Taken{Taken: &mfpb.ClipTaken{Id: 7}}},
+		&mfpb.TalkMessage{Body: &mfpb.TalkMessage_Line{Line: &mfpb.TalkLine{Text: "Voyez-vous le bouton « Enregistrer » ?"}}},
+		&mfpb.MarkMessage{Body: &mfpb.MarkMessage_Wipe{Wipe: &mfpb.MarksWiped{}}},
 	}
 }
 

@@ -1,5 +1,5 @@
 // The WebRTC connection that one attach began and later ones may keep, with its
-// six negotiated data channels (PROTOCOL.md §1.8). Descriptions and candidates
+// negotiated data channels (PROTOCOL.md §1.8). Descriptions and candidates
 // go out sealed. Browser workarounds stand here, in picture/screen.ts
 // and in picture/film.ts, nowhere else.
 
@@ -12,6 +12,7 @@ import { canFilm, type Film } from "./picture/film";
 import type { Screen } from "./picture/screen";
 import type { Path } from "./route";
 import { countersOf, routeOf, type RouteFacts } from "./stats";
+import type { Outlet, ToolChannel } from "./tool";
 import type { Counters } from "./verdict";
 import { equal, reasonOf, WireError } from "./wire/codec";
 import { encodeShown, parseAck } from "./wire/input";
@@ -25,6 +26,8 @@ export interface ConnectionEvents {
   control(body: ControlBody): void;
   /** A message of the channel `cursor`, after the proof. */
   cursor(data: unknown): void;
+  /** A message for a tool, after the proof. */
+  tool(channel: ToolChannel, message: ArrayBuffer): void;
   path(path: Path): void;
   /** The host answered an offer. */
   answered(): void;
@@ -54,6 +57,8 @@ export interface HostConnection {
   send(body: ControlInit): void;
   /** Sends what a host that does not know it may skip. */
   hint(body: ControlInit): void;
+  /** The end of a tool's channel. */
+  outlet(channel: ToolChannel): Outlet;
   /** @param reason the last word to the host, if there is one */
   close(reason?: Reason): void;
 }
@@ -78,8 +83,10 @@ export class Connection implements HostConnection {
   #answered = false; // our newest offer was
   #candidates: RTCIceCandidateInit[] = [];
   #early: unknown[] = []; // cursor messages that overtook the proof
+  #earlyTools: [ToolChannel, ArrayBuffer][] = []; // and those of tools
   #proven = false;
   #closed = false;
+  #outlets = new Map<ToolChannel, Channeled>();
   #relayed = false; // a relay gave us an address
   #refused = false; // a relay refused
   #deadline: ReturnType<typeof setTimeout> | undefined;
@@ -125,6 +132,12 @@ export class Connection implements HostConnection {
     fast.onmessage = (event) => this.#guard(() => this.#acked(event.data));
 
     open(channels.cursor).onmessage = (event) => this.#cursor(event.data);
+
+    for (const name of tools) {
+      const channel = open(channels[name]);
+      this.#outlets.set(name, new Channeled(channel));
+      channel.onmessage = (event) => this.#guard(() => this.#told(name, event.data));
+    }
 
     const video = canFilm() ? receiveVideo(pc) : undefined;
     if (video) {
@@ -207,6 +220,12 @@ export class Connection implements HostConnection {
     this.#control.hint(body);
   }
 
+  outlet(channel: ToolChannel): Outlet {
+    const outlet = this.#outlets.get(channel);
+    if (outlet === undefined) throw new Error("no such channel");
+    return outlet;
+  }
+
   close(reason?: Reason): void {
     if (this.#closed) return;
     this.#closed = true;
@@ -277,6 +296,7 @@ export class Connection implements HostConnection {
     this.#screen.begin();
     this.#events.proven();
     for (const data of this.#early.splice(0)) this.#guard(() => this.#events.cursor(data));
+    for (const [name, data] of this.#earlyTools.splice(0)) this.#guard(() => this.#events.tool(name, data));
   }
 
   #acked(data: unknown): void {
@@ -284,6 +304,15 @@ export class Connection implements HostConnection {
     if (!(data instanceof ArrayBuffer)) throw new WireError(Reason.PROTOCOL, "a text message");
     const seq = parseAck(data);
     if (seq !== undefined) this.sender.acked(seq);
+  }
+
+  // As with the cursor: what overtook the proof waits for it.
+  #told(name: ToolChannel, data: unknown): void {
+    if (!(data instanceof ArrayBuffer)) throw new WireError(Reason.PROTOCOL, "a text message");
+    if (data.byteLength > channels[name].max) throw new WireError(Reason.TOO_LARGE, name);
+    if (this.#proven) this.#events.tool(name, data);
+    else if (this.#earlyTools.length < maxWaiting) this.#earlyTools.push([name, data]);
+    else throw new WireError(Reason.PROTOCOL, "too many messages before the proof");
   }
 
   // The host sends these after its proof, but on another stream: a lost packet can let them overtake it.
@@ -337,6 +366,41 @@ export class Connection implements HostConnection {
     if (this.#closed) return;
     this.close(reason);
     this.#events.failed(reason);
+  }
+}
+
+const tools = ["files", "clip", "talk", "marks"] as const satisfies readonly ToolChannel[];
+
+class Channeled implements Outlet {
+  #channel: RTCDataChannel;
+
+  constructor(channel: RTCDataChannel) {
+    this.#channel = channel;
+  }
+
+  get waiting(): number {
+    return this.#channel.bufferedAmount;
+  }
+
+  send(message: Uint8Array<ArrayBuffer>): boolean {
+    if (this.#channel.readyState !== "open") return false;
+    this.#channel.send(message);
+    return true;
+  }
+
+  drained(below: number): Promise<void> {
+    const channel = this.#channel;
+    if (channel.bufferedAmount <= below || channel.readyState !== "open") return Promise.resolve();
+    channel.bufferedAmountLowThreshold = below;
+    return new Promise((resolve) => {
+      const done = () => {
+        channel.removeEventListener("bufferedamountlow", done);
+        channel.removeEventListener("close", done);
+        resolve();
+      };
+      channel.addEventListener("bufferedamountlow", done);
+      channel.addEventListener("close", done);
+    });
   }
 }
 

@@ -16,6 +16,7 @@ import type { Report } from "./picture/painter";
 import { Screen } from "./picture/screen";
 import { Session } from "./session";
 import { firstView, type State, type View } from "./state";
+import { toolbox } from "./toolbox";
 import { noticesOf } from "./view/banner";
 import { h, setText } from "./view/dom";
 import { isCode } from "./view/grouping";
@@ -61,29 +62,39 @@ export class RemoteSession extends HTMLElement {
     again: () => this.#again(),
   });
   #invite = new InviteDialog({ close: () => this.#session?.closeInvite() });
-  #toolbar = new Toolbar({
-    askControl: () => this.#session?.askControl(),
-    giveBack: () => this.#session?.giveBack(),
-    handOver: (participant) => this.#session?.handOver(participant),
-    invite: (kind) => this.#session?.askInvite(kind),
-    showInvite: () => this.#invite.show(),
-    press: (combo) => {
-      const sender = this.#session?.connection?.sender;
-      if (sender) press(sender, combo);
-      this.#stage.focus();
-    },
-    fullscreen: () => void this.#fullscreen(),
-    look: (look) => (this.#stage.look = look),
-    zoom: (way) => this.#stage.zoom(way),
-    watch: (display) => this.#session?.watch(display),
-    measure: (on) => this.#session?.measure(on),
-    end: () => this.end(),
-    leave: () => this.#session?.leave(),
-  });
   #stage = new Stage({
     ratioChanged: () => this.#cursor?.refresh(),
     lookChanged: () => this.#show(this.#view),
   });
+  #tools = toolbox({
+    ask: (grant) => this.#session?.ask(grant),
+    giveBack: (grant) => this.#session?.giveBackGrant(grant),
+    stage: this.#stage,
+    changed: () => this.#show(this.#view),
+    open: (view, open) => this.#toolbar.open(view, open),
+  });
+  #toolbar: Toolbar = new Toolbar(
+    {
+      askControl: () => this.#session?.askControl(),
+      giveBack: () => this.#session?.giveBack(),
+      handOver: (participant) => this.#session?.handOver(participant),
+      invite: (kind) => this.#session?.askInvite(kind),
+      showInvite: () => this.#invite.show(),
+      press: (combo) => {
+        const sender = this.#session?.connection?.sender;
+        if (sender) press(sender, combo);
+        this.#stage.focus();
+      },
+      fullscreen: () => void this.#fullscreen(),
+      look: (look) => (this.#stage.look = look),
+      zoom: (way) => this.#stage.zoom(way),
+      watch: (display) => this.#session?.watch(display),
+      measure: (on) => this.#session?.measure(on),
+      end: () => this.end(),
+      leave: () => this.#session?.leave(),
+    },
+    this.#tools,
+  );
   #pageHidden = (event: PageTransitionEvent) => {
     if (!event.persisted) this.#session?.end(Reason.VIEWER_GONE);
   };
@@ -97,7 +108,13 @@ export class RemoteSession extends HTMLElement {
     super();
     const shadow = this.attachShadow({ mode: "open" });
     shadow.adoptedStyleSheets = [styles()];
-    const picture = h("div", { id: "view" }, this.#stage.element, this.#toolbar.banner.element);
+    const panes = this.#tools.filter(({ kind }) => kind === "pane").map(({ element }) => element);
+    const picture = h(
+      "div",
+      { id: "beside" },
+      h("div", { id: "view" }, this.#stage.element, this.#toolbar.banner.element),
+      ...panes,
+    );
     const { element, details, people, keys, looking } = this.#toolbar;
     this.#live.append(
       element,
@@ -106,6 +123,7 @@ export class RemoteSession extends HTMLElement {
       details,
       people.element,
       keys.element,
+      ...this.#tools.filter(({ kind }) => kind === "sheet").map(({ element }) => element),
       this.#invite.element,
     );
     this.#live.addEventListener("keydown", (event) => this.#lookKey(event));
@@ -192,6 +210,7 @@ export class RemoteSession extends HTMLElement {
           film.close();
         },
       },
+      tools: this.#tools,
       lang,
       changed: (view) => {
         if (session === this.#session) this.#changed(view);

@@ -16,6 +16,7 @@ import type { Report } from "./picture/painter";
 import type { Painted } from "./picture/tally";
 import { iceServers } from "./relay";
 import { Route } from "./route";
+import type { Grants, Tool, ToolChannel } from "./tool";
 import { Line, type ServerBody, type Socket } from "./signaling";
 import { firstView, type News, type View } from "./state";
 import { measure, type Counters } from "./verdict";
@@ -35,6 +36,7 @@ export interface Surroundings {
   dial(): Socket;
   connect(link: Link, relays: RTCIceServer[], events: ConnectionEvents): Promise<HostConnection>;
   picture: Picture;
+  tools: readonly Tool[];
   lang: string;
   changed(view: View): void;
   cursor(data: unknown): void;
@@ -104,12 +106,22 @@ export class Session {
   }
 
   askControl(): void {
-    this.#connection?.send({ case: "ask", value: { name: "control" } });
+    this.ask("control");
+  }
+
+  /** Asks the person for a grant. */
+  ask(name: string): void {
+    this.#connection?.send({ case: "ask", value: { name } });
+  }
+
+  /** Gives a grant back, or takes the question back. */
+  giveBackGrant(name: string): void {
+    this.#connection?.send({ case: "giveBack", value: { name } });
   }
 
   giveBack(): void {
     this.#setHands(false); // at once, whatever the host answers
-    this.#connection?.send({ case: "giveBack", value: { name: "control" } });
+    this.giveBackGrant("control");
   }
 
   /** Gives control to another participant; the host asks the person (C45). */
@@ -149,7 +161,7 @@ export class Session {
 
   /** The person took the view back, and the technician would like to see again. */
   askView(): void {
-    this.#connection?.send({ case: "ask", value: { name: "view" } });
+    this.ask("view");
   }
 
   /** Somebody looks at how the picture comes, or does no more: only then it is measured and told. */
@@ -313,7 +325,7 @@ export class Session {
     if (kept) this.#connection?.kept();
     else {
       this.#connection?.close();
-      this.#connection = undefined;
+      this.#disconnect();
       // What stood on the last connection, its host says again on this one.
       this.#change({ held: null, screen: null, slowLine: null, slowHost: null });
       this.#connect(link).catch((error: unknown) => this.#give(reasonOf(error)));
@@ -327,10 +339,11 @@ export class Session {
       proven: () => this.#proven(),
       control: (body) => this.#guard(() => this.#control(body)),
       cursor: (data) => this.#around.cursor(data),
+      tool: (channel, message) => this.#guard(() => this.#tool(channel, message)),
       path: (path) => this.#route?.path(path),
       answered: () => this.#route?.answered(),
       lost: (refused) => {
-        this.#connection = undefined;
+        this.#disconnect();
         this.#route?.lost(refused);
       },
       failed: (reason) => this.#give(reason),
@@ -383,9 +396,9 @@ export class Session {
   #control(body: ControlBody): void {
     switch (body.case) {
       case "grants": {
-        const state = (name: string) =>
-          body.value.grants.find((grant) => grant.name === name)?.state ?? GrantState.UNSPECIFIED;
-        this.#grants(state("view"), state("control"));
+        this.#grants(
+          Object.fromEntries(body.value.grants.toReversed().map(({ name, state }) => [name, state])),
+        );
         return;
       }
       case "participants": {
@@ -426,6 +439,17 @@ export class Session {
     if (this.#view.watched !== null) this.#tellWatched();
     if (this.#measuring) this.#connection?.hint({ case: "measure", value: { on: true } });
     this.#counters = undefined;
+    const connection = this.#connection;
+    if (connection) for (const tool of this.#around.tools) tool.connected(connection.outlet(tool.channel));
+  }
+
+  #disconnect(): void {
+    if (this.#connection !== undefined) for (const tool of this.#around.tools) tool.disconnected();
+    this.#connection = undefined;
+  }
+
+  #tool(channel: ToolChannel, message: ArrayBuffer): void {
+    this.#around.tools.find((tool) => tool.channel === channel)?.heard(message);
   }
 
   #tellWatched(): void {
@@ -466,7 +490,8 @@ export class Session {
     });
   }
 
-  #grants(view: GrantState, control: GrantState): void {
+  #grants(grants: Grants): void {
+    const { view = GrantState.UNSPECIFIED, control = GrantState.UNSPECIFIED } = grants;
     const saw = this.#view.view === GrantState.ALLOWED;
     const sees = view === GrantState.ALLOWED;
     if (saw && !sees) {
@@ -476,7 +501,7 @@ export class Session {
     if (!saw && sees) this.#around.picture.unblank();
     const state = sees ? (this.#painted ? "live" : "connecting") : "asking";
     const answered = control !== this.#view.control;
-    this.#change({ view, control, state });
+    this.#change({ view, control, grants, state });
     if (answered) {
       const answer = {
         [GrantState.DENIED]: "denied",
@@ -487,6 +512,7 @@ export class Session {
       this.#news(kind ? { kind } : null);
     }
     this.#setHands(this.#mayDrive());
+    for (const tool of this.#around.tools) tool.granted(grants);
   }
 
   #mayDrive(): boolean {
@@ -626,6 +652,8 @@ export class Session {
     this.#route?.close();
     this.#pairing?.drop();
     this.#connection?.close();
+    this.#disconnect();
+    for (const tool of this.#around.tools) tool.over();
     this.#around.picture.close();
     this.#attachment?.close();
     this.#line.close();

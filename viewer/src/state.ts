@@ -5,6 +5,7 @@ import { ParticipantKind, Reason } from "./gen/signaling_pb";
 import type { Display } from "./displays";
 import type { Invite, Member } from "./participants";
 import type { RouteFacts } from "./stats";
+import type { Grants } from "./tool";
 import type { Measured } from "./verdict";
 
 export type State = "code" | "pairing" | "asking" | "connecting" | "live" | "ended";
@@ -36,6 +37,8 @@ export interface View {
   readonly invite: Invite | null;
   readonly view: GrantState;
   readonly control: GrantState;
+  /** Every grant by its name, those two included. */
+  readonly grants: Grants;
   /** Notices that stand until they are taken back. */
   readonly held: "question" | "own window" | null;
   readonly screen: "locked" | "secure" | null;
@@ -77,6 +80,7 @@ export const firstView: View = {
   invite: null,
   view: GrantState.UNSPECIFIED,
   control: GrantState.UNSPECIFIED,
+  grants: {},
   held: null,
   screen: null,
   slowLine: null,

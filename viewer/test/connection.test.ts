@@ -140,6 +140,7 @@ async function setup() {
       if (typeof data === "string") throw new Error("text");
       log.push(`cursor ${new Uint8Array(data as ArrayBuffer)[0]}`);
     },
+    tool: (channel, message) => log.push(`tool ${channel} ${message.byteLength}`),
     path: (path) => log.push(`path ${path}`),
     answered: () => log.push("answered"),
     lost: (refused) => log.push(refused ? "lost refused" : "lost"),
@@ -236,7 +237,7 @@ describe("the video track", () => {
 });
 
 describe("channels", () => {
-  test("are the six of the protocol, negotiated, and those of the picture are given away before anything else happens", async () => {
+  test("are those of the protocol, negotiated, and those of the picture are given away before anything else happens", async () => {
     const { peer, log } = await setup();
     expect(
       peer.channels.map(({ label, init }) => [init.id, label, init.ordered, init.maxRetransmits]),
@@ -247,6 +248,10 @@ describe("channels", () => {
       [1, "in", true, undefined],
       [2, "in-fast", false, 0],
       [3, "cursor", true, undefined],
+      [6, "files", true, undefined],
+      [7, "clip", true, undefined],
+      [8, "talk", true, undefined],
+      [9, "marks", true, undefined],
     ]);
     expect(peer.channels.every(({ init }) => init.negotiated === true && init.protocol === "mf/1")).toBe(
       true,

@@ -34,6 +34,9 @@ export class FakeConnection implements HostConnection {
       counters: { at: (this.at += 1000), bytes: this.bytes, film: null, rtt: 12 },
     };
   }
+  outlet() {
+    return { waiting: 0, send: () => true, drained: async () => {} };
+  }
   hint(body: { case?: string | undefined; value?: unknown }) {
     this.log.push(`hint ${body.case} ${JSON.stringify(body.value)}`);
   }
@@ -81,6 +84,7 @@ export function setup(typed = "482 913 706", host = new FakeHost("913706", "482"
       return connection;
     },
     picture,
+    tools: [],
     lang: "en",
     changed: (view) => views.push(view),
     cursor: () => {},

@@ -13,6 +13,10 @@ import {
 } from "@bufbuild/protobuf";
 import { describe, expect, it } from "vitest";
 
+import { file_clip } from "../src/gen/clip_pb";
+import { file_files } from "../src/gen/files_pb";
+import { file_marks } from "../src/gen/marks_pb";
+import { file_talk } from "../src/gen/talk_pb";
 import { ControlSchema, file_session } from "../src/gen/session_pb";
 import { file_signaling, HelloSchema, Reason } from "../src/gen/signaling_pb";
 import * as codec from "../src/wire/codec";
@@ -85,7 +89,7 @@ const unhex = (text: string): Uint8Array<ArrayBuffer> => Uint8Array.from(Buffer.
 
 const index = json<Index>("index.json");
 const texts = json<Texts>("texts.json");
-const registry = createRegistry(file_signaling, file_session);
+const registry = createRegistry(file_signaling, file_session, file_files, file_clip, file_talk, file_marks);
 
 function schema(type: string): DescMessage {
   const found = registry.getMessage(type);

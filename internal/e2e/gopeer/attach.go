@@ -25,7 +25,7 @@ type attach struct {
 	link     *pake.Link // of the newest epoch; guarded by sealing
 	pc       *webrtc.PeerConnection
 	cert     [sha256.Size]byte
-	channels [6]*webrtc.DataChannel
+	channels [10]*webrtc.DataChannel
 	sealing  sync.Mutex // a body reaches the line in the order it was sealed
 	offering sync.Mutex // no candidate before the offer that it belongs to
 	once     sync.Once
@@ -36,8 +36,8 @@ type attach struct {
 	picture  tiletest.Viewer
 	updates  uint32
 	starts   int
-	messages [6]int
-	bytes    [6]int
+	messages [10]int
+	bytes    [10]int
 	proven   bool
 	opened   int  // channels
 	greeting bool // the hellos are being sent

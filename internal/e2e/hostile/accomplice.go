@@ -42,10 +42,10 @@ type Accomplice struct {
 	keys     *pake.Keys
 	link     *pake.Link
 	pc       *webrtc.PeerConnection
-	channels [6]*webrtc.DataChannel
+	channels [10]*webrtc.DataChannel
 	own      [sha256.Size]byte
 	standing int // channels that are open
-	heard    [6]int
+	heard    [10]int
 	err      error
 }
 

@@ -9,6 +9,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"reflect"
 	"strings"
 	"testing"
 	"time"
@@ -261,7 +262,7 @@ func (c *conversation) hears(t *testing.T, want ui.Command) {
 		if got.Window != "" {
 			continue
 		}
-		if got != want {
+		if !reflect.DeepEqual(got, want) {
 			t.Fatalf("it says %+v, want %+v", got, want)
 		}
 		return

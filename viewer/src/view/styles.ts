@@ -138,7 +138,9 @@ h2:focus, h3:focus { outline: none; } /* focused by us, so that reading goes on 
 #waiting-banner { margin-top: 1.25rem; }
 
 #live { flex: 1; min-height: 0; display: flex; flex-direction: column; }
-#view { position: relative; flex: 1; min-height: 0; }
+#beside { flex: 1; min-height: 0; display: flex; }
+#view { position: relative; flex: 1; min-width: 0; min-height: 0; }
+.pane { flex: 0 0 min(22rem, 45%); min-height: 0; overflow: auto; padding: 1rem; border-inline-start: 1px solid var(--_border); background: var(--_surface); }
 #stage { width: 100%; height: 100%; overflow: auto; background: var(--_stage); }
 #stage[data-look="fit"] { overflow: hidden; }
 /* The frame shows a part of the layers; they are as large as the whole picture, and so is all that lies in them. */
@@ -230,6 +232,8 @@ dialog .lead { margin-top: 0.5rem; }
   .state > span { position: absolute; width: 1px; height: 1px; overflow: hidden; clip-path: inset(50%); }
 }
 @container mf (max-width: 40rem) {
+  #beside { flex-direction: column; }
+  .pane { flex: 0 1 50%; border-inline-start: none; border-top: 1px solid var(--_border); }
   #toolbar { flex-wrap: wrap; }
 }
 @container mf (max-width: 56rem) {

@@ -5,6 +5,7 @@ import { ParticipantKind } from "../gen/signaling_pb";
 import type { Combo } from "../input/combos";
 import { heir, otherHands } from "../participants";
 import type { View } from "../state";
+import type { ToolView } from "../tool";
 import { Banner, noticesOf } from "./banner";
 import { Causes } from "./causes";
 import { button, h, icon, setLabel, setText } from "./dom";
@@ -34,9 +35,8 @@ export interface ToolbarActions {
   leave(): void;
 }
 
-const sheets = ["look", "keys", "people", "details"] as const;
-/** What opens below the bar, one at a time: they lie in the same place. */
-type Sheet = (typeof sheets)[number];
+/** What opens from the bar: sheets one at a time, because they lie in the same place, and panes one at a time. */
+type Opened = Pick<ToolView, "kind" | "element" | "title" | "button">;
 
 export type Hands = "yes" | "asked" | "no";
 
@@ -74,17 +74,21 @@ export class Toolbar {
   #close = button("close-details", "plain");
   #inFullscreen = false;
   #actions: ToolbarActions;
+  #tools: readonly ToolView[];
+  #all: readonly Opened[];
   #look: { look: Look; scale: number } = { look: firstLook, scale: 1 };
   #last: { view: View; t: T } | undefined;
 
-  constructor(actions: ToolbarActions) {
+  constructor(actions: ToolbarActions, tools: readonly ToolView[]) {
     this.#actions = actions;
+    this.#tools = tools;
     this.#state.append(icon("eye"), this.#stateText);
     this.#endNow.classList.add("filled");
     this.#question.append(this.#questionText, this.#endNow, this.#leave, this.#endNot);
     for (const compact of [
       this.#lookButton,
       this.#keysButton,
+      ...tools.map(({ button }) => button),
       this.#peopleButton,
       this.#fullscreen,
       this.#detailsButton,
@@ -95,20 +99,20 @@ export class Toolbar {
       handOver: (participant) => actions.handOver(participant),
       invite: (kind) => actions.invite(kind),
       showInvite: () => actions.showInvite(),
-      close: () => this.#open("people", false),
+      close: () => this.#open(this.people.element, false),
     });
     this.keys = new Keys({
       press: (combo) => {
-        this.#open("keys", false);
+        this.#open(this.keys.element, false);
         actions.press(combo);
       },
-      close: () => this.#open("keys", false),
+      close: () => this.#open(this.keys.element, false),
     });
     this.looking = new Looking({
       look: (look) => actions.look(look),
       zoom: (way) => actions.zoom(way),
       watch: (display) => actions.watch(display),
-      close: () => this.#open("look", false),
+      close: () => this.#open(this.looking.element, false),
     });
     this.element = h(
       "div",
@@ -120,6 +124,7 @@ export class Toolbar {
       this.#giveBack,
       this.#lookButton,
       this.#keysButton,
+      ...tools.map(({ button }) => button),
       this.#peopleButton,
       this.#fullscreen,
       this.#detailsButton,
@@ -137,14 +142,24 @@ export class Toolbar {
     this.#ask.addEventListener("click", () => actions.askControl());
     this.#giveBack.addEventListener("click", () => actions.giveBack());
     this.#fullscreen.addEventListener("click", () => actions.fullscreen());
-    for (const sheet of sheets) {
-      const { element, button } = this.#sheet(sheet);
-      button.addEventListener("click", () => this.#open(sheet, element.hidden));
+    const sheet = (
+      { element, title }: Pick<Opened, "element" | "title">,
+      button: HTMLButtonElement,
+    ): Opened => ({ kind: "sheet", element, title, button });
+    this.#all = [
+      sheet(this.looking, this.#lookButton),
+      sheet(this.keys, this.#keysButton),
+      ...tools,
+      sheet(this.people, this.#peopleButton),
+      sheet({ element: this.details, title: this.#detailsTitle }, this.#detailsButton),
+    ];
+    for (const { element, button } of this.#all) {
+      button.addEventListener("click", () => this.#open(element, element.hidden));
       element.addEventListener("keydown", (event) => {
-        if (event.key === "Escape") this.#open(sheet, false);
+        if (event.key === "Escape" && !event.defaultPrevented) this.#open(element, false);
       });
     }
-    this.#close.addEventListener("click", () => this.#open("details", false));
+    this.#close.addEventListener("click", () => this.#open(this.details, false));
     this.#end.addEventListener("click", () => this.#ending(true));
     this.#endNot.addEventListener("click", () => this.#ending(false));
     this.#endNow.addEventListener("click", () => actions.end());
@@ -185,14 +200,20 @@ export class Toolbar {
     this.keys.update(t);
     this.looking.update(view, look, scale, t);
     if (!live) {
-      this.#shut();
+      this.#shut("sheet");
+      if (view.state !== "connecting" && view.state !== "asking") this.#shut("pane");
       this.#question.hidden = true;
     }
-    for (const sheet of sheets) {
-      const { element, button } = this.#sheet(sheet);
+    for (const tool of this.#tools) tool.update(view, t);
+    for (const { element, button } of this.#all)
       button.setAttribute("aria-expanded", String(!element.hidden));
-    }
-    for (const compact of [this.#peopleButton, this.#fullscreen, this.#detailsButton, this.#end])
+    for (const compact of [
+      ...this.#tools.map(({ button }) => button),
+      this.#peopleButton,
+      this.#fullscreen,
+      this.#detailsButton,
+      this.#end,
+    ])
       compact.title = compact.textContent;
     this.element.toggleAttribute("data-ending", !this.#question.hidden);
     this.banner.update(live ? noticesOf(view, t) : [], t);
@@ -263,28 +284,24 @@ export class Toolbar {
     (open ? this.#endNot : this.#end).focus();
   }
 
-  #sheet(which: Sheet): { element: HTMLElement; title: HTMLElement; button: HTMLButtonElement } {
-    const { keys, people, looking } = this;
-    return {
-      look: { element: looking.element, title: looking.title, button: this.#lookButton },
-      keys: { element: keys.element, title: keys.title, button: this.#keysButton },
-      people: { element: people.element, title: people.title, button: this.#peopleButton },
-      details: { element: this.details, title: this.#detailsTitle, button: this.#detailsButton },
-    }[which];
+  /** Opens or closes what opens from the bar. */
+  open(view: ToolView, open: boolean): void {
+    if (view.element.hidden === open) this.#open(view.element, open);
   }
 
-  #open(which: Sheet, open: boolean): void {
-    const { element, title, button } = this.#sheet(which);
-    this.#shut();
+  #open(element: HTMLElement, open: boolean): void {
+    const opened = this.#all.find((one) => one.element === element);
+    if (opened === undefined) return;
+    this.#shut(opened.kind);
     element.hidden = !open;
-    if (which === "details" && open) this.#actions.measure(true);
+    if (element === this.details && open) this.#actions.measure(true);
     this.#again();
-    (open ? title : button).focus();
+    (open ? opened.title : opened.button).focus();
   }
 
-  #shut(): void {
-    const measured = !this.details.hidden;
-    for (const sheet of sheets) this.#sheet(sheet).element.hidden = true;
+  #shut(kind: Opened["kind"]): void {
+    const measured = kind === "sheet" && !this.details.hidden;
+    for (const one of this.#all) if (one.kind === kind) one.element.hidden = true;
     if (measured) this.#actions.measure(false);
   }
 }

@@ -15,6 +15,7 @@ export const maxInput = 4 * 1024;
 export const maxTileMessage = 16 * 1024;
 export const maxTileAnswer = 64;
 export const maxTilePart = 1112;
+export const maxTool = 20 * 1024;
 export const maxInputText = 1024;
 export const maxKeyText = 32;
 
@@ -51,6 +52,10 @@ export const channels = {
   cursor: { id: 3, label: "cursor", reliable: true, max: maxCursor },
   tiles: { id: 4, label: "tiles", reliable: true, max: maxTileMessage },
   tilesFast: { id: 5, label: "tiles-fast", reliable: false, max: maxTilePart },
+  files: { id: 6, label: "files", reliable: true, max: maxTool },
+  clip: { id: 7, label: "clip", reliable: true, max: maxTool },
+  talk: { id: 8, label: "talk", reliable: true, max: maxTool },
+  marks: { id: 9, label: "marks", reliable: true, max: maxTool },
 } as const satisfies Record<string, Channel>;
 
 /** What `createDataChannel` takes for a channel. */

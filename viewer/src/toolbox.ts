@@ -1,0 +1,22 @@
+// The tools of a session, in the order in which the toolbar shows them.
+
+import type { Tool, ToolView } from "./tool";
+import type { Stage } from "./view/stage";
+
+/** What the tools may use of the element that they are in. */
+export interface Workshop {
+  /** Asks the person for a grant, and gives one back. */
+  ask(grant: string): void;
+  giveBack(grant: string): void;
+  readonly stage: Stage;
+  /** Something that a tool shows has changed: its update is called soon. */
+  changed(): void;
+  /** Opens or closes a tool's sheet or pane, as its button does. */
+  open(view: ToolView, open: boolean): void;
+}
+
+/** Made once with the element; each session uses them, one at a time. */
+export function toolbox(workshop: Workshop): readonly (Tool & ToolView)[] {
+  void workshop;
+  return [];
+}
