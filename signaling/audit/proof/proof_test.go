@@ -11,6 +11,7 @@ import (
 	"testing"
 
 	"github.com/mainforte/mainforte/signaling/audit"
+	"github.com/mainforte/mainforte/signaling/store/storetest"
 )
 
 func through(t testing.TB, p *Proof) *Proof {
@@ -156,6 +157,7 @@ func TestAPurgedSessionIsStillProven(t *testing.T) {
 }
 
 func TestALongSessionIsRefusedAndAWideOneSaysWhatItCannotShow(t *testing.T) {
+	storetest.OnlySQLite(t, "a proof is the same from any database, and many lines take long")
 	if until(5, 0, 5+MaxSpan) != 5+MaxSpan || until(5, 9, 6+MaxSpan) != 9 || until(5, 0, 6+MaxSpan) != 5 || until(5, 6+MaxSpan, 7+MaxSpan) != 5 {
 		t.Error("the bounds of what is between")
 	}
@@ -279,6 +281,7 @@ func tampered(t *testing.T, p *Proof, f func(what string, b []byte)) {
 }
 
 func TestAnyTamperingWithAProofIsNamed(t *testing.T) {
+	storetest.OnlySQLite(t, "a proof is the same from any database, and many lines take long")
 	h := newHouse(t)
 	two(h)
 	old := h.VerifierKey()

@@ -6,6 +6,9 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
+	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -21,6 +24,7 @@ func onPostgres() bool { return os.Getenv(chosen) == "postgres" }
 // mf.db in it, or one of PostgreSQL in a run that [OnPostgres] started.
 func Open(t testing.TB, dir string) store.Store {
 	t.Helper()
+	remember(t)
 	var st store.Store
 	var err error
 	if onPostgres() {
@@ -62,13 +66,46 @@ func contents(t testing.TB, names []string) (all []byte) {
 	return all
 }
 
-// OnPostgres runs all tests of the package once more, on PostgreSQL: those whose
-// databases come from [Open]. The package has one test that calls it.
+// opened are the tests of this process whose databases came from [Open].
+var opened = struct {
+	sync.Mutex
+	names map[string]bool
+}{names: make(map[string]bool)}
+
+// remember notes a test that uses a database.
+func remember(t testing.TB) {
+	name, _, _ := strings.Cut(t.Name(), "/")
+	opened.Lock()
+	defer opened.Unlock()
+	opened.names[name] = strings.HasPrefix(name, "Test")
+}
+
+// tests is the pattern of those that were noted, or of all where none was.
+func tests() string {
+	opened.Lock()
+	defer opened.Unlock()
+	var names []string
+	for name, is := range opened.names {
+		if is {
+			names = append(names, name)
+		}
+	}
+	if len(names) == 0 {
+		return "^Test"
+	}
+	slices.Sort(names)
+	return "^(" + strings.Join(names, "|") + ")$"
+}
+
+// OnPostgres runs the tests of the package whose databases come from [Open] once
+// more, on PostgreSQL. The package has one test that calls it; no other of its
+// tests is parallel, so that this one comes after all of them and knows which they are.
 func OnPostgres(t *testing.T) {
 	if onPostgres() {
 		t.Skip("these tests run on PostgreSQL already")
 	}
-	args := []string{"-test.run=^Test", "-test.count=1"}
+	t.Parallel()
+	args := []string{"-test.run=" + tests(), "-test.count=1"}
 	if testing.Short() {
 		args = append(args, "-test.short")
 	}
