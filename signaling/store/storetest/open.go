@@ -30,13 +30,49 @@ func Open(t testing.TB, dir string) store.Store {
 	if onPostgres() {
 		st, err = store.OpenPostgres(Postgres(t).Database(t, dir))
 	} else {
-		st, err = store.OpenSQLite(filepath.Join(dir, "mf.db"))
+		path := filepath.Join(dir, "mf.db")
+		lay(t, path)
+		st, err = store.OpenSQLite(path)
 	}
 	if err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { _ = st.Close() })
 	return st
+}
+
+// empty is a database with all its tables and nothing in them: to make them anew
+// for each test takes most of the time of a small one.
+var empty = sync.OnceValues(func() ([]byte, error) {
+	dir, err := os.MkdirTemp("", "mfdb")
+	if err != nil {
+		return nil, err
+	}
+	path := filepath.Join(dir, "mf.db")
+	st, err := store.OpenSQLite(path)
+	if err == nil {
+		err = st.Close()
+	}
+	var b []byte
+	if err == nil {
+		b, err = os.ReadFile(path)
+	}
+	return b, errors.Join(err, os.RemoveAll(dir))
+})
+
+// lay puts an empty database where there is none.
+func lay(t testing.TB, path string) {
+	t.Helper()
+	if _, err := os.Stat(path); err == nil {
+		return
+	}
+	b, err := empty()
+	if err == nil {
+		err = os.WriteFile(path, b, 0o600)
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
 }
 
 // Files are all bytes in which the database of [Open] stands: of SQLite with its
