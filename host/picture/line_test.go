@@ -162,6 +162,7 @@ func TestAKeyIsNotBehindAPicture(t *testing.T) {
 // Text scrolls in one window over a thin line while keys are typed into another:
 // what they show does not wait for the text, not even if both change at once.
 func TestAKeyIsNotBehindTextThatScrolls(t *testing.T) {
+	simulation(t)
 	d := newDesktop(1280, 720)
 	l, scroll := newReader(t, d, 2*mbit, image.Rect(0, 0, 1000, 720), 40)
 	l.run(4*time.Second, nil)
@@ -235,6 +236,7 @@ func TestAThinLineIsUsed(t *testing.T) {
 // Everything changes 60 times a second, and nothing is video: keys are still
 // answered, wherever they are, and nothing piles up.
 func TestAnAnimationOverTheWholeScreenAnswersKeys(t *testing.T) {
+	simulation(t)
 	d := newDesktop(640, 400)
 	l := newLine(t, d, 8*mbit, 20*time.Millisecond)
 	rng := rand.New(rand.NewPCG(1, 2))
@@ -264,7 +266,17 @@ func TestAnAnimationOverTheWholeScreenAnswersKeys(t *testing.T) {
 }
 
 // Text scrolls over a line that becomes an eighth of itself, and again what it was.
+// simulation is of many seconds, in one goroutine: the race detector would make it
+// ten times as long and find nothing.
+func simulation(t *testing.T) {
+	t.Helper()
+	if underRace {
+		t.Skip("a simulation in one goroutine: it runs without the race detector")
+	}
+}
+
 func TestALineThatBecomesThinStallsNothing(t *testing.T) {
+	simulation(t)
 	d := newDesktop(800, 480)
 	l, scroll := newReader(t, d, 8*mbit, image.Rect(64, 64, 750, 470), 24)
 	l.run(3*time.Second, scroll)
