@@ -17,6 +17,11 @@ const (
 	// pointerEvery is how often the pointer is looked for: the most that a viewer
 	// is told. No system tells of every movement without a hook into all input.
 	pointerEvery = 100 * time.Millisecond
+	// pointerCalm is how often it is looked for once it has stood still for pointerRests:
+	// each look wakes this program and the X server, in a session where nothing happens
+	// more often than all else together.
+	pointerCalm  = 250 * time.Millisecond
+	pointerRests = 2 * time.Second
 	// stillOurs is how long after the hands moved the pointer it may be on its way.
 	stillOurs = 150 * time.Millisecond
 	// maxPlaces bounds the bytes of shapes and places that wait on a bad line: a
@@ -49,9 +54,11 @@ func (m *movement) explains(seen image.Point, now time.Time) bool {
 // watchPointer looks for the pointer while anybody may see the desktop. Where it
 // stood before anybody moved it is no news.
 func (h *Host) watchPointer(ctx context.Context, d *desktop, src capture.Pointing) {
-	tick := time.NewTicker(pointerEvery)
+	tick := time.NewTicker(pointerCalm)
 	defer tick.Stop()
 	last, _ := src.Pointer()
+	calm := true
+	var moved time.Time
 	for {
 		select {
 		case <-ctx.Done():
@@ -63,9 +70,17 @@ func (h *Host) watchPointer(ctx context.Context, d *desktop, src capture.Pointin
 		}
 		at, ok := src.Pointer()
 		if !ok || at == last {
+			if !calm && time.Since(moved) > pointerRests {
+				calm = true
+				tick.Reset(pointerCalm)
+			}
 			continue
 		}
-		last = at
+		last, moved = at, time.Now()
+		if calm {
+			calm = false
+			tick.Reset(pointerEvery)
+		}
 		if !h.post(d.gone, func() { h.pointerSeen(d, at) }) {
 			return
 		}

@@ -292,6 +292,7 @@ func (r *rig) start() ([]Row, error) {
 
 // quiet: idle and typing.
 func (r *rig) quiet() ([]Row, error) {
+	time.Sleep(3 * time.Second) // what the part before this one took off the screen is still on its way
 	idle, err := r.measure(15*time.Second, func(ctx context.Context) error { <-ctx.Done(); return nil })
 	if err != nil {
 		return nil, err
