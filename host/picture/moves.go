@@ -13,8 +13,10 @@ const (
 	anchor     = 16 // pixels of a sample
 	maxSamples = 320
 	maxHits    = 1 << 14
+	leastVotes = 13  // of samples that moved alike
 	plain      = 512 // samples in vain, from the beginning, are enough
 	scanStep   = 4   // of a window that moved, a quarter of its rows is enough to be found
+	sparseStep = 16  // and of one that is being dragged, mostly a sixteenth
 )
 
 // moveSearch finds rectangles that moved in any direction: a window that is
@@ -27,6 +29,7 @@ type moveSearch struct {
 	hits    []sample
 	votes   voteTable
 	lately  bool // it found something when it was asked last
+	drag    bool // and that was one thing
 }
 
 type sample struct {
@@ -45,15 +48,23 @@ func (m *moveSearch) init() {
 func (m *moveSearch) find(e *encoder, cur []uint32, box image.Rectangle) []move {
 	m.sample(e, cur, box)
 	if len(m.samples) < 24 {
-		m.lately = false
+		m.lately, m.drag = false, false
 		return e.moves
 	}
 	m.hits = m.hits[:0]
-	m.scan(e, box, 0, scanStep)
-	found := false
-	for range maxMoves {
+	most := maxMoves
+	m.scan(e, box, 0, sparseStep)
+	if m.drag && m.clear() {
+		most = 1
+	} else {
+		for row := scanStep; row < sparseStep; row += scanStep {
+			m.scan(e, box, row, sparseStep)
+		}
+	}
+	found := 0
+	for range most {
 		by, r, ok := m.winner()
-		if !ok && !found { // a small window: every row counts
+		if !ok && found == 0 { // a small window: every row counts
 			for row := 1; row < scanStep; row++ {
 				m.scan(e, box, row, scanStep)
 			}
@@ -62,7 +73,7 @@ func (m *moveSearch) find(e *encoder, cur []uint32, box image.Rectangle) []move 
 		if !ok {
 			break
 		}
-		found = true
+		found++
 		r = grow(e, cur, box, r, by)
 		if r.Dx()*r.Dy() < minSearchArea {
 			continue
@@ -78,7 +89,7 @@ func (m *moveSearch) find(e *encoder, cur []uint32, box image.Rectangle) []move 
 			}
 		}
 	}
-	m.lately = found
+	m.lately, m.drag = found > 0, found == 1
 	return e.moves
 }
 
@@ -164,6 +175,16 @@ func (m *moveSearch) scan(e *encoder, box image.Rectangle, row, step int) {
 	}
 }
 
+// clear says whether most of the hits agree, and are enough.
+func (m *moveSearch) clear() bool {
+	m.votes.clear()
+	best := 0
+	for i := range m.hits {
+		best = max(best, m.votes.add(m.hits[i].by))
+	}
+	return best >= leastVotes && 2*best > len(m.hits)
+}
+
 // winner returns the displacement with the most hits that no move has used,
 // and the box of those hits; it uses them up.
 func (m *moveSearch) winner() (by image.Point, r image.Rectangle, ok bool) {
@@ -176,7 +197,7 @@ func (m *moveSearch) winner() (by image.Point, r image.Rectangle, ok bool) {
 			}
 		}
 	}
-	if best <= 12 {
+	if best < leastVotes {
 		return by, r, false
 	}
 	for i := range m.hits {
