@@ -454,6 +454,10 @@ func (e *encoder) settle(box, searched image.Rectangle) {
 		e.unmark(i)
 		c.marks[i], c.pixels[i] = 0, 0
 		c.owed[i] = e.filmed && e.filmedCell(i)
+		if e.scroll.sparse && !searched.Empty() {
+			y := i / c.w * cell
+			e.scroll.forget(y, min(y+cell, e.h))
+		}
 	}
 	e.scroll.forgetOutside(box, searched)
 	e.forget(searched)

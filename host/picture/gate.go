@@ -62,7 +62,7 @@ func (g *gate) size(w, h int) {
 	}
 	g.w, g.h, g.tw, g.th = w, h, (w+tile-1)/tile, (h+tile-1)/tile
 	g.hits = make([]uint16, g.tw*g.th)
-	g.scroll = scrollSearch{}
+	g.scroll = scrollSearch{every: true}
 	g.scroll.init(h)
 	g.drop()
 }

@@ -68,7 +68,16 @@ type scrollSearch struct {
 	table    rowTable
 	votes    []int32 // for each offset + height
 	total    int     // rows of the picture
+	every    bool    // hash every row: what find is given as ref is not what old is of
+	sparse   bool    // find hashed only some rows: rows whose tiles are sent are not known
 }
+
+const (
+	// sparseRows is the distance of the rows that are hashed first. It is no part of
+	// a usual height of a line of text, so blank rows are not all that is seen.
+	sparseRows  = 7
+	sparseVotes = 12 // of rows that moved alike make the others superfluous
+)
 
 func (s *scrollSearch) init(h int) {
 	s.old, s.now, s.known = make([]uint64, h), make([]uint64, h), make([]bool, h)
@@ -94,18 +103,14 @@ func (s *scrollSearch) forgetOutside(r, known image.Rectangle) {
 }
 
 // find returns the longest block of rows of box that moved vertically. It
-// takes for granted that ref equals cur in box after the update.
+// takes for granted that ref equals cur in box after the update, but for rows of
+// tiles that are sent where it says that it was sparse.
 func (s *scrollSearch) find(ref, cur []uint32, w int, box image.Rectangle) (move, bool) {
 	x0, x1 := box.Min.X, box.Max.X
 	if s.x0 != x0 || s.x1 != x1 {
 		s.x0, s.x1 = x0, x1
 		clear(s.known)
 	}
-	defer func() {
-		for y := box.Min.Y; y < box.Max.Y; y++ {
-			s.old[y], s.known[y] = s.now[y], true
-		}
-	}()
 	s.table.clear()
 	for y := box.Min.Y; y < box.Max.Y; y++ {
 		if !s.known[y] {
@@ -114,49 +119,106 @@ func (s *scrollSearch) find(ref, cur []uint32, w int, box image.Rectangle) (move
 		s.table.add(s.old[y], int32(y))
 	}
 	clear(s.votes)
-	best, by := int32(0), 0
-	for y := box.Min.Y; y < box.Max.Y; y++ {
+	best, by, cast := int32(0), 0, int32(0)
+	vote := func(y int) {
 		s.now[y] = rowHash(cur[y*w+x0 : y*w+x1])
 		from, ok := s.table.only(s.now[y])
 		if !ok || from == y {
-			continue
+			return
 		}
+		cast++
 		v := &s.votes[from-y+s.total]
 		*v++
 		if *v > best {
 			best, by = *v, from-y
 		}
 	}
+	for y := box.Min.Y; y < box.Max.Y; y += sparseRows {
+		vote(y)
+	}
+	if s.sparse = !s.every && best >= sparseVotes && 2*best > cast; s.sparse {
+		return s.sparseBlock(ref, cur, w, box, by)
+	}
+	for y := box.Min.Y; y < box.Max.Y; y++ {
+		if (y-box.Min.Y)%sparseRows != 0 {
+			vote(y)
+		}
+	}
+	defer func() {
+		for y := box.Min.Y; y < box.Max.Y; y++ {
+			s.old[y], s.known[y] = s.now[y], true
+		}
+	}()
 	if best <= 16 {
 		return move{}, false
 	}
-	// The longest block, in which up to 24 rows in a row may not match.
-	const gap = 24
-	first, length, start, missed := -1, 0, 0, 0
-	for y := box.Min.Y; y <= box.Max.Y; y++ {
-		from := y + by
-		if y < box.Max.Y && from >= box.Min.Y && from < box.Max.Y && s.old[from] == s.now[y] {
-			if first < 0 {
-				first = y
-			}
-			missed = 0
-			continue
-		}
-		if first < 0 {
-			continue
-		}
-		missed++
-		if missed > gap || y == box.Max.Y {
-			if n := y - missed + 1 - first; n > length {
-				length, start = n, first
-			}
-			first = -1
-		}
-	}
-	if length <= 48 {
+	first, length := s.longest(box, by, 1)
+	if length <= leastBlock {
 		return move{}, false
 	}
-	return move{to: image.Rect(x0, start, x1, start+length), by: image.Pt(0, by)}, true
+	return move{to: image.Rect(x0, first, x1, first+length), by: image.Pt(0, by)}, true
+}
+
+// leastBlock is the number of rows that are too few to be moved.
+const leastBlock = 48
+
+// longest is the longest block of rows that moved by by, of which only every
+// step-th was hashed. In it up to 24 rows in a row may not match.
+func (s *scrollSearch) longest(box image.Rectangle, by, step int) (first, length int) {
+	const gap = 24
+	begin, last := -1, 0
+	end := func() {
+		if n := last + 1 - begin; begin >= 0 && n > length {
+			first, length = begin, n
+		}
+	}
+	for y := box.Min.Y; y < box.Max.Y; y += step {
+		if from := y + by; from < box.Min.Y || from >= box.Max.Y || s.old[from] != s.now[y] {
+			continue
+		}
+		if begin >= 0 && y-last > gap+1 {
+			end()
+			begin = -1
+		}
+		if begin < 0 {
+			begin = y
+		}
+		last = y
+	}
+	end()
+	return first, length
+}
+
+// sparseBlock is find where a few rows agree on by. The hashes of what moved move
+// with it; of the other rows they are not known.
+func (s *scrollSearch) sparseBlock(ref, cur []uint32, w int, box image.Rectangle, by int) (move, bool) {
+	x0, x1 := box.Min.X, box.Max.X
+	first, length := s.longest(box, by, sparseRows)
+	same := func(y int) bool {
+		from := y + by
+		return y >= box.Min.Y && y < box.Max.Y && from >= box.Min.Y && from < box.Max.Y &&
+			equal(cur[y*w+x0:y*w+x1], ref[from*w+x0:from*w+x1])
+	}
+	for n := 1; length > 0 && n < sparseRows && same(first-1); n++ {
+		first, length = first-1, length+1
+	}
+	for n := 1; length > 0 && n < sparseRows && same(first+length); n++ {
+		length++
+	}
+	found := length > leastBlock
+	for y := box.Min.Y; y < box.Max.Y; y++ {
+		hashed := (y-box.Min.Y)%sparseRows == 0
+		moves := found && y >= first && y < first+length
+		if moves && !hashed {
+			s.now[y] = s.old[y+by]
+		}
+		s.known[y] = moves || hashed
+	}
+	copy(s.old[box.Min.Y:box.Max.Y], s.now[box.Min.Y:box.Max.Y])
+	if !found {
+		return move{}, false
+	}
+	return move{to: image.Rect(x0, first, x1, first+length), by: image.Pt(0, by)}, true
 }
 
 const hashMul = 0x9E3779B97F4A7C15
