@@ -1,10 +1,11 @@
-//go:build cgo && linux
+//go:build cgo && (linux || (windows && vpx))
 
 package vpx
 
 /*
 #cgo CFLAGS: -O3 -Wall
-#cgo LDFLAGS: -l:libvpx.a -lm -lpthread
+#cgo linux LDFLAGS: -l:libvpx.a -lm -lpthread
+#cgo windows LDFLAGS: -l:libvpx.a -lm -l:libwinpthread.a
 #include "encoder.h"
 */
 import "C"

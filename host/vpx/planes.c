@@ -1,4 +1,4 @@
-//go:build cgo && linux
+//go:build cgo && (linux || (windows && vpx))
 
 #include "planes.h"
 
@@ -8,7 +8,12 @@
 #include "planes.inc"
 #undef ROW
 
-#if defined(__x86_64__)
+// For Windows only as windows.sh builds it: it says why.
+#if defined(__x86_64__) && (!defined(_WIN32) || defined(MF_UNALIGNED_MOVES))
+#define HAS_AVX2
+#endif
+
+#if defined(HAS_AVX2)
 #define ROW(type, name) __attribute__((target("avx2"))) static type name##_avx2
 #include "planes.inc"
 #undef ROW
@@ -24,12 +29,12 @@ typedef struct {
 } loops;
 
 static const loops plain = {luma_plain, chroma444_plain, chroma420_plain, half_plain, blend_plain, narrow_plain};
-#if defined(__x86_64__)
+#if defined(HAS_AVX2)
 static const loops avx2 = {luma_avx2, chroma444_avx2, chroma420_avx2, half_avx2, blend_avx2, narrow_avx2};
 #endif
 
 static const loops *best(void) {
-#if defined(__x86_64__)
+#if defined(HAS_AVX2)
 	__builtin_cpu_init();
 	if (__builtin_cpu_supports("avx2")) return &avx2;
 #endif

@@ -6,9 +6,10 @@
 // the Config says so; [Encoder.Encode] makes one frame of what they hold. There
 // is no queue: one frame in, one frame out.
 //
-// libvpx is linked statically, so the program stays one file. Where there is no
-// cgo, and on systems for which no libvpx is built yet, [New] returns
-// [ErrMissing]: a host without video shows everything by exact tiles.
+// libvpx is linked statically, so the program stays one file. For Windows it is
+// built first, by windows.sh, which sets the tag vpx. Where there is no cgo, and on
+// systems for which no libvpx is built yet, [New] returns [ErrMissing]: a host
+// without video shows everything by exact tiles.
 package vpx
 
 import (

@@ -3,6 +3,9 @@
 package house
 
 import (
+	"bytes"
+	"os"
+	"path/filepath"
 	"testing"
 
 	"github.com/mainforte/mainforte/host/ui"
@@ -20,5 +23,12 @@ func TestReleaseHoldsNoPlaceholder(t *testing.T) {
 	}
 	if !ui.WindowBuilt() {
 		t.Error("the host's window is a placeholder")
+	}
+	exe, err := os.ReadFile(filepath.Join(root(t), "bin", "mainforte-host.exe"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if !bytes.Contains(exe, []byte(videoMark)) {
+		t.Error("the host for Windows has no video")
 	}
 }

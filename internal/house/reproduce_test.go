@@ -10,6 +10,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 	"unicode/utf16"
@@ -21,10 +22,60 @@ const taskProgram = "github.com/go-task/task/v3/cmd/task@v3.40.1"
 // largestDownload is what a person can be asked to download.
 const largestDownload = 20_000_000
 
+// videoMark is in every program that holds libvpx's encoder.
+const videoMark = "WebM Project VP9 Encoder"
+
 // TestTheWindowsHostIsTheSameBytesInAnyFolder: whoever builds it can compare
 // (P16), and it is small enough to be sent for.
 func TestTheWindowsHostIsTheSameBytesInAnyFolder(t *testing.T) {
-	resources(t, reproduced(t, "build:windows", "mainforte-host.exe"))
+	exe := reproduced(t, "build:windows", "mainforte-host.exe")
+	resources(t, exe)
+	needs(t, exe, "kernel32.dll", "msvcrt.dll")
+	if !bytes.Contains(exe, []byte(videoMark)) {
+		t.Log("it has no video: libvpx for Windows could not be made here")
+	}
+}
+
+// TestWithoutLibvpxTheWindowsHostIsBuiltAllTheSame: and it is said that it has no video.
+func TestWithoutLibvpxTheWindowsHostIsBuiltAllTheSame(t *testing.T) {
+	path := t.TempDir() // all that the script needs but what builds libvpx
+	for _, program := range []string{"sh", "env", "nproc"} {
+		file, err := exec.LookPath(program)
+		if err == nil {
+			err = os.Symlink(file, filepath.Join(path, program))
+		}
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+	for _, video := range []string{"", "required"} {
+		cmd := exec.Command("sh", filepath.Join(root(t), "host", "vpx", "windows.sh"), "env")
+		cmd.Env = []string{"PATH=" + path, "HOME=" + t.TempDir(), "MAINFORTE_VIDEO=" + video}
+		out, err := cmd.CombinedOutput()
+		if !strings.Contains(string(out), "is built without video") || (err != nil) != (video != "") ||
+			strings.Contains(string(out), "CGO_ENABLED=0") != (video == "") {
+			t.Errorf("with MAINFORTE_VIDEO=%s: %v\n%s", video, err, out)
+		}
+	}
+}
+
+// needs fails when a program needs a DLL that Windows does not have.
+func needs(t *testing.T, exe []byte, has ...string) {
+	t.Helper()
+	f, err := pe.NewFile(bytes.NewReader(exe))
+	if err != nil {
+		t.Fatal(err)
+	}
+	symbols, err := f.ImportedSymbols()
+	if err != nil || len(symbols) == 0 {
+		t.Fatalf("%d symbols, %v", len(symbols), err)
+	}
+	for _, s := range symbols {
+		_, library, _ := strings.Cut(s, ":")
+		if !slices.Contains(has, strings.ToLower(library)) {
+			t.Errorf("it needs %s", s)
+		}
+	}
 }
 
 // TestTheLinuxHostIsTheSameBytesInAnyFolder: and it needs nothing of the system

@@ -1,11 +1,12 @@
-//go:build cgo && linux
+//go:build cgo && (linux || (windows && vpx))
 
 // Package vpxtest decodes what vpx encoded, with libvpx's own decoder. It is
 // for tests; no program of ours decodes video.
 package vpxtest
 
 /*
-#cgo LDFLAGS: -l:libvpx.a -lm -lpthread
+#cgo linux LDFLAGS: -l:libvpx.a -lm -lpthread
+#cgo windows LDFLAGS: -l:libvpx.a -lm -l:libwinpthread.a
 #include <stdlib.h>
 #include <vpx/vp8dx.h>
 #include <vpx/vpx_decoder.h>
