@@ -1,10 +1,11 @@
 // The host is the app that the assisted person runs once: it shows a code, asks
 // before anything is seen or touched, and ends without a trace.
 //
-//	host [--server ADDRESS] [--lang en|fr] [--ca FILE] [--console|--console=json] [--version]
+//	host [--server ADDRESS] [--lang en|fr] [--ca FILE] [--console|--console=json] [--show-configuration] [--version]
 //
 // Without --server the address is asked for; if the file's own name holds one
-// (mainforte-help.example.org), that is offered, as a hint. No flag and no file
+// (mainforte-help.example.org), that is offered, as a hint. An organisation's build
+// has its server compiled in, and calls no other. No flag and no file
 // allows anything in advance: only the person does, in the window or on the
 // console. See host/session for what happens then.
 //
@@ -28,7 +29,6 @@ import (
 	"net/url"
 	"os"
 	"os/signal"
-	"runtime/debug"
 	"strconv"
 	"syscall"
 	"time"
@@ -73,6 +73,10 @@ type options struct {
 	tls     *tls.Config
 	console console
 	verbose bool
+
+	showConfiguration bool
+	langTyped         bool
+	ca                string
 }
 
 func main() {
@@ -90,12 +94,18 @@ func run(ctx context.Context, args []string, s *streams) int {
 		return code
 	}
 	texts := ui.Load(opt.lang)
+	if opt.showConfiguration {
+		if err := opt.configuration(args[0]).write(s.out); err != nil {
+			return exitError
+		}
+		return exitOK
+	}
 	window, isConsole := open(ctx, opt, texts, s)
 	if window == nil {
 		return exitError
 	}
 	defer window.Close()
-	talk := &conversation{window: window, texts: texts, hint: session.ServerFromFileName(args[0])}
+	talk := &conversation{window: window, texts: texts, hint: hint(args[0])}
 
 	log := slog.New(slog.DiscardHandler)
 	if opt.verbose {
@@ -110,7 +120,7 @@ func run(ctx context.Context, args []string, s *streams) int {
 		}
 		err := session.New(session.Config{
 			Server: server, Lang: texts.Lang, Window: window, OpenDesktop: desktopFor(isConsole),
-			TLS: opt.tls, Patience: patience, Windows: talk.windows, Software: "mainforte-host/" + version(), Log: log,
+			TLS: opt.tls, Patience: patience, Windows: talk.windows, Software: "mainforte-host/" + versionText(), Log: log,
 		}).Run(ctx)
 		if errors.Is(err, session.ErrQuit) {
 			return exitOK
@@ -136,13 +146,14 @@ func parse(args []string, stdout, stderr io.Writer) (opt options, code int, done
 	f := flag.NewFlagSet("host", flag.ContinueOnError)
 	f.SetOutput(stderr)
 	f.Usage = func() {
-		fmt.Fprintln(stderr, "usage: host [--server ADDRESS] [--lang en|fr] [--ca FILE] [--console|--console=json] [--version]")
+		fmt.Fprintln(stderr, "usage: host [--server ADDRESS] [--lang en|fr] [--ca FILE] [--console|--console=json] [--show-configuration] [--version]")
 		f.PrintDefaults()
 	}
 	address := f.String("server", "", "the help desk to call: `help.example.org`")
 	lang := f.String("lang", "", "`en` or fr; otherwise the system's language")
 	ca := f.String("ca", "", "a PEM `file` with the authority that signed the server's certificate, instead of the system's")
 	show := f.Bool("version", false, "print the version and exit")
+	f.BoolVar(&opt.showConfiguration, "show-configuration", false, "print what this program would go by, and where it has it from, as JSON, and exit")
 	f.BoolVar(&opt.verbose, "verbose", false, "write what happens to standard error, for developers")
 	f.Var(&opt.console, "console", "speak on the terminal instead of a window; =json for one JSON object a line")
 	if err := f.Parse(args[1:]); err != nil {
@@ -156,7 +167,7 @@ func parse(args []string, stdout, stderr io.Writer) (opt options, code int, done
 		return opt, exitUsage, true
 	}
 	if *show {
-		fmt.Fprintln(stdout, "mainforte host", version(), wire.Protocol)
+		fmt.Fprintln(stdout, "mainforte host", versionText(), wire.Protocol)
 		return opt, exitOK, true
 	}
 	if f.NArg() > 0 {
@@ -164,15 +175,22 @@ func parse(args []string, stdout, stderr io.Writer) (opt options, code int, done
 	}
 	switch *lang {
 	case "", "en", "fr":
-		opt.lang = *lang
+		opt.lang, opt.langTyped = *lang, *lang != ""
 	default:
 		return wrong("no texts in %q: en or fr", *lang)
 	}
 	if opt.lang == "" {
 		opt.lang = systemLang()
 	}
-	if *address != "" {
-		var err error
+	var err error
+	if organisationServer != "" {
+		if opt.server, err = session.ParseServer(organisationServer); err != nil {
+			return wrong("this build is for a help desk that cannot be called: %v", err)
+		}
+		if *address != "" {
+			return wrong("this build calls %s and no other help desk", opt.server.Host)
+		}
+	} else if *address != "" {
 		if opt.server, err = session.ParseServer(*address); err != nil {
 			return wrong("%v", err)
 		}
@@ -186,7 +204,7 @@ func parse(args []string, stdout, stderr io.Writer) (opt options, code int, done
 		if !roots.AppendCertsFromPEM(pem) {
 			return wrong("%s holds no certificate", *ca)
 		}
-		opt.tls = &tls.Config{RootCAs: roots}
+		opt.tls, opt.ca = &tls.Config{RootCAs: roots}, *ca
 	}
 	return opt, 0, false
 }
@@ -269,12 +287,4 @@ func (c *conversation) next(ctx context.Context, do string) (cmd ui.Command, ok 
 			}
 		}
 	}
-}
-
-// version is what the build knows of itself.
-func version() string {
-	if info, ok := debug.ReadBuildInfo(); ok && info.Main.Version != "" && info.Main.Version != "(devel)" {
-		return info.Main.Version
-	}
-	return "devel"
 }

@@ -25,6 +25,9 @@ func TestMain(m *testing.M) {
 		// The same app as somebody else may have called it.
 		"mainforte-127.0.0.1":                main,
 		"Mainforte-help.example.org (1).exe": main,
+		// And an organisation's build.
+		"Mainforte-evil.example.exe": func() { organisationServer = "help.example.org"; main() },
+		"misbuilt":                   func() { organisationServer = "help desk"; main() },
 	})
 }
 

@@ -16,6 +16,9 @@ import (
 	"unsafe"
 )
 
+// Built tells whether this program holds libvpx.
+const Built = true
+
 // block is the side of a block of the active map, in pixels of the encoded
 // picture, for all codecs.
 const block = 16

@@ -4,6 +4,9 @@ package vpx
 
 import "image"
 
+// Built tells whether this program holds libvpx.
+const Built = false
+
 // Encoder is never made in this build.
 type Encoder struct{}
 

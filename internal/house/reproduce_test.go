@@ -10,6 +10,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"regexp"
 	"slices"
 	"strings"
 	"testing"
@@ -173,7 +174,18 @@ func resources(t *testing.T, exe []byte) {
 			t.Errorf("the manifest lacks %s", want)
 		}
 	}
-	for _, want := range []string{"Mainforte assistance", "Assistance Mainforte", "040904B0", "0C0C04B0"} {
+	taskfile, err := os.ReadFile(filepath.Join(root(t), "Taskfile.yml"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	version := regexp.MustCompile(`(?m)^  VERSION: (\S+)$`).FindSubmatch(taskfile)
+	if version == nil {
+		t.Fatal("the Taskfile has no version")
+	}
+	if !bytes.Contains(exe, version[1]) {
+		t.Errorf("it does not call itself %s", version[1])
+	}
+	for _, want := range []string{string(version[1]) + ".0", "Mainforte assistance", "Assistance Mainforte", "040904B0", "0C0C04B0"} {
 		wide := make([]byte, 0, 2*len(want))
 		for _, u := range utf16.Encode([]rune(want)) {
 			wide = binary.LittleEndian.AppendUint16(wide, u)
