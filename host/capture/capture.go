@@ -4,7 +4,8 @@
 // the whole picture together with the few rectangles that changed; it never
 // returns an unchanged frame and never draws the cursor into it. [Open] takes the best
 // one the system has: X11 by MIT-SHM, DAMAGE, XFIXES and RANDR ([OpenX11]),
-// Windows by GDI, or any system that kbinani/screenshot knows ([OpenPortable]).
+// Windows by desktop duplication (DXGI), or by GDI where that cannot be had, as in
+// a remote desktop and under Wine, or any system that kbinani/screenshot knows ([OpenPortable]).
 // capture/fake is a strict one for tests. All pass the conformance suite in
 // capture/capturetest. [Shot] takes one picture and is done.
 //

@@ -9,9 +9,6 @@ import (
 	"golang.org/x/sys/windows"
 )
 
-// veilTime is how often it is asked whether the desktop is veiled.
-const veilTime = 300 * time.Millisecond
-
 // veilWatch remembers for NextVeil what it returned, and for all what Windows
 // said last.
 type veilWatch struct {

@@ -12,8 +12,6 @@ const (
 	// attention is how often a still desktop is asked whether somebody gave it
 	// input: no more often than it is glanced at, since waking up costs as well.
 	attention = glanceTime
-	// remeasure is how often the monitors are listed.
-	remeasure = time.Second
 	// blind is how long copies of a desktop that is not veiled may fail before
 	// it is lost: a change of graphics driver or resolution takes that long.
 	blind = 10 * time.Second

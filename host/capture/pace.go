@@ -18,6 +18,10 @@ const (
 	glances = 8
 	// settle is what a program is given to answer to input before a look.
 	settle = 3 * time.Millisecond
+	// remeasure is how often the monitors are listed.
+	remeasure = time.Second
+	// veilTime is how often it is asked whether the desktop is veiled.
+	veilTime = 300 * time.Millisecond
 )
 
 // pace decides when a desktop that tells nothing of its changes is looked at,

@@ -136,7 +136,9 @@ func some(t *testing.T, pkg, names string, want ...string) {
 
 func TestCaptureUnderWine(t *testing.T) {
 	tests(t, "host/capture", "TestGDIKeepsThePromises", "TestGDIKeepsThePromises/NoChangeIsEverMissed",
-		"TestAChangeThatNobodyCausedIsSeen", "TestANudgeIsFollowedByAWholeLook", "TestGDIFollowsTheScreensSize", "TestAVeiledDesktopIsNotSeen")
+		"TestAChangeThatNobodyCausedIsSeen", "TestANudgeIsFollowedByAWholeLook", "TestGDIFollowsTheScreensSize", "TestAVeiledDesktopIsNotSeen",
+		"TestOpenTakesGDIWhereNothingIsDuplicated",
+		"TestADuplicatedDesktopIsSeenExactly", "TestWhereNothingIsDuplicatedGDISees", "TestTheDesktopsDuplicationOrWhyNot")
 }
 
 // TestVideoUnderWine: libvpx as mingw builds it encodes what its own decoder shows
