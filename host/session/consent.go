@@ -128,8 +128,12 @@ func (h *Host) nextQuestion() {
 	s.asking.Store(true)
 	s.release()
 	id, text := h.texts.Question(g.name, kindNames[p.kind], *p.technician)
+	folder := ""
+	if g.name == grantFileIn {
+		folder = s.landing()
+	}
 	h.show(ui.Event{
-		Name: "ask", ID: q.id, Grant: g.name, Lang: h.texts.Lang, Text: text,
+		Name: "ask", ID: q.id, Grant: g.name, Folder: folder, Lang: h.texts.Lang, Text: text,
 		Server: h.server, Technician: p.technician, Ticket: s.ticket, Participant: p.id, Kind: kindNames[p.kind],
 	})
 	sum := sha256.Sum256([]byte(text))
@@ -190,6 +194,9 @@ func (h *Host) answer(c ui.Command) {
 	}
 	switch c.Answer {
 	case "allow":
+		if q.grant.name == grantFileIn {
+			s.land(c.Folder)
+		}
 		h.answered(q, mfpb.GrantState_GRANT_STATE_ALLOWED, "person", 0)
 	case "deny":
 		h.answered(q, mfpb.GrantState_GRANT_STATE_DENIED, "person", mfpb.Reason_REASON_PERSON_DENIED)

@@ -122,6 +122,9 @@ type Config struct {
 	// Addresses lists the computer's own addresses, sorted; nil is the system's.
 	// When they change, the session looks for another way.
 	Addresses func() []netip.Addr
+	// Downloads is where received files land unless the person says otherwise; nil
+	// is the system's.
+	Downloads func() string
 	// ICE may change pion's settings for each peer connection; nil changes nothing.
 	ICE func(*webrtc.SettingEngine)
 	// Software is the name and version in Hello.

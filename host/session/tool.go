@@ -45,7 +45,9 @@ const noChannel = ^uint16(0)
 
 // toolMakers make a session's tools. A maker returns nil where the tool has no
 // use, as where this computer lacks what it needs.
-var toolMakers = []func(*live) tool{}
+var toolMakers = []func(*live) tool{
+	newFiles,
+}
 
 // maxToolBuffered is how many bytes a tool's channel may hold: little enough that
 // it empties in a moment, and that the picture is not kept waiting behind it.

@@ -257,7 +257,7 @@ func TestGoldenFilesNeverChange(t *testing.T) {
 	x.AD = map[string]goldenText{"viewer": hex.EncodeToString(wire.ViewerAD()), "host": hex.EncodeToString(wire.HostAD(public)), "key": hex.EncodeToString(public)}
 	x.Limits = map[string]int{"version": wire.Version, "minVersion": wire.MinVersion, "maxFrame": wire.MaxFrame, "maxSealed": wire.MaxSealed,
 		"maxControl": wire.MaxControl, "maxCursor": wire.MaxCursor, "maxInput": wire.MaxInput, "maxTileMessage": wire.MaxTileMessage,
-		"maxTileAnswer": wire.MaxTileAnswer, "maxTilePart": wire.MaxTilePart, "maxTool": wire.MaxTool, "maxInputText": wire.MaxInputText, "maxKeyText": wire.MaxKeyText, "nameLimit": wire.NameLimit,
+		"maxTileAnswer": wire.MaxTileAnswer, "maxTilePart": wire.MaxTilePart, "maxTool": wire.MaxTool, "maxFileChunk": wire.MaxFileChunk, "maxInputText": wire.MaxInputText, "maxKeyText": wire.MaxKeyText, "nameLimit": wire.NameLimit,
 		"maxCursorSide": wire.MaxCursorSide, "maxPictureSide": wire.MaxPictureSide, "sidSize": wire.SIDSize, "shareSize": wire.ShareSize,
 		"tagSize": wire.TagSize, "nonceSize": wire.NonceSize, "proofSize": wire.ProofSize}
 	for _, c := range wire.Channels() {

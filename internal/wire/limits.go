@@ -22,6 +22,7 @@ const (
 	MaxTileAnswer  = 64       // one picture message to the host
 	MaxTilePart    = 1112     // one part on the channel tiles-fast: a packet holds it
 	MaxTool        = 20 << 10 // one message on files, clip, talk or marks: 16 KiB of content and its frame
+	MaxFileChunk   = 16 << 10 // the content of one FileChunk
 	MaxInputText   = 1024     // the UTF-8 of one text event
 	MaxKeyText     = 32       // the UTF-8 of one key event
 	MaxEventData   = 4 << 10  // HostEvent.data and HostEvent.personal, each

@@ -55,6 +55,13 @@ var eventTypes = map[string]EventType{
 	"display.changed":     {Doc: "number and size of the displays", Host: true, Data: "displays:n width:n height:n"},
 	"host.closed":         {Doc: "the host's own, signed end: its reason and its count of events", Data: "reason events:n duration_ms:n signature"},
 
+	// Data of file.*: way (in: to the person, out: from them) and transfer (its number).
+	"file.offered":   {Doc: "files were offered; data: files and size in all", Host: true, Data: "way participant transfer:n files:n size:n", Personal: "name"},
+	"file.received":  {Doc: "one file arrived whole in the person's folder", Host: true, Data: "way participant transfer:n size:n sha256", Personal: "name"},
+	"file.sent":      {Doc: "one file of the person's arrived whole at the technician's", Host: true, Data: "way participant transfer:n size:n sha256", Personal: "name"},
+	"file.refused":   {Doc: "an offer was refused; data: reason", Host: true, Data: "way participant transfer:n reason", Personal: "name"},
+	"file.cancelled": {Doc: "a transfer ended before its end; data: reason, and how many bytes had arrived", Host: true, Data: "way participant transfer:n reason size:n", Personal: "name"},
+
 	"ticket.created":      {Doc: "a ticket was made in the embedded desk"},
 	"ticket.closed":       {Doc: "a ticket was closed"},
 	"ticket.opened":       {Doc: "a ticket was opened again"},

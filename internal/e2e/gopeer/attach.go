@@ -326,6 +326,10 @@ func (a *attach) message(channel uint16, b []byte) {
 		}
 	case wire.ChannelTiles:
 		err = a.tiles(b)
+	case wire.ChannelFiles, wire.ChannelClip, wire.ChannelTalk, wire.ChannelMarks:
+		if a.v.opt.Tool != nil {
+			a.v.opt.Tool(channel, b)
+		}
 	case wire.ChannelCursor:
 		m := new(mfpb.CursorUpdate)
 		if err = wire.Decode(b, wire.MaxCursor, m); err == nil && m.GetPlace() != nil {

@@ -23,13 +23,94 @@ const (
 	_ = protoimpl.EnforceVersion(protoimpl.MaxVersion - 20)
 )
 
-// FileMessage is one message on channel files, both directions.
+// FileReason is why a transfer was refused or ended before its end.
+type FileReason int32
+
+const (
+	FileReason_FILE_REASON_UNSPECIFIED FileReason = 0
+	FileReason_FILE_REASON_NOT_ALLOWED FileReason = 1  // no grant for it, or it was taken back
+	FileReason_FILE_REASON_CANCELLED   FileReason = 2  // somebody ended it
+	FileReason_FILE_REASON_BUSY        FileReason = 3  // the one before it is not over
+	FileReason_FILE_REASON_TOO_MANY    FileReason = 4  // files, folders in each other, or characters of a name
+	FileReason_FILE_REASON_NO_ROOM     FileReason = 5  // on the receiver's disk
+	FileReason_FILE_REASON_FOLDER      FileReason = 6  // the receiver's folder cannot be written in
+	FileReason_FILE_REASON_GONE        FileReason = 7  // the sender's file cannot be read any more
+	FileReason_FILE_REASON_CHANGED     FileReason = 8  // the sender's file changed meanwhile
+	FileReason_FILE_REASON_HASH        FileReason = 9  // what arrived is not what was sent
+	FileReason_FILE_REASON_UNKNOWN     FileReason = 10 // the receiver knows no such transfer
+)
+
+// Enum value maps for FileReason.
+var (
+	FileReason_name = map[int32]string{
+		0:  "FILE_REASON_UNSPECIFIED",
+		1:  "FILE_REASON_NOT_ALLOWED",
+		2:  "FILE_REASON_CANCELLED",
+		3:  "FILE_REASON_BUSY",
+		4:  "FILE_REASON_TOO_MANY",
+		5:  "FILE_REASON_NO_ROOM",
+		6:  "FILE_REASON_FOLDER",
+		7:  "FILE_REASON_GONE",
+		8:  "FILE_REASON_CHANGED",
+		9:  "FILE_REASON_HASH",
+		10: "FILE_REASON_UNKNOWN",
+	}
+	FileReason_value = map[string]int32{
+		"FILE_REASON_UNSPECIFIED": 0,
+		"FILE_REASON_NOT_ALLOWED": 1,
+		"FILE_REASON_CANCELLED":   2,
+		"FILE_REASON_BUSY":        3,
+		"FILE_REASON_TOO_MANY":    4,
+		"FILE_REASON_NO_ROOM":     5,
+		"FILE_REASON_FOLDER":      6,
+		"FILE_REASON_GONE":        7,
+		"FILE_REASON_CHANGED":     8,
+		"FILE_REASON_HASH":        9,
+		"FILE_REASON_UNKNOWN":     10,
+	}
+)
+
+func (x FileReason) Enum() *FileReason {
+	p := new(FileReason)
+	*p = x
+	return p
+}
+
+func (x FileReason) String() string {
+	return protoimpl.X.EnumStringOf(x.Descriptor(), protoreflect.EnumNumber(x))
+}
+
+func (FileReason) Descriptor() protoreflect.EnumDescriptor {
+	return file_files_proto_enumTypes[0].Descriptor()
+}
+
+func (FileReason) Type() protoreflect.EnumType {
+	return &file_files_proto_enumTypes[0]
+}
+
+func (x FileReason) Number() protoreflect.EnumNumber {
+	return protoreflect.EnumNumber(x)
+}
+
+// Deprecated: Use FileReason.Descriptor instead.
+func (FileReason) EnumDescriptor() ([]byte, []int) {
+	return file_files_proto_rawDescGZIP(), []int{0}
+}
+
+// FileMessage is one message on channel files, both directions. A transfer is one
+// file or more that one side sends to the other; each way has one at a time.
 type FileMessage struct {
 	state    protoimpl.MessageState `protogen:"open.v1"`
 	Optional bool                   `protobuf:"varint,1,opt,name=optional,proto3" json:"optional,omitempty"`
 	// Types that are valid to be assigned to Body:
 	//
 	//	*FileMessage_Cancel
+	//	*FileMessage_Offer
+	//	*FileMessage_Answer
+	//	*FileMessage_Chunk
+	//	*FileMessage_Progress
+	//	*FileMessage_Done
+	//	*FileMessage_Resume
 	Body          isFileMessage_Body `protobuf_oneof:"body"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -88,6 +169,60 @@ func (x *FileMessage) GetCancel() *FileCancel {
 	return nil
 }
 
+func (x *FileMessage) GetOffer() *FileOffer {
+	if x != nil {
+		if x, ok := x.Body.(*FileMessage_Offer); ok {
+			return x.Offer
+		}
+	}
+	return nil
+}
+
+func (x *FileMessage) GetAnswer() *FileAnswer {
+	if x != nil {
+		if x, ok := x.Body.(*FileMessage_Answer); ok {
+			return x.Answer
+		}
+	}
+	return nil
+}
+
+func (x *FileMessage) GetChunk() *FileChunk {
+	if x != nil {
+		if x, ok := x.Body.(*FileMessage_Chunk); ok {
+			return x.Chunk
+		}
+	}
+	return nil
+}
+
+func (x *FileMessage) GetProgress() *FileProgress {
+	if x != nil {
+		if x, ok := x.Body.(*FileMessage_Progress); ok {
+			return x.Progress
+		}
+	}
+	return nil
+}
+
+func (x *FileMessage) GetDone() *FileDone {
+	if x != nil {
+		if x, ok := x.Body.(*FileMessage_Done); ok {
+			return x.Done
+		}
+	}
+	return nil
+}
+
+func (x *FileMessage) GetResume() *FileResume {
+	if x != nil {
+		if x, ok := x.Body.(*FileMessage_Resume); ok {
+			return x.Resume
+		}
+	}
+	return nil
+}
+
 type isFileMessage_Body interface {
 	isFileMessage_Body()
 }
@@ -96,19 +231,484 @@ type FileMessage_Cancel struct {
 	Cancel *FileCancel `protobuf:"bytes,2,opt,name=cancel,proto3,oneof"`
 }
 
+type FileMessage_Offer struct {
+	Offer *FileOffer `protobuf:"bytes,3,opt,name=offer,proto3,oneof"`
+}
+
+type FileMessage_Answer struct {
+	Answer *FileAnswer `protobuf:"bytes,4,opt,name=answer,proto3,oneof"`
+}
+
+type FileMessage_Chunk struct {
+	Chunk *FileChunk `protobuf:"bytes,5,opt,name=chunk,proto3,oneof"`
+}
+
+type FileMessage_Progress struct {
+	Progress *FileProgress `protobuf:"bytes,6,opt,name=progress,proto3,oneof"`
+}
+
+type FileMessage_Done struct {
+	Done *FileDone `protobuf:"bytes,7,opt,name=done,proto3,oneof"`
+}
+
+type FileMessage_Resume struct {
+	Resume *FileResume `protobuf:"bytes,8,opt,name=resume,proto3,oneof"`
+}
+
 func (*FileMessage_Cancel) isFileMessage_Body() {}
+
+func (*FileMessage_Offer) isFileMessage_Body() {}
+
+func (*FileMessage_Answer) isFileMessage_Body() {}
+
+func (*FileMessage_Chunk) isFileMessage_Body() {}
+
+func (*FileMessage_Progress) isFileMessage_Body() {}
+
+func (*FileMessage_Done) isFileMessage_Body() {}
+
+func (*FileMessage_Resume) isFileMessage_Body() {}
+
+// FileOffer is what the sender would send. A long list comes in several messages
+// with the same id, one right after the other.
+type FileOffer struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Id            uint64                 `protobuf:"varint,1,opt,name=id,proto3" json:"id,omitempty"` // of the transfer: odd from the viewer, even from the host, each larger than the last
+	Files         []*FileEntry           `protobuf:"bytes,2,rep,name=files,proto3" json:"files,omitempty"`
+	More          bool                   `protobuf:"varint,3,opt,name=more,proto3" json:"more,omitempty"` // the list goes on in the next message
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *FileOffer) Reset() {
+	*x = FileOffer{}
+	mi := &file_files_proto_msgTypes[1]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *FileOffer) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*FileOffer) ProtoMessage() {}
+
+func (x *FileOffer) ProtoReflect() protoreflect.Message {
+	mi := &file_files_proto_msgTypes[1]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use FileOffer.ProtoReflect.Descriptor instead.
+func (*FileOffer) Descriptor() ([]byte, []int) {
+	return file_files_proto_rawDescGZIP(), []int{1}
+}
+
+func (x *FileOffer) GetId() uint64 {
+	if x != nil {
+		return x.Id
+	}
+	return 0
+}
+
+func (x *FileOffer) GetFiles() []*FileEntry {
+	if x != nil {
+		return x.Files
+	}
+	return nil
+}
+
+func (x *FileOffer) GetMore() bool {
+	if x != nil {
+		return x.More
+	}
+	return false
+}
+
+type FileEntry struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Path          []string               `protobuf:"bytes,1,rep,name=path,proto3" json:"path,omitempty"`          // folders, outermost first, then the file's name; hostile text
+	Size          uint64                 `protobuf:"varint,2,opt,name=size,proto3" json:"size,omitempty"`         // bytes
+	Modified      int64                  `protobuf:"varint,3,opt,name=modified,proto3" json:"modified,omitempty"` // ms since 1970; 0: not known
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *FileEntry) Reset() {
+	*x = FileEntry{}
+	mi := &file_files_proto_msgTypes[2]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *FileEntry) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*FileEntry) ProtoMessage() {}
+
+func (x *FileEntry) ProtoReflect() protoreflect.Message {
+	mi := &file_files_proto_msgTypes[2]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use FileEntry.ProtoReflect.Descriptor instead.
+func (*FileEntry) Descriptor() ([]byte, []int) {
+	return file_files_proto_rawDescGZIP(), []int{2}
+}
+
+func (x *FileEntry) GetPath() []string {
+	if x != nil {
+		return x.Path
+	}
+	return nil
+}
+
+func (x *FileEntry) GetSize() uint64 {
+	if x != nil {
+		return x.Size
+	}
+	return 0
+}
+
+func (x *FileEntry) GetModified() int64 {
+	if x != nil {
+		return x.Modified
+	}
+	return 0
+}
+
+// FileAnswer is the receiver's answer to FileOffer or FileResume.
+type FileAnswer struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Id            uint64                 `protobuf:"varint,1,opt,name=id,proto3" json:"id,omitempty"`
+	Refused       FileReason             `protobuf:"varint,2,opt,name=refused,proto3,enum=mf.v1.FileReason" json:"refused,omitempty"` // UNSPECIFIED: accepted
+	File          uint32                 `protobuf:"varint,3,opt,name=file,proto3" json:"file,omitempty"`                             // accepted: goes on with this file; their number: all have arrived
+	Offset        uint64                 `protobuf:"varint,4,opt,name=offset,proto3" json:"offset,omitempty"`                         // from this byte
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *FileAnswer) Reset() {
+	*x = FileAnswer{}
+	mi := &file_files_proto_msgTypes[3]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *FileAnswer) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*FileAnswer) ProtoMessage() {}
+
+func (x *FileAnswer) ProtoReflect() protoreflect.Message {
+	mi := &file_files_proto_msgTypes[3]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use FileAnswer.ProtoReflect.Descriptor instead.
+func (*FileAnswer) Descriptor() ([]byte, []int) {
+	return file_files_proto_rawDescGZIP(), []int{3}
+}
+
+func (x *FileAnswer) GetId() uint64 {
+	if x != nil {
+		return x.Id
+	}
+	return 0
+}
+
+func (x *FileAnswer) GetRefused() FileReason {
+	if x != nil {
+		return x.Refused
+	}
+	return FileReason_FILE_REASON_UNSPECIFIED
+}
+
+func (x *FileAnswer) GetFile() uint32 {
+	if x != nil {
+		return x.File
+	}
+	return 0
+}
+
+func (x *FileAnswer) GetOffset() uint64 {
+	if x != nil {
+		return x.Offset
+	}
+	return 0
+}
+
+// FileChunk is the next bytes of a transfer's present file.
+type FileChunk struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Id            uint64                 `protobuf:"varint,1,opt,name=id,proto3" json:"id,omitempty"`
+	File          uint32                 `protobuf:"varint,2,opt,name=file,proto3" json:"file,omitempty"` // index in the offer
+	Offset        uint64                 `protobuf:"varint,3,opt,name=offset,proto3" json:"offset,omitempty"`
+	Content       []byte                 `protobuf:"bytes,4,opt,name=content,proto3" json:"content,omitempty"` // 1 to 16,384 bytes
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *FileChunk) Reset() {
+	*x = FileChunk{}
+	mi := &file_files_proto_msgTypes[4]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *FileChunk) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*FileChunk) ProtoMessage() {}
+
+func (x *FileChunk) ProtoReflect() protoreflect.Message {
+	mi := &file_files_proto_msgTypes[4]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use FileChunk.ProtoReflect.Descriptor instead.
+func (*FileChunk) Descriptor() ([]byte, []int) {
+	return file_files_proto_rawDescGZIP(), []int{4}
+}
+
+func (x *FileChunk) GetId() uint64 {
+	if x != nil {
+		return x.Id
+	}
+	return 0
+}
+
+func (x *FileChunk) GetFile() uint32 {
+	if x != nil {
+		return x.File
+	}
+	return 0
+}
+
+func (x *FileChunk) GetOffset() uint64 {
+	if x != nil {
+		return x.Offset
+	}
+	return 0
+}
+
+func (x *FileChunk) GetContent() []byte {
+	if x != nil {
+		return x.Content
+	}
+	return nil
+}
+
+// FileProgress is how far the receiver has written.
+type FileProgress struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Id            uint64                 `protobuf:"varint,1,opt,name=id,proto3" json:"id,omitempty"`
+	File          uint32                 `protobuf:"varint,2,opt,name=file,proto3" json:"file,omitempty"`
+	Offset        uint64                 `protobuf:"varint,3,opt,name=offset,proto3" json:"offset,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *FileProgress) Reset() {
+	*x = FileProgress{}
+	mi := &file_files_proto_msgTypes[5]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *FileProgress) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*FileProgress) ProtoMessage() {}
+
+func (x *FileProgress) ProtoReflect() protoreflect.Message {
+	mi := &file_files_proto_msgTypes[5]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use FileProgress.ProtoReflect.Descriptor instead.
+func (*FileProgress) Descriptor() ([]byte, []int) {
+	return file_files_proto_rawDescGZIP(), []int{5}
+}
+
+func (x *FileProgress) GetId() uint64 {
+	if x != nil {
+		return x.Id
+	}
+	return 0
+}
+
+func (x *FileProgress) GetFile() uint32 {
+	if x != nil {
+		return x.File
+	}
+	return 0
+}
+
+func (x *FileProgress) GetOffset() uint64 {
+	if x != nil {
+		return x.Offset
+	}
+	return 0
+}
+
+// FileDone ends one file: the sender says it after the last byte, the receiver
+// says it back once the file stands under its name.
+type FileDone struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Id            uint64                 `protobuf:"varint,1,opt,name=id,proto3" json:"id,omitempty"`
+	File          uint32                 `protobuf:"varint,2,opt,name=file,proto3" json:"file,omitempty"`
+	Sha256        []byte                 `protobuf:"bytes,3,opt,name=sha256,proto3" json:"sha256,omitempty"` // of the whole file, as this side computed it
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *FileDone) Reset() {
+	*x = FileDone{}
+	mi := &file_files_proto_msgTypes[6]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *FileDone) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*FileDone) ProtoMessage() {}
+
+func (x *FileDone) ProtoReflect() protoreflect.Message {
+	mi := &file_files_proto_msgTypes[6]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use FileDone.ProtoReflect.Descriptor instead.
+func (*FileDone) Descriptor() ([]byte, []int) {
+	return file_files_proto_rawDescGZIP(), []int{6}
+}
+
+func (x *FileDone) GetId() uint64 {
+	if x != nil {
+		return x.Id
+	}
+	return 0
+}
+
+func (x *FileDone) GetFile() uint32 {
+	if x != nil {
+		return x.File
+	}
+	return 0
+}
+
+func (x *FileDone) GetSha256() []byte {
+	if x != nil {
+		return x.Sha256
+	}
+	return nil
+}
+
+// FileResume is the sender's question on a new connection how far a transfer got.
+type FileResume struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Id            uint64                 `protobuf:"varint,1,opt,name=id,proto3" json:"id,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *FileResume) Reset() {
+	*x = FileResume{}
+	mi := &file_files_proto_msgTypes[7]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *FileResume) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*FileResume) ProtoMessage() {}
+
+func (x *FileResume) ProtoReflect() protoreflect.Message {
+	mi := &file_files_proto_msgTypes[7]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use FileResume.ProtoReflect.Descriptor instead.
+func (*FileResume) Descriptor() ([]byte, []int) {
+	return file_files_proto_rawDescGZIP(), []int{7}
+}
+
+func (x *FileResume) GetId() uint64 {
+	if x != nil {
+		return x.Id
+	}
+	return 0
+}
 
 // FileCancel ends a transfer, from either side.
 type FileCancel struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
 	Id            uint64                 `protobuf:"varint,1,opt,name=id,proto3" json:"id,omitempty"` // of the transfer
+	Reason        FileReason             `protobuf:"varint,2,opt,name=reason,proto3,enum=mf.v1.FileReason" json:"reason,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
 
 func (x *FileCancel) Reset() {
 	*x = FileCancel{}
-	mi := &file_files_proto_msgTypes[1]
+	mi := &file_files_proto_msgTypes[8]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -120,7 +720,7 @@ func (x *FileCancel) String() string {
 func (*FileCancel) ProtoMessage() {}
 
 func (x *FileCancel) ProtoReflect() protoreflect.Message {
-	mi := &file_files_proto_msgTypes[1]
+	mi := &file_files_proto_msgTypes[8]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -133,7 +733,7 @@ func (x *FileCancel) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use FileCancel.ProtoReflect.Descriptor instead.
 func (*FileCancel) Descriptor() ([]byte, []int) {
-	return file_files_proto_rawDescGZIP(), []int{1}
+	return file_files_proto_rawDescGZIP(), []int{8}
 }
 
 func (x *FileCancel) GetId() uint64 {
@@ -143,18 +743,76 @@ func (x *FileCancel) GetId() uint64 {
 	return 0
 }
 
+func (x *FileCancel) GetReason() FileReason {
+	if x != nil {
+		return x.Reason
+	}
+	return FileReason_FILE_REASON_UNSPECIFIED
+}
+
 var File_files_proto protoreflect.FileDescriptor
 
 const file_files_proto_rawDesc = "" +
 	"\n" +
-	"\vfiles.proto\x12\x05mf.v1\"^\n" +
+	"\vfiles.proto\x12\x05mf.v1\"\xe6\x02\n" +
 	"\vFileMessage\x12\x1a\n" +
 	"\boptional\x18\x01 \x01(\bR\boptional\x12+\n" +
-	"\x06cancel\x18\x02 \x01(\v2\x11.mf.v1.FileCancelH\x00R\x06cancelB\x06\n" +
-	"\x04body\"\x1c\n" +
+	"\x06cancel\x18\x02 \x01(\v2\x11.mf.v1.FileCancelH\x00R\x06cancel\x12(\n" +
+	"\x05offer\x18\x03 \x01(\v2\x10.mf.v1.FileOfferH\x00R\x05offer\x12+\n" +
+	"\x06answer\x18\x04 \x01(\v2\x11.mf.v1.FileAnswerH\x00R\x06answer\x12(\n" +
+	"\x05chunk\x18\x05 \x01(\v2\x10.mf.v1.FileChunkH\x00R\x05chunk\x121\n" +
+	"\bprogress\x18\x06 \x01(\v2\x13.mf.v1.FileProgressH\x00R\bprogress\x12%\n" +
+	"\x04done\x18\a \x01(\v2\x0f.mf.v1.FileDoneH\x00R\x04done\x12+\n" +
+	"\x06resume\x18\b \x01(\v2\x11.mf.v1.FileResumeH\x00R\x06resumeB\x06\n" +
+	"\x04body\"W\n" +
+	"\tFileOffer\x12\x0e\n" +
+	"\x02id\x18\x01 \x01(\x04R\x02id\x12&\n" +
+	"\x05files\x18\x02 \x03(\v2\x10.mf.v1.FileEntryR\x05files\x12\x12\n" +
+	"\x04more\x18\x03 \x01(\bR\x04more\"O\n" +
+	"\tFileEntry\x12\x12\n" +
+	"\x04path\x18\x01 \x03(\tR\x04path\x12\x12\n" +
+	"\x04size\x18\x02 \x01(\x04R\x04size\x12\x1a\n" +
+	"\bmodified\x18\x03 \x01(\x03R\bmodified\"u\n" +
+	"\n" +
+	"FileAnswer\x12\x0e\n" +
+	"\x02id\x18\x01 \x01(\x04R\x02id\x12+\n" +
+	"\arefused\x18\x02 \x01(\x0e2\x11.mf.v1.FileReasonR\arefused\x12\x12\n" +
+	"\x04file\x18\x03 \x01(\rR\x04file\x12\x16\n" +
+	"\x06offset\x18\x04 \x01(\x04R\x06offset\"a\n" +
+	"\tFileChunk\x12\x0e\n" +
+	"\x02id\x18\x01 \x01(\x04R\x02id\x12\x12\n" +
+	"\x04file\x18\x02 \x01(\rR\x04file\x12\x16\n" +
+	"\x06offset\x18\x03 \x01(\x04R\x06offset\x12\x18\n" +
+	"\acontent\x18\x04 \x01(\fR\acontent\"J\n" +
+	"\fFileProgress\x12\x0e\n" +
+	"\x02id\x18\x01 \x01(\x04R\x02id\x12\x12\n" +
+	"\x04file\x18\x02 \x01(\rR\x04file\x12\x16\n" +
+	"\x06offset\x18\x03 \x01(\x04R\x06offset\"F\n" +
+	"\bFileDone\x12\x0e\n" +
+	"\x02id\x18\x01 \x01(\x04R\x02id\x12\x12\n" +
+	"\x04file\x18\x02 \x01(\rR\x04file\x12\x16\n" +
+	"\x06sha256\x18\x03 \x01(\fR\x06sha256\"\x1c\n" +
+	"\n" +
+	"FileResume\x12\x0e\n" +
+	"\x02id\x18\x01 \x01(\x04R\x02id\"G\n" +
 	"\n" +
 	"FileCancel\x12\x0e\n" +
-	"\x02id\x18\x01 \x01(\x04R\x02idB3Z1github.com/mainforte/mainforte/internal/wire/mfpbb\x06proto3"
+	"\x02id\x18\x01 \x01(\x04R\x02id\x12)\n" +
+	"\x06reason\x18\x02 \x01(\x0e2\x11.mf.v1.FileReasonR\x06reason*\xa0\x02\n" +
+	"\n" +
+	"FileReason\x12\x1b\n" +
+	"\x17FILE_REASON_UNSPECIFIED\x10\x00\x12\x1b\n" +
+	"\x17FILE_REASON_NOT_ALLOWED\x10\x01\x12\x19\n" +
+	"\x15FILE_REASON_CANCELLED\x10\x02\x12\x14\n" +
+	"\x10FILE_REASON_BUSY\x10\x03\x12\x18\n" +
+	"\x14FILE_REASON_TOO_MANY\x10\x04\x12\x17\n" +
+	"\x13FILE_REASON_NO_ROOM\x10\x05\x12\x16\n" +
+	"\x12FILE_REASON_FOLDER\x10\x06\x12\x14\n" +
+	"\x10FILE_REASON_GONE\x10\a\x12\x17\n" +
+	"\x13FILE_REASON_CHANGED\x10\b\x12\x14\n" +
+	"\x10FILE_REASON_HASH\x10\t\x12\x17\n" +
+	"\x13FILE_REASON_UNKNOWN\x10\n" +
+	"B3Z1github.com/mainforte/mainforte/internal/wire/mfpbb\x06proto3"
 
 var (
 	file_files_proto_rawDescOnce sync.Once
@@ -168,18 +826,36 @@ func file_files_proto_rawDescGZIP() []byte {
 	return file_files_proto_rawDescData
 }
 
-var file_files_proto_msgTypes = make([]protoimpl.MessageInfo, 2)
+var file_files_proto_enumTypes = make([]protoimpl.EnumInfo, 1)
+var file_files_proto_msgTypes = make([]protoimpl.MessageInfo, 9)
 var file_files_proto_goTypes = []any{
-	(*FileMessage)(nil), // 0: mf.v1.FileMessage
-	(*FileCancel)(nil),  // 1: mf.v1.FileCancel
+	(FileReason)(0),      // 0: mf.v1.FileReason
+	(*FileMessage)(nil),  // 1: mf.v1.FileMessage
+	(*FileOffer)(nil),    // 2: mf.v1.FileOffer
+	(*FileEntry)(nil),    // 3: mf.v1.FileEntry
+	(*FileAnswer)(nil),   // 4: mf.v1.FileAnswer
+	(*FileChunk)(nil),    // 5: mf.v1.FileChunk
+	(*FileProgress)(nil), // 6: mf.v1.FileProgress
+	(*FileDone)(nil),     // 7: mf.v1.FileDone
+	(*FileResume)(nil),   // 8: mf.v1.FileResume
+	(*FileCancel)(nil),   // 9: mf.v1.FileCancel
 }
 var file_files_proto_depIdxs = []int32{
-	1, // 0: mf.v1.FileMessage.cancel:type_name -> mf.v1.FileCancel
-	1, // [1:1] is the sub-list for method output_type
-	1, // [1:1] is the sub-list for method input_type
-	1, // [1:1] is the sub-list for extension type_name
-	1, // [1:1] is the sub-list for extension extendee
-	0, // [0:1] is the sub-list for field type_name
+	9,  // 0: mf.v1.FileMessage.cancel:type_name -> mf.v1.FileCancel
+	2,  // 1: mf.v1.FileMessage.offer:type_name -> mf.v1.FileOffer
+	4,  // 2: mf.v1.FileMessage.answer:type_name -> mf.v1.FileAnswer
+	5,  // 3: mf.v1.FileMessage.chunk:type_name -> mf.v1.FileChunk
+	6,  // 4: mf.v1.FileMessage.progress:type_name -> mf.v1.FileProgress
+	7,  // 5: mf.v1.FileMessage.done:type_name -> mf.v1.FileDone
+	8,  // 6: mf.v1.FileMessage.resume:type_name -> mf.v1.FileResume
+	3,  // 7: mf.v1.FileOffer.files:type_name -> mf.v1.FileEntry
+	0,  // 8: mf.v1.FileAnswer.refused:type_name -> mf.v1.FileReason
+	0,  // 9: mf.v1.FileCancel.reason:type_name -> mf.v1.FileReason
+	10, // [10:10] is the sub-list for method output_type
+	10, // [10:10] is the sub-list for method input_type
+	10, // [10:10] is the sub-list for extension type_name
+	10, // [10:10] is the sub-list for extension extendee
+	0,  // [0:10] is the sub-list for field type_name
 }
 
 func init() { file_files_proto_init() }
@@ -189,19 +865,26 @@ func file_files_proto_init() {
 	}
 	file_files_proto_msgTypes[0].OneofWrappers = []any{
 		(*FileMessage_Cancel)(nil),
+		(*FileMessage_Offer)(nil),
+		(*FileMessage_Answer)(nil),
+		(*FileMessage_Chunk)(nil),
+		(*FileMessage_Progress)(nil),
+		(*FileMessage_Done)(nil),
+		(*FileMessage_Resume)(nil),
 	}
 	type x struct{}
 	out := protoimpl.TypeBuilder{
 		File: protoimpl.DescBuilder{
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_files_proto_rawDesc), len(file_files_proto_rawDesc)),
-			NumEnums:      0,
-			NumMessages:   2,
+			NumEnums:      1,
+			NumMessages:   9,
 			NumExtensions: 0,
 			NumServices:   0,
 		},
 		GoTypes:           file_files_proto_goTypes,
 		DependencyIndexes: file_files_proto_depIdxs,
+		EnumInfos:         file_files_proto_enumTypes,
 		MessageInfos:      file_files_proto_msgTypes,
 	}.Build()
 	File_files_proto = out.File

@@ -4,18 +4,19 @@
 // @generated from file files.proto (package mf.v1, syntax proto3)
 /* eslint-disable */
 
-import type { GenFile, GenMessage } from "@bufbuild/protobuf/codegenv2";
-import { fileDesc, messageDesc } from "@bufbuild/protobuf/codegenv2";
+import type { GenEnum, GenFile, GenMessage } from "@bufbuild/protobuf/codegenv2";
+import { enumDesc, fileDesc, messageDesc } from "@bufbuild/protobuf/codegenv2";
 import type { Message } from "@bufbuild/protobuf";
 
 /**
  * Describes the file files.proto.
  */
 export const file_files: GenFile = /*@__PURE__*/
-  fileDesc("CgtmaWxlcy5wcm90bxIFbWYudjEiTAoLRmlsZU1lc3NhZ2USEAoIb3B0aW9uYWwYASABKAgSIwoGY2FuY2VsGAIgASgLMhEubWYudjEuRmlsZUNhbmNlbEgAQgYKBGJvZHkiGAoKRmlsZUNhbmNlbBIKCgJpZBgBIAEoBEIzWjFnaXRodWIuY29tL21haW5mb3J0ZS9tYWluZm9ydGUvaW50ZXJuYWwvd2lyZS9tZnBiYgZwcm90bzM");
+  fileDesc("CgtmaWxlcy5wcm90bxIFbWYudjEipgIKC0ZpbGVNZXNzYWdlEhAKCG9wdGlvbmFsGAEgASgIEiMKBmNhbmNlbBgCIAEoCzIRLm1mLnYxLkZpbGVDYW5jZWxIABIhCgVvZmZlchgDIAEoCzIQLm1mLnYxLkZpbGVPZmZlckgAEiMKBmFuc3dlchgEIAEoCzIRLm1mLnYxLkZpbGVBbnN3ZXJIABIhCgVjaHVuaxgFIAEoCzIQLm1mLnYxLkZpbGVDaHVua0gAEicKCHByb2dyZXNzGAYgASgLMhMubWYudjEuRmlsZVByb2dyZXNzSAASHwoEZG9uZRgHIAEoCzIPLm1mLnYxLkZpbGVEb25lSAASIwoGcmVzdW1lGAggASgLMhEubWYudjEuRmlsZVJlc3VtZUgAQgYKBGJvZHkiRgoJRmlsZU9mZmVyEgoKAmlkGAEgASgEEh8KBWZpbGVzGAIgAygLMhAubWYudjEuRmlsZUVudHJ5EgwKBG1vcmUYAyABKAgiOQoJRmlsZUVudHJ5EgwKBHBhdGgYASADKAkSDAoEc2l6ZRgCIAEoBBIQCghtb2RpZmllZBgDIAEoAyJaCgpGaWxlQW5zd2VyEgoKAmlkGAEgASgEEiIKB3JlZnVzZWQYAiABKA4yES5tZi52MS5GaWxlUmVhc29uEgwKBGZpbGUYAyABKA0SDgoGb2Zmc2V0GAQgASgEIkYKCUZpbGVDaHVuaxIKCgJpZBgBIAEoBBIMCgRmaWxlGAIgASgNEg4KBm9mZnNldBgDIAEoBBIPCgdjb250ZW50GAQgASgMIjgKDEZpbGVQcm9ncmVzcxIKCgJpZBgBIAEoBBIMCgRmaWxlGAIgASgNEg4KBm9mZnNldBgDIAEoBCI0CghGaWxlRG9uZRIKCgJpZBgBIAEoBBIMCgRmaWxlGAIgASgNEg4KBnNoYTI1NhgDIAEoDCIYCgpGaWxlUmVzdW1lEgoKAmlkGAEgASgEIjsKCkZpbGVDYW5jZWwSCgoCaWQYASABKAQSIQoGcmVhc29uGAIgASgOMhEubWYudjEuRmlsZVJlYXNvbiqgAgoKRmlsZVJlYXNvbhIbChdGSUxFX1JFQVNPTl9VTlNQRUNJRklFRBAAEhsKF0ZJTEVfUkVBU09OX05PVF9BTExPV0VEEAESGQoVRklMRV9SRUFTT05fQ0FOQ0VMTEVEEAISFAoQRklMRV9SRUFTT05fQlVTWRADEhgKFEZJTEVfUkVBU09OX1RPT19NQU5ZEAQSFwoTRklMRV9SRUFTT05fTk9fUk9PTRAFEhYKEkZJTEVfUkVBU09OX0ZPTERFUhAGEhQKEEZJTEVfUkVBU09OX0dPTkUQBxIXChNGSUxFX1JFQVNPTl9DSEFOR0VEEAgSFAoQRklMRV9SRUFTT05fSEFTSBAJEhcKE0ZJTEVfUkVBU09OX1VOS05PV04QCkIzWjFnaXRodWIuY29tL21haW5mb3J0ZS9tYWluZm9ydGUvaW50ZXJuYWwvd2lyZS9tZnBiYgZwcm90bzM");
 
 /**
- * FileMessage is one message on channel files, both directions.
+ * FileMessage is one message on channel files, both directions. A transfer is one
+ * file or more that one side sends to the other; each way has one at a time.
  *
  * @generated from message mf.v1.FileMessage
  */
@@ -34,6 +35,42 @@ export type FileMessage = Message<"mf.v1.FileMessage"> & {
      */
     value: FileCancel;
     case: "cancel";
+  } | {
+    /**
+     * @generated from field: mf.v1.FileOffer offer = 3;
+     */
+    value: FileOffer;
+    case: "offer";
+  } | {
+    /**
+     * @generated from field: mf.v1.FileAnswer answer = 4;
+     */
+    value: FileAnswer;
+    case: "answer";
+  } | {
+    /**
+     * @generated from field: mf.v1.FileChunk chunk = 5;
+     */
+    value: FileChunk;
+    case: "chunk";
+  } | {
+    /**
+     * @generated from field: mf.v1.FileProgress progress = 6;
+     */
+    value: FileProgress;
+    case: "progress";
+  } | {
+    /**
+     * @generated from field: mf.v1.FileDone done = 7;
+     */
+    value: FileDone;
+    case: "done";
+  } | {
+    /**
+     * @generated from field: mf.v1.FileResume resume = 8;
+     */
+    value: FileResume;
+    case: "resume";
   } | { case: undefined; value?: undefined };
 };
 
@@ -43,6 +80,231 @@ export type FileMessage = Message<"mf.v1.FileMessage"> & {
  */
 export const FileMessageSchema: GenMessage<FileMessage> = /*@__PURE__*/
   messageDesc(file_files, 0);
+
+/**
+ * FileOffer is what the sender would send. A long list comes in several messages
+ * with the same id, one right after the other.
+ *
+ * @generated from message mf.v1.FileOffer
+ */
+export type FileOffer = Message<"mf.v1.FileOffer"> & {
+  /**
+   * of the transfer: odd from the viewer, even from the host, each larger than the last
+   *
+   * @generated from field: uint64 id = 1;
+   */
+  id: bigint;
+
+  /**
+   * @generated from field: repeated mf.v1.FileEntry files = 2;
+   */
+  files: FileEntry[];
+
+  /**
+   * the list goes on in the next message
+   *
+   * @generated from field: bool more = 3;
+   */
+  more: boolean;
+};
+
+/**
+ * Describes the message mf.v1.FileOffer.
+ * Use `create(FileOfferSchema)` to create a new message.
+ */
+export const FileOfferSchema: GenMessage<FileOffer> = /*@__PURE__*/
+  messageDesc(file_files, 1);
+
+/**
+ * @generated from message mf.v1.FileEntry
+ */
+export type FileEntry = Message<"mf.v1.FileEntry"> & {
+  /**
+   * folders, outermost first, then the file's name; hostile text
+   *
+   * @generated from field: repeated string path = 1;
+   */
+  path: string[];
+
+  /**
+   * bytes
+   *
+   * @generated from field: uint64 size = 2;
+   */
+  size: bigint;
+
+  /**
+   * ms since 1970; 0: not known
+   *
+   * @generated from field: int64 modified = 3;
+   */
+  modified: bigint;
+};
+
+/**
+ * Describes the message mf.v1.FileEntry.
+ * Use `create(FileEntrySchema)` to create a new message.
+ */
+export const FileEntrySchema: GenMessage<FileEntry> = /*@__PURE__*/
+  messageDesc(file_files, 2);
+
+/**
+ * FileAnswer is the receiver's answer to FileOffer or FileResume.
+ *
+ * @generated from message mf.v1.FileAnswer
+ */
+export type FileAnswer = Message<"mf.v1.FileAnswer"> & {
+  /**
+   * @generated from field: uint64 id = 1;
+   */
+  id: bigint;
+
+  /**
+   * UNSPECIFIED: accepted
+   *
+   * @generated from field: mf.v1.FileReason refused = 2;
+   */
+  refused: FileReason;
+
+  /**
+   * accepted: goes on with this file; their number: all have arrived
+   *
+   * @generated from field: uint32 file = 3;
+   */
+  file: number;
+
+  /**
+   * from this byte
+   *
+   * @generated from field: uint64 offset = 4;
+   */
+  offset: bigint;
+};
+
+/**
+ * Describes the message mf.v1.FileAnswer.
+ * Use `create(FileAnswerSchema)` to create a new message.
+ */
+export const FileAnswerSchema: GenMessage<FileAnswer> = /*@__PURE__*/
+  messageDesc(file_files, 3);
+
+/**
+ * FileChunk is the next bytes of a transfer's present file.
+ *
+ * @generated from message mf.v1.FileChunk
+ */
+export type FileChunk = Message<"mf.v1.FileChunk"> & {
+  /**
+   * @generated from field: uint64 id = 1;
+   */
+  id: bigint;
+
+  /**
+   * index in the offer
+   *
+   * @generated from field: uint32 file = 2;
+   */
+  file: number;
+
+  /**
+   * @generated from field: uint64 offset = 3;
+   */
+  offset: bigint;
+
+  /**
+   * 1 to 16,384 bytes
+   *
+   * @generated from field: bytes content = 4;
+   */
+  content: Uint8Array;
+};
+
+/**
+ * Describes the message mf.v1.FileChunk.
+ * Use `create(FileChunkSchema)` to create a new message.
+ */
+export const FileChunkSchema: GenMessage<FileChunk> = /*@__PURE__*/
+  messageDesc(file_files, 4);
+
+/**
+ * FileProgress is how far the receiver has written.
+ *
+ * @generated from message mf.v1.FileProgress
+ */
+export type FileProgress = Message<"mf.v1.FileProgress"> & {
+  /**
+   * @generated from field: uint64 id = 1;
+   */
+  id: bigint;
+
+  /**
+   * @generated from field: uint32 file = 2;
+   */
+  file: number;
+
+  /**
+   * @generated from field: uint64 offset = 3;
+   */
+  offset: bigint;
+};
+
+/**
+ * Describes the message mf.v1.FileProgress.
+ * Use `create(FileProgressSchema)` to create a new message.
+ */
+export const FileProgressSchema: GenMessage<FileProgress> = /*@__PURE__*/
+  messageDesc(file_files, 5);
+
+/**
+ * FileDone ends one file: the sender says it after the last byte, the receiver
+ * says it back once the file stands under its name.
+ *
+ * @generated from message mf.v1.FileDone
+ */
+export type FileDone = Message<"mf.v1.FileDone"> & {
+  /**
+   * @generated from field: uint64 id = 1;
+   */
+  id: bigint;
+
+  /**
+   * @generated from field: uint32 file = 2;
+   */
+  file: number;
+
+  /**
+   * of the whole file, as this side computed it
+   *
+   * @generated from field: bytes sha256 = 3;
+   */
+  sha256: Uint8Array;
+};
+
+/**
+ * Describes the message mf.v1.FileDone.
+ * Use `create(FileDoneSchema)` to create a new message.
+ */
+export const FileDoneSchema: GenMessage<FileDone> = /*@__PURE__*/
+  messageDesc(file_files, 6);
+
+/**
+ * FileResume is the sender's question on a new connection how far a transfer got.
+ *
+ * @generated from message mf.v1.FileResume
+ */
+export type FileResume = Message<"mf.v1.FileResume"> & {
+  /**
+   * @generated from field: uint64 id = 1;
+   */
+  id: bigint;
+};
+
+/**
+ * Describes the message mf.v1.FileResume.
+ * Use `create(FileResumeSchema)` to create a new message.
+ */
+export const FileResumeSchema: GenMessage<FileResume> = /*@__PURE__*/
+  messageDesc(file_files, 7);
 
 /**
  * FileCancel ends a transfer, from either side.
@@ -56,6 +318,11 @@ export type FileCancel = Message<"mf.v1.FileCancel"> & {
    * @generated from field: uint64 id = 1;
    */
   id: bigint;
+
+  /**
+   * @generated from field: mf.v1.FileReason reason = 2;
+   */
+  reason: FileReason;
 };
 
 /**
@@ -63,5 +330,93 @@ export type FileCancel = Message<"mf.v1.FileCancel"> & {
  * Use `create(FileCancelSchema)` to create a new message.
  */
 export const FileCancelSchema: GenMessage<FileCancel> = /*@__PURE__*/
-  messageDesc(file_files, 1);
+  messageDesc(file_files, 8);
+
+/**
+ * FileReason is why a transfer was refused or ended before its end.
+ *
+ * @generated from enum mf.v1.FileReason
+ */
+export enum FileReason {
+  /**
+   * @generated from enum value: FILE_REASON_UNSPECIFIED = 0;
+   */
+  UNSPECIFIED = 0,
+
+  /**
+   * no grant for it, or it was taken back
+   *
+   * @generated from enum value: FILE_REASON_NOT_ALLOWED = 1;
+   */
+  NOT_ALLOWED = 1,
+
+  /**
+   * somebody ended it
+   *
+   * @generated from enum value: FILE_REASON_CANCELLED = 2;
+   */
+  CANCELLED = 2,
+
+  /**
+   * the one before it is not over
+   *
+   * @generated from enum value: FILE_REASON_BUSY = 3;
+   */
+  BUSY = 3,
+
+  /**
+   * files, folders in each other, or characters of a name
+   *
+   * @generated from enum value: FILE_REASON_TOO_MANY = 4;
+   */
+  TOO_MANY = 4,
+
+  /**
+   * on the receiver's disk
+   *
+   * @generated from enum value: FILE_REASON_NO_ROOM = 5;
+   */
+  NO_ROOM = 5,
+
+  /**
+   * the receiver's folder cannot be written in
+   *
+   * @generated from enum value: FILE_REASON_FOLDER = 6;
+   */
+  FOLDER = 6,
+
+  /**
+   * the sender's file cannot be read any more
+   *
+   * @generated from enum value: FILE_REASON_GONE = 7;
+   */
+  GONE = 7,
+
+  /**
+   * the sender's file changed meanwhile
+   *
+   * @generated from enum value: FILE_REASON_CHANGED = 8;
+   */
+  CHANGED = 8,
+
+  /**
+   * what arrived is not what was sent
+   *
+   * @generated from enum value: FILE_REASON_HASH = 9;
+   */
+  HASH = 9,
+
+  /**
+   * the receiver knows no such transfer
+   *
+   * @generated from enum value: FILE_REASON_UNKNOWN = 10;
+   */
+  UNKNOWN = 10,
+}
+
+/**
+ * Describes the enum mf.v1.FileReason.
+ */
+export const FileReasonSchema: GenEnum<FileReason> = /*@__PURE__*/
+  enumDesc(file_files, 0);
 

@@ -16,6 +16,8 @@ export const maxTileMessage = 16 * 1024;
 export const maxTileAnswer = 64;
 export const maxTilePart = 1112;
 export const maxTool = 20 * 1024;
+/** The content of one chunk of a file. */
+export const maxFileChunk = 16 * 1024;
 export const maxInputText = 1024;
 export const maxKeyText = 32;
 
