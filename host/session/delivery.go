@@ -76,9 +76,14 @@ func (f *fileTool) give(m ui.Command) {
 		f.l.h.log.Info("files were given to nobody who may have them")
 		return
 	}
-	h := f.l.h
+	h, before, done := f.l.h, f.given, make(chan struct{})
+	f.given = done
 	h.spawn(func() { // a folder may be large, or far away
+		defer close(done)
 		list, err := files.Collect(m.Paths)
+		if before != nil {
+			<-before // what was given first goes first
+		}
 		h.post(nil, func() {
 			if f.l.over || p.out || !p.allowed(grantFileOut) {
 				return

@@ -31,7 +31,8 @@ const (
 // fileTool is the tool of the channel files. Its fields but mu's belong to the loop.
 type fileTool struct {
 	l      *live
-	folder string // that the person chose; "" is landing's
+	folder string        // that the person chose; "" is landing's
+	given  chan struct{} // closed when what was given last is listed
 
 	mu       sync.Mutex
 	couriers map[*participant]*courier
@@ -317,7 +318,7 @@ func (f *fileTool) reveal(c *courier) {
 	}
 	if err := files.Reveal(folder); err != nil {
 		f.l.h.log.Warn("the folder could not be opened", "error", err)
-		f.l.h.status("file.not_opened", "folder", folder)
+		f.l.h.status("files.not_opened", "folder", folder)
 	}
 }
 
@@ -367,7 +368,7 @@ func (c *courier) show(file *ui.File) {
 
 // why is the reason's sentence for the person.
 func (c *courier) why(way string, why mfpb.FileReason) string {
-	return c.p.h.texts.T("file." + way + "." + reasonOf(why))
+	return c.p.h.texts.T("files." + way + "." + reasonOf(why))
 }
 
 func reasonOf(why mfpb.FileReason) string {
@@ -389,7 +390,7 @@ func (c *courier) label(entries []files.Entry) string {
 	if others == 0 {
 		return first
 	}
-	return c.p.h.texts.T("file.several", "name", first, "n", strconv.Itoa(others))
+	return c.p.h.texts.T("files.several", "name", first, "n", strconv.Itoa(others))
 }
 
 // full is a file's whole name for the log.

@@ -575,7 +575,7 @@ func TestAFileThatChangesWhileItIsSentIsStopped(t *testing.T) {
 			if got := m.next().GetCancel(); got.GetReason() != c.want {
 				t.Errorf("the technician is told %v", got)
 			}
-			if f := r.fileShown("failed"); f.Text == "" || strings.HasPrefix(f.Text, "file.") {
+			if f := r.fileShown("failed"); f.Text == "" || strings.HasPrefix(f.Text, "files.") {
 				t.Errorf("the person reads %q", f.Text)
 			}
 			// The rest of the session goes on.

@@ -125,9 +125,9 @@ func (s Summary) course(w words) []string {
 func (s Summary) shared(w words) []string {
 	var list []string
 	for _, f := range s.Files {
-		key := "file.to"
+		key := "shared.to"
 		if f.FromPerson {
-			key = "file.from"
+			key = "shared.from"
 		}
 		list = append(list, w.fill(key, "name", line(f.Name), "size", w.size(f.Size), "hash", hex.EncodeToString(f.SHA256)))
 	}

@@ -1,5 +1,6 @@
 // The tools of a session, in the order in which the toolbar shows them.
 
+import { FilesTool } from "./files/tool";
 import type { Tool, ToolView } from "./tool";
 import type { Stage } from "./view/stage";
 
@@ -17,6 +18,5 @@ export interface Workshop {
 
 /** Made once with the element; each session uses them, one at a time. */
 export function toolbox(workshop: Workshop): readonly (Tool & ToolView)[] {
-  void workshop;
-  return [];
+  return [new FilesTool(workshop)];
 }

@@ -85,10 +85,10 @@ describe("locales", () => {
       "toolbar",
     ]
       .map((f) => `../src/view/${f}.ts`)
-      .concat("../src/element.ts");
+      .concat("../src/element.ts", "../src/files/pane.ts", "../src/files/tool.ts");
     const code = sources.map((f) => readFileSync(new URL(f, import.meta.url), "utf8")).join("\n");
     const built =
-      /^(?:reason|next|keys\.(?:ctrl|alt|super|print)|banner\.(?:untyped|reserved|denied|revoked|pathBack|serverBack|hostBack)|(?:route|station)\.|(?:code|pairing|asking|connecting|ended)\.(?:title|lead)|step\.(?:done|now|next))/;
+      /^(?:reason|next|keys\.(?:ctrl|alt|super|print)|banner\.(?:untyped|reserved|denied|revoked|pathBack|serverBack|hostBack)|(?:route|station|files\.unit)\.|files\.(?:waiting|asking|offered|lost|cancelled)|(?:code|pairing|asking|connecting|ended)\.(?:title|lead)|step\.(?:done|now|next))/;
     for (const key of Object.keys(en))
       if (!built.test(key) && key !== "title") expect(code, key).toContain(`"${key}"`);
   });

@@ -39,6 +39,7 @@ var activities = map[string]activity{
 	"participant":       {rdpActivity, other},
 	"invite":            {rdpActivity, other},
 	"protocol":          {rdpActivity, other},
+	"file":              {rdpActivity, 6}, // the hash stands in the line itself
 	"input":             {rdpActivity, 6},
 	"display":           {rdpActivity, other},
 	"host":              {rdpActivity, 7},

@@ -38,6 +38,7 @@ const icons = {
   arrow: "M1 1v15l4-3.6 2.4 5.6 2.6-1.1-2.4-5.5 5.4-.5Z",
   keyboard: "M2.5 5h15v10h-15Z M5 8h.2 M7.5 8h.2 M10 8h.2 M12.5 8h.2 M15 8h.2 M6.5 12h7",
   lock: "M5 9h10v8H5Z M7.2 9V6.3a2.8 2.8 0 0 1 5.6 0V9 M10 12.3v1.4",
+  file: "M5 2.5h6l4 4v11H5Z M11 2.5v4h4 M10 9v5.5 M7.8 12.3 10 14.5l2.2-2.2",
 } as const;
 
 export type IconName = keyof typeof icons;

@@ -3,6 +3,8 @@
 // moves: no transition and no animation, because one that runs beside a live
 // picture delays every message after a key.
 
+import { fileStyles } from "../files/styles";
+
 const css = `
 :host {
   --_font: var(--mf-font, system-ui, -apple-system, "Segoe UI", Roboto, "Noto Sans", "Liberation Sans", sans-serif);
@@ -259,7 +261,7 @@ let sheet: CSSStyleSheet | undefined;
 export function styles(): CSSStyleSheet {
   if (sheet === undefined) {
     sheet = new CSSStyleSheet();
-    sheet.replaceSync(css);
+    sheet.replaceSync(css + fileStyles);
   }
   return sheet;
 }
