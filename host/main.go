@@ -4,10 +4,12 @@
 //	host [--server ADDRESS] [--lang en|fr] [--ca FILE] [--console|--console=json] [--show-configuration] [--version]
 //
 // Without --server the address is asked for; if the file's own name holds one
-// (mainforte-help.example.org), that is offered, as a hint. An organisation's build
-// has its server compiled in, and calls no other. No flag and no file
-// allows anything in advance: only the person does, in the window or on the
-// console. See host/session for what happens then.
+// (mainforte-help.example.org), that is offered, as a hint. Whichever way a server
+// was named, the person is first asked whether they called it, unless it is on
+// this computer. An organisation's build has its server compiled in, calls no
+// other, and need not ask. No flag and no file allows anything in advance: only
+// the person does, in the window or on the console. See host/session for what
+// happens then.
 //
 // On Windows it is a windowed program: --console opens a console of its own,
 // unless its streams were redirected; they are then used as they are, so that
@@ -106,6 +108,7 @@ func run(ctx context.Context, args []string, s *streams) int {
 	}
 	defer window.Close()
 	talk := &conversation{window: window, texts: texts, hint: hint(args[0])}
+	called := map[string]bool{} // servers that the person said they had called
 
 	log := slog.New(slog.DiscardHandler)
 	if opt.verbose {
@@ -119,15 +122,22 @@ func run(ctx context.Context, args []string, s *streams) int {
 			}
 		}
 		err := session.New(session.Config{
-			Server: server, Lang: texts.Lang, Window: window, OpenDesktop: desktopFor(isConsole),
+			Server: server, Unknown: !known(server) && !called[server.Host], Lang: texts.Lang, Window: window, OpenDesktop: desktopFor(isConsole),
 			TLS: opt.tls, Patience: patience, Windows: talk.windows, Software: "mainforte-host/" + versionText(), Log: log,
 		}).Run(ctx)
 		if errors.Is(err, session.ErrQuit) {
 			return exitOK
 		}
+		if errors.Is(err, session.ErrNotCalled) {
+			if !isConsole {
+				talk.next(ctx, "") // the person reads what to do, and leaves
+			}
+			return exitOK
+		}
 		if err != nil {
 			fmt.Fprintln(s.err, "host:", err)
 		}
+		called[server.Host] = err == nil
 		switch {
 		case err != nil && opt.server == nil && errors.Is(err, session.ErrServer) && ctx.Err() == nil:
 			talk.why = texts.T("error.no_server", "server", server.Host)
@@ -140,6 +150,11 @@ func run(ctx context.Context, args []string, s *streams) int {
 		}
 	}
 }
+
+// known tells whether a server needs no first question: it is the one that an
+// organisation's build was made for, or on this computer. An address that somebody
+// typed, passed or put into a file's name needs it.
+func known(server *url.URL) bool { return organisationServer != "" || session.Local(server) }
 
 // parse reads the command line; done tells that there is nothing more to do.
 func parse(args []string, stdout, stderr io.Writer) (opt options, code int, done bool) {
@@ -268,7 +283,7 @@ func (c *conversation) again(ctx context.Context) bool {
 	return ok
 }
 
-// next waits for one kind of command; ok is false when the person leaves.
+// next waits for one kind of command, or for none; ok is false when the person leaves.
 func (c *conversation) next(ctx context.Context, do string) (cmd ui.Command, ok bool) {
 	for {
 		select {
@@ -279,7 +294,7 @@ func (c *conversation) next(ctx context.Context, do string) (cmd ui.Command, ok 
 		switch {
 		case !ok || cmd.Do == "quit":
 			return cmd, false
-		case cmd.Do == do:
+		case cmd.Do == do && do != "":
 			return cmd, true
 		case cmd.Window != "" && len(c.windows) < 64:
 			if id, err := strconv.ParseUint(cmd.Window, 0, 64); err == nil {

@@ -81,8 +81,10 @@ func (h *Host) Run(ctx context.Context) error {
 	}
 	h.server = name
 	h.began = h.clock.Now()
-	h.show(ui.Event{Name: "hello", Lang: h.texts.Lang, Server: h.server})
-	h.dial()
+	h.show(ui.Event{Name: "hello", Lang: h.texts.Lang, Server: h.server, Unknown: h.cfg.Unknown})
+	if h.contact = h.cfg.Unknown; !h.contact {
+		h.dial()
+	}
 
 	quit, commands := ctx.Done(), h.cfg.Window.Commands()
 	for !h.done {
@@ -134,6 +136,8 @@ func (h *Host) command(c ui.Command) {
 	switch {
 	case c.Window != "":
 		h.protect(c.Window)
+	case c.Do == "called" || c.Do == "not_called":
+		h.contacted(c.Do == "called")
 	case c.Answer != "":
 		h.answer(c)
 	case c.Do == "stop" && h.live != nil && c.Participant != "":
@@ -154,6 +158,25 @@ func (h *Host) command(c ui.Command) {
 				return
 			}
 		}
+	}
+}
+
+// contacted is the person's answer to a server that nobody vouches for. Nothing
+// goes to it before that, and there is no yes before the person had the time to
+// read the warning, whatever the window does. A no ends the app.
+func (h *Host) contacted(called bool) {
+	switch {
+	case !h.contact:
+	case !called:
+		h.contact = false
+		h.show(ui.Event{Name: "hang_up", Server: h.server})
+		h.finish(ErrNotCalled)
+	case h.clock.Now().Sub(h.began) < ui.ContactTime:
+		h.log.Warn("the first question was answered too early")
+	default:
+		h.contact = false
+		h.began = h.clock.Now() // what is waited for begins now
+		h.dial()
 	}
 }
 

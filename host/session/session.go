@@ -4,7 +4,7 @@
 // [New] takes a [Config] and returns a [Host]; [Host.Run] is its whole life,
 // from the first connection to the end of one session:
 //
-//	dialling → waiting (a code is shown) → paired → session → ended
+//	(asking whether the person called) → dialling → waiting (a code is shown) → paired → session → ended
 //
 // One goroutine, Run's own, holds all state and makes every decision; what
 // comes from elsewhere (the server's messages, the person's answers, the peer
@@ -75,6 +75,10 @@ var ErrCertificate = errors.New("session: the server's certificate is not valid"
 // ErrQuit is Run's error when the person closed the app, before or in a session.
 var ErrQuit = errors.New("session: the app was closed")
 
+// ErrNotCalled is Run's error when the person said that they did not call the
+// help desk: they were told to hang up, and the app must not begin again.
+var ErrNotCalled = errors.New("session: the person did not call this help desk")
+
 // ErrAddress is returned by ParseServer for what is not a server's address.
 var ErrAddress = errors.New("session: not a server's address")
 
@@ -103,6 +107,9 @@ func (systemClock) Until(t time.Time) <-chan time.Time { return time.After(time.
 type Config struct {
 	// Server is where to connect, as ParseServer returns it.
 	Server *url.URL
+	// Unknown tells that nobody vouches for the server but who gave its address: the
+	// person is asked whether they called it before anything is sent there.
+	Unknown bool
 	// Lang is the person's language, "en" or "fr".
 	Lang string
 	// Window is the conversation with the person. Run does not close it.
@@ -157,7 +164,8 @@ type Host struct {
 	lineNo   int // counts dials; an answer to an older one is stale
 	failures int
 	met      bool      // a Welcome was accepted once
-	began    time.Time // of the first dial
+	began    time.Time // of the first dial, or of the question before it
+	contact  bool      // it is not known yet whether the person called
 	welcome  *mfpb.Welcome
 	code     *code
 	asked    bool // a PlateRequest is under way
@@ -241,6 +249,12 @@ func ParseServer(s string) (*url.URL, error) {
 		return nil, fmt.Errorf("%w: %q is not on this computer, so it must be https", ErrAddress, s)
 	}
 	return u, nil
+}
+
+// Local tells whether a server is this computer's own.
+func Local(u *url.URL) bool {
+	name, err := dialledName(u)
+	return err == nil && loopback(name)
 }
 
 func loopback(name string) bool {

@@ -4,6 +4,7 @@ import (
 	"embed"
 	"encoding/json"
 	"fmt"
+	"strconv"
 	"strings"
 	"time"
 
@@ -74,7 +75,53 @@ func (t *Texts) Question(grant, kind string, tech Technician) (id, text string) 
 	if t.Has(id + "." + kind) {
 		id += "." + kind
 	}
+	if !t.Has(id) {
+		return "ask.other", t.T("ask.other", "name", tech.Name, "grant", t.Grant(grant))
+	}
 	return id, t.T(id, "name", tech.Name)
+}
+
+// Grant is what a grant allows, in the person's words.
+func (t *Texts) Grant(name string) string {
+	if key := "grant." + name; t.Has(key) {
+		return t.T(key)
+	}
+	return name
+}
+
+// Size of a file in words: "640 kB", "1.4 GB".
+func (t *Texts) Size(bytes int64) string {
+	units := []string{"B", "kB", "MB", "GB", "TB"}
+	n, unit := float64(max(bytes, 0)), 0
+	for n >= 999.5 && unit < len(units)-1 {
+		n, unit = n/1000, unit+1
+	}
+	digits := 0
+	if unit > 0 && n < 9.95 {
+		digits = 1
+	}
+	s := strconv.FormatFloat(n, 'f', digits, 64)
+	return strings.Replace(s, ".", t.T("decimal"), 1) + t.T("unit."+units[unit])
+}
+
+// Transfer says how a file's transfer stands.
+func (t *Texts) Transfer(f File) string {
+	percent := int64(100)
+	if f.Size > 0 {
+		percent = max(0, min(100, int64(float64(f.Done)/float64(f.Size)*100)))
+	}
+	key := "files." + f.State
+	if way := key + "." + f.Way; t.Has(way) {
+		key = way
+	}
+	if !t.Has(key) {
+		key = "files.running"
+	}
+	s := t.T(key, "done", t.Size(f.Done), "size", t.Size(f.Size), "percent", strconv.FormatInt(percent, 10), "path", f.Path)
+	if f.State == "failed" && f.Text != "" {
+		s += " " + f.Text
+	}
+	return s
 }
 
 // SignedIn says how a technician signed in, and when; empty if the server does

@@ -18,10 +18,14 @@ import (
 // conversation then goes on in a console.
 var ErrNoWindow = errors.New("ui: the window cannot be shown on this computer")
 
+// ContactTime is how long an unknown server's question cannot be answered: time
+// to read what no help desk ever asks for.
+const ContactTime = 8 * time.Second
+
 // Event is what the person is shown. Name says which fields hold.
 type Event struct {
-	// Name is one of hello, server, status, code, ask, withdrawn, session,
-	// participants, invite, chat, file, held, steps, ended, error.
+	// Name is one of hello, hang_up, server, status, code, ask, withdrawn, session,
+	// participants, invite, chat, file, held, private, steps, ended, error.
 	Name       string      `json:"event"`
 	Lang       string      `json:"lang,omitempty"`
 	Server     string      `json:"server,omitempty"` // the DNS name the host dialled
@@ -41,7 +45,8 @@ type Event struct {
 	Text         string        `json:"text,omitempty"`     // the same in the person's language
 	Duration     float64       `json:"duration,omitempty"` // seconds
 	// Unknown is hello's word that this server is neither compiled in nor the
-	// computer's own: the person is warned, and no code is shown for a moment.
+	// computer's own: the person is warned, and nothing is sent to it and no code
+	// shown until they say that they called, at the earliest after ContactTime.
 	Unknown bool     `json:"unknown,omitempty"`
 	Folder  string   `json:"folder,omitempty"`  // ask file_in: where files land unless the person says otherwise
 	Chat    *Chat    `json:"chat,omitempty"`    // chat: one line
@@ -49,6 +54,8 @@ type Event struct {
 	Held    *Held    `json:"held,omitempty"`    // held: why the technician's input does nothing; without it: it is applied again
 	Steps   []Step   `json:"steps,omitempty"`   // steps: the whole list, at each change
 	Receipt *Receipt `json:"receipt,omitempty"` // ended: what the person can keep
+	Key     string   `json:"key,omitempty"`     // participants: the keys that end everything, "Ctrl+Alt+End"; empty: none do
+	Texts   []string `json:"texts,omitempty"`   // private: the list as it stands, see the command of that name
 }
 
 // Chat is one line of the conversation in writing.
@@ -128,7 +135,8 @@ type Grant struct {
 type Command struct {
 	ID     string `json:"id,omitempty"`     // the question answered
 	Answer string `json:"answer,omitempty"` // allow, deny
-	// Do is one of stop, revoke, cancel_invite, quit, again, server; say (Text: a line
+	// Do is one of called, not_called (the answer to an unknown server), stop, revoke,
+	// cancel_invite, quit, again, server; say (Text: a line
 	// of chat), give (Paths: files for the technician), cancel_file, open_folder (ID:
 	// a transfer), step (ID, Answer: approve, refuse, done), keep_steps, keep_receipt
 	// (Path), rate (Score, Text), report (Text), private (Texts: the list of windows

@@ -4,9 +4,8 @@
 //
 // [Open] shows it and returns a ui.Window; everything Win32 happens on one
 // locked thread of its own, and [Window.Show] may be called from anywhere. What
-// stands in the window is decided by a plain value, screen (screen.go, on every
-// system, tested there): events go in, a list of blocks comes out, presses become
-// commands. The files that end in _windows.go only lay the blocks out and draw.
+// stands in the window is decided by ui/face; the files here only lay its view
+// out in native controls and draw.
 //
 // Two things keep an answer the person's own. While a question is open, input
 // that a program injected is dropped before any control sees it, beside the

@@ -3,23 +3,27 @@ package win32
 import (
 	"fmt"
 	"strings"
+	"time"
 	"unicode"
 
 	"github.com/tailscale/win"
+
+	"github.com/mainforte/mainforte/host/ui/face"
 )
 
 // control is one native control and the cell it shows.
 type control struct {
-	cell   cell
+	cell   face.Cell
 	hwnd   win.HWND
 	nr     uint16
-	ground ground
+	ground face.Ground
 	small  bool // a button among text
+	image  *picture
 }
 
 // painted is a ground with its place, in pixels from the top of everything.
 type painted struct {
-	ground ground
+	ground face.Ground
 	rect   win.RECT
 }
 
@@ -28,9 +32,9 @@ func (n *native) px(units int) int32 {
 	return int32(float64(units)*n.look.scale + 0.5)
 }
 
-// render makes the window show what the screen says.
+// render makes the window show what the face says.
 func (n *native) render() {
-	n.view = n.screen.view()
+	n.view = n.face.View(time.Now())
 	if n.shown {
 		win.SendMessage(n.hwnd, win.WM_SETREDRAW, 0, 0)
 	}
@@ -42,15 +46,23 @@ func (n *native) render() {
 		win.SendMessage(n.hwnd, win.WM_SETREDRAW, 1, 0)
 		win.RedrawWindow(n.hwnd, nil, 0, win.RDW_ERASE|win.RDW_FRAME|win.RDW_INVALIDATE|win.RDW_ALLCHILDREN)
 	}
-	if n.token != n.view.token { // something new: the keyboard goes where it says
-		n.token, n.focused = n.view.token, 0
+	if n.token != n.view.Token { // something new: the keyboard goes where it says
+		n.token, n.focused = n.view.Token, 0
 	}
-	if c := n.controls[n.view.focus]; n.focused == 0 && c != nil {
+	if c := n.controls[n.view.Focus]; n.focused == 0 && c != nil && !c.cell.Off {
 		n.focused = c.hwnd
 	}
 	n.giveFocus()
 	n.callPerson()
+	if next := n.face.Next(time.Now()); next > 0 {
+		win.SetTimer(n.hwnd, timerNext, uint32(next.Milliseconds())+1, 0)
+	} else {
+		win.KillTimer(n.hwnd, timerNext)
+	}
 }
+
+// timerNext is when the view changes by itself.
+const timerNext = 1
 
 // restyle takes over the system's fonts, colours and sizes.
 func (n *native) restyle() {
@@ -65,16 +77,16 @@ func (n *native) makeControls() {
 	wanted := map[string]bool{}
 	var before win.HWND // HWND_TOP
 	letters := map[rune]bool{}
-	for _, b := range n.view.blocks {
-		for _, r := range b.rows {
+	for _, b := range n.view.Blocks {
+		for _, r := range b.Rows {
 			for _, c := range r {
-				if c.id == "" {
+				if c.ID == "" {
 					continue
 				}
-				wanted[c.id] = true
-				old := n.controls[c.id]
-				if old != nil && (old.cell.what != c.what || old.cell.center != c.center) {
-					n.remove(c.id)
+				wanted[c.ID] = true
+				old := n.controls[c.ID]
+				if old != nil && (old.cell.What != c.What || old.cell.Center != c.Center) {
+					n.remove(c.ID)
 					old = nil
 				}
 				if old == nil {
@@ -83,14 +95,23 @@ func (n *native) makeControls() {
 						return
 					}
 				}
-				old.ground, old.small = b.ground, c.button() && b.ground != plain
-				shown := c.text
-				if c.button() {
-					shown = accelerate(c.text, letters)
+				old.ground, old.small = b.Ground, c.Button() && b.Ground != face.Plain
+				shown := c.Text
+				if c.Button() {
+					shown = accelerate(c.Text, letters)
 				}
-				if c.what != field && text(old.hwnd) != shown {
+				switch {
+				case c.Typed():
+					if old.cell.Fresh != c.Fresh {
+						win.SetWindowText(old.hwnd, utf16(lineEnds(shown)))
+					}
+				case text(old.hwnd) != shown:
 					win.SetWindowText(old.hwnd, utf16(shown))
 				}
+				if c.Button() && old.cell.Off != c.Off {
+					win.EnableWindow(old.hwnd, !c.Off)
+				}
+				old.show(c.Image)
 				old.cell = c
 				win.SendMessage(old.hwnd, win.WM_SETFONT, uintptr(n.look.font(old)), 0)
 				win.SetWindowPos(old.hwnd, before, 0, 0, 0, 0, win.SWP_NOMOVE|win.SWP_NOSIZE|win.SWP_NOACTIVATE)
@@ -103,33 +124,40 @@ func (n *native) makeControls() {
 			n.remove(id)
 		}
 	}
-	win.SetWindowText(n.hwnd, utf16(n.view.title))
+	win.SetWindowText(n.hwnd, utf16(n.view.Title))
 }
 
-func (n *native) make(c cell) *control {
+func (n *native) make(c face.Cell) *control {
 	class, style, ex := "STATIC", uint32(win.WS_CHILD|win.WS_VISIBLE), uint32(0)
 	switch {
-	case c.button():
+	case c.Button():
 		class, style = "BUTTON", style|win.WS_TABSTOP|win.BS_OWNERDRAW
-	case c.what == field:
+	case c.What == face.Field:
 		class, style, ex = "EDIT", style|win.WS_TABSTOP|win.ES_AUTOHSCROLL, win.WS_EX_CLIENTEDGE
+	case c.What == face.Area:
+		class, style, ex = "EDIT", style|win.WS_TABSTOP|win.WS_VSCROLL|win.ES_MULTILINE|win.ES_WANTRETURN, win.WS_EX_CLIENTEDGE
+	case c.What == face.Picture:
+		style |= win.SS_OWNERDRAW
 	default:
 		style |= win.SS_NOPREFIX | win.SS_EDITCONTROL // a long word breaks as in an edit control
-		if c.center {
+		if c.Center {
 			style |= win.SS_CENTER
 		}
 	}
 	n.lastID++
-	h := win.CreateWindowEx(ex, utf16(class), utf16(c.text), style, 0, 0, 0, 0, n.hwnd, win.HMENU(n.lastID), win.GetModuleHandle(nil), nil)
+	h := win.CreateWindowEx(ex, utf16(class), utf16(lineEnds(c.Text)), style, 0, 0, 0, 0, n.hwnd, win.HMENU(n.lastID), win.GetModuleHandle(nil), nil)
 	if h == 0 {
 		return nil
 	}
-	if c.what == field {
-		const longestAddress = 300
-		win.SendMessage(h, win.EM_LIMITTEXT, longestAddress, 0)
+	if c.Typed() {
+		const longest = 4000
+		win.SendMessage(h, win.EM_LIMITTEXT, longest, 0)
+	}
+	if c.Off {
+		win.EnableWindow(h, false)
 	}
 	k := &control{cell: c, hwnd: h, nr: n.lastID}
-	n.controls[c.id], n.ids[n.lastID] = k, c.id
+	n.controls[c.ID], n.ids[n.lastID] = k, c.ID
 	return k
 }
 
@@ -138,6 +166,7 @@ func (n *native) remove(id string) {
 	if n.focused == c.hwnd {
 		n.focused = 0
 	}
+	c.image.free()
 	delete(n.controls, id)
 	delete(n.ids, c.nr)
 	win.DestroyWindow(c.hwnd)
@@ -159,16 +188,16 @@ func accelerate(s string, used map[rune]bool) string {
 // accelerated is the button whose marked letter was typed with Alt.
 func (n *native) accelerated(r rune) *control {
 	letters := map[rune]bool{}
-	for _, b := range n.view.blocks {
-		for _, row := range b.rows {
+	for _, b := range n.view.Blocks {
+		for _, row := range b.Rows {
 			for _, c := range row {
-				if !c.button() {
+				if !c.Button() {
 					continue
 				}
-				_, after, found := strings.Cut(strings.ReplaceAll(accelerate(c.text, letters), "&&", ""), "&")
+				_, after, found := strings.Cut(strings.ReplaceAll(accelerate(c.Text, letters), "&&", ""), "&")
 				for _, first := range after {
 					if found && unicode.ToLower(first) == unicode.ToLower(r) {
-						return n.controls[c.id]
+						return n.controls[c.ID]
 					}
 					break
 				}
@@ -180,8 +209,8 @@ func (n *native) accelerated(r rune) *control {
 
 // arrange gives every control its place and the window its size.
 func (n *native) arrange() {
-	margin, width := n.px(28), n.px(n.view.width)
-	if n.view.width == narrow {
+	margin, width := n.px(28), n.px(n.view.Width)
+	if n.view.Width == face.Narrow {
 		margin = n.px(20)
 	}
 	n.grounds = n.grounds[:0]
@@ -191,15 +220,15 @@ func (n *native) arrange() {
 		x, y, w, h int32
 	}
 	var places []place
-	for i, b := range n.view.blocks {
+	for i, b := range n.view.Blocks {
 		if i > 0 {
-			y += n.px(b.above)
+			y += n.px(b.Above)
 		}
 		x, w, top := margin, width, y
-		if b.ground != plain {
+		if b.Ground != face.Plain {
 			x, w, y = x+n.px(14), w-2*n.px(14), y+n.px(11)
 		}
-		for j, row := range b.rows {
+		for j, row := range b.Rows {
 			if j > 0 {
 				y += n.px(6)
 			}
@@ -207,10 +236,10 @@ func (n *native) arrange() {
 			left := x
 			for _, c := range row {
 				cw := x + w - left
-				if c.share > 0 {
-					cw = w * int32(c.share) / 100
+				if c.Share > 0 {
+					cw = w * int32(c.Share) / 100
 				}
-				if k := n.controls[c.id]; k != nil && c.id != "" {
+				if k := n.controls[c.ID]; k != nil && c.ID != "" {
 					h := n.heightOf(k, cw)
 					places = append(places, place{k, left, y, cw, h})
 					height = max(height, h)
@@ -222,9 +251,9 @@ func (n *native) arrange() {
 			}
 			y += height
 		}
-		if b.ground != plain {
+		if b.Ground != face.Plain {
 			y += n.px(12)
-			n.grounds = append(n.grounds, painted{b.ground, win.RECT{Left: margin, Top: top, Right: margin + width, Bottom: y}})
+			n.grounds = append(n.grounds, painted{b.Ground, win.RECT{Left: margin, Top: top, Right: margin + width, Bottom: y}})
 		}
 	}
 	n.height = y + margin
@@ -234,17 +263,24 @@ func (n *native) arrange() {
 	}
 }
 
+// areaLines is how many lines to type into are seen; a picture is at most so tall.
+const areaLines, tallest = 5, 260
+
 // heightOf a control that is w pixels wide.
 func (n *native) heightOf(k *control, w int32) int32 {
 	switch {
-	case k.cell.button() && k.small:
-		return n.look.measure("X", body, w) + n.px(12)
-	case k.cell.button():
-		return n.look.measure("X", strong, w) + n.px(22)
-	case k.cell.what == field:
-		return n.look.measure("X", body, w) + n.px(9)
+	case k.cell.Button() && k.small:
+		return n.look.measure("X", face.Body, w) + n.px(12)
+	case k.cell.Button():
+		return n.look.measure("X", face.Strong, w) + n.px(22)
+	case k.cell.What == face.Field:
+		return n.look.measure("X", face.Body, w) + n.px(9)
+	case k.cell.What == face.Area:
+		return areaLines*n.look.measure("X", face.Body, w) + n.px(9)
+	case k.cell.What == face.Picture:
+		return k.image.height(w, n.px(tallest))
 	}
-	return n.look.measure(k.cell.text, k.cell.look, w)
+	return n.look.measure(k.cell.Text, k.cell.Look, w)
 }
 
 // resize makes the window fit its content, within its monitor; what does not fit
@@ -277,7 +313,7 @@ func (n *native) resize(width int32) {
 	x = max(work.Left, min(x, work.Right-w))
 	y = max(work.Top, min(y, work.Bottom-h))
 	after, flags := win.HWND_NOTOPMOST, uint32(win.SWP_NOACTIVATE)
-	if n.view.above {
+	if n.view.Above {
 		after = win.HWND_TOPMOST
 	}
 	if win.IsIconic(n.hwnd) {
@@ -331,7 +367,7 @@ func (n *native) scrollBy(dy int32) {
 func (n *native) focus(h win.HWND) {
 	n.focused = h
 	win.SetFocus(h)
-	if n.at(h).what == field { // as the Tab key does in a dialog: typing replaces what is there
+	if n.at(h).What == face.Field { // as the Tab key does in a dialog: typing replaces what is there
 		win.SendMessage(h, win.EM_SETSEL, 0, ^uintptr(0))
 	}
 	var r win.RECT
@@ -365,7 +401,7 @@ func (n *native) giveFocus() {
 // put. Windows itself decides whether it may come to the front: not while the
 // person types elsewhere.
 func (n *native) callPerson() {
-	if !n.view.alert || !n.shown {
+	if !n.view.Alert || !n.shown {
 		n.alerted = false
 		return
 	}

@@ -4,6 +4,8 @@ import (
 	"unsafe"
 
 	"github.com/tailscale/win"
+
+	"github.com/mainforte/mainforte/host/ui/face"
 )
 
 const (
@@ -43,34 +45,34 @@ type looks struct {
 	colours
 	contrast bool
 	scale    float64 // pixels a unit of 1/96 inch
-	fonts    map[look]win.HFONT
-	brushes  map[ground]win.HBRUSH
+	fonts    map[face.Look]win.HFONT
+	brushes  map[face.Ground]win.HBRUSH
 	dc       win.HDC // for measuring
 }
 
 // sizes of text in twelfths of the person's message font, and its weight.
-var sizes = map[look]struct {
+var sizes = map[face.Look]struct {
 	size   int32
 	weight int32
 }{
-	body: {15, win.FW_NORMAL}, small: {13, win.FW_NORMAL}, strong: {16, win.FW_SEMIBOLD}, title: {21, win.FW_SEMIBOLD},
-	name: {28, win.FW_SEMIBOLD}, digits: {56, win.FW_SEMIBOLD}, wrong: {15, win.FW_SEMIBOLD},
+	face.Body: {15, win.FW_NORMAL}, face.Small: {13, win.FW_NORMAL}, face.Strong: {16, win.FW_SEMIBOLD}, face.Title: {21, win.FW_SEMIBOLD},
+	face.Name: {28, win.FW_SEMIBOLD}, face.Digits: {56, win.FW_SEMIBOLD}, face.Wrong: {15, win.FW_SEMIBOLD},
 }
 
 func newLooks(dpi int32) *looks {
-	l := &looks{colours: usual(), contrast: highContrast(), fonts: map[look]win.HFONT{}, brushes: map[ground]win.HBRUSH{}}
+	l := &looks{colours: usual(), contrast: highContrast(), fonts: map[face.Look]win.HFONT{}, brushes: map[face.Ground]win.HBRUSH{}}
 	if l.contrast {
 		l.colours = system()
 	}
 	font := messageFont(dpi)
 	height := max(-font.LfHeight, 11*dpi/96)
-	l.scale = max(float64(dpi)/96, float64(height)/12)
+	l.scale = max(float64(dpi)/96, float64(height)/12, float64(dpi)/96*textScale())
 	for k, s := range sizes {
 		f := font
 		f.LfHeight, f.LfWeight, f.LfQuality = -int32(float64(s.size)*l.scale+0.5), s.weight, win.CLEARTYPE_QUALITY
 		l.fonts[k] = win.CreateFontIndirect(&f)
 	}
-	l.brushes[plain], l.brushes[soft], l.brushes[warm] = brush(l.paper), brush(l.soft), brush(l.warm)
+	l.brushes[face.Plain], l.brushes[face.Soft], l.brushes[face.Warm] = brush(l.paper), brush(l.soft), brush(l.warm)
 	l.dc = win.CreateCompatibleDC(0)
 	return l
 }
@@ -92,16 +94,16 @@ func brush(c win.COLORREF) win.HBRUSH {
 // font of a control.
 func (l *looks) font(c *control) win.HFONT {
 	switch {
-	case c.cell.button() && c.small, c.cell.what == field:
-		return l.fonts[body]
-	case c.cell.button():
-		return l.fonts[strong]
+	case c.cell.Button() && c.small, c.cell.Typed():
+		return l.fonts[face.Body]
+	case c.cell.Button():
+		return l.fonts[face.Strong]
 	}
-	return l.fonts[c.cell.look]
+	return l.fonts[c.cell.Look]
 }
 
 // measure is the height of text in a width, as a STATIC control breaks it.
-func (l *looks) measure(s string, k look, width int32) int32 {
+func (l *looks) measure(s string, k face.Look, width int32) int32 {
 	old := win.SelectObject(l.dc, win.HGDIOBJ(l.fonts[k]))
 	defer win.SelectObject(l.dc, old)
 	r := win.RECT{Right: width}
@@ -109,11 +111,11 @@ func (l *looks) measure(s string, k look, width int32) int32 {
 	return r.Bottom
 }
 
-func (l *looks) ground(g ground) (fill, edge win.COLORREF) {
+func (l *looks) ground(g face.Ground) (fill, edge win.COLORREF) {
 	switch g {
-	case soft:
+	case face.Soft:
 		return l.soft, l.softEdge
-	case warm:
+	case face.Warm:
 		return l.warm, l.warmEdge
 	}
 	return l.paper, l.paper
@@ -127,15 +129,15 @@ func (n *native) colour(dc win.HDC, h win.HWND) uintptr {
 		}
 		fill, _ := n.look.ground(c.ground)
 		ink := n.look.ink
-		switch c.cell.look {
-		case small:
+		switch c.cell.Look {
+		case face.Small:
 			ink = n.look.muted
-		case name:
+		case face.Name:
 			ink = n.look.accent
 			if n.look.contrast {
 				ink = n.look.ink
 			}
-		case wrong:
+		case face.Wrong:
 			ink = n.look.danger
 			if n.look.contrast {
 				ink = n.look.ink
@@ -145,14 +147,14 @@ func (n *native) colour(dc win.HDC, h win.HWND) uintptr {
 		win.SetBkColor(dc, fill)
 		return uintptr(n.look.brushes[c.ground])
 	}
-	return uintptr(n.look.brushes[plain])
+	return uintptr(n.look.brushes[face.Plain])
 }
 
 // erase draws what lies under the controls.
 func (n *native) erase(dc win.HDC) {
 	var r win.RECT
 	win.GetClientRect(n.hwnd, &r)
-	win.FillRect(dc, &r, n.look.brushes[plain])
+	win.FillRect(dc, &r, n.look.brushes[face.Plain])
 	for _, g := range n.grounds {
 		fill, edge := n.look.ground(g.ground)
 		at := g.rect
@@ -185,14 +187,22 @@ func (n *native) drawButton(d *win.DRAWITEMSTRUCT) {
 		return
 	}
 	l := n.look
+	if c.cell.What == face.Picture {
+		fill, edge := l.ground(c.ground)
+		c.image.draw(d.HDC, d.RcItem, fill, edge)
+		return
+	}
 	fill, edge, ink := l.paper, l.edge, l.ink
 	switch {
 	case l.contrast:
 		fill, ink = l.onFilled, l.accent
-	case c.cell.what == primary:
+	case c.cell.What == face.Primary:
 		fill, edge, ink = l.accent, l.accent, l.onFilled
-	case c.cell.what == danger:
+	case c.cell.What == face.Danger:
 		fill, edge, ink = l.danger, l.danger, l.onFilled
+	}
+	if c.cell.Off {
+		fill, edge, ink = l.paper, l.softEdge, l.muted
 	}
 	if d.ItemState&win.ODS_SELECTED != 0 {
 		if fill == l.paper || l.contrast {

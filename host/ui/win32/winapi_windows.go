@@ -1,10 +1,12 @@
 package win32
 
 import (
+	"strings"
 	"unsafe"
 
 	"github.com/tailscale/win"
 	"golang.org/x/sys/windows"
+	"golang.org/x/sys/windows/registry"
 )
 
 // What github.com/tailscale/win does not have.
@@ -17,9 +19,9 @@ var (
 
 // utf16 makes a string for Windows.
 func utf16(s string) *uint16 {
-	p, err := windows.UTF16PtrFromString(clean(s))
+	p, err := windows.UTF16PtrFromString(strings.ReplaceAll(s, "\x00", ""))
 	if err != nil {
-		p, _ = windows.UTF16PtrFromString("") // clean leaves no NUL
+		p, _ = windows.UTF16PtrFromString("") // there is no NUL left
 	}
 	return p
 }
@@ -60,6 +62,27 @@ var highContrast = func() bool {
 	return win.SystemParametersInfo(win.SPI_GETHIGHCONTRAST, h.CbSize, unsafe.Pointer(&h), 0) && h.DwFlags&win.HCF_HIGHCONTRASTON != 0
 }
 
+// textScale is how much larger than usual the person wants all text, as set in
+// Windows' accessibility settings (Windows 10 1703): 1 to 2.25. The fonts that
+// Windows gives do not know of it.
+var textScale = func() float64 {
+	k, err := registry.OpenKey(registry.CURRENT_USER, `Software\Microsoft\Accessibility`, registry.QUERY_VALUE)
+	if err != nil {
+		return 1
+	}
+	defer k.Close()
+	percent, _, err := k.GetIntegerValue("TextScaleFactor")
+	if err != nil {
+		return 1
+	}
+	return float64(max(100, min(percent, 225))) / 100
+}
+
+// lineEnds makes line breaks those of Windows' controls.
+func lineEnds(s string) string {
+	return strings.ReplaceAll(strings.ReplaceAll(s, "\r\n", "\n"), "\n", "\r\n")
+}
+
 // injected tells that the input message just taken from the queue was made by a
 // program (SendInput) without the UI access that assistive technology has.
 // Before Windows 8 it cannot be known, and the input.Guard stands alone.
@@ -79,6 +102,6 @@ func pointed[T any](parameter *uintptr) *T { return *(**T)(unsafe.Pointer(parame
 
 // text of a control.
 func text(h win.HWND) string {
-	buf := make([]uint16, 1024)
+	buf := make([]uint16, win.GetWindowTextLength(h)+1)
 	return windows.UTF16ToString(buf[:win.GetWindowText(h, &buf[0], int32(len(buf)))])
 }

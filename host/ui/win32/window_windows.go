@@ -12,6 +12,7 @@ import (
 	"golang.org/x/sys/windows"
 
 	"github.com/mainforte/mainforte/host/ui"
+	"github.com/mainforte/mainforte/host/ui/face"
 )
 
 // Messages of our own.
@@ -173,8 +174,8 @@ var tellFailure = func(title string, why error) {
 type native struct {
 	win     *Window
 	hwnd    win.HWND
-	screen  *screen
-	view    view
+	face    *face.Face
+	view    face.View
 	look    *looks
 	dpi     int32
 	shown   bool
@@ -232,8 +233,8 @@ func open(lang string, w *Window) (n *native, err error) {
 	if err := register(); err != nil {
 		return nil, err
 	}
-	n = &native{win: w, screen: newScreen(lang), controls: map[string]*control{}, ids: map[uint16]string{}, lastID: 99}
-	n.hwnd = win.CreateWindowEx(win.WS_EX_CONTROLPARENT, utf16(className), utf16(n.screen.texts.T("title")), style,
+	n = &native{win: w, face: face.New(face.Setting{Lang: lang, Dialogs: true}), controls: map[string]*control{}, ids: map[uint16]string{}, lastID: 99}
+	n.hwnd = win.CreateWindowEx(win.WS_EX_CONTROLPARENT, utf16(className), utf16(n.face.Texts().T("title")), style,
 		win.CW_USEDEFAULT, win.CW_USEDEFAULT, 600, 400, 0, 0, win.GetModuleHandle(nil), nil)
 	if n.hwnd == 0 {
 		return nil, fmt.Errorf("make the window: error %d", win.GetLastError())
@@ -250,6 +251,7 @@ func open(lang string, w *Window) (n *native, err error) {
 		win.DestroyWindow(n.hwnd)
 		return nil, n.failed
 	}
+	win.DragAcceptFiles(n.hwnd, true)
 	win.ShowWindow(n.hwnd, win.SW_SHOWNORMAL)
 	n.shown = true
 	win.SetForegroundWindow(n.hwnd)
@@ -267,7 +269,7 @@ func (n *native) loop() {
 	}()
 	var m win.MSG
 	for win.GetMessage(&m, 0, 0, 0) > 0 {
-		if n.screen.answering() && isInput(m.Message) && injected() {
+		if n.face.Answering() && isInput(m.Message) && injected() {
 			continue // only the person's own hands answer
 		}
 		if n.key(&m) {
@@ -294,12 +296,12 @@ func isInput(m uint32) bool {
 		m >= win.WM_NCMOUSEMOVE && m <= win.WM_NCMBUTTONDBLCLK || m >= pointerFirst && m <= pointerLast
 }
 
-// text in the window's language, even if its screen is what failed.
+// text in the window's language, even if its face is what failed.
 func (n *native) text(key string) string {
-	if n.screen == nil || n.screen.texts == nil {
+	if n.face == nil {
 		return ui.Load("en").T(key)
 	}
-	return n.screen.texts.T(key)
+	return n.face.Texts().T(key)
 }
 
 // dispatch is the window procedure. A panic must not unwind through Windows.
@@ -325,7 +327,7 @@ func (n *native) message(msg uint32, wp, lp uintptr) (result uintptr, done bool)
 	switch msg {
 	case msgNews:
 		for _, e := range n.win.news() {
-			n.screen.show(e, time.Now())
+			n.face.Show(e, time.Now())
 		}
 		n.render()
 	case msgClose:
@@ -340,11 +342,22 @@ func (n *native) message(msg uint32, wp, lp uintptr) (result uintptr, done bool)
 		}
 		return 0, false
 	case win.WM_COMMAND:
-		if id, ok := n.ids[win.LOWORD(uint32(wp))]; ok && lp != 0 && win.HIWORD(uint32(wp)) == win.BN_CLICKED {
+		id, ok := n.ids[win.LOWORD(uint32(wp))]
+		if !ok || lp == 0 {
+			break
+		}
+		switch what := win.HIWORD(uint32(wp)); {
+		case what == win.EN_CHANGE && n.controls[id].cell.Typed():
+			n.face.Type(id, text(n.controls[id].hwnd))
+		case what == win.BN_CLICKED && n.controls[id].cell.Button():
 			n.press(id)
 		}
+	case win.WM_TIMER:
+		n.render()
+	case win.WM_DROPFILES:
+		n.dropped(win.HDROP(wp))
 	case win.WM_CLOSE:
-		n.win.say(n.screen.close()...)
+		n.win.say(n.face.Close()...)
 		n.render()
 	case win.WM_QUERYENDSESSION:
 		return 1, true
@@ -363,9 +376,12 @@ func (n *native) message(msg uint32, wp, lp uintptr) (result uintptr, done bool)
 			win.SetFocus(n.focused)
 		}
 	case win.WM_ACTIVATE:
-		if win.LOWORD(uint32(wp)) == win.WA_INACTIVE {
+		away := win.LOWORD(uint32(wp)) == win.WA_INACTIVE
+		if away {
 			n.keepFocus()
 		}
+		n.face.Away(away)
+		win.SetWindowText(n.hwnd, utf16(n.face.View(time.Now()).Title))
 		return 0, false
 	case win.WM_DPICHANGED:
 		n.dpi = int32(win.LOWORD(uint32(wp)))
@@ -395,12 +411,12 @@ func (n *native) message(msg uint32, wp, lp uintptr) (result uintptr, done bool)
 
 // press is the person's pressing of a control.
 func (n *native) press(id string) {
-	typed := ""
-	if c := n.controls[idAddress]; c != nil {
-		typed = text(c.hwnd)
-	}
-	n.win.say(n.screen.press(id, typed, time.Now())...)
+	said, wish := n.face.Press(id, time.Now())
+	n.win.say(said...)
 	n.render()
+	if wish != nil {
+		n.grant(*wish)
+	}
 }
 
 // key handles what the keyboard does outside a control; done tells that the
@@ -414,7 +430,7 @@ func (n *native) key(m *win.MSG) (done bool) {
 		case win.VK_TAB:
 			n.step(win.GetKeyState(win.VK_SHIFT) < 0)
 		case win.VK_LEFT, win.VK_UP, win.VK_RIGHT, win.VK_DOWN:
-			if !n.at(win.GetFocus()).button() {
+			if !n.at(win.GetFocus()).Button() {
 				return false
 			}
 			n.step(m.WParam == win.VK_LEFT || m.WParam == win.VK_UP)
@@ -422,14 +438,17 @@ func (n *native) key(m *win.MSG) (done bool) {
 			if m.LParam&repeated != 0 {
 				return true
 			}
-			if c := n.at(win.GetFocus()); c.button() {
-				n.press(c.id)
-			} else if n.view.enter != "" {
-				n.press(n.view.enter)
+			switch c := n.at(win.GetFocus()); {
+			case c.What == face.Area:
+				return false
+			case c.Button():
+				n.press(c.ID)
+			case c.Enter != "":
+				n.press(c.Enter)
 			}
 		case win.VK_ESCAPE:
-			if n.view.escape != "" && m.LParam&repeated == 0 {
-				n.press(n.view.escape)
+			if n.view.Escape != "" && m.LParam&repeated == 0 {
+				n.press(n.view.Escape)
 			}
 		default:
 			return false
@@ -440,9 +459,9 @@ func (n *native) key(m *win.MSG) (done bool) {
 			win.SendMessage(n.hwnd, win.WM_CHANGEUISTATE, uintptr(win.MAKELONG(win.UIS_CLEAR, win.UISF_HIDEACCEL)), 0)
 		}
 	case win.WM_SYSCHAR:
-		if c := n.accelerated(rune(m.WParam)); c != nil {
+		if c := n.accelerated(rune(m.WParam)); c != nil && !c.cell.Off {
 			win.SetFocus(c.hwnd)
-			n.press(c.cell.id)
+			n.press(c.cell.ID)
 			return true
 		}
 	}
@@ -457,11 +476,11 @@ func (n *native) step(back bool) {
 }
 
 // at is the cell of a control.
-func (n *native) at(h win.HWND) cell {
+func (n *native) at(h win.HWND) face.Cell {
 	for _, c := range n.controls {
 		if c.hwnd == h {
 			return c.cell
 		}
 	}
-	return cell{}
+	return face.Cell{}
 }

@@ -13,7 +13,19 @@ import (
 	"github.com/tailscale/win"
 
 	"github.com/mainforte/mainforte/host/ui"
+	"github.com/mainforte/mainforte/host/ui/face"
 )
+
+var (
+	ana = ui.Technician{Name: "Ana", Organisation: "Example Hospital", SignedIn: "password", SignedInAt: "2026-11-24T13:00:00Z"}
+	ask = ui.Event{Name: "ask", ID: "q1", Grant: "view", Server: "help.example.org", Text: "Ana asks to SEE your screen.",
+		Technician: &ana, Ticket: &ui.Ticket{Number: "1042", Subject: "Excel is slow"}}
+)
+
+func helper(id, name, control string) ui.Participant {
+	return ui.Participant{ID: id, Technician: ui.Technician{Name: name}, Kind: "lead", Connected: true,
+		Grants: []ui.Grant{{Name: "view", State: "allowed"}, {Name: "control", State: control}}}
+}
 
 // opened is a window for a test, in front, with its native side.
 func opened(t *testing.T, lang string) (*Window, *native) {
@@ -84,7 +96,7 @@ func (n *native) types(key uintptr) {
 }
 
 // ripe waits until a question can be answered.
-func ripe() { time.Sleep(answerDelay + 100*time.Millisecond) }
+func ripe() { time.Sleep(face.AnswerDelay + 100*time.Millisecond) }
 
 func TestEnterDeniesAndTabThenEnterAllows(t *testing.T) {
 	w, n := opened(t, "en")
@@ -190,10 +202,11 @@ func TestReadersFindNativeControlsInOrder(t *testing.T) {
 			w.Show(ui.Event{Name: "withdrawn"})
 		}
 		n.settle()
-		model := shown("fr", e).view()
+		model := face.New(face.Setting{Lang: "fr", Dialogs: true})
+		model.Show(e, time.Now())
 		var want, got []string
-		for _, c := range model.cells() {
-			want = append(want, c.text)
+		for _, c := range model.View(time.Now()).Cells() {
+			want = append(want, c.Text)
 		}
 		for h := win.GetWindow(n.hwnd, win.GW_CHILD); h != 0; h = win.GetWindow(h, win.GW_HWNDNEXT) {
 			got = append(got, strings.ReplaceAll(text(h), "&", ""))
@@ -339,7 +352,7 @@ func TestAPanicClosesTheWindow(t *testing.T) {
 	tellFailure = func(_ string, why error) { told <- why }
 	w, n := opened(t, "en")
 	n.settle()
-	n.screen = nil
+	n.face = nil
 	win.SendMessage(n.hwnd, msgNews, 0, 0)
 	select {
 	case _, ok := <-w.Commands():

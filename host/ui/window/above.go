@@ -29,3 +29,15 @@ func keepAbove(window uint32) {
 	root := xproto.Setup(c).DefaultScreen(c).Root
 	_ = xproto.SendEventChecked(c, false, root, xproto.EventMaskSubstructureNotify|xproto.EventMaskSubstructureRedirect, string(ev.Bytes())).Check()
 }
+
+// workHeight is how high the window may be, in pixels: the screen's height less
+// what panels and the frame may take. What does not fit is scrolled.
+func workHeight() int {
+	const unknown, panels = 720, 90
+	c, err := xgb.NewConn()
+	if err != nil {
+		return unknown
+	}
+	defer c.Close()
+	return max(int(xproto.Setup(c).DefaultScreen(c).HeightInPixels)-panels, 240)
+}

@@ -6,11 +6,14 @@ import (
 	"bufio"
 	"encoding/json"
 	"fmt"
+	"image"
 	"os"
 	"sync"
+	"time"
 
 	"gioui.org/app"
 	"gioui.org/op"
+	"gioui.org/unit"
 
 	"github.com/mainforte/mainforte/host/ui"
 )
@@ -20,7 +23,7 @@ func main() {
 	say := newSayer()
 	w := new(app.Window)
 	v := newView(say.say)
-	w.Option(app.Title(v.texts.T("title")), app.Size(v.width(), v.height()), app.MinSize(360, 160))
+	w.Option(app.Title(v.now.Title), app.Size(580, 200), app.MinSize(320, 160))
 	go hear(w, v)
 	go func() {
 		loop(w, v, say)
@@ -29,8 +32,11 @@ func main() {
 	app.Main()
 }
 
+// loop shows the view, in a window as large as it needs.
 func loop(w *app.Window, v *view, say *sayer) {
 	var ops op.Ops
+	var size image.Point // that the window was last given, in pixels
+	title, highest := "", workHeight()
 	for {
 		switch e := w.Event().(type) {
 		case app.DestroyEvent:
@@ -40,15 +46,25 @@ func loop(w *app.Window, v *view, say *sayer) {
 				say.say(ui.Command{Do: "window", Window: fmt.Sprintf("0x%x", e.Window)})
 				keepAbove(uint32(e.Window))
 			}
+		case app.ConfigEvent:
+			v.mu.Lock()
+			v.face.Away(!e.Config.Focused)
+			v.mu.Unlock()
 		case app.FrameEvent:
 			gtx := app.NewContext(&ops, e)
 			v.mu.Lock()
-			if v.resize {
-				v.resize = false
-				w.Option(app.Title(v.texts.T("title")), app.Size(v.width(), v.height()))
+			wanted := v.layout(gtx)
+			wanted.Y = min(wanted.Y, highest)
+			if v.now.Title != title {
+				title = v.now.Title
+				w.Option(app.Title(title))
 			}
-			v.layout(gtx)
 			v.mu.Unlock()
+			if wanted != size {
+				size = wanted
+				dp := func(px int) unit.Dp { return unit.Dp(float32(px) / e.Metric.PxPerDp) }
+				w.Option(app.Size(dp(size.X), dp(size.Y)))
+			}
 			e.Frame(gtx.Ops)
 		}
 	}
@@ -57,14 +73,14 @@ func loop(w *app.Window, v *view, say *sayer) {
 // hear reads events until the host closes the pipe, which ends the window.
 func hear(w *app.Window, v *view) {
 	sc := bufio.NewScanner(os.Stdin)
-	sc.Buffer(make([]byte, 0, 4096), 64<<10)
-	for sc.Scan() {
+	sc.Buffer(make([]byte, 0, 4096), 16<<20)
+	for sc.Scan() { // a step may hold a picture
 		var e ui.Event
 		if err := json.Unmarshal(sc.Bytes(), &e); err != nil {
 			continue // the host speaks to us alone; a newer event is not ours to show
 		}
 		v.mu.Lock()
-		v.show(e)
+		v.face.Show(e, time.Now())
 		v.mu.Unlock()
 		w.Invalidate()
 	}

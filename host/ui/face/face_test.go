@@ -1,4 +1,4 @@
-package win32
+package face
 
 import (
 	"reflect"
@@ -13,43 +13,44 @@ import (
 var start = time.Date(2026, 11, 24, 14, 0, 0, 0, time.UTC)
 
 // after is long enough for a question to be answered.
-const after = answerDelay
+const after = AnswerDelay
 
 // shown is a screen after some events, all at start.
-func shown(lang string, events ...ui.Event) *screen {
-	s := newScreen(lang)
+func shown(lang string, events ...ui.Event) *Face {
+	s := New(Setting{Lang: lang, Dialogs: true})
 	for _, e := range events {
-		s.show(e, start)
+		s.Show(e, start)
 	}
 	return s
 }
 
-// cells of a view in order.
-func (v view) cells() []cell {
-	var all []cell
-	for _, b := range v.blocks {
-		for _, r := range b.rows {
-			for _, c := range r {
-				if c.id != "" {
-					all = append(all, c)
-				}
-			}
-		}
-	}
-	return all
-}
-
 // says is everything that can be read.
-func (v view) says() string {
+func (v View) says() string {
 	var s []string
-	for _, c := range v.cells() {
-		s = append(s, c.text)
+	for _, c := range v.Cells() {
+		s = append(s, c.Text)
 	}
 	return strings.Join(s, "\n")
 }
 
-func (v view) has(id string) bool {
-	return slices.ContainsFunc(v.cells(), func(c cell) bool { return c.id == id })
+// press presses a cell and returns what is said.
+func press(f *Face, id string, now time.Time) []ui.Command {
+	c, _ := f.Press(id, now)
+	return c
+}
+
+// cell of a view, nothing if there is none.
+func (v View) cell(id string) Cell {
+	for _, c := range v.Cells() {
+		if c.ID == id {
+			return c
+		}
+	}
+	return Cell{}
+}
+
+func (v View) has(id string) bool {
+	return slices.ContainsFunc(v.Cells(), func(c Cell) bool { return c.ID == id })
 }
 
 var (
@@ -64,38 +65,40 @@ func helper(id, name, control string) ui.Participant {
 }
 
 func TestAQuestionNamesWhoAsksAndDeniesByDefault(t *testing.T) {
-	v := shown("en", ask).view()
+	v := shown("en", ask).View(start)
 	for _, want := range []string{"help.example.org", "Ana, Example Hospital", "1042", "Excel is slow", ask.Text, "a password, at"} {
 		if !strings.Contains(v.says(), want) {
 			t.Errorf("the question lacks %q:\n%s", want, v.says())
 		}
 	}
-	if v.focus != idDeny || v.escape != idDeny {
-		t.Errorf("the keyboard is at %q, Esc is %q", v.focus, v.escape)
+	if v.Focus != IDDeny || v.Escape != IDDeny {
+		t.Errorf("the keyboard is at %q, Esc is %q", v.Focus, v.Escape)
 	}
-	if v.enter != "" {
-		t.Error("Enter answers without a button")
+	for _, c := range v.Cells() {
+		if c.Enter != "" {
+			t.Error("Enter answers without a button")
+		}
 	}
-	if !v.above || !v.alert {
+	if !v.Above || !v.Alert {
 		t.Error("the question may lie under another window")
 	}
-	if !shown("en", ask).answering() || shown("en").answering() {
+	if !shown("en", ask).Answering() || shown("en").Answering() {
 		t.Error("the window does not know when only the person may press")
 	}
 }
 
 func TestAQuestionTakesNoAnswerInItsFirstMoment(t *testing.T) {
 	s := shown("en", ask)
-	for _, id := range []string{idAllow, idDeny} {
-		if c := s.press(id, "", start.Add(after-time.Millisecond)); c != nil {
+	for _, id := range []string{IDAllow, IDDeny} {
+		if c := press(s, id, start.Add(after-time.Millisecond)); c != nil {
 			t.Errorf("%s: %+v", id, c)
 		}
 	}
 	want := []ui.Command{{ID: "q1", Answer: "allow"}}
-	if c := s.press(idAllow, "", start.Add(after)); !reflect.DeepEqual(c, want) {
+	if c := press(s, IDAllow, start.Add(after)); !reflect.DeepEqual(c, want) {
 		t.Errorf("got %+v, want %+v", c, want)
 	}
-	if c := s.press(idAllow, "", start.Add(after)); c != nil {
+	if c := press(s, IDAllow, start.Add(after)); c != nil {
 		t.Errorf("answered twice: %+v", c)
 	}
 }
@@ -104,11 +107,11 @@ func TestAnAnswerEchoesItsOwnQuestion(t *testing.T) {
 	second := ask
 	second.ID, second.Grant = "q2", "control"
 	s := shown("en", ask, second)
-	if c := s.press(idDeny, "", start.Add(after)); !reflect.DeepEqual(c, []ui.Command{{ID: "q2", Answer: "deny"}}) {
+	if c := press(s, IDDeny, start.Add(after)); !reflect.DeepEqual(c, []ui.Command{{ID: "q2", Answer: "deny"}}) {
 		t.Errorf("%+v", c)
 	}
 	s = shown("en", ask, ui.Event{Name: "withdrawn", ID: "q1"})
-	if c := s.press(idAllow, "", start.Add(after)); c != nil {
+	if c := press(s, IDAllow, start.Add(after)); c != nil {
 		t.Errorf("a withdrawn question was answered: %+v", c)
 	}
 	s = shown("en", second, ui.Event{Name: "withdrawn", ID: "q1"})
@@ -119,7 +122,7 @@ func TestAnAnswerEchoesItsOwnQuestion(t *testing.T) {
 
 func TestEveryEndTakesTheQuestionAway(t *testing.T) {
 	for _, e := range []ui.Event{{Name: "ended"}, {Name: "error"}, {Name: "code", Code: "1"}} {
-		if s := shown("en", ask, e); s.view().has(idAllow) || s.answering() {
+		if s := shown("en", ask, e); s.View(start).has(IDAllow) || s.Answering() {
 			t.Errorf("after %s the question still stands", e.Name)
 		}
 	}
@@ -128,7 +131,7 @@ func TestEveryEndTakesTheQuestionAway(t *testing.T) {
 func TestTheSessionListsEveryoneWithAButtonForEachGrant(t *testing.T) {
 	s := shown("en", ui.Event{Name: "session"}, ui.Event{Name: "participants",
 		Participants: []ui.Participant{helper("1", "Ana", "allowed"), helper("2", "Bo", "denied")}})
-	v := s.view()
+	v := s.View(start)
 	for id, want := range map[string]ui.Command{
 		"stop":             {Do: "stop"},
 		"stop 2":           {Do: "stop", Participant: "2"},
@@ -138,24 +141,24 @@ func TestTheSessionListsEveryoneWithAButtonForEachGrant(t *testing.T) {
 		if !v.has(id) {
 			t.Errorf("no button %q", id)
 		}
-		if c := s.press(id, "", start); !reflect.DeepEqual(c, []ui.Command{want}) {
+		if c := press(s, id, start); !reflect.DeepEqual(c, []ui.Command{want}) {
 			t.Errorf("%s: %+v", id, c)
 		}
 	}
 	if v.has("revoke 2 control") {
 		t.Error("what is denied can be taken back")
 	}
-	if !v.above || v.focus != idStop {
+	if !v.Above || v.Focus != IDStop {
 		t.Error("Stop is not at hand")
 	}
-	first := slices.IndexFunc(v.cells(), cell.button)
-	if v.cells()[first].id != idStop {
+	first := slices.IndexFunc(v.Cells(), Cell.Button)
+	if v.Cells()[first].ID != IDStop {
 		t.Error("Stop is not the first button")
 	}
-	if v.cells()[first].text != "Stop everything" {
-		t.Errorf("beside a button for each of them, the one for all is called %q", v.cells()[first].text)
+	if v.Cells()[first].Text != "Stop everything" {
+		t.Errorf("beside a button for each of them, the one for all is called %q", v.Cells()[first].Text)
 	}
-	one := shown("en", ui.Event{Name: "participants", Participants: []ui.Participant{helper("1", "Ana", "allowed")}}).view()
+	one := shown("en", ui.Event{Name: "participants", Participants: []ui.Participant{helper("1", "Ana", "allowed")}}).View(start)
 	if one.has("stop 1") || !strings.Contains(one.says(), "Ana can see your screen and use your mouse and keyboard.") {
 		t.Errorf("one participant:\n%s", one.says())
 	}
@@ -164,7 +167,7 @@ func TestTheSessionListsEveryoneWithAButtonForEachGrant(t *testing.T) {
 func TestAnUnknownGrantIsShownAndCanBeTakenBack(t *testing.T) {
 	p := helper("1", "Ana", "denied")
 	p.Grants = append(p.Grants, ui.Grant{Name: "annotate", State: "allowed"})
-	v := shown("en", ui.Event{Name: "participants", Participants: []ui.Participant{p}}).view()
+	v := shown("en", ui.Event{Name: "participants", Participants: []ui.Participant{p}}).View(start)
 	if !v.has("revoke 1 annotate") {
 		t.Error("no button")
 	}
@@ -172,23 +175,23 @@ func TestAnUnknownGrantIsShownAndCanBeTakenBack(t *testing.T) {
 
 func TestClosingAsksFirstInASession(t *testing.T) {
 	s := shown("en", ui.Event{Name: "session"})
-	if c := s.close(); c != nil {
+	if c := s.Close(); c != nil {
 		t.Fatalf("closed at once: %+v", c)
 	}
-	v := s.view()
-	if v.focus != idStay || v.escape != idStay {
-		t.Errorf("the keyboard is at %q, Esc is %q", v.focus, v.escape)
+	v := s.View(start)
+	if v.Focus != IDStay || v.Escape != IDStay {
+		t.Errorf("the keyboard is at %q, Esc is %q", v.Focus, v.Escape)
 	}
-	s.press(idStay, "", start)
-	if s.view().has(idLeave) {
+	press(s, IDStay, start)
+	if s.View(start).has(IDLeave) {
 		t.Error("the question stays")
 	}
-	s.close()
-	if c := s.press(idLeave, "", start); !reflect.DeepEqual(c, []ui.Command{{Do: "quit"}}) {
+	s.Close()
+	if c := press(s, IDLeave, start); !reflect.DeepEqual(c, []ui.Command{{Do: "quit"}}) {
 		t.Errorf("%+v", c)
 	}
 	for _, e := range []ui.Event{{Name: "code"}, {Name: "server"}, {Name: "ended"}, {Name: "error"}} {
-		if c := shown("en", e).close(); !reflect.DeepEqual(c, []ui.Command{{Do: "quit"}}) {
+		if c := shown("en", e).Close(); !reflect.DeepEqual(c, []ui.Command{{Do: "quit"}}) {
 			t.Errorf("%s: %+v", e.Name, c)
 		}
 	}
@@ -196,18 +199,21 @@ func TestClosingAsksFirstInASession(t *testing.T) {
 
 func TestTheAddressIsAskedForWithItsHint(t *testing.T) {
 	s := shown("en", ui.Event{Name: "server", Hint: "help.example.org", Text: "That is not an address."})
-	v := s.view()
-	if v.enter != idConnect || v.focus != idAddress || !strings.Contains(v.says(), "That is not an address.") {
+	v := s.View(start)
+	field := v.cell(IDAddress)
+	if field.Enter != IDConnect || field.Text != "help.example.org" || v.Focus != IDAddress || !strings.Contains(v.says(), "That is not an address.") {
 		t.Errorf("%+v", v)
 	}
-	if c := s.press(idConnect, "  help.example.org ", start); !reflect.DeepEqual(c, []ui.Command{{Do: "server", Server: "help.example.org"}}) {
+	s.Type(IDAddress, "  help.example.org ")
+	if c := press(s, IDConnect, start); !reflect.DeepEqual(c, []ui.Command{{Do: "server", Server: "help.example.org"}}) {
 		t.Errorf("%+v", c)
 	}
-	if c := s.press(idConnect, " ", start); c != nil {
+	s.Type(IDAddress, " ")
+	if c := press(s, IDConnect, start); c != nil {
 		t.Errorf("an empty address: %+v", c)
 	}
-	s.show(ui.Event{Name: "status", Text: "Connecting"}, start)
-	if s.view().has(idAddress) {
+	s.Show(ui.Event{Name: "status", Text: "Connecting"}, start)
+	if s.View(start).has(IDAddress) {
 		t.Error("the address is still asked for")
 	}
 }
@@ -215,10 +221,10 @@ func TestTheAddressIsAskedForWithItsHint(t *testing.T) {
 func TestTheEndOffersANewCode(t *testing.T) {
 	for _, e := range []ui.Event{{Name: "ended", Text: "You stopped."}, {Name: "error", Text: "No answer."}} {
 		s := shown("en", e)
-		if v := s.view(); !v.has(idAgain) || !v.has(idQuit) || !strings.Contains(v.says(), e.Text) {
+		if v := s.View(start); !v.has(IDAgain) || !v.has(IDQuit) || !strings.Contains(v.says(), e.Text) {
 			t.Errorf("%s:\n%s", e.Name, v.says())
 		}
-		if c := s.press(idAgain, "", start); !reflect.DeepEqual(c, []ui.Command{{Do: "again"}}) {
+		if c := press(s, IDAgain, start); !reflect.DeepEqual(c, []ui.Command{{Do: "again"}}) {
 			t.Errorf("%+v", c)
 		}
 	}
@@ -227,11 +233,11 @@ func TestTheEndOffersANewCode(t *testing.T) {
 func TestAnInviteIsShownUntilItIsWorthNothing(t *testing.T) {
 	s := shown("en", ui.Event{Name: "participants", Participants: []ui.Participant{helper("1", "Ana", "denied")}},
 		ui.Event{Name: "invite", Code: "771 204 551", Text: "Ana wants to bring in a colleague."})
-	if v := s.view(); !strings.Contains(v.says(), "771 204 551") || !v.has(idCancel) {
+	if v := s.View(start); !strings.Contains(v.says(), "771 204 551") || !v.has(IDCancel) {
 		t.Errorf("\n%s", v.says())
 	}
-	s.show(ui.Event{Name: "invite"}, start)
-	if strings.Contains(s.view().says(), "771") {
+	s.Show(ui.Event{Name: "invite"}, start)
+	if strings.Contains(s.View(start).says(), "771") {
 		t.Error("the code is still shown")
 	}
 }
@@ -239,9 +245,9 @@ func TestAnInviteIsShownUntilItIsWorthNothing(t *testing.T) {
 func TestHostileNamesAreOneLineInOneDirection(t *testing.T) {
 	e := ask
 	e.Technician = &ui.Technician{Name: "A\u202egro.live\nAllow\x00" + strings.Repeat("x", 2000)}
-	for _, c := range shown("en", e).view().cells() {
-		if strings.ContainsAny(c.text, "\u202e\n\x00") || len(c.text) > longest+100 {
-			t.Errorf("%q", c.text)
+	for _, c := range shown("en", e).View(start).Cells() {
+		if strings.ContainsAny(c.Text, "\u202e\n\x00") || len(c.Text) > longest+100 {
+			t.Errorf("%q", c.Text)
 		}
 	}
 }
@@ -252,8 +258,8 @@ func TestEveryTextOfTheWindowExistsInBothLanguages(t *testing.T) {
 	expires := start
 	for _, lang := range ui.Langs() {
 		leaving := shown(lang, ui.Event{Name: "session"})
-		leaving.close()
-		for _, s := range []*screen{
+		leaving.Close()
+		for _, s := range []*Face{
 			shown(lang), shown(lang, ask), leaving,
 			shown(lang, ui.Event{Name: "server"}), shown(lang, ui.Event{Name: "server", Hint: "help.example.org"}),
 			shown(lang, ui.Event{Name: "code", Code: "482 913 706", Expires: &expires}),
@@ -262,14 +268,14 @@ func TestEveryTextOfTheWindowExistsInBothLanguages(t *testing.T) {
 			shown(lang, ui.Event{Name: "error"}),
 		} {
 			seen := map[string]bool{}
-			for _, c := range s.view().cells() {
-				if key(c.text) {
-					t.Errorf("%s: %q has no text: %q", lang, c.id, c.text)
+			for _, c := range s.View(start).Cells() {
+				if key(c.Text) {
+					t.Errorf("%s: %q has no text: %q", lang, c.ID, c.Text)
 				}
-				if seen[c.id] {
-					t.Errorf("%s: two cells are called %q", lang, c.id)
+				if seen[c.ID] {
+					t.Errorf("%s: two cells are called %q", lang, c.ID)
 				}
-				seen[c.id] = true
+				seen[c.ID] = true
 			}
 		}
 	}
