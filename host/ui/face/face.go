@@ -349,7 +349,7 @@ func (f *Face) Press(id string, now time.Time) (commands []ui.Command, wish *Wis
 		return say(ui.Command{Do: "quit"})
 	case "tab":
 		f.open(rest)
-	case "say", "earlier", "give", "cancel_file", "open_folder", "step", "keep_steps", "private", "wipe":
+	case "say", "earlier", "give", "cancel_file", "open_folder", "step", "keep_steps", "private", "unchanged", "wipe":
 		return f.pressSession(do, rest)
 	case "done", "keep", "page", "score", "rate", "wrong", "report", "back":
 		return f.pressGoodbye(do, rest)

@@ -265,7 +265,9 @@ func TestEveryTextOfTheWindowExistsInBothLanguages(t *testing.T) {
 			shown(lang, ui.Event{Name: "code", Code: "482 913 706", Expires: &expires}),
 			shown(lang, ui.Event{Name: "participants", Participants: people}, ui.Event{Name: "invite", Code: "1"}),
 			shown(lang, ui.Event{Name: "ended", Duration: 5, Session: "01J", Ticket: &ui.Ticket{Number: "1"}}),
-			shown(lang, ui.Event{Name: "error"}),
+			shown(lang, ui.Event{Name: "error"}), shown(lang, unknown), shown(lang, ui.Event{Name: "hang_up"}),
+			opened(lang, "talk"), opened(lang, "files"), opened(lang, "steps"), opened(lang, "private"),
+			session(lang, true, farewell), session(lang, false, farewell), wronged(lang),
 		} {
 			seen := map[string]bool{}
 			for _, c := range s.View(start).Cells() {
@@ -281,10 +283,31 @@ func TestEveryTextOfTheWindowExistsInBothLanguages(t *testing.T) {
 	}
 }
 
+// opened is a session that has everything, in one of its parts.
+func opened(lang, tab string) *Face {
+	f := session(lang, tab == "talk", chat("1", "x"), chat("", "y"), ui.Event{Name: "private", Texts: []string{"bank"}},
+		ui.Event{Name: "held", Held: &ui.Held{Why: "password"}},
+		ui.Event{Name: "steps", Steps: []ui.Step{{ID: "a", State: "asked", Picture: []byte{1}}, {ID: "b", State: "approved"}, {ID: "c", State: "refused"}, {ID: "d", State: "done"}}})
+	for _, way := range []string{"in", "out"} {
+		for _, state := range []string{"running", "waiting", "done", "cancelled", "failed", "else"} {
+			f.Show(ui.Event{Name: "file", File: &ui.File{ID: way + state, Name: "x", Size: 10, Done: 5, Way: way, State: state}}, start)
+		}
+	}
+	f.open(tab)
+	return f
+}
+
+func wronged(lang string) *Face {
+	f := session(lang, true, farewell)
+	press(f, "wrong", start)
+	return f
+}
+
 // key tells a key of the locale files from a sentence: "session.stop" but not
 // "help.example.org".
 func key(s string) bool {
-	for _, p := range []string{"ask.", "quit.", "session.", "participant", "grant.", "state.", "invite.", "ended.", "error.", "code.", "server.", "title", "colon"} {
+	for _, p := range []string{"ask.", "quit.", "session.", "participant", "grant.", "state.", "invite.", "ended.", "error.", "code.", "server.", "contact.", "hang_up.",
+		"talk.", "files.", "steps.", "tab.", "private.", "held.", "goodbye.", "wrong.", "unit.", "title", "colon"} {
 		if strings.HasPrefix(s, p) && !strings.Contains(s, " ") {
 			return true
 		}

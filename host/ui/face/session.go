@@ -147,6 +147,9 @@ func (f *Face) pressSession(do, rest string) ([]ui.Command, *Wish) {
 		return say(ui.Command{Do: "step", ID: id, Answer: answer})
 	case "keep_steps", "wipe":
 		return say(ui.Command{Do: do})
+	case "unchanged":
+		f.begin("list", strings.Join(f.private, "\n"))
+		f.open("")
 	case "private":
 		var list []string
 		for l := range strings.Lines(f.typed["list"]) {
@@ -426,6 +429,6 @@ func (f *Face) viewPrivate(v *View) {
 	t := f.texts
 	v.add(10, Plain, line("list-label", Small, t.T("private.label")),
 		[]Cell{{ID: "list", What: Area, Text: cleanLines(f.typed["list"]), Fresh: f.fresh["list"]}},
-		pair(Cell{ID: "tab ", What: Neutral, Text: t.T("private.back")}, Cell{ID: "private", What: Primary, Text: t.T("private.keep")}))
+		pair(Cell{ID: "unchanged", What: Neutral, Text: t.T("private.back")}, Cell{ID: "private", What: Primary, Text: t.T("private.keep")}))
 	v.Focus = "list"
 }

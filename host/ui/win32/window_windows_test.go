@@ -196,7 +196,7 @@ func TestReadersFindNativeControlsInOrder(t *testing.T) {
 	w, n := opened(t, "fr")
 	people := []ui.Participant{helper("1", "Zoé", "allowed"), helper("2", "Bo", "denied")}
 	for _, e := range []ui.Event{ask, {Name: "participants", Participants: people}, {Name: "participants", Participants: people[:1]},
-		{Name: "ended", Text: "x"}, {Name: "server", Hint: "aide.example.org"}} {
+		{Name: "ended", Text: "x"}, {Name: "ended", Text: "y", Receipt: &ui.Receipt{Text: "z", Name: "r.txt"}}, {Name: "server", Hint: "aide.example.org"}} {
 		w.Show(e)
 		if e.Name == "participants" {
 			w.Show(ui.Event{Name: "withdrawn"})
@@ -283,7 +283,7 @@ func TestNothingIsOutOfReach(t *testing.T) {
 	var client win.RECT
 	win.GetClientRect(n.hwnd, &client)
 	last := n.child("Stop Helper 11")
-	for range 3*12 + 1 {
+	for range 4 + 3*12 { // Stop, the parts of a session, and three for each
 		n.types(win.VK_TAB)
 		var r win.RECT
 		win.GetWindowRect(last, &r)
@@ -294,6 +294,92 @@ func TestNothingIsOutOfReach(t *testing.T) {
 		}
 	}
 	t.Error("the last button was never in sight with the keyboard on it")
+}
+
+// TestTheFirstQuestionCannotBePressedAtOnce: its buttons are disabled for Windows
+// itself, so that no key, click or screen reader's action presses them.
+func TestTheFirstQuestionCannotBePressedAtOnce(t *testing.T) {
+	w, n := opened(t, "en")
+	w.Show(ui.Event{Name: "hello", Server: "help.example.org", Unknown: true})
+	n.settle()
+	yes, no := n.child("Yes, I called them"), n.child("No, they called me")
+	if yes == 0 || no == 0 || win.IsWindowEnabled(yes) || win.IsWindowEnabled(no) {
+		t.Fatal("the buttons are not there, or can be pressed")
+	}
+	n.types(win.VK_RETURN)
+	win.SendMessage(yes, win.BM_CLICK, 0, 0)
+	win.PostMessage(n.hwnd, win.WM_SYSCHAR, 'y', 1<<29)
+	silent(t, w, "it was answered at once")
+	time.Sleep(ui.ContactTime) // the person reads
+	n.settle()
+	if !win.IsWindowEnabled(yes) || !n.focusedIs(no) {
+		t.Fatal("the buttons cannot be pressed, or the keyboard is not at No")
+	}
+	n.types(win.VK_TAB)
+	n.types(win.VK_RETURN)
+	if c := next(t, w); c.Do != "called" {
+		t.Errorf("%+v", c)
+	}
+}
+
+// TestWhatIsTypedIsSaid: a line of the chat, with Enter, and lines of an area.
+func TestWhatIsTypedIsSaid(t *testing.T) {
+	w, n := opened(t, "en")
+	w.Show(ui.Event{Name: "session"})
+	w.Show(ui.Event{Name: "participants", Participants: []ui.Participant{helper("1", "Ana", "denied")}})
+	w.Show(ui.Event{Name: "private", Texts: []string{"bank", "mail"}})
+	n.settle()
+	win.SendMessage(n.child("Messages"), win.BM_CLICK, 0, 0)
+	n.settle()
+	for _, r := range "Où ?" {
+		win.PostMessage(n.focused, win.WM_CHAR, uintptr(r), 1)
+	}
+	n.settle()
+	n.types(win.VK_RETURN)
+	if c := next(t, w); c.Do != "say" || c.Text != "Où ?" {
+		t.Errorf("%+v", c)
+	}
+	if text(n.focused) != "" {
+		t.Errorf("the line still holds %q", text(n.focused))
+	}
+	win.SendMessage(n.child("Allowed"), win.BM_CLICK, 0, 0)
+	win.SendMessage(n.child("Private windows …"), win.BM_CLICK, 0, 0)
+	n.settle()
+	if got := text(n.focused); got != "bank\r\nmail" {
+		t.Errorf("the list reads %q", got)
+	}
+	win.SendMessage(n.child("Keep this list"), win.BM_CLICK, 0, 0)
+	if c := next(t, w); c.Do != "private" || !reflect.DeepEqual(c.Texts, []string{"bank", "mail"}) {
+		t.Errorf("%+v", c)
+	}
+}
+
+// TestEverythingGrowsWithThePersonsTextSize, as set in Windows' accessibility settings.
+func TestEverythingGrowsWithThePersonsTextSize(t *testing.T) {
+	_, n := opened(t, "en")
+	n.settle()
+	before := n.look.scale
+	defer func(f func() float64) { textScale = f }(textScale)
+	textScale = func() float64 { return 2 }
+	win.SendMessage(n.hwnd, win.WM_SETTINGCHANGE, 0, 0)
+	n.settle()
+	if n.look.scale < before*1.9 {
+		t.Errorf("%.2f is not twice %.2f", n.look.scale, before)
+	}
+}
+
+func TestADialogsAnswerIsReadWhole(t *testing.T) {
+	for s, want := range map[string][]string{
+		"": nil, "C:\\a b.txt\x00\x00": {`C:\a b.txt`}, "C:\\x\x00a\x00b c\x00\x00": {`C:\x\a`, `C:\x\b c`}, "C:\\\x00a\x00b\x00\x00": {`C:\a`, `C:\b`},
+	} {
+		buf := make([]uint16, 0, 64)
+		for _, r := range s {
+			buf = append(buf, uint16(r))
+		}
+		if got := chosen(append(buf, 0, 0)); !reflect.DeepEqual(got, want) {
+			t.Errorf("%q: %q", s, got)
+		}
+	}
 }
 
 func (n *native) focusedIs(h win.HWND) bool {

@@ -179,9 +179,22 @@ func (s *scene) startServer(name string) {
 // session brings a session up to a picture on the technician's page.
 func (s *scene) session() {
 	s.t.Helper()
-	link, err := exec.CommandContext(s.ctx, program("mainforte-signaling"), "admin", "link", "--data", s.data, "--role", "technician", "--base", s.url).Output()
+	// The host first: the person reads the warning about a server that is not their
+	// computer's own while the technician signs in.
+	file, err := s.net.Program(Host, program("mainforte-host"))
+	s.must(err)
+	s.host, err = stage.StartHost(s.ctx, file, s.desktop.Display, s.url, "en", "--ca", s.ca, "--verbose")
 	s.must(err)
 	b := s.browser
+	s.t.Cleanup(func() {
+		_ = s.host.Stop()
+		if s.t.Failed() {
+			way, _ := stage.Eval[[]string](b, "window.__way")
+			s.t.Logf("host:\n%s\nconsole: %q\nthe way: %q", s.host.Out, b.Console(), way)
+		}
+	})
+	link, err := exec.CommandContext(s.ctx, program("mainforte-signaling"), "admin", "link", "--data", s.data, "--role", "technician", "--base", s.url).Output()
+	s.must(err)
 	s.signUp(b, string(link), "Anaïs Tremblay")
 	s.must(b.Click("#new-ticket"))
 	s.must(b.Fill("#ticket-subject", "The printer does not answer"))
@@ -198,17 +211,6 @@ func (s *scene) session() {
 		window.RTCPeerConnection.prototype = P.prototype; window.RTCPeerConnection.generateCertificate = P.generateCertificate.bind(P); return true })()`)
 	s.must(err)
 
-	file, err := s.net.Program(Host, program("mainforte-host"))
-	s.must(err)
-	s.host, err = stage.StartHost(s.ctx, file, s.desktop.Display, s.url, "en", "--ca", s.ca, "--verbose")
-	s.must(err)
-	s.t.Cleanup(func() {
-		_ = s.host.Stop()
-		if s.t.Failed() {
-			way, _ := stage.Eval[[]string](b, "window.__way")
-			s.t.Logf("host:\n%s\nconsole: %q\nthe way: %q", s.host.Out, b.Console(), way)
-		}
-	})
 	s.code = s.hear("code").Code
 	s.must(b.Fill("#code", s.code))
 	s.must(b.Keys("\r"))

@@ -2,6 +2,7 @@ package wine
 
 import (
 	"bufio"
+	"bytes"
 	"encoding/json"
 	"fmt"
 	"image"
@@ -22,7 +23,8 @@ import (
 func TestWindowUnderWine(t *testing.T) {
 	tests(t, "host/ui/win32", "TestInjectedInputDoesNotAnswer", "TestEnterDeniesAndTabThenEnterAllows", "TestALetterWithoutAltAnswersNothing",
 		"TestReadersFindNativeControlsInOrder", "TestTheQuestionIsOverAllOtherWindows", "TestEverythingGrowsWithTheMonitor",
-		"TestHighContrastUsesTheSystemsColoursOnly", "TestNothingIsOutOfReach", "TestClosingTheWindowMeansQuit", "TestAPanicClosesTheWindow")
+		"TestHighContrastUsesTheSystemsColoursOnly", "TestNothingIsOutOfReach", "TestTheFirstQuestionCannotBePressedAtOnce", "TestWhatIsTypedIsSaid",
+		"TestEverythingGrowsWithThePersonsTextSize", "TestADialogsAnswerIsReadWhole", "TestClosingTheWindowMeansQuit", "TestAPanicClosesTheWindow")
 }
 
 // TestEveryPageOfTheWindowUnderWine shows the person all there is to see, in both
@@ -63,19 +65,30 @@ func pages(t *testing.T, exe, lang string) {
 		name   string
 		says   string
 		events []ui.Event
+		press  string // afterwards, a button
 	}{
-		{"server", texts.T("server.connect"), []ui.Event{{Name: "server", Hint: "help.example.org"}}},
-		{"code", "482 913 706", []ui.Event{{Name: "code", Code: "482 913 706", Server: "help.example.org", Expires: &until}}},
+		{"server", texts.T("server.connect"), []ui.Event{{Name: "server", Hint: "help.example.org"}}, ""},
+		{"contact", texts.T("contact.question"), []ui.Event{{Name: "hello", Server: "help.example.org", Unknown: true}}, ""},
+		{"hang-up", texts.T("hang_up.title"), []ui.Event{{Name: "hang_up", Server: "help.example.org"}}, ""},
+		{"code", "482 913 706", []ui.Event{{Name: "code", Code: "482 913 706", Server: "help.example.org", Expires: &until}}, ""},
 		{"code-again", texts.T("code.new.TOO_MANY_TRIES"), []ui.Event{{Name: "code", Code: "482 771 204", Server: "help.example.org", Expires: &until,
-			Text: texts.T("code.new.TOO_MANY_TRIES")}}},
-		{"ask", ask.Text, []ui.Event{ask}},
+			Text: texts.T("code.new.TOO_MANY_TRIES")}}, ""},
+		{"ask", ask.Text, []ui.Event{ask}, ""},
 		{"session", texts.T("session.controlled", "name", tech.Name), []ui.Event{{Name: "withdrawn", ID: "q1"}, {Name: "session"},
-			{Name: "participants", Participants: []ui.Participant{lead}}}},
-		{"invite", texts.T("invite.title"), []ui.Event{{Name: "invite", Code: "771 204 551", Kind: "expert", Text: texts.T("invite.expert", "name", tech.Name)}}},
+			{Name: "participants", Participants: []ui.Participant{lead}, Key: "Ctrl+Alt+End"}}, ""},
+		{"invite", texts.T("invite.title"), []ui.Event{{Name: "invite", Code: "771 204 551", Kind: "expert", Text: texts.T("invite.expert", "name", tech.Name)}}, ""},
 		{"several", texts.T("participants.title"), []ui.Event{{Name: "invite"}, {Name: "participants", Participants: []ui.Participant{lead,
-			person("2", "Bertrand Lefèvre-Desjardins", "expert", "asked"), person("3", "Ana", "observer", "denied")}}}},
-		{"ended", texts.T("ended.title"), []ui.Event{{Name: "ended", Duration: 312, Session: "01JDF3Q8W2", Ticket: ticket, Text: texts.T("reason.PERSON_STOPPED")}}},
-		{"error", texts.T("error.title"), []ui.Event{{Name: "error", Text: texts.T("error.no_server", "server", "help.example.org")}}},
+			person("2", "Bertrand Lefèvre-Desjardins", "expert", "asked"), person("3", "Ana", "observer", "denied")}}}, texts.T("tab.talk")},
+		{"talk", texts.T("talk.label"), []ui.Event{{Name: "chat", Chat: &ui.Chat{From: "1", Name: tech.Name, Text: "Voyez-vous l’icône ?\nEn bas à droite.", At: "2026-11-24T14:05:00Z"}},
+			{Name: "participants", Participants: []ui.Participant{lead}}}, texts.T("tab.files")},
+		{"files", texts.T("files.give"), []ui.Event{{Name: "file", File: &ui.File{ID: "a", Name: "pilote.zip", Size: 48_000_000, Done: 12_000_000, Way: "in", State: "running"}}}, texts.T("tab.rights")},
+		{"steps", texts.T("steps.ask"), []ui.Event{{Name: "steps", Steps: []ui.Step{{ID: "a", Text: "Ouvrez les paramètres", Picture: stepPicture(t), State: "asked"},
+			{ID: "b", Text: "Choisissez l’imprimante", State: "approved"}}}}, ""},
+		{"ended", texts.T("ended.title"), []ui.Event{{Name: "ended", Duration: 312, Session: "01JDF3Q8W2", Ticket: ticket, Text: texts.T("reason.PERSON_STOPPED")}}, ""},
+		{"goodbye", texts.T("goodbye.question"), []ui.Event{{Name: "ended", Server: "help.example.org", Duration: 312, Session: "01JDF3Q8W2", Technician: &tech, Ticket: ticket,
+			Text: texts.T("reason.PERSON_STOPPED"), Receipt: &ui.Receipt{Text: "14:05  x", Name: "r.txt", Link: "https://help.example.org/r", Report: "mailto:abuse@help.example.org"}}}, texts.T("wrong.open")},
+		{"wrong", texts.T("wrong.title"), nil, ""},
+		{"error", texts.T("error.title"), []ui.Event{{Name: "hello"}, {Name: "error", Text: texts.T("error.no_server", "server", "help.example.org")}}, ""},
 	} {
 		for _, e := range page.events {
 			window.say(e)
@@ -83,6 +96,9 @@ func pages(t *testing.T, exe, lang string) {
 		standing := native(t, d, page.name, says(page.says))
 		inOrder(t, page.name, standing)
 		picture(t, x, fmt.Sprintf("wine-window-%s-%02d-%s", lang, i+1, page.name))
+		if page.press != "" {
+			click(t, x, middle(button(t, d, page.press).Bounds))
+		}
 	}
 
 	// The person's own mouse and keyboard answer: Wine knows them for hardware.
@@ -322,6 +338,20 @@ func inOrder(t *testing.T, page string, w Control) {
 			}
 		}
 	}
+}
+
+// stepPicture is a picture as it comes with a step.
+func stepPicture(t *testing.T) []byte {
+	t.Helper()
+	img := image.NewRGBA(image.Rect(0, 0, 600, 160))
+	for i := range img.Pix {
+		img.Pix[i] = byte(i/4/600*7 | 0x40)
+	}
+	var b bytes.Buffer
+	if err := png.Encode(&b, img); err != nil {
+		t.Fatal(err)
+	}
+	return b.Bytes()
 }
 
 func click(t *testing.T, x *capturetest.Server, at image.Point) {
