@@ -77,7 +77,7 @@ func ownWindow(t *testing.T, lang string) {
 
 	// The person stops with the mouse; the window says that it is over.
 	g := w.geometry()
-	_, err = w.desktop.Output(w.ctx, "xdotool", "mousemove", fmt.Sprint(g.x+g.w/2), fmt.Sprint(g.y+g.h*2/5), "click", "1")
+	_, err = w.desktop.Output(w.ctx, "xdotool", "mousemove", fmt.Sprint(g.x+g.w/2), fmt.Sprint(g.y+90), "click", "1") // on Stop, under two lines of text
 	w.must(err)
 	w.state("ended")
 	w.until("the host says so", func() bool { return strings.Contains(host.Out.String(), texts.T("reason.PERSON_STOPPED")) }, host.Out.String)

@@ -12,7 +12,6 @@ import (
 // goodbye is what the person has done since the end.
 type goodbye struct {
 	open  bool // what was done is shown
-	kept  bool
 	score int
 	rated bool
 	wrong bool // something felt wrong: the page for that
