@@ -26,11 +26,13 @@ func cleanLines(s string) string {
 
 func cut(s string, most int, breaks bool) string {
 	n, over := 0, false
-	s = strings.Map(func(r rune) rune {
+	for i := range s { // nobody pays for what is not shown
 		if n++; n > most {
-			over = true
-			return -1
+			s, over = s[:i], true
+			break
 		}
+	}
+	s = strings.Map(func(r rune) rune {
 		switch {
 		case r == '\n' && breaks:
 			return r

@@ -34,7 +34,9 @@ func (f *Face) heard(c *ui.Chat) {
 	if c == nil {
 		return
 	}
-	f.talk.lines = append(f.talk.lines, *c)
+	l := *c
+	l.Text = cut(l.Text, longText, true)
+	f.talk.lines = append(f.talk.lines, l)
 	if n := len(f.talk.lines) - maxChat; n > 0 {
 		f.talk.lines = slices.Delete(f.talk.lines, 0, n)
 		f.talk.dropped += n

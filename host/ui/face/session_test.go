@@ -162,7 +162,11 @@ func TestTenThousandLinesAreBounded(t *testing.T) {
 	f := session("en", true)
 	tail := strings.Repeat("\n", 500) + strings.Repeat("x", 100_000)
 	for i := range 10_000 {
-		f.Show(chat("1", fmt.Sprint("line ", i, tail)), start)
+		text := fmt.Sprint("line ", i)
+		if i%100 == 99 {
+			text += tail
+		}
+		f.Show(chat("1", text), start)
 	}
 	press(f, "tab talk", start)
 	press(f, "earlier", start)

@@ -35,7 +35,7 @@ func main() {
 // loop shows the view, in a window as large as it needs.
 func loop(w *app.Window, v *view, say *sayer) {
 	var ops op.Ops
-	var size image.Point // that the window was last given, in pixels
+	var fit fitting
 	title, highest := "", workHeight()
 	for {
 		switch e := w.Event().(type) {
@@ -60,14 +60,44 @@ func loop(w *app.Window, v *view, say *sayer) {
 				w.Option(app.Title(title))
 			}
 			v.mu.Unlock()
-			if wanted != size {
-				size = wanted
+			if again := fit.step(wanted, e.Size, time.Now()); again > 0 {
+				gtx.Execute(op.InvalidateCmd{At: time.Now().Add(again)})
+			} else if again < 0 {
 				dp := func(px int) unit.Dp { return unit.Dp(float32(px) / e.Metric.PxPerDp) }
-				w.Option(app.Size(dp(size.X), dp(size.Y)))
+				w.Option(app.Size(dp(wanted.X), dp(wanted.Y)))
+				gtx.Execute(op.InvalidateCmd{At: time.Now().Add(settled)})
 			}
 			e.Frame(gtx.Ops)
 		}
 	}
+}
+
+// settled is how long a size stands before the window is given it: a window
+// manager's late answer to one undoes the next that comes at its heels.
+const settled = 80 * time.Millisecond
+
+// fitting gives the window its size.
+type fitting struct {
+	wanted image.Point
+	since  time.Time
+	tries  int
+}
+
+// step tells what to do: nothing (0), look again after a time, or resize (less).
+func (f *fitting) step(wanted, is image.Point, now time.Time) time.Duration {
+	const most = 4
+	if wanted != f.wanted {
+		f.wanted, f.since, f.tries = wanted, now, 0
+	}
+	if is == wanted || f.tries >= most {
+		return 0
+	}
+	if left := settled - now.Sub(f.since); left > 0 {
+		return left
+	}
+	f.since = now
+	f.tries++
+	return -1
 }
 
 // hear reads events until the host closes the pipe, which ends the window.
