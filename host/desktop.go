@@ -36,3 +36,12 @@ func desktopFor(terminal bool) func() (capture.Source, input.Injector, input.Gua
 		return src, hands, guard, nil
 	}
 }
+
+// openPerson listens to the person's own hands. In a Wayland session nothing is
+// injected, and the X server that programs may use there hears half of them.
+func openPerson(ears input.Ears) (input.Person, error) {
+	if os.Getenv("XDG_SESSION_TYPE") == "wayland" {
+		return nil, input.ErrUnsupported
+	}
+	return input.OpenPerson("", ears)
+}

@@ -1,7 +1,10 @@
 package input
 
 import (
+	"bytes"
+	"io"
 	"maps"
+	"net"
 	"slices"
 )
 
@@ -38,3 +41,28 @@ func (x *X11) RestoreLate() {
 
 // Borrowed are the spare keycodes in use.
 func (x *X11) Borrowed() []byte { return slices.Sorted(maps.Keys(x.spare.bound)) }
+
+// ReadGeneric is what xgb sees of a stream.
+func ReadGeneric(stream []byte, event func([]byte)) ([]byte, error) {
+	return io.ReadAll(newGenericConn(streamConn{Reader: bytes.NewReader(stream)}, event))
+}
+
+type streamConn struct {
+	net.Conn
+	io.Reader
+}
+
+func (c streamConn) Read(p []byte) (int, error) { return c.Reader.Read(p) }
+
+// DeviceNames are those of an answer to XIQueryDevice.
+func DeviceNames(b []byte) (names []string) {
+	for _, d := range xiDevices(b) {
+		names = append(names, d.name)
+	}
+	return names
+}
+
+// FindCookie reads an authority file.
+func FindCookie(file []byte, host, number string) ([]byte, error) {
+	return findCookie(bytes.NewReader(file), host, number)
+}

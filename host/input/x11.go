@@ -53,10 +53,12 @@ type X11 struct {
 
 var quiet sync.Once
 
-// dial connects to a display and drops xgb's own log: it prints what the caller
-// hears as an error anyway.
+// quietXgb drops xgb's own log: it prints what the caller hears as an error anyway.
+func quietXgb() { quiet.Do(func() { xgb.Logger = log.New(io.Discard, "", 0) }) }
+
+// dial connects to a display.
 func dial(display string) (*xgb.Conn, error) {
-	quiet.Do(func() { xgb.Logger = log.New(io.Discard, "", 0) })
+	quietXgb()
 	c, err := xgb.NewConnDisplay(display)
 	if err != nil {
 		return nil, fmt.Errorf("input: connect to X display %q: %w", display, err)

@@ -338,6 +338,7 @@ func (l *live) set(p *participant, g *grant, to mfpb.GrantState) {
 	g.state, g.since = to, l.h.clock.Now()
 	p.sendGrants()
 	l.tellParticipants()
+	l.h.weigh()
 }
 
 // wireGrants is the participant's list as it travels.

@@ -28,6 +28,7 @@ type desktop struct {
 	guard  input.Guard
 	hands  bool // there is an injector
 	pump   *picture.Pump
+	person input.Person // nil: their own hands are not heard
 	cancel context.CancelFunc
 	gone   chan struct{} // closed when it is closed
 
@@ -95,6 +96,7 @@ func (h *Host) openDesktop() bool {
 		}
 		s.hands.desktop.Store(r)
 	}
+	h.watchPerson(d)
 	h.spawn(func() {
 		if err := d.pump.Run(ctx); ctx.Err() == nil {
 			h.post(d.gone, func() { h.lostDesktop(d, err) })
@@ -181,6 +183,11 @@ func (l *live) closeDesktop() {
 	}
 	close(d.gone)
 	d.cancel()
+	if d.person != nil {
+		if err := d.person.Close(); err != nil {
+			l.h.log.Info("the panic key was not given back cleanly", "error", err)
+		}
+	}
 	if d.hands {
 		for _, p := range l.participants { // C34
 			if p.link != nil && !p.link.down {

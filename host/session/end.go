@@ -29,7 +29,7 @@ func (h *Host) end(why mfpb.Reason) {
 	for _, p := range s.participants {
 		s.takeOut(p, why)
 	}
-	for _, name := range []string{"question", "summary", "grace", "routes", "quality"} {
+	for _, name := range []string{"question", "summary", "grace", "routes", "quality", "person"} {
 		h.cancelAlarm(name)
 	}
 	s.summary()

@@ -13,6 +13,7 @@ import (
 type gate struct {
 	control  atomic.Bool
 	question *atomic.Bool // a question is open: of anybody
+	first    *personFirst
 }
 
 // InputAllowed implements input.Gate.
@@ -22,6 +23,9 @@ func (g *gate) InputAllowed() (bool, mfpb.NoticeCode) {
 	}
 	if g.question.Load() { // C29
 		return false, mfpb.NoticeCode_NOTICE_CODE_INPUT_HELD_QUESTION
+	}
+	if code := g.first.holds(); code != 0 { // C65, C66, C67
+		return false, code
 	}
 	return true, mfpb.NoticeCode_NOTICE_CODE_UNSPECIFIED
 }

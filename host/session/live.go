@@ -33,6 +33,7 @@ type live struct {
 	queue        []*question
 	asking       atomic.Bool // question is not nil, for the gates
 	hands        hands
+	first        personFirst
 	toil         toil
 	desk         *desktop
 	tools        []tool
@@ -74,6 +75,7 @@ func (h *Host) opened(m *mfpb.Opened) {
 	h.live = l
 	l.openTools()
 	h.code.secret = ""
+	h.showPrivate()
 	h.show(ui.Event{Name: "session", Server: h.server, Session: l.id, Technician: c.technician, Ticket: l.ticket})
 	h.alarm("summary", summaryTime, l.summary)
 	l.watchRoutes()

@@ -148,6 +148,8 @@ func (h *Host) command(c ui.Command) {
 		h.revoke(c)
 	case c.Do == "cancel_invite" && h.live != nil:
 		h.cancelInvite(nil)
+	case c.Do == "private":
+		h.setPrivate(c.Texts)
 	case c.Do == "quit" && h.live != nil:
 		h.end(mfpb.Reason_REASON_HOST_QUIT)
 	case c.Do == "quit":

@@ -56,7 +56,7 @@ func (l *live) join(c *claim, id string, kind mfpb.ParticipantKind) *participant
 		h: l.h, id: id, kind: kind, technician: c.technician, techID: c.techID, keys: c.paired,
 		grants: l.everyGrant(),
 	}
-	p.gate.question = &l.asking
+	p.gate.question, p.gate.first = &l.asking, &l.first
 	l.participants = append(l.participants, p)
 	l.ever++
 	l.awaitViewer(p, mfpb.Reason_REASON_NO_ROUTE, viewerTime)
@@ -108,6 +108,7 @@ func (h *Host) leave(p *participant, why mfpb.Reason, tell bool) {
 	}
 	h.nextQuestion()
 	s.tellParticipants()
+	h.weigh()
 }
 
 // heir is who leads when p is out: the lead that there is, else the first
@@ -191,7 +192,7 @@ func (l *live) tellParticipants() {
 	if l.over {
 		return
 	}
-	l.h.show(ui.Event{Name: "participants", Session: l.id, Participants: l.shown()})
+	l.h.show(ui.Event{Name: "participants", Session: l.id, Participants: l.shown(), Key: l.panicKey()})
 	for _, p := range l.participants {
 		p.sendParticipants()
 	}

@@ -117,6 +117,9 @@ type Config struct {
 	// OpenDesktop opens the screen and the hands. It is called when the person
 	// has allowed view and not before; what it returns is closed when view ends.
 	OpenDesktop func() (capture.Source, input.Injector, input.Guard, error)
+	// OpenPerson listens to the person's own hands while the desktop is open, so that
+	// they come first; nil: they are not told from the technician's.
+	OpenPerson func(input.Ears) (input.Person, error)
 	// Windows are windows of our own that input must never reach; the window may
 	// name more by its commands.
 	Windows []uint64
@@ -175,8 +178,10 @@ type Host struct {
 	relay    *mfpb.Relay // the newest
 	// secureRelays are those of relay that speak TLS, for the goroutines of pion.
 	secureRelays atomic.Pointer[map[string]bool]
-	windows      []uint64  // windows of our own
-	endedAt      time.Time // of the session
+	windows      []uint64    // windows of our own
+	front        input.Front // the window in front of the person
+	private      []string    // words of the windows that are theirs alone
+	endedAt      time.Time   // of the session
 	done         bool
 	err          error
 }
@@ -193,6 +198,7 @@ func New(cfg Config) *Host {
 		stopped: make(chan struct{}),
 		alarms:  make(map[string]alarm),
 		windows: slices.Clone(cfg.Windows),
+		private: slices.Clone(privateWords),
 	}
 	if h.addresses = cfg.Addresses; h.addresses == nil {
 		h.addresses = addresses

@@ -52,6 +52,8 @@ var eventTypes = map[string]EventType{
 	"control.released":    {Doc: "the technician gave them back, or lost them", Host: true},
 	"control.handed_over": {Doc: "a participant's control went over to another one; data: participant (who had it), by", Host: true, Data: "grant by participant"},
 	"input.summary":       {Doc: "how many keys and clicks were applied, never which", Host: true, Data: "keys:n clicks:n wheel:n characters:n refused:n"},
+	"input.held":          {Doc: "the technician's input was held: the person used their own hands, or a window is theirs alone; data: why (person, password, private), never which window", Host: true, Data: "why participant"},
+	"clipboard.sent":      {Doc: "something went from one clipboard to the other; data: way (in: to the person, out: to the technician), kind (text, png), size, never what", Host: true, Data: "way kind size:n participant"},
 	"display.changed":     {Doc: "number and size of the displays", Host: true, Data: "displays:n width:n height:n"},
 	"host.closed":         {Doc: "the host's own, signed end: its reason and its count of events", Data: "reason events:n duration_ms:n signature"},
 

@@ -538,6 +538,15 @@ export class Session {
       case NoticeCode.INPUT_HELD_OWN_WINDOW:
         this.#change({ held: "own window" });
         break;
+      case NoticeCode.INPUT_HELD_PERSON:
+        this.#change({ held: "person" });
+        break;
+      case NoticeCode.INPUT_HELD_PASSWORD:
+        this.#change({ held: "password" });
+        break;
+      case NoticeCode.INPUT_HELD_PRIVATE:
+        this.#change({ held: "private" });
+        break;
       case NoticeCode.INPUT_RESUMED:
         this.#change({ held: null });
         break;

@@ -40,7 +40,7 @@ export interface View {
   /** Every grant by its name, those two included. */
   readonly grants: Grants;
   /** Notices that stand until they are taken back. */
-  readonly held: "question" | "own window" | null;
+  readonly held: "question" | "own window" | "person" | "password" | "private" | null;
   readonly screen: "locked" | "secure" | null;
   /** What a slow line carries, kbit/s. */
   readonly slowLine: number | null;

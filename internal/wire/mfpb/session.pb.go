@@ -107,6 +107,9 @@ const (
 	NoticeCode_NOTICE_CODE_HOST_SLOW             NoticeCode = 14 // value: ms that this computer takes to make a picture
 	NoticeCode_NOTICE_CODE_HOST_GOOD             NoticeCode = 15
 	NoticeCode_NOTICE_CODE_KEY_RESERVED          NoticeCode = 16 // the system takes these keys from the person's own keyboard only
+	NoticeCode_NOTICE_CODE_INPUT_HELD_PERSON     NoticeCode = 17 // the person uses mouse or keyboard: input yields for a second
+	NoticeCode_NOTICE_CODE_INPUT_HELD_PASSWORD   NoticeCode = 18 // a question for a password is in front of the person
+	NoticeCode_NOTICE_CODE_INPUT_HELD_PRIVATE    NoticeCode = 19 // a window that the person keeps to themselves is in front
 )
 
 // Enum value maps for NoticeCode.
@@ -129,6 +132,9 @@ var (
 		14: "NOTICE_CODE_HOST_SLOW",
 		15: "NOTICE_CODE_HOST_GOOD",
 		16: "NOTICE_CODE_KEY_RESERVED",
+		17: "NOTICE_CODE_INPUT_HELD_PERSON",
+		18: "NOTICE_CODE_INPUT_HELD_PASSWORD",
+		19: "NOTICE_CODE_INPUT_HELD_PRIVATE",
 	}
 	NoticeCode_value = map[string]int32{
 		"NOTICE_CODE_UNSPECIFIED":           0,
@@ -148,6 +154,9 @@ var (
 		"NOTICE_CODE_HOST_SLOW":             14,
 		"NOTICE_CODE_HOST_GOOD":             15,
 		"NOTICE_CODE_KEY_RESERVED":          16,
+		"NOTICE_CODE_INPUT_HELD_PERSON":     17,
+		"NOTICE_CODE_INPUT_HELD_PASSWORD":   18,
+		"NOTICE_CODE_INPUT_HELD_PRIVATE":    19,
 	}
 )
 
@@ -1927,7 +1936,7 @@ const file_session_proto_rawDesc = "" +
 	"\x12GRANT_STATE_DENIED\x10\x03\x12\x17\n" +
 	"\x13GRANT_STATE_REVOKED\x10\x04\x12\x1a\n" +
 	"\x16GRANT_STATE_GIVEN_BACK\x10\x05\x12\x1b\n" +
-	"\x17GRANT_STATE_HANDED_OVER\x10\x06*\x8f\x04\n" +
+	"\x17GRANT_STATE_HANDED_OVER\x10\x06*\xfb\x04\n" +
 	"\n" +
 	"NoticeCode\x12\x1b\n" +
 	"\x17NOTICE_CODE_UNSPECIFIED\x10\x00\x12#\n" +
@@ -1947,7 +1956,10 @@ const file_session_proto_rawDesc = "" +
 	"\x18NOTICE_CODE_BROWSER_GOOD\x10\r\x12\x19\n" +
 	"\x15NOTICE_CODE_HOST_SLOW\x10\x0e\x12\x19\n" +
 	"\x15NOTICE_CODE_HOST_GOOD\x10\x0f\x12\x1c\n" +
-	"\x18NOTICE_CODE_KEY_RESERVED\x10\x10B3Z1github.com/mainforte/mainforte/internal/wire/mfpbb\x06proto3"
+	"\x18NOTICE_CODE_KEY_RESERVED\x10\x10\x12!\n" +
+	"\x1dNOTICE_CODE_INPUT_HELD_PERSON\x10\x11\x12#\n" +
+	"\x1fNOTICE_CODE_INPUT_HELD_PASSWORD\x10\x12\x12\"\n" +
+	"\x1eNOTICE_CODE_INPUT_HELD_PRIVATE\x10\x13B3Z1github.com/mainforte/mainforte/internal/wire/mfpbb\x06proto3"
 
 var (
 	file_session_proto_rawDescOnce sync.Once

@@ -71,6 +71,9 @@ export function noticesOf(view: View, t: T): Notice[] {
     say(t(view.screen === "locked" ? "banner.locked" : "banner.secure"), { icon: "lock" });
   if (view.held === "question") say(t("banner.question"));
   if (view.held === "own window") say(t("banner.ownWindow"));
+  if (view.held === "person") say(t("banner.person"));
+  if (view.held === "password") say(t("banner.password"), { icon: "lock" });
+  if (view.held === "private") say(t("banner.private"), { icon: "lock" });
   if (view.slowLine !== null) say(t("banner.slowLine", { rate: rate(view.slowLine, t) }));
   if (view.slowHost !== null) say(t("banner.slowHost", { ms: view.slowHost }));
   if (view.slowBrowser !== null) say(t("banner.slowBrowser", { ms: view.slowBrowser }));
