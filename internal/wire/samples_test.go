@@ -144,6 +144,13 @@ func samples() []proto.Message {
 		&mfpb.FileMessage{Body: &mfpb.FileMessage_Resume{Resume: &mfpb.FileResume{Id: 7}}},
 		&mfpb.FileMessage{Body: &mfpb.FileMessage_Cancel{Cancel: &mfpb.FileCancel{Id: 7, Reason: mfpb.FileReason_FILE_REASON_NO_ROOM}}},
 		&mfpb.ClipMessage{Body: &mfpb.ClipMessage_Taken{Taken: &mfpb.ClipTaken{Id: 7}}},
+		&mfpb.FileMessage{Body: &mfpb.FileMessage_Cancel{Cancel: &mfpb.FileCancel{Id: 7}}},
+		&mfpb.ClipMessage{Body: &mfpb.ClipMessage_Taken{Taken: &mfpb.ClipTaken{Id: 7, Sha256: run(0x10, 32)}}},
+		&mfpb.ClipMessage{Body: &mfpb.ClipMessage_Offer{Offer: &mfpb.ClipOffer{Id: 7, Kind: mfpb.ClipKind_CLIP_KIND_PNG, Size: 16 << 20}}},
+		&mfpb.ClipMessage{Body: &mfpb.ClipMessage_Chunk{Chunk: &mfpb.ClipChunk{Id: 7, Data: []byte("é € 🦊")}}},
+		&mfpb.ClipMessage{Body: &mfpb.ClipMessage_Refused{Refused: &mfpb.ClipRefused{Id: 7, Why: mfpb.ClipWhy_CLIP_WHY_TOO_LARGE}}},
+		&mfpb.ClipMessage{Body: &mfpb.ClipMessage_News{News: &mfpb.ClipNews{Id: 3, Kind: mfpb.ClipKind_CLIP_KIND_TEXT, Size: 5}}},
+		&mfpb.ClipMessage{Body: &mfpb.ClipMessage_Fetch{Fetch: &mfpb.ClipFetch{Id: 3}}},
 		&mfpb.TalkMessage{Body: &mfpb.TalkMessage_Line{Line: &mfpb.TalkLine{Text: "Voyez-vous le bouton « Enregistrer » ?"}}},
 		&mfpb.MarkMessage{Body: &mfpb.MarkMessage_Wipe{Wipe: &mfpb.MarksWiped{}}},
 	}

@@ -23,13 +23,124 @@ const (
 	_ = protoimpl.EnforceVersion(protoimpl.MaxVersion - 20)
 )
 
-// ClipMessage is one message on channel clip, both directions.
+type ClipKind int32
+
+const (
+	ClipKind_CLIP_KIND_UNSPECIFIED ClipKind = 0
+	ClipKind_CLIP_KIND_TEXT        ClipKind = 1 // UTF-8, line feeds between lines; at most 1 MiB
+	ClipKind_CLIP_KIND_PNG         ClipKind = 2 // at most 16 MiB
+)
+
+// Enum value maps for ClipKind.
+var (
+	ClipKind_name = map[int32]string{
+		0: "CLIP_KIND_UNSPECIFIED",
+		1: "CLIP_KIND_TEXT",
+		2: "CLIP_KIND_PNG",
+	}
+	ClipKind_value = map[string]int32{
+		"CLIP_KIND_UNSPECIFIED": 0,
+		"CLIP_KIND_TEXT":        1,
+		"CLIP_KIND_PNG":         2,
+	}
+)
+
+func (x ClipKind) Enum() *ClipKind {
+	p := new(ClipKind)
+	*p = x
+	return p
+}
+
+func (x ClipKind) String() string {
+	return protoimpl.X.EnumStringOf(x.Descriptor(), protoreflect.EnumNumber(x))
+}
+
+func (ClipKind) Descriptor() protoreflect.EnumDescriptor {
+	return file_clip_proto_enumTypes[0].Descriptor()
+}
+
+func (ClipKind) Type() protoreflect.EnumType {
+	return &file_clip_proto_enumTypes[0]
+}
+
+func (x ClipKind) Number() protoreflect.EnumNumber {
+	return protoreflect.EnumNumber(x)
+}
+
+// Deprecated: Use ClipKind.Descriptor instead.
+func (ClipKind) EnumDescriptor() ([]byte, []int) {
+	return file_clip_proto_rawDescGZIP(), []int{0}
+}
+
+type ClipWhy int32
+
+const (
+	ClipWhy_CLIP_WHY_UNSPECIFIED ClipWhy = 0
+	ClipWhy_CLIP_WHY_NOT_ALLOWED ClipWhy = 1 // there is no grant for it (any more)
+	ClipWhy_CLIP_WHY_TOO_LARGE   ClipWhy = 2 // over the limit of its kind, or too many pixels
+	ClipWhy_CLIP_WHY_UNREADABLE  ClipWhy = 3 // not the kind that it said, or the clipboard did not give or take it
+	ClipWhy_CLIP_WHY_NOTHING     ClipWhy = 4 // there is nothing (any more) that can be sent
+)
+
+// Enum value maps for ClipWhy.
+var (
+	ClipWhy_name = map[int32]string{
+		0: "CLIP_WHY_UNSPECIFIED",
+		1: "CLIP_WHY_NOT_ALLOWED",
+		2: "CLIP_WHY_TOO_LARGE",
+		3: "CLIP_WHY_UNREADABLE",
+		4: "CLIP_WHY_NOTHING",
+	}
+	ClipWhy_value = map[string]int32{
+		"CLIP_WHY_UNSPECIFIED": 0,
+		"CLIP_WHY_NOT_ALLOWED": 1,
+		"CLIP_WHY_TOO_LARGE":   2,
+		"CLIP_WHY_UNREADABLE":  3,
+		"CLIP_WHY_NOTHING":     4,
+	}
+)
+
+func (x ClipWhy) Enum() *ClipWhy {
+	p := new(ClipWhy)
+	*p = x
+	return p
+}
+
+func (x ClipWhy) String() string {
+	return protoimpl.X.EnumStringOf(x.Descriptor(), protoreflect.EnumNumber(x))
+}
+
+func (ClipWhy) Descriptor() protoreflect.EnumDescriptor {
+	return file_clip_proto_enumTypes[1].Descriptor()
+}
+
+func (ClipWhy) Type() protoreflect.EnumType {
+	return &file_clip_proto_enumTypes[1]
+}
+
+func (x ClipWhy) Number() protoreflect.EnumNumber {
+	return protoreflect.EnumNumber(x)
+}
+
+// Deprecated: Use ClipWhy.Descriptor instead.
+func (ClipWhy) EnumDescriptor() ([]byte, []int) {
+	return file_clip_proto_rawDescGZIP(), []int{1}
+}
+
+// ClipMessage is one message on channel clip. Offer, chunks and taken travel both
+// ways, news from the host, fetch and cancel from the viewer; refused goes against
+// the content.
 type ClipMessage struct {
 	state    protoimpl.MessageState `protogen:"open.v1"`
 	Optional bool                   `protobuf:"varint,1,opt,name=optional,proto3" json:"optional,omitempty"`
 	// Types that are valid to be assigned to Body:
 	//
 	//	*ClipMessage_Taken
+	//	*ClipMessage_Offer
+	//	*ClipMessage_Chunk
+	//	*ClipMessage_Refused
+	//	*ClipMessage_News
+	//	*ClipMessage_Fetch
 	Body          isClipMessage_Body `protobuf_oneof:"body"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -88,6 +199,51 @@ func (x *ClipMessage) GetTaken() *ClipTaken {
 	return nil
 }
 
+func (x *ClipMessage) GetOffer() *ClipOffer {
+	if x != nil {
+		if x, ok := x.Body.(*ClipMessage_Offer); ok {
+			return x.Offer
+		}
+	}
+	return nil
+}
+
+func (x *ClipMessage) GetChunk() *ClipChunk {
+	if x != nil {
+		if x, ok := x.Body.(*ClipMessage_Chunk); ok {
+			return x.Chunk
+		}
+	}
+	return nil
+}
+
+func (x *ClipMessage) GetRefused() *ClipRefused {
+	if x != nil {
+		if x, ok := x.Body.(*ClipMessage_Refused); ok {
+			return x.Refused
+		}
+	}
+	return nil
+}
+
+func (x *ClipMessage) GetNews() *ClipNews {
+	if x != nil {
+		if x, ok := x.Body.(*ClipMessage_News); ok {
+			return x.News
+		}
+	}
+	return nil
+}
+
+func (x *ClipMessage) GetFetch() *ClipFetch {
+	if x != nil {
+		if x, ok := x.Body.(*ClipMessage_Fetch); ok {
+			return x.Fetch
+		}
+	}
+	return nil
+}
+
 type isClipMessage_Body interface {
 	isClipMessage_Body()
 }
@@ -96,19 +252,165 @@ type ClipMessage_Taken struct {
 	Taken *ClipTaken `protobuf:"bytes,2,opt,name=taken,proto3,oneof"`
 }
 
+type ClipMessage_Offer struct {
+	Offer *ClipOffer `protobuf:"bytes,3,opt,name=offer,proto3,oneof"`
+}
+
+type ClipMessage_Chunk struct {
+	Chunk *ClipChunk `protobuf:"bytes,4,opt,name=chunk,proto3,oneof"`
+}
+
+type ClipMessage_Refused struct {
+	Refused *ClipRefused `protobuf:"bytes,5,opt,name=refused,proto3,oneof"`
+}
+
+type ClipMessage_News struct {
+	News *ClipNews `protobuf:"bytes,6,opt,name=news,proto3,oneof"`
+}
+
+type ClipMessage_Fetch struct {
+	Fetch *ClipFetch `protobuf:"bytes,7,opt,name=fetch,proto3,oneof"`
+}
+
 func (*ClipMessage_Taken) isClipMessage_Body() {}
 
-// ClipTaken: what was sent under that number is on the receiver's clipboard.
+func (*ClipMessage_Offer) isClipMessage_Body() {}
+
+func (*ClipMessage_Chunk) isClipMessage_Body() {}
+
+func (*ClipMessage_Refused) isClipMessage_Body() {}
+
+func (*ClipMessage_News) isClipMessage_Body() {}
+
+func (*ClipMessage_Fetch) isClipMessage_Body() {}
+
+// ClipOffer begins a content. One at a time travels each way: another one ends
+// what was not complete.
+type ClipOffer struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Id            uint64                 `protobuf:"varint,1,opt,name=id,proto3" json:"id,omitempty"` // chosen by the sender, each once and higher than the last
+	Kind          ClipKind               `protobuf:"varint,2,opt,name=kind,proto3,enum=mf.v1.ClipKind" json:"kind,omitempty"`
+	Size          uint32                 `protobuf:"varint,3,opt,name=size,proto3" json:"size,omitempty"` // bytes, at least 1
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *ClipOffer) Reset() {
+	*x = ClipOffer{}
+	mi := &file_clip_proto_msgTypes[1]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *ClipOffer) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*ClipOffer) ProtoMessage() {}
+
+func (x *ClipOffer) ProtoReflect() protoreflect.Message {
+	mi := &file_clip_proto_msgTypes[1]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use ClipOffer.ProtoReflect.Descriptor instead.
+func (*ClipOffer) Descriptor() ([]byte, []int) {
+	return file_clip_proto_rawDescGZIP(), []int{1}
+}
+
+func (x *ClipOffer) GetId() uint64 {
+	if x != nil {
+		return x.Id
+	}
+	return 0
+}
+
+func (x *ClipOffer) GetKind() ClipKind {
+	if x != nil {
+		return x.Kind
+	}
+	return ClipKind_CLIP_KIND_UNSPECIFIED
+}
+
+func (x *ClipOffer) GetSize() uint32 {
+	if x != nil {
+		return x.Size
+	}
+	return 0
+}
+
+// ClipChunk is the next part of the content.
+type ClipChunk struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Id            uint64                 `protobuf:"varint,1,opt,name=id,proto3" json:"id,omitempty"`
+	Data          []byte                 `protobuf:"bytes,2,opt,name=data,proto3" json:"data,omitempty"` // at most 16 KiB, not empty
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *ClipChunk) Reset() {
+	*x = ClipChunk{}
+	mi := &file_clip_proto_msgTypes[2]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *ClipChunk) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*ClipChunk) ProtoMessage() {}
+
+func (x *ClipChunk) ProtoReflect() protoreflect.Message {
+	mi := &file_clip_proto_msgTypes[2]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use ClipChunk.ProtoReflect.Descriptor instead.
+func (*ClipChunk) Descriptor() ([]byte, []int) {
+	return file_clip_proto_rawDescGZIP(), []int{2}
+}
+
+func (x *ClipChunk) GetId() uint64 {
+	if x != nil {
+		return x.Id
+	}
+	return 0
+}
+
+func (x *ClipChunk) GetData() []byte {
+	if x != nil {
+		return x.Data
+	}
+	return nil
+}
+
+// ClipTaken: the whole content is on the receiver's clipboard.
 type ClipTaken struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
 	Id            uint64                 `protobuf:"varint,1,opt,name=id,proto3" json:"id,omitempty"`
+	Sha256        []byte                 `protobuf:"bytes,2,opt,name=sha256,proto3" json:"sha256,omitempty"` // of the content as it came
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
 
 func (x *ClipTaken) Reset() {
 	*x = ClipTaken{}
-	mi := &file_clip_proto_msgTypes[1]
+	mi := &file_clip_proto_msgTypes[3]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -120,7 +422,7 @@ func (x *ClipTaken) String() string {
 func (*ClipTaken) ProtoMessage() {}
 
 func (x *ClipTaken) ProtoReflect() protoreflect.Message {
-	mi := &file_clip_proto_msgTypes[1]
+	mi := &file_clip_proto_msgTypes[3]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -133,10 +435,179 @@ func (x *ClipTaken) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ClipTaken.ProtoReflect.Descriptor instead.
 func (*ClipTaken) Descriptor() ([]byte, []int) {
-	return file_clip_proto_rawDescGZIP(), []int{1}
+	return file_clip_proto_rawDescGZIP(), []int{3}
 }
 
 func (x *ClipTaken) GetId() uint64 {
+	if x != nil {
+		return x.Id
+	}
+	return 0
+}
+
+func (x *ClipTaken) GetSha256() []byte {
+	if x != nil {
+		return x.Sha256
+	}
+	return nil
+}
+
+// ClipRefused: the content did not come onto the receiver's clipboard, or there is
+// none to be fetched.
+type ClipRefused struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Id            uint64                 `protobuf:"varint,1,opt,name=id,proto3" json:"id,omitempty"` // of the offer, or the news that was fetched
+	Why           ClipWhy                `protobuf:"varint,2,opt,name=why,proto3,enum=mf.v1.ClipWhy" json:"why,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *ClipRefused) Reset() {
+	*x = ClipRefused{}
+	mi := &file_clip_proto_msgTypes[4]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *ClipRefused) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*ClipRefused) ProtoMessage() {}
+
+func (x *ClipRefused) ProtoReflect() protoreflect.Message {
+	mi := &file_clip_proto_msgTypes[4]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use ClipRefused.ProtoReflect.Descriptor instead.
+func (*ClipRefused) Descriptor() ([]byte, []int) {
+	return file_clip_proto_rawDescGZIP(), []int{4}
+}
+
+func (x *ClipRefused) GetId() uint64 {
+	if x != nil {
+		return x.Id
+	}
+	return 0
+}
+
+func (x *ClipRefused) GetWhy() ClipWhy {
+	if x != nil {
+		return x.Why
+	}
+	return ClipWhy_CLIP_WHY_UNSPECIFIED
+}
+
+// ClipNews: the person copied something while the technician may have it. Nothing
+// of it travels before it is fetched.
+type ClipNews struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Id            uint64                 `protobuf:"varint,1,opt,name=id,proto3" json:"id,omitempty"` // counts up; only the newest can be fetched
+	Kind          ClipKind               `protobuf:"varint,2,opt,name=kind,proto3,enum=mf.v1.ClipKind" json:"kind,omitempty"`
+	Size          uint32                 `protobuf:"varint,3,opt,name=size,proto3" json:"size,omitempty"` // bytes as far as they are known; 0: not known
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *ClipNews) Reset() {
+	*x = ClipNews{}
+	mi := &file_clip_proto_msgTypes[5]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *ClipNews) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*ClipNews) ProtoMessage() {}
+
+func (x *ClipNews) ProtoReflect() protoreflect.Message {
+	mi := &file_clip_proto_msgTypes[5]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use ClipNews.ProtoReflect.Descriptor instead.
+func (*ClipNews) Descriptor() ([]byte, []int) {
+	return file_clip_proto_rawDescGZIP(), []int{5}
+}
+
+func (x *ClipNews) GetId() uint64 {
+	if x != nil {
+		return x.Id
+	}
+	return 0
+}
+
+func (x *ClipNews) GetKind() ClipKind {
+	if x != nil {
+		return x.Kind
+	}
+	return ClipKind_CLIP_KIND_UNSPECIFIED
+}
+
+func (x *ClipNews) GetSize() uint32 {
+	if x != nil {
+		return x.Size
+	}
+	return 0
+}
+
+// ClipFetch wants what the newest news told of. The answer is an offer, or refused
+// with the id of the news.
+type ClipFetch struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Id            uint64                 `protobuf:"varint,1,opt,name=id,proto3" json:"id,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *ClipFetch) Reset() {
+	*x = ClipFetch{}
+	mi := &file_clip_proto_msgTypes[6]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *ClipFetch) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*ClipFetch) ProtoMessage() {}
+
+func (x *ClipFetch) ProtoReflect() protoreflect.Message {
+	mi := &file_clip_proto_msgTypes[6]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use ClipFetch.ProtoReflect.Descriptor instead.
+func (*ClipFetch) Descriptor() ([]byte, []int) {
+	return file_clip_proto_rawDescGZIP(), []int{6}
+}
+
+func (x *ClipFetch) GetId() uint64 {
 	if x != nil {
 		return x.Id
 	}
@@ -148,13 +619,45 @@ var File_clip_proto protoreflect.FileDescriptor
 const file_clip_proto_rawDesc = "" +
 	"\n" +
 	"\n" +
-	"clip.proto\x12\x05mf.v1\"[\n" +
+	"clip.proto\x12\x05mf.v1\"\xb0\x02\n" +
 	"\vClipMessage\x12\x1a\n" +
 	"\boptional\x18\x01 \x01(\bR\boptional\x12(\n" +
-	"\x05taken\x18\x02 \x01(\v2\x10.mf.v1.ClipTakenH\x00R\x05takenB\x06\n" +
-	"\x04body\"\x1b\n" +
+	"\x05taken\x18\x02 \x01(\v2\x10.mf.v1.ClipTakenH\x00R\x05taken\x12(\n" +
+	"\x05offer\x18\x03 \x01(\v2\x10.mf.v1.ClipOfferH\x00R\x05offer\x12(\n" +
+	"\x05chunk\x18\x04 \x01(\v2\x10.mf.v1.ClipChunkH\x00R\x05chunk\x12.\n" +
+	"\arefused\x18\x05 \x01(\v2\x12.mf.v1.ClipRefusedH\x00R\arefused\x12%\n" +
+	"\x04news\x18\x06 \x01(\v2\x0f.mf.v1.ClipNewsH\x00R\x04news\x12(\n" +
+	"\x05fetch\x18\a \x01(\v2\x10.mf.v1.ClipFetchH\x00R\x05fetchB\x06\n" +
+	"\x04body\"T\n" +
+	"\tClipOffer\x12\x0e\n" +
+	"\x02id\x18\x01 \x01(\x04R\x02id\x12#\n" +
+	"\x04kind\x18\x02 \x01(\x0e2\x0f.mf.v1.ClipKindR\x04kind\x12\x12\n" +
+	"\x04size\x18\x03 \x01(\rR\x04size\"/\n" +
+	"\tClipChunk\x12\x0e\n" +
+	"\x02id\x18\x01 \x01(\x04R\x02id\x12\x12\n" +
+	"\x04data\x18\x02 \x01(\fR\x04data\"3\n" +
 	"\tClipTaken\x12\x0e\n" +
-	"\x02id\x18\x01 \x01(\x04R\x02idB3Z1github.com/mainforte/mainforte/internal/wire/mfpbb\x06proto3"
+	"\x02id\x18\x01 \x01(\x04R\x02id\x12\x16\n" +
+	"\x06sha256\x18\x02 \x01(\fR\x06sha256\"?\n" +
+	"\vClipRefused\x12\x0e\n" +
+	"\x02id\x18\x01 \x01(\x04R\x02id\x12 \n" +
+	"\x03why\x18\x02 \x01(\x0e2\x0e.mf.v1.ClipWhyR\x03why\"S\n" +
+	"\bClipNews\x12\x0e\n" +
+	"\x02id\x18\x01 \x01(\x04R\x02id\x12#\n" +
+	"\x04kind\x18\x02 \x01(\x0e2\x0f.mf.v1.ClipKindR\x04kind\x12\x12\n" +
+	"\x04size\x18\x03 \x01(\rR\x04size\"\x1b\n" +
+	"\tClipFetch\x12\x0e\n" +
+	"\x02id\x18\x01 \x01(\x04R\x02id*L\n" +
+	"\bClipKind\x12\x19\n" +
+	"\x15CLIP_KIND_UNSPECIFIED\x10\x00\x12\x12\n" +
+	"\x0eCLIP_KIND_TEXT\x10\x01\x12\x11\n" +
+	"\rCLIP_KIND_PNG\x10\x02*\x84\x01\n" +
+	"\aClipWhy\x12\x18\n" +
+	"\x14CLIP_WHY_UNSPECIFIED\x10\x00\x12\x18\n" +
+	"\x14CLIP_WHY_NOT_ALLOWED\x10\x01\x12\x16\n" +
+	"\x12CLIP_WHY_TOO_LARGE\x10\x02\x12\x17\n" +
+	"\x13CLIP_WHY_UNREADABLE\x10\x03\x12\x14\n" +
+	"\x10CLIP_WHY_NOTHING\x10\x04B3Z1github.com/mainforte/mainforte/internal/wire/mfpbb\x06proto3"
 
 var (
 	file_clip_proto_rawDescOnce sync.Once
@@ -168,18 +671,34 @@ func file_clip_proto_rawDescGZIP() []byte {
 	return file_clip_proto_rawDescData
 }
 
-var file_clip_proto_msgTypes = make([]protoimpl.MessageInfo, 2)
+var file_clip_proto_enumTypes = make([]protoimpl.EnumInfo, 2)
+var file_clip_proto_msgTypes = make([]protoimpl.MessageInfo, 7)
 var file_clip_proto_goTypes = []any{
-	(*ClipMessage)(nil), // 0: mf.v1.ClipMessage
-	(*ClipTaken)(nil),   // 1: mf.v1.ClipTaken
+	(ClipKind)(0),       // 0: mf.v1.ClipKind
+	(ClipWhy)(0),        // 1: mf.v1.ClipWhy
+	(*ClipMessage)(nil), // 2: mf.v1.ClipMessage
+	(*ClipOffer)(nil),   // 3: mf.v1.ClipOffer
+	(*ClipChunk)(nil),   // 4: mf.v1.ClipChunk
+	(*ClipTaken)(nil),   // 5: mf.v1.ClipTaken
+	(*ClipRefused)(nil), // 6: mf.v1.ClipRefused
+	(*ClipNews)(nil),    // 7: mf.v1.ClipNews
+	(*ClipFetch)(nil),   // 8: mf.v1.ClipFetch
 }
 var file_clip_proto_depIdxs = []int32{
-	1, // 0: mf.v1.ClipMessage.taken:type_name -> mf.v1.ClipTaken
-	1, // [1:1] is the sub-list for method output_type
-	1, // [1:1] is the sub-list for method input_type
-	1, // [1:1] is the sub-list for extension type_name
-	1, // [1:1] is the sub-list for extension extendee
-	0, // [0:1] is the sub-list for field type_name
+	5, // 0: mf.v1.ClipMessage.taken:type_name -> mf.v1.ClipTaken
+	3, // 1: mf.v1.ClipMessage.offer:type_name -> mf.v1.ClipOffer
+	4, // 2: mf.v1.ClipMessage.chunk:type_name -> mf.v1.ClipChunk
+	6, // 3: mf.v1.ClipMessage.refused:type_name -> mf.v1.ClipRefused
+	7, // 4: mf.v1.ClipMessage.news:type_name -> mf.v1.ClipNews
+	8, // 5: mf.v1.ClipMessage.fetch:type_name -> mf.v1.ClipFetch
+	0, // 6: mf.v1.ClipOffer.kind:type_name -> mf.v1.ClipKind
+	1, // 7: mf.v1.ClipRefused.why:type_name -> mf.v1.ClipWhy
+	0, // 8: mf.v1.ClipNews.kind:type_name -> mf.v1.ClipKind
+	9, // [9:9] is the sub-list for method output_type
+	9, // [9:9] is the sub-list for method input_type
+	9, // [9:9] is the sub-list for extension type_name
+	9, // [9:9] is the sub-list for extension extendee
+	0, // [0:9] is the sub-list for field type_name
 }
 
 func init() { file_clip_proto_init() }
@@ -189,19 +708,25 @@ func file_clip_proto_init() {
 	}
 	file_clip_proto_msgTypes[0].OneofWrappers = []any{
 		(*ClipMessage_Taken)(nil),
+		(*ClipMessage_Offer)(nil),
+		(*ClipMessage_Chunk)(nil),
+		(*ClipMessage_Refused)(nil),
+		(*ClipMessage_News)(nil),
+		(*ClipMessage_Fetch)(nil),
 	}
 	type x struct{}
 	out := protoimpl.TypeBuilder{
 		File: protoimpl.DescBuilder{
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_clip_proto_rawDesc), len(file_clip_proto_rawDesc)),
-			NumEnums:      0,
-			NumMessages:   2,
+			NumEnums:      2,
+			NumMessages:   7,
 			NumExtensions: 0,
 			NumServices:   0,
 		},
 		GoTypes:           file_clip_proto_goTypes,
 		DependencyIndexes: file_clip_proto_depIdxs,
+		EnumInfos:         file_clip_proto_enumTypes,
 		MessageInfos:      file_clip_proto_msgTypes,
 	}.Build()
 	File_clip_proto = out.File

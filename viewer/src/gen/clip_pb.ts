@@ -4,18 +4,20 @@
 // @generated from file clip.proto (package mf.v1, syntax proto3)
 /* eslint-disable */
 
-import type { GenFile, GenMessage } from "@bufbuild/protobuf/codegenv2";
-import { fileDesc, messageDesc } from "@bufbuild/protobuf/codegenv2";
+import type { GenEnum, GenFile, GenMessage } from "@bufbuild/protobuf/codegenv2";
+import { enumDesc, fileDesc, messageDesc } from "@bufbuild/protobuf/codegenv2";
 import type { Message } from "@bufbuild/protobuf";
 
 /**
  * Describes the file clip.proto.
  */
 export const file_clip: GenFile = /*@__PURE__*/
-  fileDesc("CgpjbGlwLnByb3RvEgVtZi52MSJKCgtDbGlwTWVzc2FnZRIQCghvcHRpb25hbBgBIAEoCBIhCgV0YWtlbhgCIAEoCzIQLm1mLnYxLkNsaXBUYWtlbkgAQgYKBGJvZHkiFwoJQ2xpcFRha2VuEgoKAmlkGAEgASgEQjNaMWdpdGh1Yi5jb20vbWFpbmZvcnRlL21haW5mb3J0ZS9pbnRlcm5hbC93aXJlL21mcGJiBnByb3RvMw");
+  fileDesc("CgpjbGlwLnByb3RvEgVtZi52MSL7AQoLQ2xpcE1lc3NhZ2USEAoIb3B0aW9uYWwYASABKAgSIQoFdGFrZW4YAiABKAsyEC5tZi52MS5DbGlwVGFrZW5IABIhCgVvZmZlchgDIAEoCzIQLm1mLnYxLkNsaXBPZmZlckgAEiEKBWNodW5rGAQgASgLMhAubWYudjEuQ2xpcENodW5rSAASJQoHcmVmdXNlZBgFIAEoCzISLm1mLnYxLkNsaXBSZWZ1c2VkSAASHwoEbmV3cxgGIAEoCzIPLm1mLnYxLkNsaXBOZXdzSAASIQoFZmV0Y2gYByABKAsyEC5tZi52MS5DbGlwRmV0Y2hIAEIGCgRib2R5IkQKCUNsaXBPZmZlchIKCgJpZBgBIAEoBBIdCgRraW5kGAIgASgOMg8ubWYudjEuQ2xpcEtpbmQSDAoEc2l6ZRgDIAEoDSIlCglDbGlwQ2h1bmsSCgoCaWQYASABKAQSDAoEZGF0YRgCIAEoDCInCglDbGlwVGFrZW4SCgoCaWQYASABKAQSDgoGc2hhMjU2GAIgASgMIjYKC0NsaXBSZWZ1c2VkEgoKAmlkGAEgASgEEhsKA3doeRgCIAEoDjIOLm1mLnYxLkNsaXBXaHkiQwoIQ2xpcE5ld3MSCgoCaWQYASABKAQSHQoEa2luZBgCIAEoDjIPLm1mLnYxLkNsaXBLaW5kEgwKBHNpemUYAyABKA0iFwoJQ2xpcEZldGNoEgoKAmlkGAEgASgEKkwKCENsaXBLaW5kEhkKFUNMSVBfS0lORF9VTlNQRUNJRklFRBAAEhIKDkNMSVBfS0lORF9URVhUEAESEQoNQ0xJUF9LSU5EX1BORxACKoQBCgdDbGlwV2h5EhgKFENMSVBfV0hZX1VOU1BFQ0lGSUVEEAASGAoUQ0xJUF9XSFlfTk9UX0FMTE9XRUQQARIWChJDTElQX1dIWV9UT09fTEFSR0UQAhIXChNDTElQX1dIWV9VTlJFQURBQkxFEAMSFAoQQ0xJUF9XSFlfTk9USElORxAEQjNaMWdpdGh1Yi5jb20vbWFpbmZvcnRlL21haW5mb3J0ZS9pbnRlcm5hbC93aXJlL21mcGJiBnByb3RvMw");
 
 /**
- * ClipMessage is one message on channel clip, both directions.
+ * ClipMessage is one message on channel clip. Offer, chunks and taken travel both
+ * ways, news from the host, fetch and cancel from the viewer; refused goes against
+ * the content.
  *
  * @generated from message mf.v1.ClipMessage
  */
@@ -34,6 +36,36 @@ export type ClipMessage = Message<"mf.v1.ClipMessage"> & {
      */
     value: ClipTaken;
     case: "taken";
+  } | {
+    /**
+     * @generated from field: mf.v1.ClipOffer offer = 3;
+     */
+    value: ClipOffer;
+    case: "offer";
+  } | {
+    /**
+     * @generated from field: mf.v1.ClipChunk chunk = 4;
+     */
+    value: ClipChunk;
+    case: "chunk";
+  } | {
+    /**
+     * @generated from field: mf.v1.ClipRefused refused = 5;
+     */
+    value: ClipRefused;
+    case: "refused";
+  } | {
+    /**
+     * @generated from field: mf.v1.ClipNews news = 6;
+     */
+    value: ClipNews;
+    case: "news";
+  } | {
+    /**
+     * @generated from field: mf.v1.ClipFetch fetch = 7;
+     */
+    value: ClipFetch;
+    case: "fetch";
   } | { case: undefined; value?: undefined };
 };
 
@@ -45,7 +77,67 @@ export const ClipMessageSchema: GenMessage<ClipMessage> = /*@__PURE__*/
   messageDesc(file_clip, 0);
 
 /**
- * ClipTaken: what was sent under that number is on the receiver's clipboard.
+ * ClipOffer begins a content. One at a time travels each way: another one ends
+ * what was not complete.
+ *
+ * @generated from message mf.v1.ClipOffer
+ */
+export type ClipOffer = Message<"mf.v1.ClipOffer"> & {
+  /**
+   * chosen by the sender, each once and higher than the last
+   *
+   * @generated from field: uint64 id = 1;
+   */
+  id: bigint;
+
+  /**
+   * @generated from field: mf.v1.ClipKind kind = 2;
+   */
+  kind: ClipKind;
+
+  /**
+   * bytes, at least 1
+   *
+   * @generated from field: uint32 size = 3;
+   */
+  size: number;
+};
+
+/**
+ * Describes the message mf.v1.ClipOffer.
+ * Use `create(ClipOfferSchema)` to create a new message.
+ */
+export const ClipOfferSchema: GenMessage<ClipOffer> = /*@__PURE__*/
+  messageDesc(file_clip, 1);
+
+/**
+ * ClipChunk is the next part of the content.
+ *
+ * @generated from message mf.v1.ClipChunk
+ */
+export type ClipChunk = Message<"mf.v1.ClipChunk"> & {
+  /**
+   * @generated from field: uint64 id = 1;
+   */
+  id: bigint;
+
+  /**
+   * at most 16 KiB, not empty
+   *
+   * @generated from field: bytes data = 2;
+   */
+  data: Uint8Array;
+};
+
+/**
+ * Describes the message mf.v1.ClipChunk.
+ * Use `create(ClipChunkSchema)` to create a new message.
+ */
+export const ClipChunkSchema: GenMessage<ClipChunk> = /*@__PURE__*/
+  messageDesc(file_clip, 2);
+
+/**
+ * ClipTaken: the whole content is on the receiver's clipboard.
  *
  * @generated from message mf.v1.ClipTaken
  */
@@ -54,6 +146,13 @@ export type ClipTaken = Message<"mf.v1.ClipTaken"> & {
    * @generated from field: uint64 id = 1;
    */
   id: bigint;
+
+  /**
+   * of the content as it came
+   *
+   * @generated from field: bytes sha256 = 2;
+   */
+  sha256: Uint8Array;
 };
 
 /**
@@ -61,5 +160,160 @@ export type ClipTaken = Message<"mf.v1.ClipTaken"> & {
  * Use `create(ClipTakenSchema)` to create a new message.
  */
 export const ClipTakenSchema: GenMessage<ClipTaken> = /*@__PURE__*/
-  messageDesc(file_clip, 1);
+  messageDesc(file_clip, 3);
+
+/**
+ * ClipRefused: the content did not come onto the receiver's clipboard, or there is
+ * none to be fetched.
+ *
+ * @generated from message mf.v1.ClipRefused
+ */
+export type ClipRefused = Message<"mf.v1.ClipRefused"> & {
+  /**
+   * of the offer, or the news that was fetched
+   *
+   * @generated from field: uint64 id = 1;
+   */
+  id: bigint;
+
+  /**
+   * @generated from field: mf.v1.ClipWhy why = 2;
+   */
+  why: ClipWhy;
+};
+
+/**
+ * Describes the message mf.v1.ClipRefused.
+ * Use `create(ClipRefusedSchema)` to create a new message.
+ */
+export const ClipRefusedSchema: GenMessage<ClipRefused> = /*@__PURE__*/
+  messageDesc(file_clip, 4);
+
+/**
+ * ClipNews: the person copied something while the technician may have it. Nothing
+ * of it travels before it is fetched.
+ *
+ * @generated from message mf.v1.ClipNews
+ */
+export type ClipNews = Message<"mf.v1.ClipNews"> & {
+  /**
+   * counts up; only the newest can be fetched
+   *
+   * @generated from field: uint64 id = 1;
+   */
+  id: bigint;
+
+  /**
+   * @generated from field: mf.v1.ClipKind kind = 2;
+   */
+  kind: ClipKind;
+
+  /**
+   * bytes as far as they are known; 0: not known
+   *
+   * @generated from field: uint32 size = 3;
+   */
+  size: number;
+};
+
+/**
+ * Describes the message mf.v1.ClipNews.
+ * Use `create(ClipNewsSchema)` to create a new message.
+ */
+export const ClipNewsSchema: GenMessage<ClipNews> = /*@__PURE__*/
+  messageDesc(file_clip, 5);
+
+/**
+ * ClipFetch wants what the newest news told of. The answer is an offer, or refused
+ * with the id of the news.
+ *
+ * @generated from message mf.v1.ClipFetch
+ */
+export type ClipFetch = Message<"mf.v1.ClipFetch"> & {
+  /**
+   * @generated from field: uint64 id = 1;
+   */
+  id: bigint;
+};
+
+/**
+ * Describes the message mf.v1.ClipFetch.
+ * Use `create(ClipFetchSchema)` to create a new message.
+ */
+export const ClipFetchSchema: GenMessage<ClipFetch> = /*@__PURE__*/
+  messageDesc(file_clip, 6);
+
+/**
+ * @generated from enum mf.v1.ClipKind
+ */
+export enum ClipKind {
+  /**
+   * @generated from enum value: CLIP_KIND_UNSPECIFIED = 0;
+   */
+  UNSPECIFIED = 0,
+
+  /**
+   * UTF-8, line feeds between lines; at most 1 MiB
+   *
+   * @generated from enum value: CLIP_KIND_TEXT = 1;
+   */
+  TEXT = 1,
+
+  /**
+   * at most 16 MiB
+   *
+   * @generated from enum value: CLIP_KIND_PNG = 2;
+   */
+  PNG = 2,
+}
+
+/**
+ * Describes the enum mf.v1.ClipKind.
+ */
+export const ClipKindSchema: GenEnum<ClipKind> = /*@__PURE__*/
+  enumDesc(file_clip, 0);
+
+/**
+ * @generated from enum mf.v1.ClipWhy
+ */
+export enum ClipWhy {
+  /**
+   * @generated from enum value: CLIP_WHY_UNSPECIFIED = 0;
+   */
+  UNSPECIFIED = 0,
+
+  /**
+   * there is no grant for it (any more)
+   *
+   * @generated from enum value: CLIP_WHY_NOT_ALLOWED = 1;
+   */
+  NOT_ALLOWED = 1,
+
+  /**
+   * over the limit of its kind, or too many pixels
+   *
+   * @generated from enum value: CLIP_WHY_TOO_LARGE = 2;
+   */
+  TOO_LARGE = 2,
+
+  /**
+   * not the kind that it said, or the clipboard did not give or take it
+   *
+   * @generated from enum value: CLIP_WHY_UNREADABLE = 3;
+   */
+  UNREADABLE = 3,
+
+  /**
+   * there is nothing (any more) that can be sent
+   *
+   * @generated from enum value: CLIP_WHY_NOTHING = 4;
+   */
+  NOTHING = 4,
+}
+
+/**
+ * Describes the enum mf.v1.ClipWhy.
+ */
+export const ClipWhySchema: GenEnum<ClipWhy> = /*@__PURE__*/
+  enumDesc(file_clip, 1);
 

@@ -1,0 +1,5 @@
+//go:build !linux
+
+package clipboard
+
+func openClipboard(string) (Clipboard, error) { return nil, ErrUnsupported }
