@@ -5,6 +5,7 @@ import (
 	"os"
 
 	"github.com/mainforte/mainforte/host/capture"
+	"github.com/mainforte/mainforte/host/clipboard"
 	"github.com/mainforte/mainforte/host/input"
 )
 
@@ -44,4 +45,13 @@ func openPerson(ears input.Ears) (input.Person, error) {
 		return nil, input.ErrUnsupported
 	}
 	return input.OpenPerson("", ears)
+}
+
+// openClipboard is nil where the host knows of no clipboard: then nobody is asked
+// for it. That of a Wayland session is only half to be seen from its X server.
+func openClipboard() func() (clipboard.Clipboard, error) {
+	if !clipboard.Supported || os.Getenv("XDG_SESSION_TYPE") == "wayland" {
+		return nil
+	}
+	return func() (clipboard.Clipboard, error) { return clipboard.Open("") }
 }

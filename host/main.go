@@ -123,7 +123,7 @@ func run(ctx context.Context, args []string, s *streams) int {
 		}
 		err := session.New(session.Config{
 			Server: server, Unknown: !known(server) && !called[server.Host], Lang: texts.Lang, Window: window, OpenDesktop: desktopFor(isConsole),
-			OpenPerson: openPerson, TLS: opt.tls, Patience: patience, Windows: talk.windows, Software: "mainforte-host/" + versionText(), Log: log,
+			OpenPerson: openPerson, OpenClipboard: openClipboard(), TLS: opt.tls, Patience: patience, Windows: talk.windows, Software: "mainforte-host/" + versionText(), Log: log,
 		}).Run(ctx)
 		if errors.Is(err, session.ErrQuit) {
 			return exitOK

@@ -38,6 +38,7 @@ import (
 	"github.com/pion/webrtc/v4"
 
 	"github.com/mainforte/mainforte/host/capture"
+	"github.com/mainforte/mainforte/host/clipboard"
 	"github.com/mainforte/mainforte/host/input"
 	"github.com/mainforte/mainforte/host/ui"
 	"github.com/mainforte/mainforte/internal/wire"
@@ -120,6 +121,8 @@ type Config struct {
 	// OpenPerson listens to the person's own hands while the desktop is open, so that
 	// they come first; nil: they are not told from the technician's.
 	OpenPerson func(input.Ears) (input.Person, error)
+	// OpenClipboard opens the person's clipboard with its first grant; nil: there is none.
+	OpenClipboard func() (clipboard.Clipboard, error)
 	// Windows are windows of our own that input must never reach; the window may
 	// name more by its commands.
 	Windows []uint64

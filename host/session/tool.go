@@ -47,6 +47,7 @@ const noChannel = ^uint16(0)
 // use, as where this computer lacks what it needs.
 var toolMakers = []func(*live) tool{
 	newFiles,
+	newClips,
 }
 
 // maxToolBuffered is how many bytes a tool's channel may hold: little enough that

@@ -326,7 +326,12 @@ func (a *attach) message(channel uint16, b []byte) {
 		}
 	case wire.ChannelTiles:
 		err = a.tiles(b)
-	case wire.ChannelFiles, wire.ChannelClip, wire.ChannelTalk, wire.ChannelMarks:
+	case wire.ChannelClip:
+		m := new(mfpb.ClipMessage)
+		if err = wire.Decode(b, wire.MaxTool, m); err == nil {
+			a.v.update(func() { a.v.clips = append(a.v.clips, m) })
+		}
+	case wire.ChannelFiles, wire.ChannelTalk, wire.ChannelMarks:
 		if a.v.opt.Tool != nil {
 			a.v.opt.Tool(channel, b)
 		}

@@ -77,6 +77,7 @@ type Viewer struct {
 	present []*mfpb.Participant
 	invites []*mfpb.Invite
 	places  []*mfpb.CursorPlace
+	clips   []*mfpb.ClipMessage
 	routes  int // how often the host's addresses changed
 	host    *mfpb.Hello
 	ended   *Refused
