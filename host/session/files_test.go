@@ -137,8 +137,8 @@ func (m *mover) answered(id uint64, want mfpb.FileReason) {
 	}
 }
 
-// allow lets the person allow a grant.
-func (r *rig) allow(v *gopeer.Viewer, grant string) ui.Event {
+// allowOne lets the person allow a grant, and returns the question.
+func (r *rig) allowOne(v *gopeer.Viewer, grant string) ui.Event {
 	r.t.Helper()
 	if err := v.Ask(grant); err != nil {
 		r.t.Fatal(err)
@@ -195,7 +195,7 @@ func random(seed uint64, n int) []byte {
 
 func TestATechniciansFilesLandInThePersonsFolder(t *testing.T) {
 	r, m, s, dir := filesRig(t)
-	if q := r.allow(m.v, "file_in"); q.Folder != dir || !strings.Contains(q.Text, "PUT FILES") {
+	if q := r.allowOne(m.v, "file_in"); q.Folder != dir || !strings.Contains(q.Text, "PUT FILES") {
 		t.Errorf("the person is asked %q about %q", q.Text, q.Folder)
 	}
 	content := random(1, 300_000)
@@ -269,7 +269,7 @@ func TestForgedFilesChangeNothing(t *testing.T) {
 		t.Errorf("the log says %v", d)
 	}
 	// One way's grant is not the other's.
-	r.allow(m.v, "file_out")
+	r.allowOne(m.v, "file_out")
 	m.offer(5, entry(1, "c"))
 	m.answered(5, mfpb.FileReason_FILE_REASON_NOT_ALLOWED)
 	r.window.Say(ui.Command{Do: "give", Paths: []string{secret}})
@@ -295,7 +295,7 @@ func TestWhatIsOutOfOrderEndsTheSession(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			r, m, _, dir := filesRig(t)
-			r.allow(m.v, "file_in")
+			r.allowOne(m.v, "file_in")
 			m.offer(1, entry(2, "a"))
 			m.answered(1, 0)
 			say(m)
@@ -313,7 +313,7 @@ func TestWhatIsOutOfOrderEndsTheSession(t *testing.T) {
 // TestAnOfferThatIsTooMuchIsRefused: C56.
 func TestAnOfferThatIsTooMuchIsRefused(t *testing.T) {
 	r, m, _, dir := filesRig(t)
-	r.allow(m.v, "file_in")
+	r.allowOne(m.v, "file_in")
 	m.offer(1, &mfpb.FileEntry{Path: []string{"a"}, Size: 1 << 52})
 	m.answered(1, mfpb.FileReason_FILE_REASON_NO_ROOM)
 	if f := r.fileShown("failed"); !strings.Contains(f.Text, "room") {
@@ -342,7 +342,7 @@ func TestAnOfferThatIsTooMuchIsRefused(t *testing.T) {
 // TestAnotherHashIsRemoved: C58.
 func TestAnotherHashIsRemoved(t *testing.T) {
 	r, m, s, dir := filesRig(t)
-	r.allow(m.v, "file_in")
+	r.allowOne(m.v, "file_in")
 	m.offer(1, entry(1, "a"))
 	m.answered(1, 0)
 	m.chunk(1, 0, 0, []byte("x"))
@@ -371,7 +371,7 @@ func TestWhatIsTakenBackLeavesNothing(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			r, m, s, dir := filesRig(t)
-			r.allow(m.v, "file_in")
+			r.allowOne(m.v, "file_in")
 			m.offer(1, entry(100, "d", "a"))
 			m.answered(1, 0)
 			m.chunk(1, 0, 0, []byte("x"))
@@ -396,7 +396,7 @@ func TestWhatIsTakenBackLeavesNothing(t *testing.T) {
 // is cut again and again is the same file.
 func TestATransferGoesOnAfterCuts(t *testing.T) {
 	r, m, _, dir := filesRig(t)
-	r.allow(m.v, "file_in")
+	r.allowOne(m.v, "file_in")
 	seed := uint64(time.Now().UnixNano())
 	t.Logf("seed %d", seed)
 	rng := rand.New(rand.NewPCG(seed, 2))
@@ -433,7 +433,7 @@ func TestATransferGoesOnAfterCuts(t *testing.T) {
 // TestThePersonsFilesReachTheTechnician: given files come whole, also over cuts.
 func TestThePersonsFilesReachTheTechnician(t *testing.T) {
 	r, m, s, _ := filesRig(t)
-	r.allow(m.v, "file_out")
+	r.allowOne(m.v, "file_out")
 	from := t.TempDir()
 	content := random(7, 6<<20) // more than the window
 	ok(t, os.MkdirAll(filepath.Join(from, "folder", "sub"), 0o755))
@@ -525,7 +525,7 @@ func (k *taker) hear(msg *mfpb.FileMessage) {
 // nothing more leaves.
 func TestTakingBackStopsWhatGoesOut(t *testing.T) {
 	r, m, s, _ := filesRig(t)
-	r.allow(m.v, "file_out")
+	r.allowOne(m.v, "file_out")
 	big := filepath.Join(t.TempDir(), "big")
 	ok(t, os.WriteFile(big, random(9, 8<<20), 0o644))
 	r.window.Say(ui.Command{Do: "give", Paths: []string{big}})
@@ -565,7 +565,7 @@ func TestAFileThatChangesWhileItIsSentIsStopped(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			r, m, _, _ := filesRig(t)
-			r.allow(m.v, "file_out")
+			r.allowOne(m.v, "file_out")
 			path := filepath.Join(t.TempDir(), "a")
 			ok(t, os.WriteFile(path, []byte("x"), 0o644))
 			r.window.Say(ui.Command{Do: "give", Paths: []string{path}})

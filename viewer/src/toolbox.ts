@@ -1,6 +1,7 @@
 // The tools of a session, in the order in which the toolbar shows them.
 
 import { FilesTool } from "./files/tool";
+import { ClipTool } from "./clip/tool";
 import type { Tool, ToolView } from "./tool";
 import type { Stage } from "./view/stage";
 
@@ -19,4 +20,5 @@ export interface Workshop {
 /** Made once with the element; each session uses them, one at a time. */
 export function toolbox(workshop: Workshop): readonly (Tool & ToolView)[] {
   return [new FilesTool(workshop)];
+  return [new ClipTool(workshop)];
 }

@@ -1,6 +1,6 @@
 // Texts in both languages, the code as it is typed, the cursor, the Worker's URL.
 import { create, toBinary } from "@bufbuild/protobuf";
-import { readFileSync } from "node:fs";
+import { readdirSync, readFileSync } from "node:fs";
 import { describe, expect, test } from "vitest";
 import en from "../locales/en.json";
 import fr from "../locales/fr.json";
@@ -70,25 +70,14 @@ describe("locales", () => {
   });
 
   test("every key that the code names exists, and every key is named", () => {
-    const sources = [
-      "banner",
-      "causes",
-      "facts",
-      "ghost",
-      "invite",
-      "keys",
-      "looking",
-      "panel",
-      "people",
-      "stage",
-      "texts",
-      "toolbar",
-    ]
-      .map((f) => `../src/view/${f}.ts`)
-      .concat("../src/element.ts", "../src/files/pane.ts", "../src/files/tool.ts");
+    const folders = ["view", "files", "clip", "talk", "marks"];
+    const sources = folders
+      .map((folder) => `../src/${folder}/`)
+      .flatMap((folder) => readdirSync(new URL(folder, import.meta.url)).map((f) => folder + f))
+      .concat("../src/element.ts");
     const code = sources.map((f) => readFileSync(new URL(f, import.meta.url), "utf8")).join("\n");
     const built =
-      /^(?:reason|next|keys\.(?:ctrl|alt|super|print)|banner\.(?:untyped|reserved|denied|revoked|pathBack|serverBack|hostBack)|(?:route|station|files\.unit)\.|files\.(?:waiting|asking|offered|lost|cancelled)|(?:code|pairing|asking|connecting|ended)\.(?:title|lead)|step\.(?:done|now|next))/;
+      /^(?:reason|next|keys\.(?:ctrl|alt|super|print)|banner\.(?:untyped|reserved|denied|revoked|pathBack|serverBack|hostBack)|(?:route|station|sysinfo|files\.unit)\.|marks\.(?:hint\.)?(?:laser|pen|arrow|box|ellipse|text)$|files\.(?:waiting|asking|offered|lost|cancelled)|(?:code|pairing|asking|connecting|ended)\.(?:title|lead)|step\.(?:done|now|next))/;
     for (const key of Object.keys(en))
       if (!built.test(key) && key !== "title") expect(code, key).toContain(`"${key}"`);
   });

@@ -8,6 +8,7 @@
 
 import { Lock, Modifier } from "../wire/input";
 import { maxKeyText } from "../wire/limits";
+import { isCopy, isPaste, type Holding, type Paster } from "./paste";
 import { usages } from "./usage";
 
 /** Where key events go: the Sender. */
@@ -295,7 +296,13 @@ export function isLeaveKey(event: KeyInput): boolean {
  * Listens on a hidden text area, which is what input methods write into.
  * Returns what stops it.
  */
-export function attachKeyboard(area: HTMLTextAreaElement, keyboard: Keyboard, leave: () => void): () => void {
+export function attachKeyboard(
+  area: HTMLTextAreaElement,
+  keyboard: Keyboard,
+  leave: () => void,
+  holding?: Holding,
+  paster?: () => Paster | undefined,
+): () => void {
   const stop = new AbortController();
   const on = { signal: stop.signal };
   const clear = () => {
@@ -309,7 +316,16 @@ export function attachKeyboard(area: HTMLTextAreaElement, keyboard: Keyboard, le
         event.preventDefault();
         keyboard.release();
         leave();
-      } else if (keyboard.keydown(event)) event.preventDefault();
+        return;
+      }
+      if (isCopy(event)) paster?.()?.copies();
+      if (holding && paster?.()?.ready() && isPaste(event)) {
+        // Not prevented: the browser's paste event brings what is to be pasted. It goes first.
+        holding.hold();
+        keyboard.keydown(event);
+        return;
+      }
+      if (keyboard.keydown(event)) event.preventDefault();
     },
     on,
   );
@@ -338,7 +354,21 @@ export function attachKeyboard(area: HTMLTextAreaElement, keyboard: Keyboard, le
     },
     on,
   );
-  for (const name of ["paste", "drop"]) area.addEventListener(name, (event) => event.preventDefault(), on);
+  area.addEventListener("drop", (event) => event.preventDefault(), on);
+  area.addEventListener(
+    "paste",
+    (event) => {
+      event.preventDefault();
+      const by = paster?.();
+      if (!by || !holding?.holds || !event.clipboardData) return;
+      holding.keep();
+      void by.paste(event.clipboardData).then(
+        (landed) => (landed ? holding.resume() : keyboard.release()),
+        () => keyboard.release(),
+      );
+    },
+    on,
+  );
   area.addEventListener("blur", () => keyboard.release(), on);
   area.ownerDocument.addEventListener(
     "visibilitychange",

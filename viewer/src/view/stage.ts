@@ -5,6 +5,7 @@
 
 import type { Sender } from "../input/sender";
 import { attachKeyboard, Keyboard, systemOf } from "../input/keyboard";
+import { Holding, type Paster } from "../input/paste";
 import { attachPointer, type PointerSink } from "../input/pointer";
 import { stripCount, stripsOf } from "../picture/strips";
 import type { View } from "../state";
@@ -67,6 +68,8 @@ export class Stage {
     tabindex: "-1",
     hidden: true,
   });
+  /** What a paste or a copy in the picture means besides its keys. */
+  paster: Paster | undefined;
   #frame = h("div", { id: "frame" }, this.layers);
   #events: StageEvents;
   #width = 0;
@@ -159,7 +162,8 @@ export class Stage {
     if (this.#hands === hands) return;
     this.release();
     this.#hands = hands;
-    const keyboard = new Keyboard(hands, systemOf(navigator.userAgent));
+    const holding = new Holding(hands);
+    const keyboard = new Keyboard(holding, systemOf(navigator.userAgent));
     // The canvas is laid out at its scale, so that a place on it needs no other way back to the picture.
     const surface = () => ({
       width: this.#width,
@@ -167,7 +171,7 @@ export class Stage {
       ratio: devicePixelRatio / this.#scale,
     });
     this.#detach = [
-      attachKeyboard(this.keys, keyboard, leave),
+      attachKeyboard(this.keys, keyboard, leave, holding, () => this.paster),
       attachPointer(this.picture, this.#ours(hands), surface, () => this.focus()),
     ];
     this.keys.tabIndex = 0;

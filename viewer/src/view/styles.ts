@@ -175,6 +175,8 @@ dt { color: var(--_muted); font-size: 0.8125rem; font-weight: 600; }
 dd.code { font-family: var(--_mono); font-size: 0.875rem; }
 .sheet .actions { margin-top: 1rem; }
 .combos { display: grid; grid-template-columns: 1fr 1fr; gap: 0.5rem; margin-block: 0.75rem; }
+.clip-way { margin-top: 1rem; }
+.clip-way .button { margin-top: 0.5rem; }
 .sheet h4 { margin: 0; font-size: 0.9375rem; }
 .modes, .zoom { display: flex; flex-wrap: wrap; align-items: center; gap: 0.5rem; margin-top: 0.75rem; }
 .modes .button { flex: 1 1 auto; }
