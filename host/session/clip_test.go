@@ -141,6 +141,8 @@ func TestNothingGoesToTheClipboardWithoutItsGrant(t *testing.T) { // C60
 	half := &mfpb.ClipMessage{Body: &mfpb.ClipMessage_Chunk{Chunk: &mfpb.ClipChunk{Id: 4, Data: []byte("for")}}}
 	ok(t, v.Clip(&mfpb.ClipMessage{Body: &mfpb.ClipMessage_Offer{Offer: &mfpb.ClipOffer{Id: 4, Kind: clipText, Size: 6}}}))
 	ok(t, v.Clip(half))
+	ok(t, v.FetchClip(99)) // answered after what came before it on the channel
+	ok(t, v.WaitClipRefused(ctx(t), 99, mfpb.ClipWhy_CLIP_WHY_NOTHING))
 	r.window.Say(ui.Command{Do: "revoke", Grant: "clipboard_in"})
 	ok(t, v.WaitGrant(ctx(t), "clipboard_in", mfpb.GrantState_GRANT_STATE_REVOKED))
 	ok(t, v.Clip(half))
