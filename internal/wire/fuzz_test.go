@@ -15,6 +15,7 @@ func envelopes() map[proto.Message]int {
 	return map[proto.Message]int{
 		&mfpb.HostMessage{}: wire.MaxFrame, &mfpb.ServerToHost{}: wire.MaxFrame, &mfpb.ViewerMessage{}: wire.MaxFrame,
 		&mfpb.ServerToViewer{}: wire.MaxFrame, &mfpb.SealedBody{}: wire.MaxSealed, &mfpb.Control{}: wire.MaxControl, &mfpb.CursorUpdate{}: wire.MaxCursor,
+		&mfpb.MarkMessage{}: wire.MaxTool,
 	}
 }
 

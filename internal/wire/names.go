@@ -21,7 +21,10 @@ const maxMarks = 8
 // bidirectional, zero-width, private or blank characters. It is cut at
 // [NameLimit] code points. It does not escape: show it as text only. Cleaning
 // twice changes nothing.
-func Clean(s string) string {
+func Clean(s string) string { return CleanLine(s, NameLimit) }
+
+// CleanLine is Clean for a text that is no name: cut at limit code points.
+func CleanLine(s string, limit int) string {
 	var b strings.Builder
 	space := false
 	for _, r := range strings.ToValidUTF8(s, "\uFFFD") {
@@ -41,8 +44,8 @@ func Clean(s string) string {
 	// Twice: normalising can split a character into base and mark, and more
 	// than 30 marks would make the Go normaliser insert a joiner of its own.
 	out := limitMarks(norm.NFC.String(limitMarks(b.String())))
-	if utf8.RuneCountInString(out) > NameLimit {
-		out = string([]rune(out)[:NameLimit])
+	if utf8.RuneCountInString(out) > limit {
+		out = string([]rune(out)[:limit])
 	}
 	return strings.TrimRight(out, " ")
 }

@@ -153,6 +153,15 @@ func samples() []proto.Message {
 		&mfpb.ClipMessage{Body: &mfpb.ClipMessage_Fetch{Fetch: &mfpb.ClipFetch{Id: 3}}},
 		&mfpb.TalkMessage{Body: &mfpb.TalkMessage_Line{Line: &mfpb.TalkLine{Text: "Voyez-vous le bouton « Enregistrer » ?"}}},
 		&mfpb.MarkMessage{Body: &mfpb.MarkMessage_Wipe{Wipe: &mfpb.MarksWiped{}}},
+		&mfpb.MarkMessage{Optional: true, Body: &mfpb.MarkMessage_Laser{Laser: &mfpb.MarkLaser{X: 1919, Y: 7}}},
+		&mfpb.MarkMessage{Body: &mfpb.MarkMessage_Draw{Draw: &mfpb.MarkDrawn{Kind: mfpb.MarkKind_MARK_KIND_TEXT, Points: []uint32{100, 16383}, Text: "Cliquez « ici »"}}},
+		&mfpb.MarkMessage{Body: &mfpb.MarkMessage_Undo{Undo: &mfpb.MarkUndone{}}},
+		&mfpb.MarkMessage{Body: &mfpb.MarkMessage_AddSteps{AddSteps: &mfpb.StepsAdded{Texts: []string{"Ouvrez les réglages", "<b>2</b>"}, Picture: true}}},
+		&mfpb.MarkMessage{Body: &mfpb.MarkMessage_MoveStep{MoveStep: &mfpb.StepMoved{Id: 3, Before: 1}}},
+		&mfpb.MarkMessage{Body: &mfpb.MarkMessage_DropStep{DropStep: &mfpb.StepDropped{Id: 3}}},
+		&mfpb.MarkMessage{Optional: true, Body: &mfpb.MarkMessage_Steps{Steps: &mfpb.Steps{Kept: true, Steps: []*mfpb.Step{
+			{Id: 1, Text: "Ouvrez les réglages", State: mfpb.StepState_STEP_STATE_DONE, Picture: true},
+			{Id: 2, Text: "<b>2</b>", State: mfpb.StepState_STEP_STATE_ASKED}}}}},
 	}
 }
 

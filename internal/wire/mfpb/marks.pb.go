@@ -24,6 +24,119 @@ const (
 	_ = protoimpl.EnforceVersion(protoimpl.MaxVersion - 20)
 )
 
+type MarkKind int32
+
+const (
+	MarkKind_MARK_KIND_UNSPECIFIED MarkKind = 0
+	MarkKind_MARK_KIND_PEN         MarkKind = 1 // a line through all points
+	MarkKind_MARK_KIND_ARROW       MarkKind = 2 // two points: tail, head
+	MarkKind_MARK_KIND_BOX         MarkKind = 3 // two corners
+	MarkKind_MARK_KIND_ELLIPSE     MarkKind = 4 // two corners of what bounds it
+	MarkKind_MARK_KIND_TEXT        MarkKind = 5 // one point: the upper left corner
+)
+
+// Enum value maps for MarkKind.
+var (
+	MarkKind_name = map[int32]string{
+		0: "MARK_KIND_UNSPECIFIED",
+		1: "MARK_KIND_PEN",
+		2: "MARK_KIND_ARROW",
+		3: "MARK_KIND_BOX",
+		4: "MARK_KIND_ELLIPSE",
+		5: "MARK_KIND_TEXT",
+	}
+	MarkKind_value = map[string]int32{
+		"MARK_KIND_UNSPECIFIED": 0,
+		"MARK_KIND_PEN":         1,
+		"MARK_KIND_ARROW":       2,
+		"MARK_KIND_BOX":         3,
+		"MARK_KIND_ELLIPSE":     4,
+		"MARK_KIND_TEXT":        5,
+	}
+)
+
+func (x MarkKind) Enum() *MarkKind {
+	p := new(MarkKind)
+	*p = x
+	return p
+}
+
+func (x MarkKind) String() string {
+	return protoimpl.X.EnumStringOf(x.Descriptor(), protoreflect.EnumNumber(x))
+}
+
+func (MarkKind) Descriptor() protoreflect.EnumDescriptor {
+	return file_marks_proto_enumTypes[0].Descriptor()
+}
+
+func (MarkKind) Type() protoreflect.EnumType {
+	return &file_marks_proto_enumTypes[0]
+}
+
+func (x MarkKind) Number() protoreflect.EnumNumber {
+	return protoreflect.EnumNumber(x)
+}
+
+// Deprecated: Use MarkKind.Descriptor instead.
+func (MarkKind) EnumDescriptor() ([]byte, []int) {
+	return file_marks_proto_rawDescGZIP(), []int{0}
+}
+
+type StepState int32
+
+const (
+	StepState_STEP_STATE_UNSPECIFIED StepState = 0
+	StepState_STEP_STATE_ASKED       StepState = 1 // the person has not answered
+	StepState_STEP_STATE_APPROVED    StepState = 2
+	StepState_STEP_STATE_REFUSED     StepState = 3
+	StepState_STEP_STATE_DONE        StepState = 4
+)
+
+// Enum value maps for StepState.
+var (
+	StepState_name = map[int32]string{
+		0: "STEP_STATE_UNSPECIFIED",
+		1: "STEP_STATE_ASKED",
+		2: "STEP_STATE_APPROVED",
+		3: "STEP_STATE_REFUSED",
+		4: "STEP_STATE_DONE",
+	}
+	StepState_value = map[string]int32{
+		"STEP_STATE_UNSPECIFIED": 0,
+		"STEP_STATE_ASKED":       1,
+		"STEP_STATE_APPROVED":    2,
+		"STEP_STATE_REFUSED":     3,
+		"STEP_STATE_DONE":        4,
+	}
+)
+
+func (x StepState) Enum() *StepState {
+	p := new(StepState)
+	*p = x
+	return p
+}
+
+func (x StepState) String() string {
+	return protoimpl.X.EnumStringOf(x.Descriptor(), protoreflect.EnumNumber(x))
+}
+
+func (StepState) Descriptor() protoreflect.EnumDescriptor {
+	return file_marks_proto_enumTypes[1].Descriptor()
+}
+
+func (StepState) Type() protoreflect.EnumType {
+	return &file_marks_proto_enumTypes[1]
+}
+
+func (x StepState) Number() protoreflect.EnumNumber {
+	return protoreflect.EnumNumber(x)
+}
+
+// Deprecated: Use StepState.Descriptor instead.
+func (StepState) EnumDescriptor() ([]byte, []int) {
+	return file_marks_proto_rawDescGZIP(), []int{1}
+}
+
 // MarkMessage is one message on channel marks, both directions.
 type MarkMessage struct {
 	state    protoimpl.MessageState `protogen:"open.v1"`
@@ -31,6 +144,13 @@ type MarkMessage struct {
 	// Types that are valid to be assigned to Body:
 	//
 	//	*MarkMessage_Wipe
+	//	*MarkMessage_Laser
+	//	*MarkMessage_Draw
+	//	*MarkMessage_Undo
+	//	*MarkMessage_AddSteps
+	//	*MarkMessage_MoveStep
+	//	*MarkMessage_DropStep
+	//	*MarkMessage_Steps
 	Body          isMarkMessage_Body `protobuf_oneof:"body"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -89,15 +209,120 @@ func (x *MarkMessage) GetWipe() *MarksWiped {
 	return nil
 }
 
+func (x *MarkMessage) GetLaser() *MarkLaser {
+	if x != nil {
+		if x, ok := x.Body.(*MarkMessage_Laser); ok {
+			return x.Laser
+		}
+	}
+	return nil
+}
+
+func (x *MarkMessage) GetDraw() *MarkDrawn {
+	if x != nil {
+		if x, ok := x.Body.(*MarkMessage_Draw); ok {
+			return x.Draw
+		}
+	}
+	return nil
+}
+
+func (x *MarkMessage) GetUndo() *MarkUndone {
+	if x != nil {
+		if x, ok := x.Body.(*MarkMessage_Undo); ok {
+			return x.Undo
+		}
+	}
+	return nil
+}
+
+func (x *MarkMessage) GetAddSteps() *StepsAdded {
+	if x != nil {
+		if x, ok := x.Body.(*MarkMessage_AddSteps); ok {
+			return x.AddSteps
+		}
+	}
+	return nil
+}
+
+func (x *MarkMessage) GetMoveStep() *StepMoved {
+	if x != nil {
+		if x, ok := x.Body.(*MarkMessage_MoveStep); ok {
+			return x.MoveStep
+		}
+	}
+	return nil
+}
+
+func (x *MarkMessage) GetDropStep() *StepDropped {
+	if x != nil {
+		if x, ok := x.Body.(*MarkMessage_DropStep); ok {
+			return x.DropStep
+		}
+	}
+	return nil
+}
+
+func (x *MarkMessage) GetSteps() *Steps {
+	if x != nil {
+		if x, ok := x.Body.(*MarkMessage_Steps); ok {
+			return x.Steps
+		}
+	}
+	return nil
+}
+
 type isMarkMessage_Body interface {
 	isMarkMessage_Body()
 }
 
 type MarkMessage_Wipe struct {
-	Wipe *MarksWiped `protobuf:"bytes,2,opt,name=wipe,proto3,oneof"`
+	Wipe *MarksWiped `protobuf:"bytes,2,opt,name=wipe,proto3,oneof"` // viewer -> host; host -> viewer: the person wiped them
+}
+
+type MarkMessage_Laser struct {
+	Laser *MarkLaser `protobuf:"bytes,3,opt,name=laser,proto3,oneof"` // viewer -> host, optional
+}
+
+type MarkMessage_Draw struct {
+	Draw *MarkDrawn `protobuf:"bytes,4,opt,name=draw,proto3,oneof"` // viewer -> host
+}
+
+type MarkMessage_Undo struct {
+	Undo *MarkUndone `protobuf:"bytes,5,opt,name=undo,proto3,oneof"` // viewer -> host
+}
+
+type MarkMessage_AddSteps struct {
+	AddSteps *StepsAdded `protobuf:"bytes,6,opt,name=add_steps,json=addSteps,proto3,oneof"` // viewer -> host
+}
+
+type MarkMessage_MoveStep struct {
+	MoveStep *StepMoved `protobuf:"bytes,7,opt,name=move_step,json=moveStep,proto3,oneof"` // viewer -> host
+}
+
+type MarkMessage_DropStep struct {
+	DropStep *StepDropped `protobuf:"bytes,8,opt,name=drop_step,json=dropStep,proto3,oneof"` // viewer -> host
+}
+
+type MarkMessage_Steps struct {
+	Steps *Steps `protobuf:"bytes,9,opt,name=steps,proto3,oneof"` // host -> viewer, optional: the whole list, at each change
 }
 
 func (*MarkMessage_Wipe) isMarkMessage_Body() {}
+
+func (*MarkMessage_Laser) isMarkMessage_Body() {}
+
+func (*MarkMessage_Draw) isMarkMessage_Body() {}
+
+func (*MarkMessage_Undo) isMarkMessage_Body() {}
+
+func (*MarkMessage_AddSteps) isMarkMessage_Body() {}
+
+func (*MarkMessage_MoveStep) isMarkMessage_Body() {}
+
+func (*MarkMessage_DropStep) isMarkMessage_Body() {}
+
+func (*MarkMessage_Steps) isMarkMessage_Body() {}
 
 // MarksWiped takes away everything that the sender drew.
 type MarksWiped struct {
@@ -136,17 +361,495 @@ func (*MarksWiped) Descriptor() ([]byte, []int) {
 	return file_marks_proto_rawDescGZIP(), []int{1}
 }
 
+// MarkUndone takes away what the sender drew last.
+type MarkUndone struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *MarkUndone) Reset() {
+	*x = MarkUndone{}
+	mi := &file_marks_proto_msgTypes[2]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *MarkUndone) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*MarkUndone) ProtoMessage() {}
+
+func (x *MarkUndone) ProtoReflect() protoreflect.Message {
+	mi := &file_marks_proto_msgTypes[2]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use MarkUndone.ProtoReflect.Descriptor instead.
+func (*MarkUndone) Descriptor() ([]byte, []int) {
+	return file_marks_proto_rawDescGZIP(), []int{2}
+}
+
+// MarkLaser is where the participant points, pixels of the picture; the latest
+// wins. It fades by itself.
+type MarkLaser struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	X             uint32                 `protobuf:"varint,1,opt,name=x,proto3" json:"x,omitempty"`
+	Y             uint32                 `protobuf:"varint,2,opt,name=y,proto3" json:"y,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *MarkLaser) Reset() {
+	*x = MarkLaser{}
+	mi := &file_marks_proto_msgTypes[3]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *MarkLaser) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*MarkLaser) ProtoMessage() {}
+
+func (x *MarkLaser) ProtoReflect() protoreflect.Message {
+	mi := &file_marks_proto_msgTypes[3]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use MarkLaser.ProtoReflect.Descriptor instead.
+func (*MarkLaser) Descriptor() ([]byte, []int) {
+	return file_marks_proto_rawDescGZIP(), []int{3}
+}
+
+func (x *MarkLaser) GetX() uint32 {
+	if x != nil {
+		return x.X
+	}
+	return 0
+}
+
+func (x *MarkLaser) GetY() uint32 {
+	if x != nil {
+		return x.Y
+	}
+	return 0
+}
+
+// MarkDrawn is one mark, or more of the newest one.
+type MarkDrawn struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Kind          MarkKind               `protobuf:"varint,1,opt,name=kind,proto3,enum=mf.v1.MarkKind" json:"kind,omitempty"`
+	Points        []uint32               `protobuf:"varint,2,rep,packed,name=points,proto3" json:"points,omitempty"` // x and y in turns, pixels of the picture
+	Text          string                 `protobuf:"bytes,3,opt,name=text,proto3" json:"text,omitempty"`             // hostile text
+	More          bool                   `protobuf:"varint,4,opt,name=more,proto3" json:"more,omitempty"`            // PEN: these points go on from those of the sender's newest mark
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *MarkDrawn) Reset() {
+	*x = MarkDrawn{}
+	mi := &file_marks_proto_msgTypes[4]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *MarkDrawn) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*MarkDrawn) ProtoMessage() {}
+
+func (x *MarkDrawn) ProtoReflect() protoreflect.Message {
+	mi := &file_marks_proto_msgTypes[4]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use MarkDrawn.ProtoReflect.Descriptor instead.
+func (*MarkDrawn) Descriptor() ([]byte, []int) {
+	return file_marks_proto_rawDescGZIP(), []int{4}
+}
+
+func (x *MarkDrawn) GetKind() MarkKind {
+	if x != nil {
+		return x.Kind
+	}
+	return MarkKind_MARK_KIND_UNSPECIFIED
+}
+
+func (x *MarkDrawn) GetPoints() []uint32 {
+	if x != nil {
+		return x.Points
+	}
+	return nil
+}
+
+func (x *MarkDrawn) GetText() string {
+	if x != nil {
+		return x.Text
+	}
+	return ""
+}
+
+func (x *MarkDrawn) GetMore() bool {
+	if x != nil {
+		return x.More
+	}
+	return false
+}
+
+// StepsAdded offers steps to the person, who approves or refuses each.
+type StepsAdded struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Texts         []string               `protobuf:"bytes,1,rep,name=texts,proto3" json:"texts,omitempty"`      // hostile text
+	Picture       bool                   `protobuf:"varint,2,opt,name=picture,proto3" json:"picture,omitempty"` // with a picture of the screen around the sender's newest mark
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *StepsAdded) Reset() {
+	*x = StepsAdded{}
+	mi := &file_marks_proto_msgTypes[5]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *StepsAdded) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*StepsAdded) ProtoMessage() {}
+
+func (x *StepsAdded) ProtoReflect() protoreflect.Message {
+	mi := &file_marks_proto_msgTypes[5]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use StepsAdded.ProtoReflect.Descriptor instead.
+func (*StepsAdded) Descriptor() ([]byte, []int) {
+	return file_marks_proto_rawDescGZIP(), []int{5}
+}
+
+func (x *StepsAdded) GetTexts() []string {
+	if x != nil {
+		return x.Texts
+	}
+	return nil
+}
+
+func (x *StepsAdded) GetPicture() bool {
+	if x != nil {
+		return x.Picture
+	}
+	return false
+}
+
+// StepMoved puts a step before another one; 0: last.
+type StepMoved struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Id            uint32                 `protobuf:"varint,1,opt,name=id,proto3" json:"id,omitempty"`
+	Before        uint32                 `protobuf:"varint,2,opt,name=before,proto3" json:"before,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *StepMoved) Reset() {
+	*x = StepMoved{}
+	mi := &file_marks_proto_msgTypes[6]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *StepMoved) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*StepMoved) ProtoMessage() {}
+
+func (x *StepMoved) ProtoReflect() protoreflect.Message {
+	mi := &file_marks_proto_msgTypes[6]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use StepMoved.ProtoReflect.Descriptor instead.
+func (*StepMoved) Descriptor() ([]byte, []int) {
+	return file_marks_proto_rawDescGZIP(), []int{6}
+}
+
+func (x *StepMoved) GetId() uint32 {
+	if x != nil {
+		return x.Id
+	}
+	return 0
+}
+
+func (x *StepMoved) GetBefore() uint32 {
+	if x != nil {
+		return x.Before
+	}
+	return 0
+}
+
+// StepDropped takes a step off the list, if the person has not approved it.
+type StepDropped struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Id            uint32                 `protobuf:"varint,1,opt,name=id,proto3" json:"id,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *StepDropped) Reset() {
+	*x = StepDropped{}
+	mi := &file_marks_proto_msgTypes[7]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *StepDropped) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*StepDropped) ProtoMessage() {}
+
+func (x *StepDropped) ProtoReflect() protoreflect.Message {
+	mi := &file_marks_proto_msgTypes[7]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use StepDropped.ProtoReflect.Descriptor instead.
+func (*StepDropped) Descriptor() ([]byte, []int) {
+	return file_marks_proto_rawDescGZIP(), []int{7}
+}
+
+func (x *StepDropped) GetId() uint32 {
+	if x != nil {
+		return x.Id
+	}
+	return 0
+}
+
+type Step struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Id            uint32                 `protobuf:"varint,1,opt,name=id,proto3" json:"id,omitempty"`
+	Text          string                 `protobuf:"bytes,2,opt,name=text,proto3" json:"text,omitempty"` // hostile text
+	State         StepState              `protobuf:"varint,3,opt,name=state,proto3,enum=mf.v1.StepState" json:"state,omitempty"`
+	Picture       bool                   `protobuf:"varint,4,opt,name=picture,proto3" json:"picture,omitempty"` // the person has one with it; it stays there
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Step) Reset() {
+	*x = Step{}
+	mi := &file_marks_proto_msgTypes[8]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Step) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Step) ProtoMessage() {}
+
+func (x *Step) ProtoReflect() protoreflect.Message {
+	mi := &file_marks_proto_msgTypes[8]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Step.ProtoReflect.Descriptor instead.
+func (*Step) Descriptor() ([]byte, []int) {
+	return file_marks_proto_rawDescGZIP(), []int{8}
+}
+
+func (x *Step) GetId() uint32 {
+	if x != nil {
+		return x.Id
+	}
+	return 0
+}
+
+func (x *Step) GetText() string {
+	if x != nil {
+		return x.Text
+	}
+	return ""
+}
+
+func (x *Step) GetState() StepState {
+	if x != nil {
+		return x.State
+	}
+	return StepState_STEP_STATE_UNSPECIFIED
+}
+
+func (x *Step) GetPicture() bool {
+	if x != nil {
+		return x.Picture
+	}
+	return false
+}
+
+type Steps struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Steps         []*Step                `protobuf:"bytes,1,rep,name=steps,proto3" json:"steps,omitempty"`
+	Kept          bool                   `protobuf:"varint,2,opt,name=kept,proto3" json:"kept,omitempty"` // the person has kept the list
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Steps) Reset() {
+	*x = Steps{}
+	mi := &file_marks_proto_msgTypes[9]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Steps) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Steps) ProtoMessage() {}
+
+func (x *Steps) ProtoReflect() protoreflect.Message {
+	mi := &file_marks_proto_msgTypes[9]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Steps.ProtoReflect.Descriptor instead.
+func (*Steps) Descriptor() ([]byte, []int) {
+	return file_marks_proto_rawDescGZIP(), []int{9}
+}
+
+func (x *Steps) GetSteps() []*Step {
+	if x != nil {
+		return x.Steps
+	}
+	return nil
+}
+
+func (x *Steps) GetKept() bool {
+	if x != nil {
+		return x.Kept
+	}
+	return false
+}
+
 var File_marks_proto protoreflect.FileDescriptor
 
 const file_marks_proto_rawDesc = "" +
 	"\n" +
-	"\vmarks.proto\x12\x05mf.v1\"Z\n" +
+	"\vmarks.proto\x12\x05mf.v1\"\x91\x03\n" +
 	"\vMarkMessage\x12\x1a\n" +
 	"\boptional\x18\x01 \x01(\bR\boptional\x12'\n" +
-	"\x04wipe\x18\x02 \x01(\v2\x11.mf.v1.MarksWipedH\x00R\x04wipeB\x06\n" +
+	"\x04wipe\x18\x02 \x01(\v2\x11.mf.v1.MarksWipedH\x00R\x04wipe\x12(\n" +
+	"\x05laser\x18\x03 \x01(\v2\x10.mf.v1.MarkLaserH\x00R\x05laser\x12&\n" +
+	"\x04draw\x18\x04 \x01(\v2\x10.mf.v1.MarkDrawnH\x00R\x04draw\x12'\n" +
+	"\x04undo\x18\x05 \x01(\v2\x11.mf.v1.MarkUndoneH\x00R\x04undo\x120\n" +
+	"\tadd_steps\x18\x06 \x01(\v2\x11.mf.v1.StepsAddedH\x00R\baddSteps\x12/\n" +
+	"\tmove_step\x18\a \x01(\v2\x10.mf.v1.StepMovedH\x00R\bmoveStep\x121\n" +
+	"\tdrop_step\x18\b \x01(\v2\x12.mf.v1.StepDroppedH\x00R\bdropStep\x12$\n" +
+	"\x05steps\x18\t \x01(\v2\f.mf.v1.StepsH\x00R\x05stepsB\x06\n" +
 	"\x04body\"\f\n" +
 	"\n" +
-	"MarksWipedB3Z1github.com/mainforte/mainforte/internal/wire/mfpbb\x06proto3"
+	"MarksWiped\"\f\n" +
+	"\n" +
+	"MarkUndone\"'\n" +
+	"\tMarkLaser\x12\f\n" +
+	"\x01x\x18\x01 \x01(\rR\x01x\x12\f\n" +
+	"\x01y\x18\x02 \x01(\rR\x01y\"p\n" +
+	"\tMarkDrawn\x12#\n" +
+	"\x04kind\x18\x01 \x01(\x0e2\x0f.mf.v1.MarkKindR\x04kind\x12\x16\n" +
+	"\x06points\x18\x02 \x03(\rR\x06points\x12\x12\n" +
+	"\x04text\x18\x03 \x01(\tR\x04text\x12\x12\n" +
+	"\x04more\x18\x04 \x01(\bR\x04more\"<\n" +
+	"\n" +
+	"StepsAdded\x12\x14\n" +
+	"\x05texts\x18\x01 \x03(\tR\x05texts\x12\x18\n" +
+	"\apicture\x18\x02 \x01(\bR\apicture\"3\n" +
+	"\tStepMoved\x12\x0e\n" +
+	"\x02id\x18\x01 \x01(\rR\x02id\x12\x16\n" +
+	"\x06before\x18\x02 \x01(\rR\x06before\"\x1d\n" +
+	"\vStepDropped\x12\x0e\n" +
+	"\x02id\x18\x01 \x01(\rR\x02id\"l\n" +
+	"\x04Step\x12\x0e\n" +
+	"\x02id\x18\x01 \x01(\rR\x02id\x12\x12\n" +
+	"\x04text\x18\x02 \x01(\tR\x04text\x12&\n" +
+	"\x05state\x18\x03 \x01(\x0e2\x10.mf.v1.StepStateR\x05state\x12\x18\n" +
+	"\apicture\x18\x04 \x01(\bR\apicture\">\n" +
+	"\x05Steps\x12!\n" +
+	"\x05steps\x18\x01 \x03(\v2\v.mf.v1.StepR\x05steps\x12\x12\n" +
+	"\x04kept\x18\x02 \x01(\bR\x04kept*\x8b\x01\n" +
+	"\bMarkKind\x12\x19\n" +
+	"\x15MARK_KIND_UNSPECIFIED\x10\x00\x12\x11\n" +
+	"\rMARK_KIND_PEN\x10\x01\x12\x13\n" +
+	"\x0fMARK_KIND_ARROW\x10\x02\x12\x11\n" +
+	"\rMARK_KIND_BOX\x10\x03\x12\x15\n" +
+	"\x11MARK_KIND_ELLIPSE\x10\x04\x12\x12\n" +
+	"\x0eMARK_KIND_TEXT\x10\x05*\x83\x01\n" +
+	"\tStepState\x12\x1a\n" +
+	"\x16STEP_STATE_UNSPECIFIED\x10\x00\x12\x14\n" +
+	"\x10STEP_STATE_ASKED\x10\x01\x12\x17\n" +
+	"\x13STEP_STATE_APPROVED\x10\x02\x12\x16\n" +
+	"\x12STEP_STATE_REFUSED\x10\x03\x12\x13\n" +
+	"\x0fSTEP_STATE_DONE\x10\x04B3Z1github.com/mainforte/mainforte/internal/wire/mfpbb\x06proto3"
 
 var (
 	file_marks_proto_rawDescOnce sync.Once
@@ -160,18 +863,39 @@ func file_marks_proto_rawDescGZIP() []byte {
 	return file_marks_proto_rawDescData
 }
 
-var file_marks_proto_msgTypes = make([]protoimpl.MessageInfo, 2)
+var file_marks_proto_enumTypes = make([]protoimpl.EnumInfo, 2)
+var file_marks_proto_msgTypes = make([]protoimpl.MessageInfo, 10)
 var file_marks_proto_goTypes = []any{
-	(*MarkMessage)(nil), // 0: mf.v1.MarkMessage
-	(*MarksWiped)(nil),  // 1: mf.v1.MarksWiped
+	(MarkKind)(0),       // 0: mf.v1.MarkKind
+	(StepState)(0),      // 1: mf.v1.StepState
+	(*MarkMessage)(nil), // 2: mf.v1.MarkMessage
+	(*MarksWiped)(nil),  // 3: mf.v1.MarksWiped
+	(*MarkUndone)(nil),  // 4: mf.v1.MarkUndone
+	(*MarkLaser)(nil),   // 5: mf.v1.MarkLaser
+	(*MarkDrawn)(nil),   // 6: mf.v1.MarkDrawn
+	(*StepsAdded)(nil),  // 7: mf.v1.StepsAdded
+	(*StepMoved)(nil),   // 8: mf.v1.StepMoved
+	(*StepDropped)(nil), // 9: mf.v1.StepDropped
+	(*Step)(nil),        // 10: mf.v1.Step
+	(*Steps)(nil),       // 11: mf.v1.Steps
 }
 var file_marks_proto_depIdxs = []int32{
-	1, // 0: mf.v1.MarkMessage.wipe:type_name -> mf.v1.MarksWiped
-	1, // [1:1] is the sub-list for method output_type
-	1, // [1:1] is the sub-list for method input_type
-	1, // [1:1] is the sub-list for extension type_name
-	1, // [1:1] is the sub-list for extension extendee
-	0, // [0:1] is the sub-list for field type_name
+	3,  // 0: mf.v1.MarkMessage.wipe:type_name -> mf.v1.MarksWiped
+	5,  // 1: mf.v1.MarkMessage.laser:type_name -> mf.v1.MarkLaser
+	6,  // 2: mf.v1.MarkMessage.draw:type_name -> mf.v1.MarkDrawn
+	4,  // 3: mf.v1.MarkMessage.undo:type_name -> mf.v1.MarkUndone
+	7,  // 4: mf.v1.MarkMessage.add_steps:type_name -> mf.v1.StepsAdded
+	8,  // 5: mf.v1.MarkMessage.move_step:type_name -> mf.v1.StepMoved
+	9,  // 6: mf.v1.MarkMessage.drop_step:type_name -> mf.v1.StepDropped
+	11, // 7: mf.v1.MarkMessage.steps:type_name -> mf.v1.Steps
+	0,  // 8: mf.v1.MarkDrawn.kind:type_name -> mf.v1.MarkKind
+	1,  // 9: mf.v1.Step.state:type_name -> mf.v1.StepState
+	10, // 10: mf.v1.Steps.steps:type_name -> mf.v1.Step
+	11, // [11:11] is the sub-list for method output_type
+	11, // [11:11] is the sub-list for method input_type
+	11, // [11:11] is the sub-list for extension type_name
+	11, // [11:11] is the sub-list for extension extendee
+	0,  // [0:11] is the sub-list for field type_name
 }
 
 func init() { file_marks_proto_init() }
@@ -181,19 +905,27 @@ func file_marks_proto_init() {
 	}
 	file_marks_proto_msgTypes[0].OneofWrappers = []any{
 		(*MarkMessage_Wipe)(nil),
+		(*MarkMessage_Laser)(nil),
+		(*MarkMessage_Draw)(nil),
+		(*MarkMessage_Undo)(nil),
+		(*MarkMessage_AddSteps)(nil),
+		(*MarkMessage_MoveStep)(nil),
+		(*MarkMessage_DropStep)(nil),
+		(*MarkMessage_Steps)(nil),
 	}
 	type x struct{}
 	out := protoimpl.TypeBuilder{
 		File: protoimpl.DescBuilder{
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_marks_proto_rawDesc), len(file_marks_proto_rawDesc)),
-			NumEnums:      0,
-			NumMessages:   2,
+			NumEnums:      2,
+			NumMessages:   10,
 			NumExtensions: 0,
 			NumServices:   0,
 		},
 		GoTypes:           file_marks_proto_goTypes,
 		DependencyIndexes: file_marks_proto_depIdxs,
+		EnumInfos:         file_marks_proto_enumTypes,
 		MessageInfos:      file_marks_proto_msgTypes,
 	}.Build()
 	File_marks_proto = out.File

@@ -5,15 +5,15 @@
 // @generated from file marks.proto (package mf.v1, syntax proto3)
 /* eslint-disable */
 
-import type { GenFile, GenMessage } from "@bufbuild/protobuf/codegenv2";
-import { fileDesc, messageDesc } from "@bufbuild/protobuf/codegenv2";
+import type { GenEnum, GenFile, GenMessage } from "@bufbuild/protobuf/codegenv2";
+import { enumDesc, fileDesc, messageDesc } from "@bufbuild/protobuf/codegenv2";
 import type { Message } from "@bufbuild/protobuf";
 
 /**
  * Describes the file marks.proto.
  */
 export const file_marks: GenFile = /*@__PURE__*/
-  fileDesc("CgttYXJrcy5wcm90bxIFbWYudjEiSgoLTWFya01lc3NhZ2USEAoIb3B0aW9uYWwYASABKAgSIQoEd2lwZRgCIAEoCzIRLm1mLnYxLk1hcmtzV2lwZWRIAEIGCgRib2R5IgwKCk1hcmtzV2lwZWRCM1oxZ2l0aHViLmNvbS9tYWluZm9ydGUvbWFpbmZvcnRlL2ludGVybmFsL3dpcmUvbWZwYmIGcHJvdG8z");
+  fileDesc("CgttYXJrcy5wcm90bxIFbWYudjEiyQIKC01hcmtNZXNzYWdlEhAKCG9wdGlvbmFsGAEgASgIEiEKBHdpcGUYAiABKAsyES5tZi52MS5NYXJrc1dpcGVkSAASIQoFbGFzZXIYAyABKAsyEC5tZi52MS5NYXJrTGFzZXJIABIgCgRkcmF3GAQgASgLMhAubWYudjEuTWFya0RyYXduSAASIQoEdW5kbxgFIAEoCzIRLm1mLnYxLk1hcmtVbmRvbmVIABImCglhZGRfc3RlcHMYBiABKAsyES5tZi52MS5TdGVwc0FkZGVkSAASJQoJbW92ZV9zdGVwGAcgASgLMhAubWYudjEuU3RlcE1vdmVkSAASJwoJZHJvcF9zdGVwGAggASgLMhIubWYudjEuU3RlcERyb3BwZWRIABIdCgVzdGVwcxgJIAEoCzIMLm1mLnYxLlN0ZXBzSABCBgoEYm9keSIMCgpNYXJrc1dpcGVkIgwKCk1hcmtVbmRvbmUiIQoJTWFya0xhc2VyEgkKAXgYASABKA0SCQoBeRgCIAEoDSJWCglNYXJrRHJhd24SHQoEa2luZBgBIAEoDjIPLm1mLnYxLk1hcmtLaW5kEg4KBnBvaW50cxgCIAMoDRIMCgR0ZXh0GAMgASgJEgwKBG1vcmUYBCABKAgiLAoKU3RlcHNBZGRlZBINCgV0ZXh0cxgBIAMoCRIPCgdwaWN0dXJlGAIgASgIIicKCVN0ZXBNb3ZlZBIKCgJpZBgBIAEoDRIOCgZiZWZvcmUYAiABKA0iGQoLU3RlcERyb3BwZWQSCgoCaWQYASABKA0iUgoEU3RlcBIKCgJpZBgBIAEoDRIMCgR0ZXh0GAIgASgJEh8KBXN0YXRlGAMgASgOMhAubWYudjEuU3RlcFN0YXRlEg8KB3BpY3R1cmUYBCABKAgiMQoFU3RlcHMSGgoFc3RlcHMYASADKAsyCy5tZi52MS5TdGVwEgwKBGtlcHQYAiABKAgqiwEKCE1hcmtLaW5kEhkKFU1BUktfS0lORF9VTlNQRUNJRklFRBAAEhEKDU1BUktfS0lORF9QRU4QARITCg9NQVJLX0tJTkRfQVJST1cQAhIRCg1NQVJLX0tJTkRfQk9YEAMSFQoRTUFSS19LSU5EX0VMTElQU0UQBBISCg5NQVJLX0tJTkRfVEVYVBAFKoMBCglTdGVwU3RhdGUSGgoWU1RFUF9TVEFURV9VTlNQRUNJRklFRBAAEhQKEFNURVBfU1RBVEVfQVNLRUQQARIXChNTVEVQX1NUQVRFX0FQUFJPVkVEEAISFgoSU1RFUF9TVEFURV9SRUZVU0VEEAMSEwoPU1RFUF9TVEFURV9ET05FEARCM1oxZ2l0aHViLmNvbS9tYWluZm9ydGUvbWFpbmZvcnRlL2ludGVybmFsL3dpcmUvbWZwYmIGcHJvdG8z");
 
 /**
  * MarkMessage is one message on channel marks, both directions.
@@ -31,10 +31,68 @@ export type MarkMessage = Message<"mf.v1.MarkMessage"> & {
    */
   body: {
     /**
+     * viewer -> host; host -> viewer: the person wiped them
+     *
      * @generated from field: mf.v1.MarksWiped wipe = 2;
      */
     value: MarksWiped;
     case: "wipe";
+  } | {
+    /**
+     * viewer -> host, optional
+     *
+     * @generated from field: mf.v1.MarkLaser laser = 3;
+     */
+    value: MarkLaser;
+    case: "laser";
+  } | {
+    /**
+     * viewer -> host
+     *
+     * @generated from field: mf.v1.MarkDrawn draw = 4;
+     */
+    value: MarkDrawn;
+    case: "draw";
+  } | {
+    /**
+     * viewer -> host
+     *
+     * @generated from field: mf.v1.MarkUndone undo = 5;
+     */
+    value: MarkUndone;
+    case: "undo";
+  } | {
+    /**
+     * viewer -> host
+     *
+     * @generated from field: mf.v1.StepsAdded add_steps = 6;
+     */
+    value: StepsAdded;
+    case: "addSteps";
+  } | {
+    /**
+     * viewer -> host
+     *
+     * @generated from field: mf.v1.StepMoved move_step = 7;
+     */
+    value: StepMoved;
+    case: "moveStep";
+  } | {
+    /**
+     * viewer -> host
+     *
+     * @generated from field: mf.v1.StepDropped drop_step = 8;
+     */
+    value: StepDropped;
+    case: "dropStep";
+  } | {
+    /**
+     * host -> viewer, optional: the whole list, at each change
+     *
+     * @generated from field: mf.v1.Steps steps = 9;
+     */
+    value: Steps;
+    case: "steps";
   } | { case: undefined; value?: undefined };
 };
 
@@ -59,4 +117,304 @@ export type MarksWiped = Message<"mf.v1.MarksWiped"> & {
  */
 export const MarksWipedSchema: GenMessage<MarksWiped> = /*@__PURE__*/
   messageDesc(file_marks, 1);
+
+/**
+ * MarkUndone takes away what the sender drew last.
+ *
+ * @generated from message mf.v1.MarkUndone
+ */
+export type MarkUndone = Message<"mf.v1.MarkUndone"> & {
+};
+
+/**
+ * Describes the message mf.v1.MarkUndone.
+ * Use `create(MarkUndoneSchema)` to create a new message.
+ */
+export const MarkUndoneSchema: GenMessage<MarkUndone> = /*@__PURE__*/
+  messageDesc(file_marks, 2);
+
+/**
+ * MarkLaser is where the participant points, pixels of the picture; the latest
+ * wins. It fades by itself.
+ *
+ * @generated from message mf.v1.MarkLaser
+ */
+export type MarkLaser = Message<"mf.v1.MarkLaser"> & {
+  /**
+   * @generated from field: uint32 x = 1;
+   */
+  x: number;
+
+  /**
+   * @generated from field: uint32 y = 2;
+   */
+  y: number;
+};
+
+/**
+ * Describes the message mf.v1.MarkLaser.
+ * Use `create(MarkLaserSchema)` to create a new message.
+ */
+export const MarkLaserSchema: GenMessage<MarkLaser> = /*@__PURE__*/
+  messageDesc(file_marks, 3);
+
+/**
+ * MarkDrawn is one mark, or more of the newest one.
+ *
+ * @generated from message mf.v1.MarkDrawn
+ */
+export type MarkDrawn = Message<"mf.v1.MarkDrawn"> & {
+  /**
+   * @generated from field: mf.v1.MarkKind kind = 1;
+   */
+  kind: MarkKind;
+
+  /**
+   * x and y in turns, pixels of the picture
+   *
+   * @generated from field: repeated uint32 points = 2;
+   */
+  points: number[];
+
+  /**
+   * hostile text
+   *
+   * @generated from field: string text = 3;
+   */
+  text: string;
+
+  /**
+   * PEN: these points go on from those of the sender's newest mark
+   *
+   * @generated from field: bool more = 4;
+   */
+  more: boolean;
+};
+
+/**
+ * Describes the message mf.v1.MarkDrawn.
+ * Use `create(MarkDrawnSchema)` to create a new message.
+ */
+export const MarkDrawnSchema: GenMessage<MarkDrawn> = /*@__PURE__*/
+  messageDesc(file_marks, 4);
+
+/**
+ * StepsAdded offers steps to the person, who approves or refuses each.
+ *
+ * @generated from message mf.v1.StepsAdded
+ */
+export type StepsAdded = Message<"mf.v1.StepsAdded"> & {
+  /**
+   * hostile text
+   *
+   * @generated from field: repeated string texts = 1;
+   */
+  texts: string[];
+
+  /**
+   * with a picture of the screen around the sender's newest mark
+   *
+   * @generated from field: bool picture = 2;
+   */
+  picture: boolean;
+};
+
+/**
+ * Describes the message mf.v1.StepsAdded.
+ * Use `create(StepsAddedSchema)` to create a new message.
+ */
+export const StepsAddedSchema: GenMessage<StepsAdded> = /*@__PURE__*/
+  messageDesc(file_marks, 5);
+
+/**
+ * StepMoved puts a step before another one; 0: last.
+ *
+ * @generated from message mf.v1.StepMoved
+ */
+export type StepMoved = Message<"mf.v1.StepMoved"> & {
+  /**
+   * @generated from field: uint32 id = 1;
+   */
+  id: number;
+
+  /**
+   * @generated from field: uint32 before = 2;
+   */
+  before: number;
+};
+
+/**
+ * Describes the message mf.v1.StepMoved.
+ * Use `create(StepMovedSchema)` to create a new message.
+ */
+export const StepMovedSchema: GenMessage<StepMoved> = /*@__PURE__*/
+  messageDesc(file_marks, 6);
+
+/**
+ * StepDropped takes a step off the list, if the person has not approved it.
+ *
+ * @generated from message mf.v1.StepDropped
+ */
+export type StepDropped = Message<"mf.v1.StepDropped"> & {
+  /**
+   * @generated from field: uint32 id = 1;
+   */
+  id: number;
+};
+
+/**
+ * Describes the message mf.v1.StepDropped.
+ * Use `create(StepDroppedSchema)` to create a new message.
+ */
+export const StepDroppedSchema: GenMessage<StepDropped> = /*@__PURE__*/
+  messageDesc(file_marks, 7);
+
+/**
+ * @generated from message mf.v1.Step
+ */
+export type Step = Message<"mf.v1.Step"> & {
+  /**
+   * @generated from field: uint32 id = 1;
+   */
+  id: number;
+
+  /**
+   * hostile text
+   *
+   * @generated from field: string text = 2;
+   */
+  text: string;
+
+  /**
+   * @generated from field: mf.v1.StepState state = 3;
+   */
+  state: StepState;
+
+  /**
+   * the person has one with it; it stays there
+   *
+   * @generated from field: bool picture = 4;
+   */
+  picture: boolean;
+};
+
+/**
+ * Describes the message mf.v1.Step.
+ * Use `create(StepSchema)` to create a new message.
+ */
+export const StepSchema: GenMessage<Step> = /*@__PURE__*/
+  messageDesc(file_marks, 8);
+
+/**
+ * @generated from message mf.v1.Steps
+ */
+export type Steps = Message<"mf.v1.Steps"> & {
+  /**
+   * @generated from field: repeated mf.v1.Step steps = 1;
+   */
+  steps: Step[];
+
+  /**
+   * the person has kept the list
+   *
+   * @generated from field: bool kept = 2;
+   */
+  kept: boolean;
+};
+
+/**
+ * Describes the message mf.v1.Steps.
+ * Use `create(StepsSchema)` to create a new message.
+ */
+export const StepsSchema: GenMessage<Steps> = /*@__PURE__*/
+  messageDesc(file_marks, 9);
+
+/**
+ * @generated from enum mf.v1.MarkKind
+ */
+export enum MarkKind {
+  /**
+   * @generated from enum value: MARK_KIND_UNSPECIFIED = 0;
+   */
+  UNSPECIFIED = 0,
+
+  /**
+   * a line through all points
+   *
+   * @generated from enum value: MARK_KIND_PEN = 1;
+   */
+  PEN = 1,
+
+  /**
+   * two points: tail, head
+   *
+   * @generated from enum value: MARK_KIND_ARROW = 2;
+   */
+  ARROW = 2,
+
+  /**
+   * two corners
+   *
+   * @generated from enum value: MARK_KIND_BOX = 3;
+   */
+  BOX = 3,
+
+  /**
+   * two corners of what bounds it
+   *
+   * @generated from enum value: MARK_KIND_ELLIPSE = 4;
+   */
+  ELLIPSE = 4,
+
+  /**
+   * one point: the upper left corner
+   *
+   * @generated from enum value: MARK_KIND_TEXT = 5;
+   */
+  TEXT = 5,
+}
+
+/**
+ * Describes the enum mf.v1.MarkKind.
+ */
+export const MarkKindSchema: GenEnum<MarkKind> = /*@__PURE__*/
+  enumDesc(file_marks, 0);
+
+/**
+ * @generated from enum mf.v1.StepState
+ */
+export enum StepState {
+  /**
+   * @generated from enum value: STEP_STATE_UNSPECIFIED = 0;
+   */
+  UNSPECIFIED = 0,
+
+  /**
+   * the person has not answered
+   *
+   * @generated from enum value: STEP_STATE_ASKED = 1;
+   */
+  ASKED = 1,
+
+  /**
+   * @generated from enum value: STEP_STATE_APPROVED = 2;
+   */
+  APPROVED = 2,
+
+  /**
+   * @generated from enum value: STEP_STATE_REFUSED = 3;
+   */
+  REFUSED = 3,
+
+  /**
+   * @generated from enum value: STEP_STATE_DONE = 4;
+   */
+  DONE = 4,
+}
+
+/**
+ * Describes the enum mf.v1.StepState.
+ */
+export const StepStateSchema: GenEnum<StepState> = /*@__PURE__*/
+  enumDesc(file_marks, 1);
 

@@ -1,0 +1,377 @@
+package overlay_test
+
+import (
+	"image"
+	"image/color"
+	"image/png"
+	"os"
+	"os/exec"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/jezek/xgb"
+	"github.com/jezek/xgb/xproto"
+	"github.com/jezek/xgb/xtest"
+
+	"github.com/mainforte/mainforte/host/capture/capturetest"
+	"github.com/mainforte/mainforte/host/overlay"
+)
+
+const (
+	patience      = 20 * time.Second
+	width, height = 800, 600
+	ground        = 0x336699
+)
+
+// desk is an X server with a ground colour, an overlay, and our own eyes.
+type desk struct {
+	t       *testing.T
+	display string
+	c       *xgb.Conn
+	root    xproto.Window
+	eyes    *capturetest.Painter
+	over    *overlay.X11
+}
+
+func newDesk(t *testing.T, manager bool) *desk {
+	t.Helper()
+	d := &desk{t: t, display: capturetest.Xvfb(t, width, height)}
+	var err error
+	if d.c, err = xgb.NewConnDisplay(d.display); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(d.c.Close)
+	d.root = xproto.Setup(d.c).DefaultScreen(d.c).Root
+	if manager {
+		d.manage()
+	}
+	xproto.ChangeWindowAttributes(d.c, d.root, xproto.CwBackPixel, []uint32{ground})
+	xproto.ClearArea(d.c, false, d.root, 0, 0, 0, 0)
+	d.eyes = capturetest.NewPainter(t, d.display)
+	if d.over, err = overlay.OpenX11(d.display); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = d.over.Close() })
+	return d
+}
+
+// manage starts a window manager and waits until it manages.
+func (d *desk) manage() {
+	d.t.Helper()
+	path, err := exec.LookPath("openbox")
+	if err != nil {
+		d.t.Skip("needs openbox")
+	}
+	cmd := exec.Command(path, "--sm-disable")
+	cmd.Env = append(os.Environ(), "DISPLAY="+d.display, "HOME="+d.t.TempDir())
+	if err := cmd.Start(); err != nil {
+		d.t.Fatal(err)
+	}
+	d.t.Cleanup(func() { _ = cmd.Process.Kill(); _ = cmd.Wait() })
+	check, err := xproto.InternAtom(d.c, false, 24, "_NET_SUPPORTING_WM_CHECK").Reply()
+	if err != nil {
+		d.t.Fatal(err)
+	}
+	d.until("the window manager manages", func() bool {
+		r, err := xproto.GetProperty(d.c, false, d.root, check.Atom, xproto.GetPropertyTypeAny, 0, 1).Reply()
+		return err == nil && len(r.Value) == 4
+	})
+}
+
+func (d *desk) until(what string, ok func() bool) {
+	d.t.Helper()
+	for late := time.Now().Add(patience); !ok(); time.Sleep(5 * time.Millisecond) {
+		if time.Now().After(late) {
+			d.t.Fatalf("not in time: %s", what)
+		}
+	}
+}
+
+// show shows a scene and waits until it is on the screen.
+func (d *desk) show(s overlay.Scene) {
+	d.t.Helper()
+	select {
+	case <-d.over.Show(s):
+	case <-time.After(patience):
+		d.t.Fatal("the scene was not shown")
+	}
+}
+
+func (d *desk) at(x, y int) uint32 { return d.eyes.Pixels(width, height)[y*width+x] }
+
+// inked counts pixels that are not the ground's.
+func (d *desk) inked(r image.Rectangle) (n int) {
+	pix := d.eyes.Pixels(width, height)
+	for y := r.Min.Y; y < r.Max.Y; y++ {
+		for x := r.Min.X; x < r.Max.X; x++ {
+			if pix[y*width+x] != ground {
+				n++
+			}
+		}
+	}
+	return n
+}
+
+// ours counts the overlay's windows, by the name that says whose they are.
+func (d *desk) ours() (n int) {
+	d.t.Helper()
+	t, err := xproto.QueryTree(d.c, d.root).Reply()
+	if err != nil {
+		d.t.Fatal(err)
+	}
+	for _, w := range t.Children {
+		r, err := xproto.GetProperty(d.c, false, w, xproto.AtomWmName, xproto.AtomString, 0, 64).Reply()
+		if err == nil && strings.HasPrefix(string(r.Value), "Mainforte") {
+			n++
+		}
+	}
+	return n
+}
+
+// window shows a window that hears of clicks.
+func (d *desk) window(parent xproto.Window, r image.Rectangle) xproto.Window {
+	d.t.Helper()
+	w, _ := xproto.NewWindowId(d.c)
+	err := xproto.CreateWindowChecked(d.c, 0, w, parent, int16(r.Min.X), int16(r.Min.Y), uint16(r.Dx()), uint16(r.Dy()), 0,
+		xproto.WindowClassInputOutput, 0, xproto.CwBackPixel|xproto.CwOverrideRedirect|xproto.CwEventMask,
+		[]uint32{0xffffff, 1, xproto.EventMaskButtonPress}).Check()
+	if err == nil {
+		err = xproto.MapWindowChecked(d.c, w).Check()
+	}
+	if err != nil {
+		d.t.Fatal(err)
+	}
+	return w
+}
+
+var everything = overlay.Scene{
+	Marks: []overlay.Mark{
+		{ID: 1, Kind: overlay.Pen, Colour: 0, Points: []image.Point{{X: 40, Y: 60}, {X: 120, Y: 140}, {X: 200, Y: 60}, {X: 280, Y: 140}}},
+		{ID: 2, Kind: overlay.Arrow, Colour: 1, Points: []image.Point{{X: 320, Y: 300}, {X: 440, Y: 200}}},
+		{ID: 3, Kind: overlay.Box, Colour: 2, Points: []image.Point{{X: 480, Y: 60}, {X: 640, Y: 160}}},
+		{ID: 4, Kind: overlay.Ellipse, Colour: 3, Points: []image.Point{{X: 480, Y: 220}, {X: 640, Y: 320}}},
+		{ID: 5, Kind: overlay.Text, Colour: 1, Points: []image.Point{{X: 60, Y: 400}}, Text: "Cliquez ici, s’il vous plaît, puis attendez que la fenêtre se ferme d’elle-même"},
+	},
+	Pointers: []overlay.Pointer{
+		{Who: 1, At: image.Pt(440, 200), Name: "Chloé Martin", Colour: 1},
+		{Who: 2, At: image.Pt(280, 140), Name: "Paul", Colour: 0, Bare: true},
+	},
+}
+
+// TestMarksAreSeenWhereTheyAreDrawn draws one of each kind and looks at the screen.
+func TestMarksAreSeenWhereTheyAreDrawn(t *testing.T) {
+	t.Parallel()
+	for _, manager := range []bool{false, true} {
+		t.Run(map[bool]string{false: "bare", true: "openbox"}[manager], func(t *testing.T) {
+			t.Parallel()
+			d := newDesk(t, manager)
+			d.show(everything)
+			if d.ours() == 0 {
+				t.Error("no window of the overlay's")
+			}
+			for _, want := range []struct {
+				x, y   int
+				colour uint32
+			}{
+				{120, 140, overlay.Colours[0]}, {380, 250, overlay.Colours[1]}, {480, 110, overlay.Colours[2]},
+				{560, 60, overlay.Colours[2]}, {480, 270, overlay.Colours[3]}, {560, 110, ground}, {560, 270, ground}, {10, 10, ground},
+			} {
+				if got := d.at(want.x, want.y); got != want.colour {
+					t.Errorf("%d,%d is %06x, want %06x", want.x, want.y, got, want.colour)
+				}
+			}
+			if n := d.inked(image.Rect(60, 400, 200, 440)); n < 4000 {
+				t.Errorf("the text inked %d pixels", n)
+			}
+			save(t, d)
+
+			// More of a pen, and one mark less.
+			s := overlay.Scene{Marks: slices.Clone(everything.Marks[:1])}
+			d.show(s)
+			if n := d.inked(image.Rect(300, 0, width, height)); n != 0 {
+				t.Errorf("%d pixels stay of marks that are gone", n)
+			}
+			s = overlay.Scene{Marks: []overlay.Mark{s.Marks[0]}}
+			s.Marks[0].Points = append(slices.Clone(s.Marks[0].Points), image.Pt(360, 60))
+			d.show(s)
+			if got := d.at(320, 100); got != overlay.Colours[0] {
+				t.Errorf("the longer line is %06x in its middle", got)
+			}
+
+			s.Hidden = true
+			d.show(s)
+			if n := d.inked(image.Rect(0, 0, width, height)); n != 0 {
+				t.Errorf("%d pixels of a hidden scene", n)
+			}
+			s.Hidden = false
+			d.show(s)
+			if got := d.at(120, 140); got != overlay.Colours[0] {
+				t.Errorf("shown again: %06x", got)
+			}
+			if err := d.over.Close(); err != nil {
+				t.Fatal(err)
+			}
+			d.until("every window is gone", func() bool { return d.ours() == 0 })
+			if n := d.inked(image.Rect(0, 0, width, height)); n != 0 {
+				t.Errorf("%d pixels after the end", n)
+			}
+			<-d.over.Show(s) // closed: nobody waits
+		})
+	}
+}
+
+// save keeps a picture for who wants to look: MAINFORTE_SHOTS names the folder.
+func save(t *testing.T, d *desk) {
+	folder := os.Getenv("MAINFORTE_SHOTS")
+	if folder == "" {
+		return
+	}
+	img := image.NewRGBA(image.Rect(0, 0, width, height))
+	for i, p := range d.eyes.Pixels(width, height) {
+		img.Set(i%width, i/width, color.RGBA{byte(p >> 16), byte(p >> 8), byte(p), 255})
+	}
+	f, err := os.Create(folder + "/" + strings.ReplaceAll(t.Name(), "/", "-") + ".png")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer f.Close()
+	if err := png.Encode(f, img); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// TestTheOverlayTakesNoInput clicks on ink: the window beneath gets it, and
+// neither focus nor pointer ever belong to the overlay.
+func TestTheOverlayTakesNoInput(t *testing.T) {
+	t.Parallel()
+	d := newDesk(t, false)
+	w := d.window(d.root, image.Rect(100, 100, 300, 300))
+	if err := xtest.Init(d.c); err != nil {
+		t.Fatal(err)
+	}
+	focus, err := xproto.GetInputFocus(d.c).Reply()
+	if err != nil {
+		t.Fatal(err)
+	}
+	d.show(overlay.Scene{
+		Marks:    []overlay.Mark{{ID: 1, Kind: overlay.Pen, Points: []image.Point{{X: 150, Y: 200}, {X: 250, Y: 200}}}},
+		Pointers: []overlay.Pointer{{Who: 1, At: image.Pt(200, 200), Name: "Chloé"}},
+	})
+	if got := d.at(160, 200); got != overlay.Colours[0] {
+		t.Fatalf("no ink to click on: %06x", got)
+	}
+	for _, at := range []image.Point{{X: 160, Y: 200}, {X: 200, Y: 200}} {
+		for _, kind := range []byte{xproto.MotionNotify, xproto.ButtonPress, xproto.ButtonRelease} {
+			detail := byte(1)
+			if kind == xproto.MotionNotify {
+				detail = 0
+			}
+			if err := xtest.FakeInputChecked(d.c, kind, detail, 0, d.root, int16(at.X), int16(at.Y), 0).Check(); err != nil {
+				t.Fatal(err)
+			}
+		}
+		e, err := nextPress(d.c)
+		if err != nil || e.Event != w || e.RootX != int16(at.X) || e.RootY != int16(at.Y) {
+			t.Errorf("the click at %v: %+v, %v", at, e, err)
+		}
+	}
+	if now, err := xproto.GetInputFocus(d.c).Reply(); err != nil || now.Focus != focus.Focus {
+		t.Errorf("the focus went from %v to %v, %v", focus, now, err)
+	}
+}
+
+// nextPress is the next click on any of our windows.
+func nextPress(c *xgb.Conn) (xproto.ButtonPressEvent, error) {
+	for late := time.Now().Add(patience); time.Now().Before(late); time.Sleep(time.Millisecond) {
+		e, err := c.PollForEvent()
+		if err != nil {
+			return xproto.ButtonPressEvent{}, err
+		}
+		if p, ok := e.(xproto.ButtonPressEvent); ok {
+			return p, nil
+		}
+	}
+	return xproto.ButtonPressEvent{}, os.ErrDeadlineExceeded
+}
+
+// TestOwnWindowsAreNeverCovered draws across a window that is to be spared, which
+// then moves: by itself, or in the frame that a window manager put around it, which
+// tells of the move as ICCCM 4.1.5 says.
+func TestOwnWindowsAreNeverCovered(t *testing.T) {
+	t.Parallel()
+	for _, framed := range []bool{false, true} {
+		t.Run(map[bool]string{false: "bare", true: "framed"}[framed], func(t *testing.T) {
+			t.Parallel()
+			d := newDesk(t, false)
+			frame := d.window(d.root, image.Rect(200, 200, 420, 440))
+			w := frame
+			if framed {
+				w = d.window(frame, image.Rect(10, 30, 210, 230))
+			}
+			corner := image.Pt(200, 200)
+			whole := func() bool {
+				r := image.Rect(0, 0, 220, 240).Add(corner)
+				pix := d.eyes.Pixels(width, height)
+				for y := r.Min.Y; y < r.Max.Y; y++ {
+					for x := r.Min.X; x < r.Max.X; x++ {
+						if pix[y*width+x] != 0xffffff {
+							return false
+						}
+					}
+				}
+				return true
+			}
+			d.until("the window is painted", whole)
+			s := overlay.Scene{Spared: []uint64{uint64(w)}, Pointers: []overlay.Pointer{{Who: 1, At: image.Pt(300, 300), Name: "Chloé"}}}
+			for y := 0; y < height; y += 40 {
+				s.Marks = append(s.Marks, overlay.Mark{ID: uint64(y + 1), Kind: overlay.Pen, Points: []image.Point{{X: 0, Y: y}, {X: width - 1, Y: y + 30}}})
+			}
+			d.show(s)
+			if n := d.inked(image.Rect(0, 0, 100, height)); n == 0 {
+				t.Fatal("nothing is drawn")
+			}
+			if !whole() {
+				t.Error("the window is covered")
+			}
+			s.Marks = append(slices.Clone(s.Marks), overlay.Mark{ID: 9999, Kind: overlay.Pen, Points: []image.Point{{X: 310, Y: 0}, {X: 310, Y: height}}})
+			d.show(s)
+			if d.at(310, 100) == ground || !whole() {
+				t.Error("a new mark is not seen, or covers the window")
+			}
+
+			corner = image.Pt(60, 80)
+			xproto.ConfigureWindow(d.c, frame, xproto.ConfigWindowX|xproto.ConfigWindowY, []uint32{60, 80})
+			if framed {
+				e := xproto.ConfigureNotifyEvent{Event: w, Window: w, X: 70, Y: 110, Width: 200, Height: 200}
+				xproto.SendEvent(d.c, false, w, xproto.EventMaskStructureNotify, string(e.Bytes()))
+			}
+			d.until("the window is free where it is now", whole)
+			d.until("ink is where it was", func() bool { return d.at(310, 330) != ground })
+		})
+	}
+}
+
+// TestMarksCannotHideTheScreen draws more than anybody needs.
+func TestMarksCannotHideTheScreen(t *testing.T) {
+	t.Parallel()
+	d := newDesk(t, false)
+	var s overlay.Scene
+	for y := 0; y < height; y += 4 {
+		s.Marks = append(s.Marks, overlay.Mark{ID: uint64(y + 1), Kind: overlay.Pen, Points: []image.Point{{X: 0, Y: y}, {X: width - 1, Y: y}}})
+	}
+	d.show(s)
+	if n := d.inked(image.Rect(0, 0, width, height)); n > width*height/4 || n < width*height/8 {
+		t.Errorf("%d of %d pixels are inked", n, width*height)
+	}
+}
+
+// TestWithoutAServerThereIsNoOverlay: the grant is then not served.
+func TestWithoutAServerThereIsNoOverlay(t *testing.T) {
+	t.Parallel()
+	if x, err := overlay.OpenX11(":987"); err == nil {
+		_ = x.Close()
+		t.Error("an overlay without a server")
+	}
+}
