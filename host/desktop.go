@@ -7,7 +7,19 @@ import (
 	"github.com/mainforte/mainforte/host/capture"
 	"github.com/mainforte/mainforte/host/clipboard"
 	"github.com/mainforte/mainforte/host/input"
+	"github.com/mainforte/mainforte/host/overlay"
 )
+
+// overlayHere returns what opens the overlay of this desktop, or nil where none can
+// be had: nobody is then asked whether marks may be drawn.
+func overlayHere() func() (overlay.Overlay, error) {
+	o, err := overlay.Open("")
+	if err != nil {
+		return nil
+	}
+	_ = o.Close() // it has shown nothing
+	return func() (overlay.Overlay, error) { return overlay.Open("") }
+}
 
 // desktopFor returns what opens this desktop. Where nothing can be injected, as
 // in a Wayland session or on an X server without XTEST, it is seen and not

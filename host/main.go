@@ -26,6 +26,7 @@ import (
 	"errors"
 	"flag"
 	"fmt"
+	"image"
 	"io"
 	"log/slog"
 	"net/url"
@@ -35,6 +36,7 @@ import (
 	"syscall"
 	"time"
 
+	"github.com/mainforte/mainforte/host/capture"
 	"github.com/mainforte/mainforte/host/session"
 	"github.com/mainforte/mainforte/host/ui"
 	"github.com/mainforte/mainforte/internal/wire"
@@ -122,8 +124,10 @@ func run(ctx context.Context, args []string, s *streams) int {
 			}
 		}
 		err := session.New(session.Config{
-			Server: server, Unknown: !known(server) && !called[server.Host], Lang: texts.Lang, Window: window, OpenDesktop: desktopFor(isConsole),
-			OpenPerson: openPerson, OpenClipboard: openClipboard(), TLS: opt.tls, Patience: patience, Windows: talk.windows, Software: "mainforte-host/" + versionText(), Log: log,
+			Server: server, Unknown: !known(server) && !called[server.Host], Lang: texts.Lang, Window: window,
+			OpenDesktop: desktopFor(isConsole), OpenPerson: openPerson, OpenClipboard: openClipboard(), OpenOverlay: overlayHere(),
+			Shot: func(ctx context.Context) (*image.RGBA, error) { return capture.Shot(ctx, "") },
+			TLS:  opt.tls, Patience: patience, Windows: talk.windows, Software: "mainforte-host/" + versionText(), Log: log,
 		}).Run(ctx)
 		if errors.Is(err, session.ErrQuit) {
 			return exitOK

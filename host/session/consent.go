@@ -127,6 +127,7 @@ func (h *Host) nextQuestion() {
 	s.question = q
 	s.asking.Store(true)
 	s.release()
+	s.tellAsked(true)
 	id, text := h.texts.Question(g.name, kindNames[p.kind], *p.technician)
 	folder := ""
 	if g.name == grantFileIn {
@@ -168,6 +169,7 @@ func (l *live) closeQuestion() {
 	l.question = nil
 	l.h.cancelAlarm("question")
 	l.asking.Store(false)
+	l.tellAsked(false)
 }
 
 // withdraw takes a participant's questions back: all, or those for one grant.

@@ -38,6 +38,7 @@ func (h *Host) end(why mfpb.Reason) {
 		Reason: wire.Name(why), Text: h.texts.Reason(why),
 		Duration: h.endedAt.Sub(s.since).Round(time.Second / 10).Seconds(),
 	})
+	s.journal.final = true
 	s.flow()
 	if why == mfpb.Reason_REASON_SERVER_GONE {
 		h.finish(nil)

@@ -82,3 +82,6 @@ func (t *Toil) Slow() bool { return t.t.slow }
 
 // BoundsOf is what a viewer that looks at a display sees.
 var BoundsOf = boundsOf
+
+// ParseMark is what the channel marks is read by.
+var ParseMark = parseMark

@@ -24,6 +24,7 @@ type journal struct {
 	acked uint64
 	sent  uint64 // on the present line
 	kept  []*mfpb.HostEvent
+	final bool // no more events come
 	shut  bool // HostClose was sent on the present line
 }
 
@@ -70,11 +71,11 @@ func (l *live) flow() {
 		h.send(&mfpb.HostMessage{Body: &mfpb.HostMessage_Event{Event: e}})
 		j.sent++
 	}
-	if l.over && j.sent == j.seq && !j.shut {
+	if j.final && j.sent == j.seq && !j.shut {
 		j.shut = true
 		l.sendClose()
 	}
-	if l.over && j.acked == j.seq {
+	if j.final && j.acked == j.seq {
 		h.finish(nil)
 	}
 }

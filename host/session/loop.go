@@ -138,7 +138,7 @@ func (h *Host) command(c ui.Command) {
 		h.protect(c.Window)
 	case c.Do == "called" || c.Do == "not_called":
 		h.contacted(c.Do == "called")
-	case c.Answer != "":
+	case c.Answer != "" && c.Do == "":
 		h.answer(c)
 	case c.Do == "stop" && h.live != nil && c.Participant != "":
 		h.stopOne(c.Participant)

@@ -25,6 +25,7 @@ import (
 	"crypto/tls"
 	"errors"
 	"fmt"
+	"image"
 	"log/slog"
 	"net"
 	"net/netip"
@@ -40,6 +41,7 @@ import (
 	"github.com/mainforte/mainforte/host/capture"
 	"github.com/mainforte/mainforte/host/clipboard"
 	"github.com/mainforte/mainforte/host/input"
+	"github.com/mainforte/mainforte/host/overlay"
 	"github.com/mainforte/mainforte/host/ui"
 	"github.com/mainforte/mainforte/internal/wire"
 	"github.com/mainforte/mainforte/internal/wire/mfpb"
@@ -123,6 +125,12 @@ type Config struct {
 	OpenPerson func(input.Ears) (input.Person, error)
 	// OpenClipboard opens the person's clipboard with its first grant; nil: there is none.
 	OpenClipboard func() (clipboard.Clipboard, error)
+	// OpenOverlay opens what marks are drawn on. It is called when the person has
+	// allowed annotate; nil: this desktop has none, and the grant is not served.
+	OpenOverlay func() (overlay.Overlay, error)
+	// Shot takes one picture of the whole screen, for a step that the person is
+	// shown; nil: steps have no pictures.
+	Shot func(context.Context) (*image.RGBA, error)
 	// Windows are windows of our own that input must never reach; the window may
 	// name more by its commands.
 	Windows []uint64

@@ -40,6 +40,19 @@ type tool interface {
 	close()
 }
 
+// asker is a tool that minds when a question is open: nothing of it may stand in
+// the question's way. It is told before the question is shown, and after it closed.
+type asker interface{ asked(open bool) }
+
+// tellAsked tells those who mind that a question opens, or is closed.
+func (l *live) tellAsked(open bool) {
+	for _, t := range l.tools {
+		if a, ok := t.(asker); ok {
+			a.asked(open)
+		}
+	}
+}
+
 // noChannel is the channel of a tool that has none.
 const noChannel = ^uint16(0)
 
@@ -48,6 +61,7 @@ const noChannel = ^uint16(0)
 var toolMakers = []func(*live) tool{
 	newFiles,
 	newClips,
+	newMarks,
 }
 
 // maxToolBuffered is how many bytes a tool's channel may hold: little enough that

@@ -138,7 +138,7 @@ type Command struct {
 	// Do is one of called, not_called (the answer to an unknown server), stop, revoke,
 	// cancel_invite, quit, again, server; say (Text: a line
 	// of chat), give (Paths: files for the technician), cancel_file, open_folder (ID:
-	// a transfer), step (ID, Answer: approve, refuse, done), keep_steps, keep_receipt
+	// a transfer), wipe (all marks on the screen), step (ID, Answer: approve, refuse, done), keep_steps, keep_receipt
 	// (Path), rate (Score, Text), report (Text), private (Texts: the list of windows
 	// in front of which input is held).
 	Do          string   `json:"do,omitempty"`

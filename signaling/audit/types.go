@@ -63,6 +63,13 @@ var eventTypes = map[string]EventType{
 	"file.sent":      {Doc: "one file of the person's arrived whole at the technician's", Host: true, Data: "way participant transfer:n size:n sha256", Personal: "name"},
 	"file.refused":   {Doc: "an offer was refused; data: reason", Host: true, Data: "way participant transfer:n reason", Personal: "name"},
 	"file.cancelled": {Doc: "a transfer ended before its end; data: reason, and how many bytes had arrived", Host: true, Data: "way participant transfer:n reason size:n", Personal: "name"},
+	"marks.summary":  {Doc: "how often a participant pointed, drew and wrote over the screen, never what; data: participant, counts by kind", Host: true, Data: "participant laser:n pen:n arrows:n boxes:n ellipses:n texts:n"},
+	"marks.wiped":    {Doc: "the person wiped all marks", Host: true, Data: "by"},
+	"steps.added":    {Doc: "a step was offered to the person; data: participant, its number, whether it has a picture", Host: true, Data: "participant step:n picture:b"},
+	"steps.approved": {Doc: "the person approved a step", Host: true, Data: "participant step:n picture:b", Personal: "text"},
+	"steps.refused":  {Doc: "the person refused a step", Host: true, Data: "participant step:n"},
+	"steps.done":     {Doc: "the person ticked a step off", Host: true, Data: "participant step:n"},
+	"steps.kept":     {Doc: "the person kept the approved steps in a file; data: how many", Host: true, Data: "steps:n"},
 
 	"ticket.created":      {Doc: "a ticket was made in the embedded desk"},
 	"ticket.closed":       {Doc: "a ticket was closed"},

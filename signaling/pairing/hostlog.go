@@ -120,9 +120,11 @@ func clean(v any) any {
 // the event names act. An event that names nobody is about the first.
 func (s *session) actor(e audit.Event) audit.Actor {
 	switch e.Type {
-	case "consent.granted", "consent.denied", "consent.revoked", "participant.stopped":
+	case "consent.granted", "consent.denied", "consent.revoked", "participant.stopped",
+		"marks.wiped", "steps.approved", "steps.refused", "steps.done", "steps.kept":
 		return audit.Actor{Kind: "person"}
-	case "consent.given_back", "control.granted", "control.released", "control.handed_over", "input.summary", "invite.made":
+	case "consent.given_back", "control.granted", "control.released", "control.handed_over", "input.summary", "invite.made",
+		"marks.summary", "steps.added":
 		id, _ := e.Data["participant"].(string)
 		for _, p := range s.participants {
 			if p.id() == id || id == "" {

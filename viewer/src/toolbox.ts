@@ -2,6 +2,8 @@
 
 import { FilesTool } from "./files/tool";
 import { ClipTool } from "./clip/tool";
+import { Marks } from "./marks/marks";
+import { Steps } from "./marks/steps";
 import type { Tool, ToolView } from "./tool";
 import type { Stage } from "./view/stage";
 
@@ -21,4 +23,6 @@ export interface Workshop {
 export function toolbox(workshop: Workshop): readonly (Tool & ToolView)[] {
   return [new FilesTool(workshop)];
   return [new ClipTool(workshop)];
+  const steps = new Steps(workshop);
+  return [new Marks(workshop, steps), steps];
 }

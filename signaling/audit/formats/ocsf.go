@@ -41,6 +41,8 @@ var activities = map[string]activity{
 	"protocol":          {rdpActivity, other},
 	"file":              {rdpActivity, 6}, // the hash stands in the line itself
 	"input":             {rdpActivity, 6},
+	"marks":             {rdpActivity, 6},
+	"steps":             {rdpActivity, 6},
 	"display":           {rdpActivity, other},
 	"host":              {rdpActivity, 7},
 	"consent":           {authorizeSession, other},

@@ -255,6 +255,37 @@ dialog .lead { margin-top: 0.5rem; }
   .stations .bar { forced-color-adjust: none; background: CanvasText; }
   .path::before { forced-color-adjust: none; background: CanvasText; }
 }
+/* Marks over the screen, and steps. */
+#ink { pointer-events: none; overflow: visible; outline-offset: -2px; }
+#ink[data-tool] { pointer-events: auto; cursor: crosshair; touch-action: none; }
+#ink path { fill: none; stroke: #d55e00; stroke-width: 4; stroke-linecap: round; stroke-linejoin: round; }
+#ink .edge { stroke: #fff; stroke-width: 8; }
+#ink .cross { stroke: #17211f; stroke-width: 2; paint-order: stroke; }
+#stage:has(#ink[data-tool]) { box-shadow: inset 0 0 0 3px #d55e00; }
+#show-marks[data-on] { border-color: #d55e00; background: var(--_warm-soft); color: var(--_warm); }
+.sheet.marks { width: max-content; max-width: min(30rem, calc(100% - 1.5rem)); padding: 0.625rem 0.75rem; }
+.sheet.marks .hint { margin-top: 0.125rem; font-size: 0.8125rem; }
+.sheet.marks .actions { justify-content: flex-end; margin-top: 0.625rem; }
+.sheet.marks .actions .button { min-height: 2.25rem; }
+.palette { display: flex; flex-wrap: wrap; gap: 0.25rem; margin-top: 0.5rem; }
+.palette .button { flex-direction: column; gap: 0.125rem; min-width: 3.5rem; padding: 0.3rem 0.4rem; font-size: 0.75rem; }
+.writing { display: grid; gap: 0.25rem; margin-top: 0.5rem; font-size: 0.875rem; }
+:is(#mark-text, #new-steps) { width: 100%; padding: 0.4rem 0.6rem; border: 1px solid var(--_edge); border-radius: var(--_radius); background: var(--_bg); color: var(--_text); font: inherit; }
+#new-steps { margin-top: 0.25rem; resize: vertical; }
+#steps-pane label { font-weight: 600; }
+#steps-pane .check { display: flex; align-items: baseline; gap: 0.5rem; margin-top: 0.5rem; }
+#steps-pane .check label { font-weight: 400; font-size: 0.875rem; }
+#steps-pane .actions { margin-top: 0.75rem; }
+.taught { margin: 0.75rem 0; padding-inline-start: 1.5rem; }
+.taught li { padding-block: 0.5rem; }
+.taught li + li { border-top: 1px solid var(--_border); }
+.taught .text { display: block; }
+.taught .state-of { color: var(--_muted); font-size: 0.8125rem; font-weight: 600; }
+.taught [data-state="asked"] .state-of { color: var(--_warm); }
+.taught [data-state="refused"] .state-of { color: var(--_danger); }
+.taught [data-state="done"] .state-of { color: var(--_accent); }
+.taught .order { float: right; }
+.button.small { min-height: 1.75rem; min-width: 1.75rem; padding: 0; font-size: 0.9375rem; }
 `;
 
 let sheet: CSSStyleSheet | undefined;

@@ -1,0 +1,367 @@
+package session_test
+
+import (
+	"context"
+	"encoding/json"
+	"image"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"google.golang.org/protobuf/proto"
+
+	"github.com/mainforte/mainforte/host/overlay"
+	overlayfake "github.com/mainforte/mainforte/host/overlay/fake"
+	"github.com/mainforte/mainforte/host/session"
+	"github.com/mainforte/mainforte/host/ui"
+	"github.com/mainforte/mainforte/internal/e2e/gopeer"
+	"github.com/mainforte/mainforte/internal/wire"
+	"github.com/mainforte/mainforte/internal/wire/mfpb"
+)
+
+// board is what a test's marks are drawn on: one overlay after the other.
+type board struct {
+	t    *testing.T
+	made chan *overlayfake.Overlay
+}
+
+func withBoard(b *board) func(*rig, *session.Config) {
+	return func(r *rig, cfg *session.Config) {
+		b.t, b.made = r.t, make(chan *overlayfake.Overlay, 8)
+		cfg.OpenOverlay = func() (overlay.Overlay, error) {
+			o := overlayfake.New(r.t)
+			b.made <- o
+			return o, nil
+		}
+		cfg.Shot = func(context.Context) (*image.RGBA, error) { return image.NewRGBA(image.Rect(0, 0, 800, 600)), nil }
+	}
+}
+
+// opened is the next overlay that the host opened.
+func (b *board) opened() *overlayfake.Overlay {
+	b.t.Helper()
+	select {
+	case o := <-b.made:
+		return o
+	case <-time.After(patience):
+		b.t.Fatal("no overlay was opened")
+		return nil
+	}
+}
+
+// say sends a message on marks.
+func say(t *testing.T, v *gopeer.Viewer, m *mfpb.MarkMessage) {
+	t.Helper()
+	b, err := proto.Marshal(m)
+	ok(t, err)
+	ok(t, v.SendRaw(wire.ChannelMarks, b))
+}
+
+func draw(kind mfpb.MarkKind, text string, more bool, points ...uint32) *mfpb.MarkMessage {
+	return &mfpb.MarkMessage{Body: &mfpb.MarkMessage_Draw{Draw: &mfpb.MarkDrawn{Kind: kind, Points: points, Text: text, More: more}}}
+}
+
+func laser(x, y uint32) *mfpb.MarkMessage {
+	return &mfpb.MarkMessage{Optional: true, Body: &mfpb.MarkMessage_Laser{Laser: &mfpb.MarkLaser{X: x, Y: y}}}
+}
+
+const (
+	pen     = mfpb.MarkKind_MARK_KIND_PEN
+	boxKind = mfpb.MarkKind_MARK_KIND_BOX
+	words   = mfpb.MarkKind_MARK_KIND_TEXT
+)
+
+// annotate lets a participant ask, and the person allow it.
+func (r *rig) annotate(v *gopeer.Viewer) {
+	r.t.Helper()
+	ok(r.t, v.Ask("annotate"))
+	r.window.Answer(r.t, "annotate", "allow")
+	ok(r.t, v.WaitGrant(ctx(r.t), "annotate", gopeer.Allowed))
+}
+
+func marks(n int) func(overlay.Scene) bool {
+	return func(s overlay.Scene) bool { return len(s.Marks) == n && !s.Hidden }
+}
+
+func TestMarksNeedAnnotate(t *testing.T) { // C73
+	var b board
+	r := start(t, withBoard(&b))
+	v, s := r.live()
+	say(t, v, draw(pen, "", false, 1, 2, 3, 4)) // nobody allowed it
+	say(t, v, laser(5, 6))
+	r.annotate(v)
+	o := b.opened()
+	say(t, v, draw(boxKind, "", false, 10, 10, 30, 30))
+	scene := o.Wait("the box alone", func(s overlay.Scene) bool { return len(s.Marks) > 0 })
+	if len(scene.Marks) != 1 || scene.Marks[0].Kind != overlay.Box {
+		t.Errorf("drawn: %+v", scene.Marks)
+	}
+	if len(scene.Pointers) != 1 || scene.Pointers[0].Name != "Ana Tremblay" || scene.Pointers[0].At != image.Pt(30, 30) {
+		t.Errorf("who draws: %+v", scene.Pointers)
+	}
+	r.window.Say(ui.Command{Do: "revoke", Grant: "annotate"})
+	ok(t, v.WaitGrant(ctx(t), "annotate", mfpb.GrantState_GRANT_STATE_REVOKED))
+	if scene, closed := o.Scene(); !closed || len(scene.Marks) > 0 {
+		t.Errorf("after the revoke: %+v, closed %v", scene, closed)
+	}
+	say(t, v, draw(pen, "", false, 1, 2)) // on the closed overlay: the fake would fail
+	r.annotate(v)
+	o = b.opened()
+	say(t, v, draw(words, "Ici", false, 7, 7))
+	if scene := o.Wait("the text alone", func(s overlay.Scene) bool { return len(s.Marks) > 0 }); len(scene.Marks) != 1 || scene.Marks[0].Text != "Ici" {
+		t.Errorf("drawn: %+v", scene.Marks)
+	}
+	var counts map[string]any
+	if err := json.Unmarshal(s.event("marks.summary").Data, &counts); err != nil || counts["boxes"] != 1.0 || counts["participant"] != "1" {
+		t.Errorf("the log was told %v, %v", counts, err)
+	}
+	r.window.Say(ui.Command{Do: "stop"})
+	r.ends(v, s, mfpb.Reason_REASON_PERSON_STOPPED)
+	if scene, closed := o.Scene(); !closed || len(scene.Marks) > 0 {
+		t.Errorf("after the end: %+v, closed %v", scene, closed)
+	}
+}
+
+func TestNothingIsDrawnOverAQuestion(t *testing.T) { // C75
+	var b board
+	r := start(t, withBoard(&b), func(_ *rig, cfg *session.Config) { cfg.Windows = []uint64{77} })
+	v, _ := r.live()
+	r.annotate(v)
+	o := b.opened()
+	say(t, v, draw(pen, "", false, 1, 2, 3, 4))
+	if scene := o.Wait("the pen", marks(1)); len(scene.Spared) != 1 || scene.Spared[0] != 77 {
+		t.Errorf("spared: %v", scene.Spared)
+	}
+	ok(t, v.Ask("control"))
+	ask := r.window.WaitFor(t, "a question about control", func(e ui.Event) bool { return e.Name == "ask" && e.Grant == "control" })
+	if scene, _ := o.Scene(); !scene.Hidden {
+		t.Error("marks stand over the question")
+	}
+	say(t, v, draw(pen, "", false, 5, 6))
+	if scene := o.Wait("the second pen, unseen", func(s overlay.Scene) bool { return len(s.Marks) == 2 }); !scene.Hidden {
+		t.Error("a new mark stands over the question")
+	}
+	r.window.Say(ui.Command{ID: ask.ID, Answer: "deny"})
+	o.Wait("both, seen", marks(2))
+}
+
+func TestMarksFadeAndAreWiped(t *testing.T) { // C76
+	var b board
+	r := start(t, withClock, withBoard(&b))
+	v, s := r.live()
+	r.annotate(v)
+	o := b.opened()
+	say(t, v, laser(5, 6))
+	o.Wait("the laser", func(s overlay.Scene) bool { return len(s.Pointers) == 1 && !s.Pointers[0].Bare })
+	r.clock.Advance(time.Second)
+	o.Wait("no laser", func(s overlay.Scene) bool { return len(s.Pointers) == 0 })
+	say(t, v, draw(pen, "", false, 1, 2))
+	say(t, v, draw(pen, "", true, 3, 4, 5, 6))
+	if scene := o.Wait("the longer pen", func(s overlay.Scene) bool { return len(s.Marks) == 1 && len(s.Marks[0].Points) == 3 }); scene.Marks[0].Points[2] != image.Pt(5, 6) {
+		t.Errorf("the pen: %+v", scene.Marks)
+	}
+	r.clock.Advance(time.Minute)
+	o.Wait("the pen faded", marks(0))
+
+	say(t, v, draw(pen, "", true, 9, 9)) // goes on with nothing
+	say(t, v, draw(boxKind, "", false, 1, 1, 9, 9))
+	say(t, v, draw(words, "a", false, 1, 1))
+	o.Wait("two", marks(2))
+	say(t, v, &mfpb.MarkMessage{Body: &mfpb.MarkMessage_Undo{Undo: &mfpb.MarkUndone{}}})
+	if scene := o.Wait("the text undone", marks(1)); scene.Marks[0].Kind != overlay.Box {
+		t.Errorf("left: %+v", scene.Marks)
+	}
+	say(t, v, &mfpb.MarkMessage{Body: &mfpb.MarkMessage_Wipe{Wipe: &mfpb.MarksWiped{}}})
+	o.Wait("wiped", marks(0))
+	say(t, v, draw(pen, "", false, 1, 2))
+	o.Wait("one more", marks(1))
+	r.window.Say(ui.Command{Do: "wipe"})
+	o.Wait("wiped by the person", marks(0))
+	s.event("marks.wiped")
+	for range 70 {
+		say(t, v, draw(words, "x", false, 1, 1))
+	}
+	o.Wait("no more than 64", func(s overlay.Scene) bool { return len(s.Marks) == 64 && s.Marks[63].ID > 70 })
+}
+
+func TestForgedMarksEndTheSession(t *testing.T) {
+	long := make([]uint32, 2*1025)
+	for name, m := range map[string]*mfpb.MarkMessage{
+		"no kind":       draw(0, "", false, 1, 2),
+		"kind":          draw(99, "", false, 1, 2),
+		"odd":           draw(pen, "", false, 1, 2, 3),
+		"none":          draw(pen, "", false),
+		"many":          draw(pen, "", false, long...),
+		"far":           draw(pen, "", false, 1, wire.MaxPictureSide),
+		"box of three":  draw(boxKind, "", false, 1, 2, 3, 4, 5, 6),
+		"more of a box": draw(boxKind, "", true, 1, 2, 3, 4),
+		"text of none":  draw(words, "\u202e\u200b", false, 1, 2),
+		"pen with text": draw(pen, "a", false, 1, 2),
+		"laser far":     laser(wire.MaxPictureSide, 0),
+		"steps of none": {Body: &mfpb.MarkMessage_AddSteps{AddSteps: &mfpb.StepsAdded{Texts: []string{" "}}}},
+		"host's word":   {Body: &mfpb.MarkMessage_Steps{Steps: &mfpb.Steps{}}},
+		"unknown":       {},
+	} {
+		t.Run(name, func(t *testing.T) {
+			var b board
+			r := start(t, withBoard(&b))
+			v, s := r.live()
+			say(t, v, m)
+			want := mfpb.Reason_REASON_PROTOCOL
+			if name == "unknown" {
+				want = mfpb.Reason_REASON_UNKNOWN_MESSAGE
+			}
+			r.ends(v, s, want)
+		})
+	}
+}
+
+func TestWithoutAnOverlayAnnotateIsNotServed(t *testing.T) {
+	r := start(t)
+	v, s := r.live()
+	ok(t, v.Ask("annotate"))
+	ok(t, v.WaitGrant(ctx(t), "annotate", gopeer.Denied))
+	s.event("consent.denied")
+	for _, e := range r.window.Events() {
+		if e.Name == "ask" && e.Grant == "annotate" {
+			t.Error("the person was asked for what cannot be")
+		}
+	}
+}
+
+func TestParticipantsDrawInTheirOwnColours(t *testing.T) {
+	var b board
+	r := start(t, withBoard(&b))
+	first, s := r.live()
+	second := r.joined(first, s, expert, 1)
+	watcher := r.joined(first, s, observer, 2)
+	r.annotate(first)
+	o := b.opened()
+	r.annotate(second)
+	ok(t, watcher.Ask("annotate"))
+	ok(t, watcher.WaitGrant(ctx(t), "annotate", gopeer.Denied)) // C43
+	say(t, watcher, draw(pen, "", false, 1, 1))
+	say(t, watcher, &mfpb.MarkMessage{Body: &mfpb.MarkMessage_AddSteps{AddSteps: &mfpb.StepsAdded{Texts: []string{"a"}}}})
+	say(t, first, draw(pen, "", false, 1, 1))
+	say(t, second, draw(pen, "", false, 2, 2))
+	scene := o.Wait("both", marks(2))
+	if scene.Marks[0].Colour == scene.Marks[1].Colour || len(scene.Pointers) != 2 {
+		t.Errorf("not told apart: %+v", scene)
+	}
+	r.window.Say(ui.Command{Do: "revoke", Grant: "annotate", Participant: "1"})
+	if scene := o.Wait("the second's alone", marks(1)); scene.Marks[0].Points[0] != image.Pt(2, 2) {
+		t.Errorf("left: %+v", scene.Marks)
+	}
+	for _, e := range r.window.Events() {
+		if e.Name == "steps" {
+			t.Error("an observer offered steps")
+		}
+	}
+}
+
+// steps waits until the person is shown these states.
+func (r *rig) steps(states ...string) []ui.Step {
+	r.t.Helper()
+	return r.window.WaitFor(r.t, strings.Join(states, " "), func(e ui.Event) bool {
+		if e.Name != "steps" || len(e.Steps) != len(states) {
+			return false
+		}
+		for i, s := range e.Steps {
+			if s.State != states[i] {
+				return false
+			}
+		}
+		return true
+	}).Steps
+}
+
+func TestStepsAreApprovedOneByOne(t *testing.T) { // C77
+	var b board
+	r := start(t, withBoard(&b))
+	v, s := r.live()
+	r.annotate(v)
+	o := b.opened()
+	say(t, v, draw(boxKind, "", false, 100, 100, 300, 200))
+	o.Wait("the box", marks(1))
+	add := func(picture bool, texts ...string) {
+		say(t, v, &mfpb.MarkMessage{Body: &mfpb.MarkMessage_AddSteps{AddSteps: &mfpb.StepsAdded{Texts: texts, Picture: picture}}})
+	}
+	add(true, "Ouvrez <b>ici</b>\u202e")
+	list := r.steps("asked")
+	if list[0].Text != "Ouvrez <b>ici</b>" || len(list[0].Picture) == 0 {
+		t.Errorf("offered: %q with %d bytes", list[0].Text, len(list[0].Picture))
+	}
+	add(false, "Deux", "Trois")
+	r.steps("asked", "asked", "asked")
+
+	path := filepath.Join(t.TempDir(), "steps.html")
+	answer := func(id, what string) { r.window.Say(ui.Command{Do: "step", ID: id, Answer: what}) }
+	r.window.Say(ui.Command{Do: "keep_steps", Path: path}) // nothing is approved yet
+	answer("1", "done")                                    // nor can it be done
+	answer("1", "approve")
+	r.steps("approved", "asked", "asked")
+	answer("2", "refuse")
+	r.steps("approved", "refused", "asked")
+	answer("2", "approve") // no is no
+	answer("9", "approve")
+	answer("1", "done")
+	r.steps("done", "refused", "asked")
+	if e := s.event("steps.added"); len(e.Personal) > 0 {
+		t.Errorf("what is not approved stands in the log: %s", e.Personal)
+	}
+	var personal struct{ Text string }
+	if e := s.event("steps.approved"); json.Unmarshal(e.Personal, &personal) != nil || personal.Text != "Ouvrez <b>ici</b>" {
+		t.Errorf("approved: %s", e.Personal)
+	}
+	say(t, v, &mfpb.MarkMessage{Body: &mfpb.MarkMessage_MoveStep{MoveStep: &mfpb.StepMoved{Id: 3, Before: 1}}})
+	r.steps("asked", "done", "refused")
+	for _, id := range []uint32{1, 2} { // what is approved stays
+		say(t, v, &mfpb.MarkMessage{Body: &mfpb.MarkMessage_DropStep{DropStep: &mfpb.StepDropped{Id: id}}})
+	}
+	r.steps("asked", "done")
+
+	r.window.Say(ui.Command{Do: "keep_steps", Path: path})
+	s.event("steps.kept")
+	page, err := os.ReadFile(path)
+	ok(t, err)
+	if p := string(page); !strings.Contains(p, "Ouvrez &lt;b&gt;ici&lt;/b&gt;") || strings.Contains(p, "Trois") || strings.Contains(p, "Deux") || !strings.Contains(p, "data:image/png;base64,") {
+		t.Errorf("kept: %.400s", p)
+	}
+	r.window.Say(ui.Command{Do: "keep_steps", Path: path}) // there is one of that name
+	r.window.Wait(t, "error")
+	plain := strings.TrimSuffix(path, "html") + "md"
+	r.window.Say(ui.Command{Do: "keep_steps", Path: plain})
+	r.window.WaitFor(t, "the file's path", func(e ui.Event) bool { return e.Name == "status" && strings.Contains(e.Text, plain) })
+	page, err = os.ReadFile(plain)
+	ok(t, err)
+	if p := string(page); !strings.Contains(p, `1. Ouvrez \<b\>ici\</b\>`) {
+		t.Errorf("kept: %.400s", p)
+	}
+}
+
+func FuzzMark(f *testing.F) {
+	for _, m := range []*mfpb.MarkMessage{draw(pen, "", false, 1, 2, 3, 4), draw(words, "Ici", false, 1, 2), draw(boxKind, "", false, 1, 2, 3, 4)} {
+		b, _ := proto.Marshal(m.GetDraw())
+		f.Add(b)
+	}
+	f.Fuzz(func(t *testing.T, b []byte) {
+		m := new(mfpb.MarkDrawn)
+		if proto.Unmarshal(b, m) != nil {
+			return
+		}
+		mark, err := session.ParseMark(m)
+		if err != nil {
+			return
+		}
+		if n := len(mark.Points); n == 0 || n > 1024 || len([]rune(mark.Text)) > 200 {
+			t.Errorf("%d points and %q are too many", n, mark.Text)
+		}
+		for _, p := range mark.Points {
+			if !p.In(image.Rect(0, 0, wire.MaxPictureSide, wire.MaxPictureSide)) {
+				t.Errorf("%v is in no picture", p)
+			}
+		}
+	})
+}
