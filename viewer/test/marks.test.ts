@@ -18,13 +18,9 @@ test("marks are lines from place to place", () => {
 });
 
 test("what was pasted becomes steps, a line each, without the numbers of another list", () => {
-  expect(stepsOf("1. Ouvrez le menu\r\n\n 2) Cliquez\n- puis attendez\n\u202e\n3.5 Go suffisent\u2028fin")).toEqual([
-    "Ouvrez le menu",
-    "Cliquez",
-    "puis attendez",
-    "3.5 Go suffisent",
-    "fin",
-  ]);
+  expect(
+    stepsOf("1. Ouvrez le menu\r\n\n 2) Cliquez\n- puis attendez\n\u202e\n3.5 Go suffisent\u2028fin"),
+  ).toEqual(["Ouvrez le menu", "Cliquez", "puis attendez", "3.5 Go suffisent", "fin"]);
   expect(stepsOf(" \n ")).toEqual([]);
   expect(stepsOf("é".repeat(600))[0]).toHaveLength(stepLimit);
   expect(stepsOf("a\n".repeat(99))).toHaveLength(50);

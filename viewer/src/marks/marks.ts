@@ -41,8 +41,8 @@ export class Marks implements Tool, ToolView {
   #ask = button("ask-annotate", "primary", "pen");
   #palette = h("div", { class: "palette", role: "toolbar" });
   #choices = tools.map((tool) => ({ tool, button: button(`mark-${tool}`, "plain", tool) }));
-  #text = h("input", { id: "mark-text", type: "text", maxlength: String(textLimit), autocomplete: "off" });
-  #textLabel = h("label", { for: "mark-text" });
+  #text = h("input", { id: "mark-words", type: "text", maxlength: String(textLimit), autocomplete: "off" });
+  #textLabel = h("label", { for: "mark-words" });
   #writing = h("div", { class: "writing" }, this.#textLabel, this.#text);
   #undo = button("undo-mark", "plain", "undo");
   #wipe = button("wipe-marks", "plain", "wipe");

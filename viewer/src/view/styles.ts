@@ -270,7 +270,7 @@ dialog .lead { margin-top: 0.5rem; }
 .palette { display: flex; flex-wrap: wrap; gap: 0.25rem; margin-top: 0.5rem; }
 .palette .button { flex-direction: column; gap: 0.125rem; min-width: 3.5rem; padding: 0.3rem 0.4rem; font-size: 0.75rem; }
 .writing { display: grid; gap: 0.25rem; margin-top: 0.5rem; font-size: 0.875rem; }
-:is(#mark-text, #new-steps) { width: 100%; padding: 0.4rem 0.6rem; border: 1px solid var(--_edge); border-radius: var(--_radius); background: var(--_bg); color: var(--_text); font: inherit; }
+:is(#mark-words, #new-steps) { width: 100%; padding: 0.4rem 0.6rem; border: 1px solid var(--_edge); border-radius: var(--_radius); background: var(--_bg); color: var(--_text); font: inherit; }
 #new-steps { margin-top: 0.25rem; resize: vertical; }
 #steps-pane label { font-weight: 600; }
 #steps-pane .check { display: flex; align-items: baseline; gap: 0.5rem; margin-top: 0.5rem; }
