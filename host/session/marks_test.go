@@ -91,6 +91,9 @@ func TestMarksNeedAnnotate(t *testing.T) { // C73
 	v, s := r.live()
 	say(t, v, draw(pen, "", false, 1, 2, 3, 4)) // nobody allowed it
 	say(t, v, laser(5, 6))
+	add := &mfpb.MarkMessage{Body: &mfpb.MarkMessage_AddSteps{AddSteps: &mfpb.StepsAdded{Texts: []string{"a"}}}}
+	say(t, v, add) // the channels have no order between them: this one has come so far
+	r.steps("asked")
 	r.annotate(v)
 	o := b.opened()
 	say(t, v, draw(boxKind, "", false, 10, 10, 30, 30))
@@ -107,6 +110,8 @@ func TestMarksNeedAnnotate(t *testing.T) { // C73
 		t.Errorf("after the revoke: %+v, closed %v", scene, closed)
 	}
 	say(t, v, draw(pen, "", false, 1, 2)) // on the closed overlay: the fake would fail
+	say(t, v, add)
+	r.steps("asked", "asked")
 	r.annotate(v)
 	o = b.opened()
 	say(t, v, draw(words, "Ici", false, 7, 7))
