@@ -107,7 +107,7 @@ func (t *markTool) hear(k *link, msg []byte) error {
 	case *mfpb.MarkMessage_Undo:
 		do = t.undo
 	case *mfpb.MarkMessage_Laser:
-		at, ok := place(b.Laser.GetX(), b.Laser.GetY())
+		at, ok := pixel(b.Laser.GetX(), b.Laser.GetY())
 		if !ok {
 			return errProtocol
 		}
@@ -154,8 +154,8 @@ func (t *markTool) affordable(id string, n int) bool {
 	return true
 }
 
-// place is a pixel that a picture can have.
-func place(x, y uint32) (image.Point, bool) {
+// pixel is a place that a picture can have.
+func pixel(x, y uint32) (image.Point, bool) {
 	return image.Pt(int(x), int(y)), x < wire.MaxPictureSide && y < wire.MaxPictureSide
 }
 
@@ -172,7 +172,7 @@ func parseMark(m *mfpb.MarkDrawn) (overlay.Mark, error) {
 	}
 	mark := overlay.Mark{Kind: kind}
 	for i := 0; i < n; i += 2 {
-		at, ok := place(m.Points[i], m.Points[i+1])
+		at, ok := pixel(m.Points[i], m.Points[i+1])
 		if !ok {
 			return overlay.Mark{}, errProtocol
 		}
