@@ -1,7 +1,7 @@
 // The host is the app that the assisted person runs once: it shows a code, asks
 // before anything is seen or touched, and ends without a trace.
 //
-//	host [--server ADDRESS] [--lang en|fr] [--ca FILE] [--console|--console=json] [--show-configuration] [--version]
+//	host [--server ADDRESS] [--lang en|fr] [--ca FILE] [--console|--console=json] [--stay] [--show-configuration] [--version]
 //
 // Without --server the address is asked for; if the file's own name holds one
 // (mainforte-help.example.org), that is offered, as a hint. Whichever way a server
@@ -81,6 +81,7 @@ type options struct {
 	showConfiguration bool
 	langTyped         bool
 	ca                string
+	stay              bool
 }
 
 func main() {
@@ -123,12 +124,13 @@ func run(ctx context.Context, args []string, s *streams) int {
 				return exitOK
 			}
 		}
-		err := session.New(session.Config{
+		host := session.New(session.Config{
 			Server: server, Unknown: !known(server) && !called[server.Host], Lang: texts.Lang, Window: window,
 			OpenDesktop: desktopFor(isConsole), OpenPerson: openPerson, OpenClipboard: openClipboard(), OpenOverlay: overlayHere(),
 			Shot: func(ctx context.Context) (*image.RGBA, error) { return capture.Shot(ctx, "") },
 			TLS:  opt.tls, Patience: patience, Windows: talk.windows, Software: "mainforte-host/" + versionText(), Log: log,
-		}).Run(ctx)
+		})
+		err := host.Run(ctx)
 		if errors.Is(err, session.ErrQuit) {
 			return exitOK
 		}
@@ -146,7 +148,7 @@ func run(ctx context.Context, args []string, s *streams) int {
 		case err != nil && opt.server == nil && errors.Is(err, session.ErrServer) && ctx.Err() == nil:
 			talk.why = texts.T("error.no_server", "server", server.Host)
 			server = nil // perhaps it was mistyped
-		case !isConsole && talk.again(ctx): // the window stays for the person to read
+		case (!isConsole || opt.stay) && talk.again(ctx, host.Goodbye()): // it stays for the person to read
 		case err != nil:
 			return exitError
 		default:
@@ -165,7 +167,7 @@ func parse(args []string, stdout, stderr io.Writer) (opt options, code int, done
 	f := flag.NewFlagSet("host", flag.ContinueOnError)
 	f.SetOutput(stderr)
 	f.Usage = func() {
-		fmt.Fprintln(stderr, "usage: host [--server ADDRESS] [--lang en|fr] [--ca FILE] [--console|--console=json] [--show-configuration] [--version]")
+		fmt.Fprintln(stderr, "usage: host [--server ADDRESS] [--lang en|fr] [--ca FILE] [--console|--console=json] [--stay] [--show-configuration] [--version]")
 		f.PrintDefaults()
 	}
 	address := f.String("server", "", "the help desk to call: `help.example.org`")
@@ -174,6 +176,7 @@ func parse(args []string, stdout, stderr io.Writer) (opt options, code int, done
 	show := f.Bool("version", false, "print the version and exit")
 	f.BoolVar(&opt.showConfiguration, "show-configuration", false, "print what this program would go by, and where it has it from, as JSON, and exit")
 	f.BoolVar(&opt.verbose, "verbose", false, "write what happens to standard error, for developers")
+	f.BoolVar(&opt.stay, "stay", false, "on a console: stay after a session, for the receipt, the question and another code")
 	f.Var(&opt.console, "console", "speak on the terminal instead of a window; =json for one JSON object a line")
 	if err := f.Parse(args[1:]); err != nil {
 		if errors.Is(err, flag.ErrHelp) {
@@ -281,8 +284,20 @@ func (c *conversation) askServer(ctx context.Context) *url.URL {
 	}
 }
 
-// again waits at the end of a session: for the wish for another, or for the window to close.
-func (c *conversation) again(ctx context.Context) bool {
+// again waits at the end of a session: for the wish for another, or for the window
+// to close. What the person says of the session meanwhile, bye does.
+func (c *conversation) again(ctx context.Context, bye *session.Goodbye) bool {
+	for bye != nil {
+		cmd, ok := bye.Wait(ctx)
+		switch {
+		case ok && (cmd.Do == "quit" || cmd.Do == "again"):
+			return cmd.Do == "again"
+		case ok:
+			c.note(cmd)
+		default:
+			bye = nil // its time is over; the window stays
+		}
+	}
 	_, ok := c.next(ctx, "again")
 	return ok
 }
@@ -300,10 +315,18 @@ func (c *conversation) next(ctx context.Context, do string) (cmd ui.Command, ok 
 			return cmd, false
 		case cmd.Do == do && do != "":
 			return cmd, true
-		case cmd.Window != "" && len(c.windows) < 64:
-			if id, err := strconv.ParseUint(cmd.Window, 0, 64); err == nil {
-				c.windows = append(c.windows, id)
-			}
+		default:
+			c.note(cmd)
 		}
+	}
+}
+
+// note keeps a window of ours that a command names.
+func (c *conversation) note(cmd ui.Command) {
+	if cmd.Window == "" || len(c.windows) >= 64 {
+		return
+	}
+	if id, err := strconv.ParseUint(cmd.Window, 0, 64); err == nil {
+		c.windows = append(c.windows, id)
 	}
 }

@@ -320,6 +320,14 @@ func (h *Host) settle(p *participant, g *grant, to mfpb.GrantState, by string) {
 	}
 	if allowed {
 		g.open.Store(true)
+		if !p.welcome {
+			p.welcome = true
+			for _, t := range s.tools {
+				if w, ok := t.(welcomer); ok {
+					w.welcomed(p)
+				}
+			}
+		}
 		if t := s.toolFor(g.name); t != nil {
 			t.settled(p, g.name, true)
 		}
@@ -329,7 +337,7 @@ func (h *Host) settle(p *participant, g *grant, to mfpb.GrantState, by string) {
 // needsView tells what is only for who sees the screen.
 func needsView(grant string) bool {
 	switch grant {
-	case grantControl, "annotate", "elevate":
+	case grantControl, "annotate", "elevate", grantScreenshot:
 		return true
 	}
 	return false

@@ -36,7 +36,7 @@ func (h *Host) end(why mfpb.Reason) {
 	h.show(ui.Event{
 		Name: "ended", Server: h.server, Session: s.id, Technician: s.participants[0].technician, Ticket: s.ticket,
 		Reason: wire.Name(why), Text: h.texts.Reason(why),
-		Duration: h.endedAt.Sub(s.since).Round(time.Second / 10).Seconds(),
+		Duration: h.endedAt.Sub(s.since).Round(time.Second / 10).Seconds(), Receipt: s.goodbyeReceipt(),
 	})
 	s.journal.final = true
 	s.flow()

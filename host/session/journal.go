@@ -38,6 +38,7 @@ func (l *live) note(kind, outcome string, data, personal map[string]any) {
 		return
 	}
 	now := l.h.clock.Now()
+	l.done.add(now, kind, outcome, data, personal)
 	l.journal.seq++
 	e := &mfpb.HostEvent{
 		Seq: l.journal.seq, Time: now.UnixNano(), MonoMs: now.Sub(l.since).Milliseconds(),

@@ -39,8 +39,12 @@ type live struct {
 	tools        []tool
 	film         *track.Track // what moves, for all of them; nil: this host has no video
 	journal      journal
-	lineGone     time.Time    // when the server was lost last
-	counted      input.Counts // what input summaries have told already
+	lineGone     time.Time       // when the server was lost last
+	counted      input.Counts    // what input summaries have told already
+	chat         mfpb.TalkRecord // where what is written stays
+	receipt      string          // path of the receipt's page on the server; may be empty
+	abuse        string          // where abuse is reported besides; may be empty
+	done         deeds
 
 	over bool
 	why  mfpb.Reason
@@ -69,7 +73,8 @@ func (h *Host) opened(m *mfpb.Opened) {
 	h.cancelAlarm("open")
 	l := &live{
 		h: h, id: m.Session, token: bytes.Clone(m.ResumeToken), since: h.clock.Now(),
-		ticket: c.ticket, signing: h.code.signing,
+		ticket: c.ticket, signing: h.code.signing, chat: recordOf(m.GetChat()),
+		receipt: receiptPath(m.GetReceipt()), abuse: reportAddress(m.GetAbuse()),
 	}
 	l.openFilm()
 	h.live = l

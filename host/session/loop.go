@@ -138,6 +138,10 @@ func (h *Host) command(c ui.Command) {
 		h.protect(c.Window)
 	case c.Do == "called" || c.Do == "not_called":
 		h.contacted(c.Do == "called")
+	case h.live != nil && h.live.over:
+		if len(h.late) < maxLate {
+			h.late = append(h.late, c)
+		}
 	case c.Answer != "" && c.Do == "":
 		h.answer(c)
 	case c.Do == "stop" && h.live != nil && c.Participant != "":
@@ -154,7 +158,7 @@ func (h *Host) command(c ui.Command) {
 		h.end(mfpb.Reason_REASON_HOST_QUIT)
 	case c.Do == "quit":
 		h.finish(ErrQuit)
-	case h.live != nil && !h.live.over:
+	case h.live != nil:
 		for _, t := range h.live.tools {
 			if t.command(c) {
 				return

@@ -21,13 +21,13 @@ import (
 	"github.com/mainforte/mainforte/internal/wire/mfpb"
 )
 
-// board is what a test's marks are drawn on: one overlay after the other.
-type board struct {
+// slate is what a test's marks are drawn on: one overlay after the other.
+type slate struct {
 	t    *testing.T
 	made chan *overlayfake.Overlay
 }
 
-func withBoard(b *board) func(*rig, *session.Config) {
+func withSlate(b *slate) func(*rig, *session.Config) {
 	return func(r *rig, cfg *session.Config) {
 		b.t, b.made = r.t, make(chan *overlayfake.Overlay, 8)
 		cfg.OpenOverlay = func() (overlay.Overlay, error) {
@@ -40,7 +40,7 @@ func withBoard(b *board) func(*rig, *session.Config) {
 }
 
 // opened is the next overlay that the host opened.
-func (b *board) opened() *overlayfake.Overlay {
+func (b *slate) opened() *overlayfake.Overlay {
 	b.t.Helper()
 	select {
 	case o := <-b.made:
@@ -86,8 +86,8 @@ func marks(n int) func(overlay.Scene) bool {
 }
 
 func TestMarksNeedAnnotate(t *testing.T) { // C73
-	var b board
-	r := start(t, withBoard(&b))
+	var b slate
+	r := start(t, withSlate(&b))
 	v, s := r.live()
 	say(t, v, draw(pen, "", false, 1, 2, 3, 4)) // nobody allowed it
 	say(t, v, laser(5, 6))
@@ -130,8 +130,8 @@ func TestMarksNeedAnnotate(t *testing.T) { // C73
 }
 
 func TestNothingIsDrawnOverAQuestion(t *testing.T) { // C75
-	var b board
-	r := start(t, withBoard(&b), func(_ *rig, cfg *session.Config) { cfg.Windows = []uint64{77} })
+	var b slate
+	r := start(t, withSlate(&b), func(_ *rig, cfg *session.Config) { cfg.Windows = []uint64{77} })
 	v, _ := r.live()
 	r.annotate(v)
 	o := b.opened()
@@ -153,8 +153,8 @@ func TestNothingIsDrawnOverAQuestion(t *testing.T) { // C75
 }
 
 func TestMarksFadeAndAreWiped(t *testing.T) { // C76
-	var b board
-	r := start(t, withClock, withBoard(&b))
+	var b slate
+	r := start(t, withClock, withSlate(&b))
 	v, s := r.live()
 	r.annotate(v)
 	o := b.opened()
@@ -210,8 +210,8 @@ func TestForgedMarksEndTheSession(t *testing.T) {
 		"unknown":       {},
 	} {
 		t.Run(name, func(t *testing.T) {
-			var b board
-			r := start(t, withBoard(&b))
+			var b slate
+			r := start(t, withSlate(&b))
 			v, s := r.live()
 			say(t, v, m)
 			want := mfpb.Reason_REASON_PROTOCOL
@@ -237,8 +237,8 @@ func TestWithoutAnOverlayAnnotateIsNotServed(t *testing.T) {
 }
 
 func TestParticipantsDrawInTheirOwnColours(t *testing.T) {
-	var b board
-	r := start(t, withBoard(&b))
+	var b slate
+	r := start(t, withSlate(&b))
 	first, s := r.live()
 	second := r.joined(first, s, expert, 1)
 	watcher := r.joined(first, s, observer, 2)
@@ -283,8 +283,8 @@ func (r *rig) steps(states ...string) []ui.Step {
 }
 
 func TestStepsAreApprovedOneByOne(t *testing.T) { // C77
-	var b board
-	r := start(t, withBoard(&b))
+	var b slate
+	r := start(t, withSlate(&b))
 	v, s := r.live()
 	r.annotate(v)
 	o := b.opened()

@@ -45,6 +45,7 @@ type participant struct {
 	link    *link     // of its newest attach; down when that is lost
 	lost    time.Time // when its connection was lost; zero while it stands or before the first
 	met     bool      // it had a proven connection
+	welcome bool      // the person said yes to it once
 	out     bool      // it is no longer in the session
 
 	slowBrowser bool // its viewer says that it paints slowly
@@ -58,6 +59,7 @@ func (l *live) join(c *claim, id string, kind mfpb.ParticipantKind) *participant
 	}
 	p.gate.question, p.gate.first = &l.asking, &l.first
 	l.participants = append(l.participants, p)
+	l.came(p)
 	l.ever++
 	l.awaitViewer(p, mfpb.Reason_REASON_NO_ROUTE, viewerTime)
 	l.h.put(p, p.grant(grantView))
@@ -131,6 +133,7 @@ func (l *live) heir(p *participant) *participant {
 // and picture first, then everybody is told.
 func (l *live) takeOut(p *participant, why mfpb.Reason) {
 	p.out = true
+	l.went(p)
 	p.gate.control.Store(false)
 	if p.allowed(grantControl) {
 		if err := l.restore(p); err != nil { // C34

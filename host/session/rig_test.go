@@ -288,7 +288,9 @@ type rig struct {
 	hands  *inputfake.Injector
 	screen *capturefake.Source
 	opens  int // how often the desktop was opened
-	cancel context.CancelFunc
+	// What the server says of the chat, and of the receipt.
+	chat, receipt string
+	cancel        context.CancelFunc
 
 	mu  sync.Mutex
 	err error

@@ -128,8 +128,8 @@ type Config struct {
 	// OpenOverlay opens what marks are drawn on. It is called when the person has
 	// allowed annotate; nil: this desktop has none, and the grant is not served.
 	OpenOverlay func() (overlay.Overlay, error)
-	// Shot takes one picture of the whole screen, for a step that the person is
-	// shown; nil: steps have no pictures.
+	// Shot takes one picture of the whole desktop, for the ticket or for a step that
+	// the person is shown; nil is the system's.
 	Shot func(context.Context) (*image.RGBA, error)
 	// Windows are windows of our own that input must never reach; the window may
 	// name more by its commands.
@@ -189,10 +189,11 @@ type Host struct {
 	relay    *mfpb.Relay // the newest
 	// secureRelays are those of relay that speak TLS, for the goroutines of pion.
 	secureRelays atomic.Pointer[map[string]bool]
-	windows      []uint64    // windows of our own
-	front        input.Front // the window in front of the person
-	private      []string    // words of the windows that are theirs alone
-	endedAt      time.Time   // of the session
+	windows      []uint64     // windows of our own
+	front        input.Front  // the window in front of the person
+	private      []string     // words of the windows that are theirs alone
+	endedAt      time.Time    // of the session
+	late         []ui.Command // said after the session's end, for Goodbye
 	done         bool
 	err          error
 }
@@ -213,6 +214,9 @@ func New(cfg Config) *Host {
 	}
 	if h.addresses = cfg.Addresses; h.addresses == nil {
 		h.addresses = addresses
+	}
+	if h.cfg.Shot == nil {
+		h.cfg.Shot = func(ctx context.Context) (*image.RGBA, error) { return capture.Shot(ctx, "") }
 	}
 	if h.clock == nil {
 		h.clock = systemClock{}

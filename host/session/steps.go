@@ -8,7 +8,6 @@ import (
 	"html"
 	"image"
 	"image/png"
-	"os"
 	"slices"
 	"strconv"
 	"strings"
@@ -283,19 +282,19 @@ func (t *markTool) tellSteps(p *participant) {
 // keep writes the steps that the person approved to a new file of their choice.
 func (t *markTool) keep(path string) {
 	h := t.l.h
-	text, n := t.page(strings.HasSuffix(strings.ToLower(path), ".html"))
+	text, n := t.page(!strings.HasSuffix(strings.ToLower(path), ".md"))
 	if n == 0 || path == "" {
 		return
 	}
+	if t.l.over { // at the goodbye nobody is kept waiting by it
+		h.keptSteps(writeNew(path, stepsName, text))
+		return
+	}
 	h.spawn(func() {
-		err := writeNew(path, text)
+		landed, err := writeNew(path, stepsName, text)
 		h.post(h.ctx.Done(), func() {
-			if err != nil {
-				h.show(ui.Event{Name: "error", Text: h.texts.T("error.steps", "detail", err.Error())})
-				return
-			}
-			h.status("status.steps_kept", "path", path)
-			if t.l.over {
+			h.keptSteps(landed, err)
+			if err != nil || t.l.over {
 				return
 			}
 			t.steps.kept = true
@@ -305,20 +304,16 @@ func (t *markTool) keep(path string) {
 	})
 }
 
-// writeNew writes a file that did not exist.
-func writeNew(path, text string) error {
-	f, err := os.OpenFile(path, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o600)
+// stepsName is the file's name where the person names only a folder.
+const stepsName = "mainforte.html"
+
+// keptSteps tells the person what became of the file.
+func (h *Host) keptSteps(landed string, err error) {
 	if err != nil {
-		return err
+		h.show(ui.Event{Name: "error", Text: h.texts.T("error.steps", "detail", err.Error())})
+		return
 	}
-	_, err = f.WriteString(text)
-	if e := f.Close(); err == nil {
-		err = e
-	}
-	if err != nil {
-		_ = os.Remove(path) // half a list is none
-	}
-	return err
+	h.status("status.steps_kept", "path", landed)
 }
 
 // page is the list of approved steps as a file, and how many they are.

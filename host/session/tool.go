@@ -53,6 +53,10 @@ func (l *live) tellAsked(open bool) {
 	}
 }
 
+// welcomer is a tool that has to know when the person says yes to a participant
+// for the first time.
+type welcomer interface{ welcomed(p *participant) }
+
 // noChannel is the channel of a tool that has none.
 const noChannel = ^uint16(0)
 

@@ -32,6 +32,17 @@ const (
 // points after [Clean].
 const NameLimit = 256
 
+// ChatLimit is the longest line of the chat in code points, after [CleanText].
+const ChatLimit = 4000
+
+// Limits of what a host sends on the channel talk, bytes.
+const (
+	MaxTalkPart   = 16 << 10 // of a thing
+	MaxPicture    = 16 << 20 // a picture of the screen, PNG
+	MaxSystem     = 32 << 10 // what the computer is, JSON
+	MaxAttachment = 8 << 20  // a picture that the server takes for the ticket
+)
+
 // MaxCursorSide is the longest side of a cursor shape in pixels.
 const MaxCursorSide = 96
 

@@ -50,6 +50,25 @@ func CleanLine(s string, limit int) string {
 	return strings.TrimRight(out, " ")
 }
 
+// CleanText is Clean for a text of several lines, cut at limit code points: it
+// keeps line breaks, no more than two in a row. Cleaning twice changes nothing.
+func CleanText(s string, limit int) string {
+	s = strings.NewReplacer("\r\n", "\n", "\r", "\n", "\u2028", "\n", "\u2029", "\n").Replace(s)
+	var out []string
+	for line := range strings.SplitSeq(s, "\n") {
+		line = CleanLine(line, limit)
+		if n := len(out); line == "" && (n == 0 || out[n-1] == "") {
+			continue
+		}
+		out = append(out, line)
+	}
+	text := strings.TrimRight(strings.Join(out, "\n"), "\n")
+	if utf8.RuneCountInString(text) > limit {
+		text = strings.TrimRight(string([]rune(text)[:limit]), " \n")
+	}
+	return text
+}
+
 // blank tells whether r is a letter or symbol that shows nothing.
 func blank(r rune) bool {
 	switch r {

@@ -47,7 +47,7 @@ type Options struct {
 	Offer func(sdp string) string
 	// Silent viewers do not acknowledge pictures.
 	Silent bool
-	// Tool hears what comes on a tool's channel, on the channel's goroutine.
+	// Tool hears the messages of the tools' channels; it must not wait.
 	Tool func(channel uint16, msg []byte)
 	// Video asks for the video track.
 	Video bool

@@ -1866,6 +1866,9 @@ type Opened struct {
 	Participant   string                 `protobuf:"bytes,4,opt,name=participant,proto3" json:"participant,omitempty"`               // the id of the participant that this claim became: "1", "2", ...
 	Kind          ParticipantKind        `protobuf:"varint,5,opt,name=kind,proto3,enum=mf.v1.ParticipantKind" json:"kind,omitempty"` // as the plate said
 	Ticket        *Ticket                `protobuf:"bytes,6,opt,name=ticket,proto3" json:"ticket,omitempty"`                         // to the viewer: the session's ticket
+	Chat          string                 `protobuf:"bytes,7,opt,name=chat,proto3" json:"chat,omitempty"`                             // to the host: what stays of the chat: "none", "log", "note"
+	Receipt       string                 `protobuf:"bytes,8,opt,name=receipt,proto3" json:"receipt,omitempty"`                       // to the host: the path of the receipt's page, with a token after #
+	Abuse         string                 `protobuf:"bytes,9,opt,name=abuse,proto3" json:"abuse,omitempty"`                           // to the host: where abuse is reported besides, an https or mailto address; may be empty
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -1940,6 +1943,27 @@ func (x *Opened) GetTicket() *Ticket {
 		return x.Ticket
 	}
 	return nil
+}
+
+func (x *Opened) GetChat() string {
+	if x != nil {
+		return x.Chat
+	}
+	return ""
+}
+
+func (x *Opened) GetReceipt() string {
+	if x != nil {
+		return x.Receipt
+	}
+	return ""
+}
+
+func (x *Opened) GetAbuse() string {
+	if x != nil {
+		return x.Abuse
+	}
+	return ""
 }
 
 // Relay names the relays that this side may use, and its credentials. It comes
@@ -3508,14 +3532,17 @@ const file_signaling_proto_rawDesc = "" +
 	"\x06ticket\x18\x06 \x01(\v2\r.mf.v1.TicketR\x06ticket\"J\n" +
 	"\vClaimFailed\x12\x14\n" +
 	"\x05claim\x18\x01 \x01(\fR\x05claim\x12%\n" +
-	"\x06reason\x18\x02 \x01(\x0e2\r.mf.v1.ReasonR\x06reason\"\xd0\x01\n" +
+	"\x06reason\x18\x02 \x01(\x0e2\r.mf.v1.ReasonR\x06reason\"\x94\x02\n" +
 	"\x06Opened\x12\x18\n" +
 	"\asession\x18\x01 \x01(\tR\asession\x12!\n" +
 	"\fresume_token\x18\x02 \x01(\fR\vresumeToken\x12\x14\n" +
 	"\x05claim\x18\x03 \x01(\fR\x05claim\x12 \n" +
 	"\vparticipant\x18\x04 \x01(\tR\vparticipant\x12*\n" +
 	"\x04kind\x18\x05 \x01(\x0e2\x16.mf.v1.ParticipantKindR\x04kind\x12%\n" +
-	"\x06ticket\x18\x06 \x01(\v2\r.mf.v1.TicketR\x06ticket\"M\n" +
+	"\x06ticket\x18\x06 \x01(\v2\r.mf.v1.TicketR\x06ticket\x12\x12\n" +
+	"\x04chat\x18\a \x01(\tR\x04chat\x12\x18\n" +
+	"\areceipt\x18\b \x01(\tR\areceipt\x12\x14\n" +
+	"\x05abuse\x18\t \x01(\tR\x05abuse\"M\n" +
 	"\x05Relay\x12*\n" +
 	"\aservers\x18\x01 \x03(\v2\x10.mf.v1.IceServerR\aservers\x12\x18\n" +
 	"\aexpires\x18\x02 \x01(\x03R\aexpires\"[\n" +

@@ -71,3 +71,11 @@ export function channelInit(c: Channel): RTCDataChannelInit {
   if (!c.reliable) init.maxRetransmits = 0;
   return init;
 }
+
+/** The longest line of the chat in code points, and what a host sends on the channel talk, bytes. */
+export const chatLimit = 4000;
+export const maxTalkPart = 16 << 10;
+export const maxScreenshot = 16 << 20;
+export const maxSystem = 32 << 10;
+/** The longest picture that the server takes for the ticket, bytes. */
+export const maxAttachment = 8 << 20;
