@@ -12,6 +12,7 @@ import (
 	"net/netip"
 	"net/url"
 	"path/filepath"
+	"strings"
 	"sync"
 	"time"
 
@@ -54,6 +55,7 @@ type options struct {
 	listen, publicHost      string
 	cert, key               string
 	organisation, downloads string
+	abuse                   string
 	desks                   string
 	grace                   time.Duration
 	turn                    turnOptions
@@ -69,6 +71,7 @@ func serve(ctx context.Context, args []string, out, errs io.Writer) error {
 		f.StringVar(&o.cert, "cert", "", "`FILE` with the certificate chain, PEM")
 		f.StringVar(&o.key, "key", "", "`FILE` with its key, PEM")
 		f.StringVar(&o.organisation, "organisation", "", "`NAME` of your organisation, shown to the person")
+		f.StringVar(&o.abuse, "abuse-contact", "", "`ADDRESS` where a person reports abuse besides: https://... or an e-mail address; shown on the receipt")
 		f.StringVar(&o.downloads, "downloads", "", "`DIR` with the host programs; default: downloads beside --data")
 		f.StringVar(&o.desks, "desks", "", "`FILE` with the service desks of other systems and the policy of tickets")
 		f.DurationVar(&o.grace, "grace", maxGrace, "`TIME` for which a session waits for a side that is lost, or for this server; 10s to 10m")
@@ -110,7 +113,7 @@ func serve(ctx context.Context, args []string, out, errs io.Writer) error {
 		return errors.Join(err, ln.Close())
 	}
 	srv, err := api.New(api.Config{
-		Data: o.place.Data, Database: o.place.Database, PublicHost: o.publicHost, BaseURL: base, Organisation: o.organisation,
+		Data: o.place.Data, Database: o.place.Database, PublicHost: o.publicHost, BaseURL: base, Organisation: o.organisation, Abuse: o.abuse,
 		Downloads: o.downloads, Version: versionText(), Secure: secure, Logger: log, Grace: o.grace,
 		Relay: rel, Desks: setup,
 	})
@@ -198,6 +201,15 @@ func (o *options) check() (secure bool, err error) {
 	host, _, err := net.SplitHostPort(o.listen)
 	if err != nil {
 		return false, usage(fmt.Sprintf("--listen %q is not host:port, for instance 127.0.0.1:8080 or :443", o.listen))
+	}
+	if o.abuse != "" {
+		if strings.Contains(o.abuse, "@") && !strings.Contains(o.abuse, ":") {
+			o.abuse = "mailto:" + o.abuse
+		}
+		u, err := url.Parse(o.abuse)
+		if err != nil || len(o.abuse) > 256 || (u.Scheme != "https" || u.Host == "") && (u.Scheme != "mailto" || u.Opaque == "") {
+			return false, usage(fmt.Sprintf("--abuse-contact %q is neither an https address nor an e-mail address", o.abuse))
+		}
 	}
 	secure = o.cert != "" || o.key != ""
 	if secure && (o.cert == "" || o.key == "") {

@@ -209,9 +209,9 @@ func (t *talk) add(m *mfpb.TalkLine) bool {
 
 // keptKeys are the sentences that say where the chat stays.
 var keptKeys = map[mfpb.TalkRecord]string{
-	mfpb.TalkRecord_TALK_RECORD_NONE: "chat.kept.none",
-	mfpb.TalkRecord_TALK_RECORD_LOG:  "chat.kept.log",
-	mfpb.TalkRecord_TALK_RECORD_NOTE: "chat.kept.note",
+	mfpb.TalkRecord_TALK_RECORD_NONE: "talk.kept.none",
+	mfpb.TalkRecord_TALK_RECORD_LOG:  "talk.kept.log",
+	mfpb.TalkRecord_TALK_RECORD_NOTE: "talk.kept.note",
 }
 
 // recordOf is a server's word for where the chat stays; what this host does not
@@ -241,7 +241,8 @@ func (t *talk) record(m *mfpb.TalkLine) bool {
 		if m.From != "" {
 			data["participant"] = m.From
 		}
-		t.l.note("chat.line", "ok", data, map[string]any{"text": text})
+		said := map[string]any{"text": text}
+		t.l.note("chat.line", "ok", data, said)
 	}
 	return true
 }
@@ -365,11 +366,11 @@ func (t *talk) command(c ui.Command) bool {
 	switch {
 	case text == "":
 	case !heard:
-		t.l.h.status("chat.nobody")
+		t.l.h.status("talk.nobody")
 	case !t.rate.take(t.l.h.clock.Now()):
-		t.l.h.status("chat.quick")
+		t.l.h.status("talk.quick")
 	case !t.add(&mfpb.TalkLine{Text: text}):
-		t.l.h.status("chat.full")
+		t.l.h.status("talk.full")
 	}
 	return true
 }

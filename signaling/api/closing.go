@@ -98,6 +98,9 @@ func (s *Server) closeTx(tx store.Tx, c *call, note tickets.Closing) error {
 		return err
 	}
 	n := note.Note(lang)
+	if n, err = s.outbox.TakeRatingTx(tx, note.Session, n); err != nil {
+		return err
+	}
 	n.Public = s.tickets.Policy().Note == tickets.NotePublic
 	return s.outbox.EnqueueTx(tx, ticket, n)
 }

@@ -45,11 +45,11 @@ type deskAnswer struct {
 }
 
 type policyAnswer struct {
-	Desk    string `json:"desk"`
-	Ticket  string `json:"ticket"`
-	Note    string `json:"note"`
-	Chat    bool   `json:"chat"`
-	Offline string `json:"offline"`
+	Desk    string       `json:"desk"`
+	Ticket  string       `json:"ticket"`
+	Note    string       `json:"note"`
+	Chat    tickets.Chat `json:"chat"`
+	Offline string       `json:"offline"`
 }
 
 // desks tells which service desks there are, and what the admin wants of them.

@@ -69,6 +69,10 @@ var (
 	errClosingDone     = &problem{http.StatusConflict, "CLOSING_DONE"}
 	errClosingEarly    = &problem{http.StatusConflict, "CLOSING_EARLY"}
 	errClosingLate     = &problem{http.StatusConflict, "CLOSING_LATE"}
+	errAttachLate      = &problem{http.StatusConflict, "ATTACH_LATE"}
+	errBadPicture      = &problem{http.StatusUnprocessableEntity, "BAD_PICTURE"}
+	errRatedAlready    = &problem{http.StatusConflict, "RATED_ALREADY"}
+	errInvalidFeedback = &problem{http.StatusUnprocessableEntity, "INVALID_FEEDBACK"}
 	errInvalidClosing  = &problem{http.StatusUnprocessableEntity, "INVALID_CLOSING"}
 )
 

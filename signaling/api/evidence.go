@@ -303,10 +303,15 @@ func (s *Server) ReceiptPath(session string, until time.Time) string {
 	return "/receipt#" + receipt.Link(s.house.audit, session, until)
 }
 
+// receiptSession is the session that the link of a call names.
+func receiptSession(s *Server, c *call) (session string, ok bool) {
+	return receipt.Linked(s.house.audit, c.PathValue("token"), time.Now())
+}
+
 // receipt gives out the receipt that a link names. It writes nothing: everybody
 // who has the link may ask, as often as he likes.
 func (s *Server) receipt(w http.ResponseWriter, c *call) error {
-	session, ok := receipt.Linked(s.house.audit, c.PathValue("token"), time.Now())
+	session, ok := receiptSession(s, c)
 	if !ok {
 		return errNoReceipt
 	}

@@ -110,6 +110,12 @@ func (s *Server) build() http.Handler {
 		"POST /api/v1/sessions/{id}/closing": s.closeSession,
 		"GET /api/v1/receipts/{token}":       s.receipt,
 
+		"POST /api/v1/receipts/{token}/feedback":       s.feedback,
+		"POST /api/v1/receipts/{token}/abuse":          s.abuse,
+		"POST /api/v1/sessions/{id}/attachments":       s.attach,
+		"GET /api/v1/sessions/{id}/attachments/{file}": s.attachment,
+		"PUT /api/v1/sessions/{id}/system":             s.attachSystem,
+
 		"GET /api/v1/tokens":         s.listTokens,
 		"DELETE /api/v1/tokens/{id}": s.revokeToken,
 

@@ -29,6 +29,7 @@ import (
 
 	"github.com/mainforte/mainforte/internal/wire"
 	"github.com/mainforte/mainforte/signaling/audit"
+	"github.com/mainforte/mainforte/signaling/audit/receipt"
 	"github.com/mainforte/mainforte/signaling/identity"
 	"github.com/mainforte/mainforte/signaling/launch"
 	"github.com/mainforte/mainforte/signaling/pairing"
@@ -54,6 +55,7 @@ type Config struct {
 	Version      string
 	Secure       bool // behind TLS: Secure cookies, wss, HSTS
 	Logger       *slog.Logger
+	Abuse        string        // where abuse is reported, an https or mailto address; may be empty
 	Grace        time.Duration // of a session without a side; 0: pairing's own
 	Relay        *relay.Server // nil: sessions have none. The caller closes it, after Close
 	Desks        tickets.Setup // of other systems; see tickets.ReadDesks
@@ -216,6 +218,13 @@ func New(cfg Config) (*Server, error) {
 	pc.Policy, pc.Create = s.tickets.Policy(), s.house.local.CreateForTx
 	if cfg.BaseURL != "" {
 		pc.Link = func(session string) string { return cfg.BaseURL + "/audit?session=" + session }
+		pc.Picture = func(session, id string) string {
+			return cfg.BaseURL + "/api/v1/sessions/" + session + "/attachments/" + id
+		}
+	}
+	pc.Abuse = cfg.Abuse
+	pc.Receipt = func(session string, opened time.Time) string {
+		return s.ReceiptPath(session, opened.Add(receipt.LinkLife).Truncate(time.Second))
 	}
 	if cfg.Relay != nil {
 		pc.Relays, pc.RelayDone = cfg.Relay.Relays, cfg.Relay.Done

@@ -23,6 +23,7 @@ type sessionAnswer struct {
 	Ticket       sessionTicket       `json:"ticket"`
 	Participants []participantAnswer `json:"participants"`
 	Events       int64               `json:"events"`
+	Reported     bool                `json:"reported"` // the person says that something was wrong
 }
 
 type participantAnswer struct {
@@ -50,7 +51,7 @@ func shortOf(r pairing.Record) shortSession {
 }
 
 func sessionOf(r pairing.Record) sessionAnswer {
-	a := sessionAnswer{shortOf(r), sessionTicket{r.TicketID, r.TicketNumber, r.TicketSubject}, make([]participantAnswer, len(r.Participants)), r.Events}
+	a := sessionAnswer{shortOf(r), sessionTicket{r.TicketID, r.TicketNumber, r.TicketSubject}, make([]participantAnswer, len(r.Participants)), r.Events, r.Reported}
 	for i, p := range r.Participants {
 		a.Participants[i] = participantAnswer{ID: p.ID, Technician: p.TechnicianName, Kind: p.Kind, Joined: p.Joined.UTC()}
 		if !p.Left.IsZero() {

@@ -48,6 +48,17 @@ var eventTypes = map[string]EventType{
 	"session.refused":    {Doc: "the host refused what a side sent, and why", Host: true, Data: "from reason participant"},
 	"protocol.refused":   {Doc: "a side broke the protocol towards the host", Host: true, Data: "from reason"},
 
+	// Data of chat.* and of what is made for the ticket; a participant that is not
+	// there is the person.
+	"chat.line":           {Doc: "a line of the chat, where the policy keeps it; a long one has several parts; data: participant (none: the person)", Host: true, Data: "participant part:n parts:n", Personal: "text"},
+	"chat.counted":        {Doc: "how many lines of the chat there were, never which", Host: true, Data: "person:n technicians:n"},
+	"screenshot.taken":    {Doc: "the host took a picture of the screen for the ticket and sent it to a participant", Host: true, Data: "participant bytes:n width:n height:n sha256"},
+	"screenshot.attached": {Doc: "a participant attached a picture to the session, for its ticket", Data: "attachment size:n sha256"},
+	"sysinfo.read":        {Doc: "the host told a participant what the computer is: how many facts, never which", Host: true, Data: "participant bytes:n items:n missing:n"},
+	"sysinfo.attached":    {Doc: "a participant attached what the computer is to the session, for its ticket", Data: "size:n sha256"},
+	"session.rated":       {Doc: "the person said how the session was: 1 to 5, 0 without a number", Data: "score:n", Personal: "text"},
+	"abuse.reported":      {Doc: "the person says that something was wrong with the session", Personal: "text"},
+
 	"control.granted":     {Doc: "the technician took the controls", Host: true},
 	"control.released":    {Doc: "the technician gave them back, or lost them", Host: true},
 	"control.handed_over": {Doc: "a participant's control went over to another one; data: participant (who had it), by", Host: true, Data: "grant by participant"},
@@ -95,7 +106,7 @@ var eventTypes = map[string]EventType{
 	"token.created": {Doc: "an API token was made; data: its id, role and owner, and what it may be used for", Data: "token role scopes owner", Personal: "name"},
 	"token.revoked": {Doc: "an API token was revoked; data: its id", Data: "token", Personal: "name"},
 
-	"log.viewed":         {Doc: "somebody read the log of a session"},
+	"log.viewed":         {Doc: "somebody read the log of a session, or a picture that was attached to it", Data: "size:n"},
 	"log.gap":            {Doc: "events of the host are missing: its count and ours differ", Data: "after:n next:n host_events:n seq:n type why"},
 	"log.verify":         {Doc: "somebody took the proof of a session, to verify it in a browser; data: size of the log that it is held to", Data: "size:n"},
 	"log.exported":       {Doc: "the log left the house: which format, up to which line, with or without personal parts", Data: "format size:n personal:b"},

@@ -42,8 +42,10 @@ var (
 	workDesk = access{roles: []Role{Technician, Supervisor}}
 	sessions = access{roles: []Role{Supervisor, Auditor, Admin}}
 	evidence = access{roles: []Role{Supervisor, Auditor}}
-	outbox   = access{roles: []Role{Supervisor, Admin}}
-	settings = access{roles: []Role{Admin}}
+	// Technicians only those of sessions that they had part in.
+	seePictures = access{roles: []Role{Technician, Supervisor, Auditor}}
+	outbox      = access{roles: []Role{Supervisor, Admin}}
+	settings    = access{roles: []Role{Admin}}
 )
 
 // table is the only place that says who may use a route of the server. What has
@@ -101,6 +103,14 @@ var table = map[string]access{
 	"POST /api/v1/sessions/{id}/receipt": workDesk,
 	// The link itself is the right to the person's receipt.
 	"GET /api/v1/receipts/{token}": anyone,
+	// And to what the person says about it afterwards.
+	"POST /api/v1/receipts/{token}/feedback": anyone,
+	"POST /api/v1/receipts/{token}/abuse":    anyone,
+	// From who takes part, which is asked there; a picture also for who may see every
+	// session.
+	"POST /api/v1/sessions/{id}/attachments":       workDesk,
+	"PUT /api/v1/sessions/{id}/system":             workDesk,
+	"GET /api/v1/sessions/{id}/attachments/{file}": seePictures,
 	// Whose session it may be is asked there: a technician ends the one that he
 	// leads, a supervisor any. Nobody joins one but by an invite code.
 	"POST /api/v1/sessions/{id}/end": workDesk,

@@ -44,6 +44,8 @@ import (
 type Log interface {
 	AppendTx(tx store.Tx, events ...audit.Event) (first int64, err error)
 	CheckpointTx(tx store.Tx) (audit.Checkpoint, error)
+	// EventsTx reads a session's lines, with their sealed parts.
+	EventsTx(tx store.Tx, session string) ([]audit.Record, error)
 }
 
 // SignIns is the part of identity that pairing asks.
@@ -91,6 +93,14 @@ type Config struct {
 	Create func(tx store.Tx, id, lang string) (tickets.Ticket, error)
 	// Link is where a session's log can be read, for its note; nil: none.
 	Link func(session string) string
+	// Picture is where a picture that was attached to a session can be seen, for its
+	// note; nil: nowhere.
+	Picture func(session, attachment string) string
+	// Receipt is the path of a session's receipt, with a token after #, for the host:
+	// the person keeps it, and answers with it. nil: there is none.
+	Receipt func(session string, opened time.Time) string
+	// Abuse is where abuse is reported, an https or mailto address; may be empty.
+	Abuse string
 
 	// Relays gives one side of a session what it needs to use the relay: who is
 	// RelayHost or the id of a participant, seen the address its line comes from.

@@ -94,7 +94,11 @@ func (s *session) hostLine(m *mfpb.HostEvent) (audit.Event, mfpb.Reason) {
 			return audit.Event{}, mfpb.Reason_REASON_PROTOCOL
 		}
 	}
-	clean(e.Personal)
+	if text, ok := e.Personal["text"].(string); ok && m.Type == "chat.line" {
+		e.Personal = map[string]any{"text": wire.CleanText(text, wire.ChatLimit)} // it keeps its line breaks
+	} else {
+		clean(e.Personal)
+	}
 	e.Actor = s.actor(e)
 	return e, 0
 }
@@ -198,6 +202,18 @@ func (t *tally) add(e audit.Event, at time.Time) tallied {
 			}
 		}
 		t.row.used = object(t.Used)
+	case "chat.counted":
+		for _, k := range []string{"person", "technicians"} {
+			if n, ok := e.Data[k].(float64); ok && n > 0 && n < 1e9 {
+				t.Used["lines"] += int64(n)
+			}
+		}
+		t.row.used = object(t.Used)
+	case "chat.line", "file.received", "file.sent":
+		if t.Used["told"] == 0 { // there is something in the log that the note tells
+			t.Used["told"] = 1
+			t.row.used = object(t.Used)
+		}
 	case "session.degraded":
 		n, _ := e.Data["value"].(float64)
 		if what := text("reason"); what != "" && len(t.Course) < maxCourse {
@@ -244,7 +260,7 @@ func (s *session) summary() tickets.Summary {
 	sum := tickets.Summary{
 		Session: s.id, Person: s.ticket.Requester, Started: s.started, Duration: s.duration(),
 		Grants: s.tally.Grants, Course: s.tally.Course,
-		Keys: s.tally.Used["keys"], Clicks: s.tally.Used["clicks"],
+		Keys: s.tally.Used["keys"], Clicks: s.tally.Used["clicks"], Lines: s.tally.Used["lines"],
 		Reason: wire.Name(s.reason), HostKey: s.key,
 	}
 	for _, p := range s.participants {

@@ -197,9 +197,14 @@ func (s *session) seat(c *claim, p *participant, token []byte) {
 	p.state = in
 	if s.host != nil && s.host == c.host {
 		s.host.had = true
-		s.host.send(&mfpb.ServerToHost{Body: &mfpb.ServerToHost_Opened{Opened: &mfpb.Opened{
+		opened := &mfpb.Opened{
 			Session: s.id, ResumeToken: s.hostSecret, Claim: c.id[:], Participant: p.id(), Kind: p.kind,
-		}}})
+			Chat: string(s.desk.cfg.Policy.Chat), Abuse: s.desk.cfg.Abuse,
+		}
+		if path := s.desk.cfg.Receipt; path != nil {
+			opened.Receipt = path(s.id, s.started)
+		}
+		s.host.send(&mfpb.ServerToHost{Body: &mfpb.ServerToHost_Opened{Opened: opened}})
 	}
 	if p.viewer != nil {
 		p.viewer.had = true

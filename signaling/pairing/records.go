@@ -25,6 +25,7 @@ type Record struct {
 	Ended          time.Time // zero: still open
 	Reason         string    // name of a wire Reason without REASON_
 	Events         int64     // lines in the log
+	Reported       bool      // the person says that something was wrong
 }
 
 // Attendance is one participant of a session.
@@ -57,7 +58,8 @@ func Records(ctx context.Context, st store.Store, f Filter) (list []Record, more
 	}
 	f.Limit = min(f.Limit, 200)
 	q := `select s.id, s.ticket_id, coalesce(t.number, k.number, ''), coalesce(t.subject, k.subject, ''), s.technician_id, coalesce(u.name, ''),
-		s.started, s.ended, s.reason, (select count(*) from audit_leaves l where l.session = s.id)
+		s.started, s.ended, s.reason, (select count(*) from audit_leaves l where l.session = s.id),
+		(select count(*) from audit_leaves l where l.session = s.id and l.type = 'abuse.reported')
 		from sessions s left join tickets t on t.id = s.ticket_id
 		left join desk_tickets k on k.id = s.ticket_id left join users u on u.id = s.technician_id where 1 = 1`
 	var args []any
@@ -100,9 +102,10 @@ func Records(ctx context.Context, st store.Store, f Filter) (list []Record, more
 				r             Record
 				started       string
 				ended, reason sql.NullString
+				reports       int64
 			)
 			if err := rows.Scan(&r.ID, &r.TicketID, &r.TicketNumber, &r.TicketSubject, &r.TechnicianID, &r.TechnicianName,
-				&started, &ended, &reason, &r.Events); err != nil {
+				&started, &ended, &reason, &r.Events, &reports); err != nil {
 				return err
 			}
 			if r.Started, err = store.ParseTime(started); err != nil {
@@ -111,7 +114,7 @@ func Records(ctx context.Context, st store.Store, f Filter) (list []Record, more
 			if r.Ended, err = store.ParseTime(ended.String); err != nil {
 				return err
 			}
-			r.Reason = reason.String
+			r.Reason, r.Reported = reason.String, reports > 0
 			list = append(list, r)
 		}
 		if err := rows.Err(); err != nil {

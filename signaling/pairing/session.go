@@ -342,7 +342,12 @@ func (s *session) last(tx store.Tx, index int64) error {
 	if s.ticket.ID == "" {
 		return nil // as ticket.none says
 	}
+	files, err := s.told(tx, &sum)
+	if err != nil {
+		return err
+	}
 	note := sum.Note(s.ticket.Lang)
+	note.Files = files
 	note.Public = s.desk.cfg.Policy.Note == tickets.NotePublic
 	err = s.desk.cfg.Outbox.EnqueueTx(tx, s.ticket.ID, note)
 	if errors.Is(err, tickets.ErrInvalid) {

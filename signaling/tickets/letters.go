@@ -133,11 +133,14 @@ func (o *Outbox) Ends(ctx context.Context, ticket string) (map[string]string, er
 }
 
 // ForgetTx empties the notes of a session that was purged and what a desk said of
-// them, and forgets what is remembered of its ticket; notes on their way still go,
+// them, deletes what was attached, and forgets what is remembered of its ticket; notes on their way still go,
 // and are emptied where their way ends. What was written into a ticket is the
 // ticket's. An emptied note cannot be revived.
 func ForgetTx(tx store.Tx, session string) error {
 	if _, err := tx.Exec("update outbox set note = '', problem = '', look_at = '' where session_id = ? and state <> 'waiting'", session); err != nil {
+		return err
+	}
+	if _, err := tx.Exec("delete from attachments where session_id = ?", session); err != nil {
 		return err
 	}
 	return forgetTicketTx(tx, session)

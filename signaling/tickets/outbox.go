@@ -216,6 +216,9 @@ func (o *Outbox) next(ctx context.Context, d *outlet) (worked bool, err error) {
 	defer cancel()
 	id, ok, err := d.desk.Find(call, l.Ticket, n.Key)
 	if err == nil && !ok {
+		n.Files, err = o.attached(call, n.Files, d.caps)
+	}
+	if err == nil && !ok {
 		id, err = d.desk.Append(call, l.Ticket, n)
 	}
 	if err != nil {

@@ -134,10 +134,54 @@ func (s Summary) shared(w words) []string {
 	return list
 }
 
+// solved is the person's answer, as a word, as a number, in its own words.
+func (s Summary) solved(w words) string {
+	text := w["solved."+s.Solved]
+	if s.Score > 0 {
+		text = w.fill("score", "n", strconv.Itoa(min(s.Score, 5)))
+	}
+	remark := longLine(s.Remark)
+	switch {
+	case remark == "":
+	case text == "":
+		text = remark
+	default:
+		text += " – " + remark
+	}
+	return text
+}
+
+// pictures lists what was attached, with what proves which ones they were.
+func (s Summary) pictures(w words) []string {
+	var list []string
+	for _, p := range s.Pictures {
+		text := w.fill("picture", "name", line(p.Name), "size", w.size(p.Size), "hash", hex.EncodeToString(p.SHA256))
+		if link := line(p.Link); link != "" {
+			text += w["comma"] + link
+		}
+		list = append(list, text)
+	}
+	return list
+}
+
+func (s Summary) system() []string {
+	var list []string
+	for _, l := range s.System {
+		if l = longLine(l); l != "" {
+			list = append(list, l)
+		}
+	}
+	return list
+}
+
 func (s Summary) chat(w words) []string {
 	var list []string
 	for _, c := range s.Chat {
-		list = append(list, w.fill("said", "name", line(c.Name), "time", w.clock(c.At), "text", longLine(c.Text)))
+		name := line(c.Name)
+		if name == "" {
+			name = w["said.person"]
+		}
+		list = append(list, w.fill("said", "name", name, "time", w.clock(c.At), "text", longLine(c.Text)))
 	}
 	return list
 }

@@ -46,8 +46,31 @@ type Policy struct {
 	Desk    string // the desk that the console begins with; "local" if empty
 	Ticket  string // of a session: TicketRequired, ...
 	Note    string // NotePrivate or NotePublic
-	Chat    bool   // what was said in the session's chat stands in the note
+	Chat    Chat   // where what is said in a session's chat stays: ChatCounted, ...
 	Offline string // of a claim while the ticket's desk is away: OfflineRefuse, ...
+}
+
+// Chat is where what is said in a session's chat stays.
+type Chat string
+
+// Values of a Chat.
+const (
+	ChatCounted Chat = "none" // how many lines there were, and no more
+	ChatLogged  Chat = "log"  // in the sealed part of the session's log
+	ChatNoted   Chat = "note" // there, and in the note
+)
+
+// UnmarshalJSON also reads the truth value that older files have.
+func (c *Chat) UnmarshalJSON(b []byte) error {
+	switch string(b) {
+	case "true":
+		*c = ChatNoted
+	case "false":
+		*c = ChatCounted
+	default:
+		return json.Unmarshal(b, (*string)(c))
+	}
+	return nil
 }
 
 // Values of a Policy; the first of each is what an empty field means.
@@ -73,6 +96,9 @@ func (p Policy) filled() Policy {
 			*f.at = f.value
 		}
 	}
+	if p.Chat == "" {
+		p.Chat = ChatCounted
+	}
 	return p
 }
 
@@ -84,6 +110,7 @@ func (p Policy) check(has func(string) bool) error {
 	}{
 		{"ticket", p.Ticket, []string{TicketRequired, TicketAllowed, TicketCreated}},
 		{"note", p.Note, []string{NotePrivate, NotePublic}},
+		{"chat", string(p.Chat), []string{string(ChatCounted), string(ChatLogged), string(ChatNoted)}},
 		{"offline", p.Offline, []string{OfflineRefuse, OfflineAllow}},
 	} {
 		known := false
@@ -216,7 +243,7 @@ type policyFile struct {
 	Desk    string `json:"desk"`
 	Ticket  string `json:"ticket"`
 	Note    string `json:"note"`
-	Chat    bool   `json:"chat"`
+	Chat    Chat   `json:"chat"`
 	Offline string `json:"offline"`
 }
 

@@ -53,7 +53,7 @@ func TestReadDesks(t *testing.T) {
 				System: "email", URL: "smtps://mail.example.org", User: "u", Password: "p", From: "a@example.org", To: "b@example.org", Subject: "[#{ticket}]",
 			}},
 		},
-		Policy: tickets.Policy{Desk: "rt", Ticket: "allowed", Note: "public", Chat: true, Offline: "allow"},
+		Policy: tickets.Policy{Desk: "rt", Ticket: "allowed", Note: "public", Chat: "note", Offline: "allow"},
 	}
 	if !reflect.DeepEqual(got, want) {
 		t.Errorf("got  %+v\nwant %+v", got, want)

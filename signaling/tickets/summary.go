@@ -36,6 +36,11 @@ type Summary struct {
 	Closing    string   // the technician's last words about it, several lines
 	Resolution string   // code of the desk for how it was resolved
 	Solved     string   // the person's answer to "solved?": "yes", "partly", "no"; "" if not asked
+	Score      int      // its answer as a number, 1 to 5; 0: none
+	Remark     string   // and in its own words
+	Lines      int64    // of the chat
+	System     []string // what the person's computer is, one fact a line
+	Pictures   []Picture
 }
 
 // Shared is a file that was sent.
@@ -46,7 +51,15 @@ type Shared struct {
 	FromPerson bool
 }
 
-// Said is one message of the chat.
+// Picture of the screen that a participant attached.
+type Picture struct {
+	Name   string
+	Size   int64 // bytes
+	SHA256 []byte
+	Link   string // where those who sign in see it; may be empty
+}
+
+// Said is one message of the chat; without a name it is the person's.
 type Said struct {
 	Name, Text string
 	At         time.Time
@@ -161,7 +174,7 @@ func (s Summary) Doc(lang string) Doc {
 		Row{Label: "duration", Value: w.duration(s.Duration)},
 		Row{Label: "reason", Value: w.reason(s.Reason)},
 		Row{Label: "resolution", Value: line(s.Resolution)},
-		Row{Label: "solved", Value: w["solved."+s.Solved]},
+		Row{Label: "solved", Value: s.solved(w)},
 	)
 	if c := s.closing(); c != "" {
 		section("closing")
@@ -174,9 +187,19 @@ func (s Summary) Doc(lang string) Doc {
 	}
 	items("grants", answers)
 	items("course", s.course(w))
-	items("used", append([]string{w.count("keys", s.Keys), w.count("clicks", s.Clicks)}, s.shared(w)...))
-	add(Block{Kind: Paragraph, Text: w["used.never"]})
+	used := []string{w.count("keys", s.Keys), w.count("clicks", s.Clicks)}
+	if s.Lines > 0 {
+		used = append(used, w.count("lines", s.Lines))
+	}
+	items("used", append(used, s.shared(w)...))
+	never := "used.never"
+	if len(s.Pictures) > 0 {
+		never = "used.never_but"
+	}
+	add(Block{Kind: Paragraph, Text: w[never]})
 	items("chat", s.chat(w))
+	items("pictures", s.pictures(w))
+	items("system", s.system())
 
 	section("record")
 	rows := []Row{

@@ -66,7 +66,9 @@ var whole = func() Summary {
 	}
 	s.Chat = []Said{{"Chloé Martin", "Le voyant est-il vert ?", at(30)}, {"Zoë Ölçü", "oui :-)", at(35)}}
 	s.Closing = "Driver replaced.\nThe old one asked for <b>ink</b> & paper."
-	s.Resolution, s.Solved = "Solved (Permanently)", "yes"
+	s.Resolution, s.Score, s.Remark, s.Lines = "Solved (Permanently)", 4, "Rapide <b>et</b> gentil", 2
+	s.System = []string{"Debian GNU/Linux 12 (bookworm)", "/: 100 GB"}
+	s.Pictures = []Picture{{"Screen 1.png", 81_234, bytes.Repeat([]byte{2}, 32), "https://help.example.org/api/v1/sessions/S/attachments/A"}}
 	return s
 }()
 

@@ -101,6 +101,9 @@ type File struct {
 	Name string `json:"name"`
 	Type string `json:"type"` // media type
 	Data []byte `json:"data"`
+	// Ref names a file that is kept here as an attachment, and read when the note is
+	// sent: Data is then empty.
+	Ref string `json:"ref,omitempty"`
 }
 
 // Document is what the note says, also where it was written by hand.

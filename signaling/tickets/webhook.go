@@ -125,7 +125,7 @@ func (d *webhook) Append(ctx context.Context, ticket string, n Note) (string, er
 		Text: Plain(doc), HTML: HTML(doc), Markdown: Markdown(doc),
 	}
 	for _, f := range n.Files {
-		out.Files = append(out.Files, File{fileName(f.Name), fileType(f), f.Data})
+		out.Files = append(out.Files, File{Name: fileName(f.Name), Type: fileType(f), Data: f.Data})
 	}
 	if err := d.post(ctx, n.Key, WebhookEvent{Type: hookNote, Time: d.now().UTC(), Data: &out}); err != nil {
 		return "", err

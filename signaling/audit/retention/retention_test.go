@@ -283,6 +283,7 @@ var holds = map[string]string{
 	"assignments":          others,
 	"hook_deliveries":      others,
 	"launch_key":           others,
+	"attachments":          ruined,
 	"audit_checkpoints":    bare,
 	"audit_head":           bare,
 	"audit_holds":          bare,
@@ -310,6 +311,7 @@ var holds = map[string]string{
 // columns of the tables in which a session's own words could one day stand: a
 // new one needs the same thought.
 var columns = map[string]string{
+	"attachments":          "body created id kind session_id sha256 size",
 	"audit_search":         "key_id session token",
 	"outbox":               "attempts created fault id look_at next_at note note_key problem put_back remote_id session_id state system ticket_id updated",
 	"session_participants": "departed joined kind method number reason session_id technician_id viewer_token",
@@ -363,6 +365,10 @@ func TestPurgedStringsAreNowhere(t *testing.T) {
 			}
 			if _, err := tx.Exec(`insert into desk_tickets (id, desk, number, subject, lang, is_open, search, seen) values (?, 'rt', '1', ?, 'fr', 1, ?, '')`,
 				"rt:"+id, w.secret(id), w.secret(id)); err != nil {
+				return err
+			}
+			if _, err := tx.Exec("insert into attachments (id, session_id, kind, size, sha256, body, created) values (?, ?, 'system', 1, ?, ?, '')",
+				id, id, []byte{1}, []byte(w.secret(id))); err != nil {
 				return err
 			}
 			_, err := tx.Exec(`insert into outbox (id, note_key, system, ticket_id, session_id, note, problem, state, next_at, created, updated)
