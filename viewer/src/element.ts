@@ -330,6 +330,8 @@ export class RemoteSession extends HTMLElement {
       others: view.members.filter(({ you }) => !you).length,
       /** Notices that stand: a page that hides this session marks its tab when there are more. */
       notices: state === "live" ? noticesOf(view, this.#t).length : 0,
+      /** What was written to the technician and not read yet. */
+      unread: this.#tools.reduce((n, tool) => n + (tool.unread ?? 0), 0),
       ticket,
     };
     const now = JSON.stringify(detail);

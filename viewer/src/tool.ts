@@ -53,6 +53,8 @@ export interface ToolView {
   readonly kind: "sheet" | "pane";
   /** Hidden until it is opened; Escape in it closes it. */
   readonly element: HTMLElement;
+  /** What has come and was not read yet; a page that hides this session marks its tab. */
+  readonly unread?: number;
   /** Called at each change of the view, and once when it opens or closes. */
   update(view: View, t: T): void;
 }

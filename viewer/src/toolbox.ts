@@ -4,6 +4,7 @@ import { FilesTool } from "./files/tool";
 import { ClipTool } from "./clip/tool";
 import { Marks } from "./marks/marks";
 import { Steps } from "./marks/steps";
+import { TalkPane } from "./talk/pane";
 import type { Tool, ToolView } from "./tool";
 import type { Stage } from "./view/stage";
 
@@ -25,4 +26,5 @@ export function toolbox(workshop: Workshop): readonly (Tool & ToolView)[] {
   return [new ClipTool(workshop)];
   const steps = new Steps(workshop);
   return [new Marks(workshop, steps), steps];
+  return [new TalkPane(workshop)];
 }

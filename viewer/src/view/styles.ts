@@ -4,6 +4,7 @@
 // picture delays every message after a key.
 
 import { fileStyles } from "../files/styles";
+import { talkStyles } from "../talk/styles";
 
 const css = `
 :host {
@@ -294,7 +295,7 @@ let sheet: CSSStyleSheet | undefined;
 export function styles(): CSSStyleSheet {
   if (sheet === undefined) {
     sheet = new CSSStyleSheet();
-    sheet.replaceSync(css + fileStyles);
+    sheet.replaceSync(css + fileStyles + talkStyles);
   }
   return sheet;
 }
