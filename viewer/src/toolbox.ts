@@ -22,9 +22,12 @@ export interface Workshop {
 
 /** Made once with the element; each session uses them, one at a time. */
 export function toolbox(workshop: Workshop): readonly (Tool & ToolView)[] {
-  return [new FilesTool(workshop)];
-  return [new ClipTool(workshop)];
   const steps = new Steps(workshop);
-  return [new Marks(workshop, steps), steps];
-  return [new TalkPane(workshop)];
+  return [
+    new TalkPane(workshop),
+    new FilesTool(workshop),
+    new ClipTool(workshop),
+    new Marks(workshop, steps),
+    steps,
+  ];
 }
