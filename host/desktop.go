@@ -2,7 +2,6 @@ package main
 
 import (
 	"errors"
-	"os"
 
 	"github.com/mainforte/mainforte/host/capture"
 	"github.com/mainforte/mainforte/host/clipboard"
@@ -22,17 +21,16 @@ func overlayHere() func() (overlay.Overlay, error) {
 }
 
 // desktopFor returns what opens this desktop. Where nothing can be injected, as
-// in a Wayland session or on an X server without XTEST, it is seen and not
-// controlled: there are no hands. terminal tells that the host speaks on one:
-// no input may reach it.
+// on an X server without XTEST, it is seen and not controlled: there are no
+// hands. terminal tells that the host speaks on one: no input may reach it.
 func desktopFor(terminal bool) func() (capture.Source, input.Injector, input.Guard, error) {
 	return func() (capture.Source, input.Injector, input.Guard, error) {
+		if open := waylandDesktop(); open != nil {
+			return open(terminal)
+		}
 		src, err := capture.Open("")
 		if err != nil {
 			return nil, nil, nil, err
-		}
-		if os.Getenv("XDG_SESSION_TYPE") == "wayland" {
-			return src, nil, nil, nil
 		}
 		hands, guard, err := input.Open("")
 		if errors.Is(err, input.ErrUnsupported) {

@@ -128,7 +128,7 @@ func run(ctx context.Context, args []string, s *streams) int {
 			Server: server, Unknown: !known(server) && !called[server.Host], Lang: texts.Lang, Window: window,
 			OpenDesktop: desktopFor(isConsole), OpenPerson: openPerson, OpenClipboard: openClipboard(), OpenOverlay: overlayHere(),
 			Shot: func(ctx context.Context) (*image.RGBA, error) { return capture.Shot(ctx, "") },
-			TLS:  opt.tls, Patience: patience, Windows: talk.windows, Software: "mainforte-host/" + versionText(), Log: log,
+			TLS:  opt.tls, Patience: patience, Windows: talk.windows, Near: talk.near, Software: "mainforte-host/" + versionText(), Log: log,
 		})
 		err := host.Run(ctx)
 		if errors.Is(err, session.ErrQuit) {
@@ -265,6 +265,7 @@ type conversation struct {
 	hint    string
 	why     string   // what was wrong with the last address
 	windows []uint64 // our own, as the window names them
+	near    string   // what the window said last of what is in it
 }
 
 // askServer asks for the address until it is one; nil is the person's leaving.
@@ -315,6 +316,8 @@ func (c *conversation) next(ctx context.Context, do string) (cmd ui.Command, ok 
 			return cmd, false
 		case cmd.Do == do && do != "":
 			return cmd, true
+		case cmd.Near != "":
+			c.near = cmd.Near
 		default:
 			c.note(cmd)
 		}

@@ -17,6 +17,7 @@ package capture
 import (
 	"context"
 	"errors"
+	"fmt"
 	"image"
 	"time"
 
@@ -30,6 +31,13 @@ var ErrLost = errors.New("capture: the screen can no longer be read")
 // ErrUnsupported is wrapped when a way to see the screen does not fit the
 // system: an X server without DAMAGE, a screen of 16 colours.
 var ErrUnsupported = errors.New("capture: this screen cannot be read in this way")
+
+// ErrWayland is wrapped when a Wayland desktop shows its screen to no program, or
+// not in a way that we know.
+var ErrWayland = fmt.Errorf("%w: the desktop's portal shows it to nobody", ErrUnsupported)
+
+// ErrDenied is wrapped when the person said no to the system's own question.
+var ErrDenied = errors.New("capture: the person said no to the system")
 
 // Frame is the picture after a change. It belongs to the Source: Pix may be
 // read until the next call of Next.
@@ -100,6 +108,7 @@ const (
 	Unveiled Veil = iota // it can be seen
 	Locked               // the person's session is locked
 	Secure               // a prompt of the system (UAC, Ctrl+Alt+Del) or a screen saver has the screen
+	Asked                // the system asks the person whether it may be seen at all
 )
 
 // Veiled is a Source of a system that takes the screen away for a while, when

@@ -94,7 +94,7 @@ func (h *Host) asksFor(p *participant, name string) error {
 		h.settle(p, g, mfpb.GrantState_GRANT_STATE_DENIED, "host")
 		return nil
 	}
-	if len(s.queue) >= maxQueue || p.asks >= maxAsks || name == grantControl && (s.desk == nil || !s.desk.hands) {
+	if len(s.queue) >= maxQueue || p.asks >= maxAsks || name == grantControl && (s.desk == nil || !s.desk.drivable()) {
 		h.settle(p, g, mfpb.GrantState_GRANT_STATE_DENIED, "host")
 		return nil
 	}

@@ -76,7 +76,7 @@ func (h *Host) openDesktop() bool {
 	src, inj, guard, err := h.cfg.OpenDesktop()
 	if err != nil {
 		h.log.Error("the desktop cannot be opened", "error", err)
-		h.show(ui.Event{Name: "error", Text: h.texts.T("error.desktop", "detail", err.Error())})
+		h.sayNoDesktop(err)
 		h.end(mfpb.Reason_REASON_CAPTURE_LOST)
 		return false
 	}
@@ -97,6 +97,7 @@ func (h *Host) openDesktop() bool {
 		s.hands.desktop.Store(r)
 	}
 	h.watchPerson(d)
+	h.tellNear()
 	h.spawn(func() {
 		if err := d.pump.Run(ctx); ctx.Err() == nil {
 			h.post(d.gone, func() { h.lostDesktop(d, err) })
@@ -132,12 +133,69 @@ func (h *Host) openDesktop() bool {
 	return true
 }
 
-// lostDesktop: the screen can no longer be read.
+// late are hands that the system's own question gives or refuses.
+type late interface {
+	capture.Source
+	// Able tells, once the screen is seen, whether it may be driven as well.
+	Able() bool
+}
+
+// drivable tells whether control has any use.
+func (d *desktop) drivable() bool {
+	if l, ok := d.src.(late); ok && !l.Able() {
+		return false
+	}
+	return d.hands
+}
+
+// nearer is a guard that knows no windows: our own one tells what is in it.
+type nearer interface {
+	input.Guard
+	// Near takes "none", "pointer", "focus" or "both".
+	Near(string)
+}
+
+// near: our own window tells whether it has the pointer, the keyboard, or both.
+func (h *Host) near(what string) {
+	h.nearby = what
+	h.tellNear()
+}
+
+func (h *Host) tellNear() {
+	if h.live == nil || h.live.desk == nil {
+		return
+	}
+	if g, ok := h.live.desk.guard.(nearer); ok && h.nearby != "" {
+		g.Near(h.nearby)
+		if h.nearby != "none" {
+			h.live.release() // what is held would reach our own window
+		}
+	}
+}
+
+// sayNoDesktop tells the person why their screen is not seen, and what to do.
+func (h *Host) sayNoDesktop(err error) {
+	text := h.texts.T("error.desktop", "detail", err.Error())
+	if errors.Is(err, capture.ErrWayland) {
+		text = h.texts.T("error.wayland")
+	}
+	h.show(ui.Event{Name: "error", Text: text})
+}
+
+// lostDesktop: the screen can no longer be read, or the person said no to the
+// system's own question.
 func (h *Host) lostDesktop(d *desktop, err error) {
 	if h.live == nil || h.live.desk != d || h.live.over {
 		return
 	}
+	if errors.Is(err, capture.ErrDenied) {
+		h.end(mfpb.Reason_REASON_PERSON_DENIED)
+		return
+	}
 	h.log.Error("the desktop was lost", "error", err)
+	if errors.Is(err, capture.ErrUnsupported) {
+		h.sayNoDesktop(err)
+	}
 	h.live.note("session.refused", "fail", map[string]any{"from": "desktop", "reason": wire.Name(mfpb.Reason_REASON_CAPTURE_LOST)}, nil)
 	h.end(mfpb.Reason_REASON_CAPTURE_LOST)
 }

@@ -136,6 +136,8 @@ func (h *Host) command(c ui.Command) {
 	switch {
 	case c.Window != "":
 		h.protect(c.Window)
+	case c.Near != "":
+		h.near(c.Near)
 	case c.Do == "called" || c.Do == "not_called":
 		h.contacted(c.Do == "called")
 	case h.live != nil && h.live.over:

@@ -123,9 +123,16 @@ func (h *Host) veiled(d *desktop, v capture.Veil) {
 	if name, ok := names[v]; ok {
 		s.note("session.degraded", "ok", map[string]any{"reason": name}, nil)
 	}
-	h.status(map[capture.Veil]string{
+	says := map[capture.Veil]string{
 		capture.Unveiled: "status.screen_back", capture.Locked: "status.screen_locked", capture.Secure: "status.secure_desktop",
-	}[v])
+		capture.Asked: "status.system_asks",
+	}[v]
+	if before == capture.Asked && v == capture.Unveiled {
+		if says = "status.system_allowed"; !d.drivable() {
+			says = "status.view_only"
+		}
+	}
+	h.status(says)
 	for _, p := range s.participants {
 		d.tellVeil(p)
 	}
@@ -137,7 +144,7 @@ func (d *desktop) tellVeil(p *participant) {
 	switch d.veil {
 	case capture.Locked:
 		code = mfpb.NoticeCode_NOTICE_CODE_SCREEN_LOCKED
-	case capture.Secure:
+	case capture.Secure, capture.Asked: // the person has to answer what only they see
 		code = mfpb.NoticeCode_NOTICE_CODE_SECURE_DESKTOP
 	}
 	if p.allowed(grantView) {

@@ -134,6 +134,8 @@ type Config struct {
 	// Windows are windows of our own that input must never reach; the window may
 	// name more by its commands.
 	Windows []uint64
+	// Near is what the window has said last of what is in it: ui.Command.Near.
+	Near string
 	// TLS is used towards the server; nil is the system's roots.
 	TLS *tls.Config
 	// Patience is how long the first contact with the server is tried; 0 is for ever.
@@ -192,6 +194,7 @@ type Host struct {
 	windows      []uint64     // windows of our own
 	front        input.Front  // the window in front of the person
 	private      []string     // words of the windows that are theirs alone
+	nearby       string       // what our window says is in it
 	endedAt      time.Time    // of the session
 	late         []ui.Command // said after the session's end, for Goodbye
 	done         bool
@@ -211,6 +214,7 @@ func New(cfg Config) *Host {
 		alarms:  make(map[string]alarm),
 		windows: slices.Clone(cfg.Windows),
 		private: slices.Clone(privateWords),
+		nearby:  cfg.Near,
 	}
 	if h.addresses = cfg.Addresses; h.addresses == nil {
 		h.addresses = addresses

@@ -146,6 +146,7 @@ type Command struct {
 	Participant string   `json:"participant,omitempty"` // with stop, revoke: this one only; else everybody
 	Server      string   `json:"server,omitempty"`      // with server: the address typed
 	Window      string   `json:"window,omitempty"`      // "0x1c00004": a window of our own, for input.Guard
+	Near        string   `json:"near,omitempty"`        // on Wayland, what is in our window: none, pointer, focus, both
 	Folder      string   `json:"folder,omitempty"`      // with allow of file_in: another folder
 	Text        string   `json:"text,omitempty"`
 	Texts       []string `json:"texts,omitempty"`

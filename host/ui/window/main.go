@@ -37,6 +37,7 @@ func loop(w *app.Window, v *view, say *sayer) {
 	var ops op.Ops
 	var fit fitting
 	title, highest := "", workHeight()
+	n := &near{say: say.say}
 	for {
 		switch e := w.Event().(type) {
 		case app.DestroyEvent:
@@ -46,10 +47,18 @@ func loop(w *app.Window, v *view, say *sayer) {
 				say.say(ui.Command{Do: "window", Window: fmt.Sprintf("0x%x", e.Window)})
 				keepAbove(uint32(e.Window))
 			}
+		case app.WaylandViewEvent:
+			if e.Valid() {
+				n.wayland = true
+				// The first command is also what tells that the window stands.
+				n.tell()
+			}
 		case app.ConfigEvent:
 			v.mu.Lock()
 			v.face.Away(!e.Config.Focused)
 			v.mu.Unlock()
+			n.focused = e.Config.Focused
+			n.tell()
 		case app.FrameEvent:
 			gtx := app.NewContext(&ops, e)
 			v.mu.Lock()
@@ -59,6 +68,7 @@ func loop(w *app.Window, v *view, say *sayer) {
 				title = v.now.Title
 				w.Option(app.Title(title))
 			}
+			n.over(gtx)
 			v.mu.Unlock()
 			if again := fit.step(wanted, e.Size, time.Now()); again > 0 {
 				gtx.Execute(op.InvalidateCmd{At: time.Now().Add(again)})
