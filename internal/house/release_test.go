@@ -8,6 +8,7 @@ import (
 	"path/filepath"
 	"testing"
 
+	"github.com/mainforte/mainforte/host/capture"
 	"github.com/mainforte/mainforte/host/ui"
 	"github.com/mainforte/mainforte/viewer"
 	"github.com/mainforte/mainforte/web"
@@ -30,5 +31,8 @@ func TestReleaseHoldsNoPlaceholder(t *testing.T) {
 	}
 	if !bytes.Contains(exe, []byte(videoMark)) {
 		t.Error("the host for Windows has no video")
+	}
+	if !capture.CastBuilt() {
+		t.Error("the host's reader of PipeWire is a placeholder")
 	}
 }
