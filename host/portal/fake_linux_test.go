@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"os"
 	"regexp"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -258,4 +259,18 @@ func (f *fakePortal) note(m dbus.Message, s dbus.ObjectPath, o map[string]dbus.V
 	}
 	f.notes <- note{m.Serial(), fmt.Sprintf(format, args...)}
 	return nil
+}
+
+// called are the requests so far, in order.
+func (f *fakePortal) called() []string {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	return slices.Clone(f.calls)
+}
+
+// handle is the session's.
+func (f *fakePortal) handle() dbus.ObjectPath {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	return f.session
 }

@@ -64,8 +64,8 @@ func TestAllowed(t *testing.T) {
 	if fr, err := d.Next(soon(t)); err != nil || fr.Width != 200 {
 		t.Fatalf("no picture: %v", err)
 	}
-	if want := []string{remoteDesktop + ".CreateSession", remoteDesktop + ".SelectDevices", screenCast + ".SelectSources", remoteDesktop + ".Start"}; !slices.Equal(f.calls, want) {
-		t.Errorf("it called %v", f.calls)
+	if want := []string{remoteDesktop + ".CreateSession", remoteDesktop + ".SelectDevices", screenCast + ".SelectSources", remoteDesktop + ".Start"}; !slices.Equal(f.called(), want) {
+		t.Errorf("it called %v", f.called())
 	}
 	if s := d.screen.(*shown).streams; len(s) != 1 || s[0].Node != 42 || s[0].Size != image.Pt(100, 50) || !s[0].Placed {
 		t.Errorf("the streams are %v", s)
@@ -178,8 +178,8 @@ func TestSeenOnly(t *testing.T) {
 			if d.Hands() != nil || d.Able() {
 				t.Error("there are hands")
 			}
-			if want := []string{screenCast + ".CreateSession", screenCast + ".SelectSources", screenCast + ".Start"}; !slices.Equal(f.calls, want) {
-				t.Errorf("it called %v", f.calls)
+			if want := []string{screenCast + ".CreateSession", screenCast + ".SelectSources", screenCast + ".Start"}; !slices.Equal(f.called(), want) {
+				t.Errorf("it called %v", f.called())
 			}
 		})
 	}
@@ -276,7 +276,7 @@ func TestTheCompositorEndsTheSession(t *testing.T) {
 	t.Parallel()
 	for name, end := range map[string]func(f *fakePortal){
 		"the person presses stop in the system's bar": func(f *fakePortal) {
-			if err := f.c.Emit(f.session, sessionIface+".Closed", map[string]dbus.Variant{}); err != nil {
+			if err := f.c.Emit(f.handle(), sessionIface+".Closed", map[string]dbus.Variant{}); err != nil {
 				f.t.Error(err)
 			}
 		},
@@ -290,7 +290,7 @@ func TestTheCompositorEndsTheSession(t *testing.T) {
 				t.Fatal(err)
 			}
 			// Somebody else's session is no news.
-			if err := f.c.Emit(f.session+"x", sessionIface+".Closed", map[string]dbus.Variant{}); err != nil {
+			if err := f.c.Emit(f.handle()+"x", sessionIface+".Closed", map[string]dbus.Variant{}); err != nil {
 				t.Error(err)
 			}
 			end(f)
