@@ -266,6 +266,31 @@ func TestAKeyIsCheap(t *testing.T) {
 	}
 }
 
+// A page scrolls down and up, a letter is typed into it meanwhile, and it scrolls
+// on: what is known of its rows goes with them, so no step costs more than the
+// lines that come into view.
+func TestEveryStepOfAScrollIsCheap(t *testing.T) {
+	d, v := newDesktop(1280, 720), &viewer{t: t}
+	page, area := newPage(), cutout(96, 96, 1000, 600)
+	s := said(t, v)
+	d.paint(d.bounds(), page.at)
+	v.settle(s, d)
+	top := 0
+	for i, by := range []int{24, 24, 24, -24, -24, 24, 8, 48, 24, 24} {
+		top += by
+		if i%3 == 2 {
+			d.paint(cutout(304, 300, 8, 16), page.below(16*500))
+			v.settle(s, d)
+		}
+		before, moves := v.bytes, v.Moves
+		d.paint(area, page.below(top))
+		v.settle(s, d)
+		if got := v.bytes - before; got > 9000 || v.Moves == moves {
+			t.Errorf("step %d: %d bytes, %d moves", i, got, v.Moves-moves)
+		}
+	}
+}
+
 // A program that changes one pixel at a time, thousands of times, costs neither
 // memory nor exactness.
 func TestAStormOfSinglePixelsIsMerged(t *testing.T) {
