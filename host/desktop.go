@@ -2,6 +2,7 @@ package main
 
 import (
 	"errors"
+	"os"
 
 	"github.com/mainforte/mainforte/host/capture"
 	"github.com/mainforte/mainforte/host/clipboard"
@@ -12,6 +13,9 @@ import (
 // overlayHere returns what opens the overlay of this desktop, or nil where none can
 // be had: nobody is then asked whether marks may be drawn.
 func overlayHere() func() (overlay.Overlay, error) {
+	if os.Getenv("XDG_SESSION_TYPE") == "wayland" {
+		return nil // the X server that programs may use there shows nothing over the others
+	}
 	o, err := overlay.Open("")
 	if err != nil {
 		return nil

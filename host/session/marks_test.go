@@ -52,7 +52,7 @@ func (b *slate) opened() *overlayfake.Overlay {
 }
 
 // say sends a message on marks.
-func say(t *testing.T, v *gopeer.Viewer, m *mfpb.MarkMessage) {
+func marking(t *testing.T, v *gopeer.Viewer, m *mfpb.MarkMessage) {
 	t.Helper()
 	b, err := proto.Marshal(m)
 	ok(t, err)
@@ -89,14 +89,14 @@ func TestMarksNeedAnnotate(t *testing.T) { // C73
 	var b slate
 	r := start(t, withSlate(&b))
 	v, s := r.live()
-	say(t, v, draw(pen, "", false, 1, 2, 3, 4)) // nobody allowed it
-	say(t, v, laser(5, 6))
+	marking(t, v, draw(pen, "", false, 1, 2, 3, 4)) // nobody allowed it
+	marking(t, v, laser(5, 6))
 	add := &mfpb.MarkMessage{Body: &mfpb.MarkMessage_AddSteps{AddSteps: &mfpb.StepsAdded{Texts: []string{"a"}}}}
-	say(t, v, add) // the channels have no order between them: this one has come so far
+	marking(t, v, add) // the channels have no order between them: this one has come so far
 	r.steps("asked")
 	r.annotate(v)
 	o := b.opened()
-	say(t, v, draw(boxKind, "", false, 10, 10, 30, 30))
+	marking(t, v, draw(boxKind, "", false, 10, 10, 30, 30))
 	scene := o.Wait("the box alone", func(s overlay.Scene) bool { return len(s.Marks) > 0 })
 	if len(scene.Marks) != 1 || scene.Marks[0].Kind != overlay.Box {
 		t.Errorf("drawn: %+v", scene.Marks)
@@ -109,12 +109,12 @@ func TestMarksNeedAnnotate(t *testing.T) { // C73
 	if scene, closed := o.Scene(); !closed || len(scene.Marks) > 0 {
 		t.Errorf("after the revoke: %+v, closed %v", scene, closed)
 	}
-	say(t, v, draw(pen, "", false, 1, 2)) // on the closed overlay: the fake would fail
-	say(t, v, add)
+	marking(t, v, draw(pen, "", false, 1, 2)) // on the closed overlay: the fake would fail
+	marking(t, v, add)
 	r.steps("asked", "asked")
 	r.annotate(v)
 	o = b.opened()
-	say(t, v, draw(words, "Ici", false, 7, 7))
+	marking(t, v, draw(words, "Ici", false, 7, 7))
 	if scene := o.Wait("the text alone", func(s overlay.Scene) bool { return len(s.Marks) > 0 }); len(scene.Marks) != 1 || scene.Marks[0].Text != "Ici" {
 		t.Errorf("drawn: %+v", scene.Marks)
 	}
@@ -135,7 +135,7 @@ func TestNothingIsDrawnOverAQuestion(t *testing.T) { // C75
 	v, _ := r.live()
 	r.annotate(v)
 	o := b.opened()
-	say(t, v, draw(pen, "", false, 1, 2, 3, 4))
+	marking(t, v, draw(pen, "", false, 1, 2, 3, 4))
 	if scene := o.Wait("the pen", marks(1)); len(scene.Spared) != 1 || scene.Spared[0] != 77 {
 		t.Errorf("spared: %v", scene.Spared)
 	}
@@ -144,7 +144,7 @@ func TestNothingIsDrawnOverAQuestion(t *testing.T) { // C75
 	if scene, _ := o.Scene(); !scene.Hidden {
 		t.Error("marks stand over the question")
 	}
-	say(t, v, draw(pen, "", false, 5, 6))
+	marking(t, v, draw(pen, "", false, 5, 6))
 	if scene := o.Wait("the second pen, unseen", func(s overlay.Scene) bool { return len(s.Marks) == 2 }); !scene.Hidden {
 		t.Error("a new mark stands over the question")
 	}
@@ -158,35 +158,35 @@ func TestMarksFadeAndAreWiped(t *testing.T) { // C76
 	v, s := r.live()
 	r.annotate(v)
 	o := b.opened()
-	say(t, v, laser(5, 6))
+	marking(t, v, laser(5, 6))
 	o.Wait("the laser", func(s overlay.Scene) bool { return len(s.Pointers) == 1 && !s.Pointers[0].Bare })
 	r.clock.Advance(time.Second)
 	o.Wait("no laser", func(s overlay.Scene) bool { return len(s.Pointers) == 0 })
-	say(t, v, draw(pen, "", false, 1, 2))
-	say(t, v, draw(pen, "", true, 3, 4, 5, 6))
+	marking(t, v, draw(pen, "", false, 1, 2))
+	marking(t, v, draw(pen, "", true, 3, 4, 5, 6))
 	if scene := o.Wait("the longer pen", func(s overlay.Scene) bool { return len(s.Marks) == 1 && len(s.Marks[0].Points) == 3 }); scene.Marks[0].Points[2] != image.Pt(5, 6) {
 		t.Errorf("the pen: %+v", scene.Marks)
 	}
 	r.clock.Advance(time.Minute)
 	o.Wait("the pen faded", marks(0))
 
-	say(t, v, draw(pen, "", true, 9, 9)) // goes on with nothing
-	say(t, v, draw(boxKind, "", false, 1, 1, 9, 9))
-	say(t, v, draw(words, "a", false, 1, 1))
+	marking(t, v, draw(pen, "", true, 9, 9)) // goes on with nothing
+	marking(t, v, draw(boxKind, "", false, 1, 1, 9, 9))
+	marking(t, v, draw(words, "a", false, 1, 1))
 	o.Wait("two", marks(2))
-	say(t, v, &mfpb.MarkMessage{Body: &mfpb.MarkMessage_Undo{Undo: &mfpb.MarkUndone{}}})
+	marking(t, v, &mfpb.MarkMessage{Body: &mfpb.MarkMessage_Undo{Undo: &mfpb.MarkUndone{}}})
 	if scene := o.Wait("the text undone", marks(1)); scene.Marks[0].Kind != overlay.Box {
 		t.Errorf("left: %+v", scene.Marks)
 	}
-	say(t, v, &mfpb.MarkMessage{Body: &mfpb.MarkMessage_Wipe{Wipe: &mfpb.MarksWiped{}}})
+	marking(t, v, &mfpb.MarkMessage{Body: &mfpb.MarkMessage_Wipe{Wipe: &mfpb.MarksWiped{}}})
 	o.Wait("wiped", marks(0))
-	say(t, v, draw(pen, "", false, 1, 2))
+	marking(t, v, draw(pen, "", false, 1, 2))
 	o.Wait("one more", marks(1))
 	r.window.Say(ui.Command{Do: "wipe"})
 	o.Wait("wiped by the person", marks(0))
 	s.event("marks.wiped")
 	for range 70 {
-		say(t, v, draw(words, "x", false, 1, 1))
+		marking(t, v, draw(words, "x", false, 1, 1))
 	}
 	o.Wait("no more than 64", func(s overlay.Scene) bool { return len(s.Marks) == 64 && s.Marks[63].ID > 70 })
 }
@@ -213,7 +213,7 @@ func TestForgedMarksEndTheSession(t *testing.T) {
 			var b slate
 			r := start(t, withSlate(&b))
 			v, s := r.live()
-			say(t, v, m)
+			marking(t, v, m)
 			want := mfpb.Reason_REASON_PROTOCOL
 			if name == "unknown" {
 				want = mfpb.Reason_REASON_UNKNOWN_MESSAGE
@@ -247,10 +247,10 @@ func TestParticipantsDrawInTheirOwnColours(t *testing.T) {
 	r.annotate(second)
 	ok(t, watcher.Ask("annotate"))
 	ok(t, watcher.WaitGrant(ctx(t), "annotate", gopeer.Denied)) // C43
-	say(t, watcher, draw(pen, "", false, 1, 1))
-	say(t, watcher, &mfpb.MarkMessage{Body: &mfpb.MarkMessage_AddSteps{AddSteps: &mfpb.StepsAdded{Texts: []string{"a"}}}})
-	say(t, first, draw(pen, "", false, 1, 1))
-	say(t, second, draw(pen, "", false, 2, 2))
+	marking(t, watcher, draw(pen, "", false, 1, 1))
+	marking(t, watcher, &mfpb.MarkMessage{Body: &mfpb.MarkMessage_AddSteps{AddSteps: &mfpb.StepsAdded{Texts: []string{"a"}}}})
+	marking(t, first, draw(pen, "", false, 1, 1))
+	marking(t, second, draw(pen, "", false, 2, 2))
 	scene := o.Wait("both", marks(2))
 	if scene.Marks[0].Colour == scene.Marks[1].Colour || len(scene.Pointers) != 2 {
 		t.Errorf("not told apart: %+v", scene)
@@ -288,10 +288,10 @@ func TestStepsAreApprovedOneByOne(t *testing.T) { // C77
 	v, s := r.live()
 	r.annotate(v)
 	o := b.opened()
-	say(t, v, draw(boxKind, "", false, 100, 100, 300, 200))
+	marking(t, v, draw(boxKind, "", false, 100, 100, 300, 200))
 	o.Wait("the box", marks(1))
 	add := func(picture bool, texts ...string) {
-		say(t, v, &mfpb.MarkMessage{Body: &mfpb.MarkMessage_AddSteps{AddSteps: &mfpb.StepsAdded{Texts: texts, Picture: picture}}})
+		marking(t, v, &mfpb.MarkMessage{Body: &mfpb.MarkMessage_AddSteps{AddSteps: &mfpb.StepsAdded{Texts: texts, Picture: picture}}})
 	}
 	add(true, "Ouvrez <b>ici</b>\u202e")
 	list := r.steps("asked")
@@ -320,10 +320,10 @@ func TestStepsAreApprovedOneByOne(t *testing.T) { // C77
 	if e := s.event("steps.approved"); json.Unmarshal(e.Personal, &personal) != nil || personal.Text != "Ouvrez <b>ici</b>" {
 		t.Errorf("approved: %s", e.Personal)
 	}
-	say(t, v, &mfpb.MarkMessage{Body: &mfpb.MarkMessage_MoveStep{MoveStep: &mfpb.StepMoved{Id: 3, Before: 1}}})
+	marking(t, v, &mfpb.MarkMessage{Body: &mfpb.MarkMessage_MoveStep{MoveStep: &mfpb.StepMoved{Id: 3, Before: 1}}})
 	r.steps("asked", "done", "refused")
 	for _, id := range []uint32{1, 2} { // what is approved stays
-		say(t, v, &mfpb.MarkMessage{Body: &mfpb.MarkMessage_DropStep{DropStep: &mfpb.StepDropped{Id: id}}})
+		marking(t, v, &mfpb.MarkMessage{Body: &mfpb.MarkMessage_DropStep{DropStep: &mfpb.StepDropped{Id: id}}})
 	}
 	r.steps("asked", "done")
 

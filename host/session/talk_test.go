@@ -144,18 +144,6 @@ func asksThing(t *testing.T, v *gopeer.Viewer, id uint32, kind mfpb.TalkKind) {
 	say(t, v, &mfpb.TalkMessage{Body: &mfpb.TalkMessage_Ask{Ask: &mfpb.TalkAsk{Id: id, Kind: kind}}})
 }
 
-// allow lets the technician ask for a grant and the person allow it.
-func (r *rig) allow(v *gopeer.Viewer, grant string) {
-	r.t.Helper()
-	if err := v.Ask(grant); err != nil {
-		r.t.Fatal(err)
-	}
-	r.window.Answer(r.t, grant, "allow")
-	if err := v.WaitGrant(ctx(r.t), grant, gopeer.Allowed); err != nil {
-		r.t.Fatal(err)
-	}
-}
-
 func withChat(chat string) func(*rig, *session.Config) {
 	return func(r *rig, _ *session.Config) { r.chat = chat }
 }
