@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/mainforte/mainforte/host/clipboard"
+	"github.com/mainforte/mainforte/host/ui"
 	"github.com/mainforte/mainforte/internal/wire"
 	"github.com/mainforte/mainforte/internal/wire/mfpb"
 )
@@ -29,7 +30,6 @@ const (
 // grant and never read before it. turn is held for every step that a grant allows,
 // so that nothing of it happens any more when settled returns.
 type clips struct {
-	quiet
 	l *live
 
 	turn  sync.Mutex
@@ -354,3 +354,9 @@ func (c *clips) logged(k *link, way string, content clipboard.Content) {
 		c.l.note("clipboard.sent", "ok", map[string]any{"way": way, "kind": kind, "size": size, "participant": k.p.id}, nil)
 	})
 }
+
+// connected and command: nothing is owed to a viewer that comes, and the person's
+// copying is all that they say.
+func (c *clips) connected(*participant) {}
+
+func (c *clips) command(ui.Command) bool { return false }

@@ -36,7 +36,6 @@ const (
 // and the steps that they are shown (steps.go). Marks fade, or are wiped, or go with
 // their maker's grant. It belongs to the loop, but for the meters.
 type markTool struct {
-	quiet
 	l       *live
 	over    overlay.Overlay // nil: nobody may draw yet
 	scribes []*scribe       // those who may draw

@@ -30,7 +30,6 @@ const (
 // talk is the tool of what is said and shown for the ticket: the chat, pictures
 // of the screen, and what the computer is. It belongs to the loop, but for hear.
 type talk struct {
-	quiet
 	l *live
 
 	lines []*mfpb.TalkLine // the newest; ids go up by one

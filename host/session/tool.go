@@ -16,7 +16,7 @@ import (
 // own. One stands for a session and all its participants; but for hear, its
 // methods run on the loop.
 type tool interface {
-	// channel is where its messages travel, or noChannel.
+	// channel is where its messages travel.
 	channel() uint16
 	// grants are those that it can serve on this computer: the person is asked for
 	// each, and every other one is denied (C32).
@@ -56,9 +56,6 @@ func (l *live) tellAsked(open bool) {
 // welcomer is a tool that has to know when the person says yes to a participant
 // for the first time.
 type welcomer interface{ welcomed(p *participant) }
-
-// noChannel is the channel of a tool that has none.
-const noChannel = ^uint16(0)
 
 // toolMakers make a session's tools. A maker returns nil where the tool has no
 // use, as where this computer lacks what it needs.
@@ -144,12 +141,3 @@ func (l *link) tell(channel uint16, m proto.Message) error {
 	}
 	return dc.Send(b)
 }
-
-// quiet is a tool that does nothing when nothing is said about it; tools embed it.
-type quiet struct{}
-
-func (quiet) connected(*participant)             {}
-func (quiet) settled(*participant, string, bool) {}
-func (quiet) left(*participant)                  {}
-func (quiet) command(ui.Command) bool            { return false }
-func (quiet) close()                             {}

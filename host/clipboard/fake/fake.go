@@ -14,7 +14,6 @@ import (
 type Clipboard struct {
 	mu       sync.Mutex
 	content  clipboard.Content
-	secret   bool
 	watching bool
 	closed   bool
 	serial   uint64
