@@ -12,8 +12,13 @@ import (
 // the test, and starts no service.
 func NewBus(t testing.TB) string {
 	t.Helper()
-	config := t.TempDir() + "/bus.conf"
-	err := os.WriteFile(config, []byte(`<busconfig><type>session</type><listen>unix:tmpdir=`+t.TempDir()+`</listen><auth>EXTERNAL</auth>
+	dir, err := os.MkdirTemp("", "mfbus") // short: a socket's path has 107 bytes
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = os.RemoveAll(dir) })
+	config := dir + "/bus.conf"
+	err = os.WriteFile(config, []byte(`<busconfig><type>session</type><listen>unix:tmpdir=`+dir+`</listen><auth>EXTERNAL</auth>
 <policy context="default"><allow send_destination="*" eavesdrop="true"/><allow eavesdrop="true"/><allow own="*"/></policy></busconfig>`), 0o600)
 	if err != nil {
 		t.Fatal(err)

@@ -230,7 +230,7 @@ dialog .lead { margin-top: 0.5rem; }
 .card dl { margin-top: 1.5rem; padding-top: 1.125rem; border-top: 1px solid var(--_border); }
 
 /* The bar stays one line as long as it can: what has an icon of its own is named by that, and when pointed at. */
-@container mf (max-width: 84rem) {
+@container mf (max-width: 128rem) {
   #toolbar .compact:not(#show-look, #end) .label { position: absolute; width: 1px; height: 1px; overflow: hidden; clip-path: inset(50%); }
 }
 @container mf (max-width: 44rem) {
