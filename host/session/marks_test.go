@@ -335,7 +335,10 @@ func TestStepsAreApprovedOneByOne(t *testing.T) { // C77
 		t.Errorf("kept: %.400s", p)
 	}
 	r.window.Say(ui.Command{Do: "keep_steps", Path: path}) // there is one of that name
-	r.window.Wait(t, "error")
+	r.window.WaitFor(t, "kept again", func(e ui.Event) bool { return e.Name == "status" && strings.Contains(e.Text, " (2).html") })
+	if again, err := os.ReadFile(strings.TrimSuffix(path, ".html") + " (2).html"); err != nil || string(again) != string(page) {
+		t.Errorf("kept again: %v, %.100s", err, again)
+	}
 	plain := strings.TrimSuffix(path, "html") + "md"
 	r.window.Say(ui.Command{Do: "keep_steps", Path: plain})
 	r.window.WaitFor(t, "the file's path", func(e ui.Event) bool { return e.Name == "status" && strings.Contains(e.Text, plain) })

@@ -38,8 +38,11 @@ func newEar(t *testing.T) *ear { return &ear{t: t, changed: make(chan struct{})}
 
 func (e *ear) listens(o *gopeer.Options) {
 	o.Tool = func(channel uint16, b []byte) {
+		if channel != wire.ChannelTalk {
+			return
+		}
 		m := new(mfpb.TalkMessage)
-		if channel != wire.ChannelTalk || wire.Decode(b, wire.MaxTool, m) != nil || wire.Unknown(m) != nil {
+		if wire.Decode(b, wire.MaxTool, m) != nil || wire.Unknown(m) != nil {
 			e.t.Errorf("the host sent %x on channel %d", b, channel)
 			return
 		}

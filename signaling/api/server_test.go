@@ -1,6 +1,9 @@
 package api
 
 import (
+	"bytes"
+	"compress/gzip"
+	"errors"
 	"net/http"
 	"net/http/httptest"
 	"net/url"
@@ -9,9 +12,9 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/gorilla/websocket"
-
 	"github.com/mainforte/mainforte/signaling/identity"
 	"github.com/mainforte/mainforte/web"
 )
@@ -433,6 +436,25 @@ func TestDownloads(t *testing.T) {
 		if resp, raw := v.do("GET", "/download/"+p, nil); resp.StatusCode != 404 {
 			t.Errorf("%s: %d %.40s", p, resp.StatusCode, raw)
 		}
+	}
+	// Packed beside it, for who can unpack it; one of an older program is not given out.
+	var packed bytes.Buffer
+	z := gzip.NewWriter(&packed)
+	_, err := z.Write([]byte("elf"))
+	if err := errors.Join(err, z.Close(), os.WriteFile(filepath.Join(dir, "mainforte-host-linux-amd64.gz"), packed.Bytes(), 0o644)); err != nil {
+		t.Fatal(err)
+	}
+	for encoding, want := range map[string]string{"gzip": packed.String(), "identity": "elf"} {
+		resp, raw := v.do("GET", "/download/mainforte-host-linux-amd64", nil, "Accept-Encoding", encoding)
+		if string(raw) != want || resp.ContentLength != int64(len(want)) || (resp.Header.Get("Content-Encoding") == "gzip") != (encoding == "gzip") {
+			t.Errorf("%s: %q %v", encoding, raw, resp.Header)
+		}
+	}
+	if err := os.Chtimes(filepath.Join(dir, "mainforte-host-linux-amd64.gz"), time.Unix(1, 0), time.Unix(1, 0)); err != nil {
+		t.Fatal(err)
+	}
+	if _, raw := v.do("GET", "/download/mainforte-host-linux-amd64", nil, "Accept-Encoding", "gzip"); string(raw) != "elf" {
+		t.Errorf("an older program: %q", raw)
 	}
 	missing := newSite(t, func(c *Config) { c.Downloads = filepath.Join(dir, "none") })
 	if resp, _ := missing.visitor().do("GET", "/", nil); resp.StatusCode != 200 {

@@ -106,7 +106,7 @@ var eventTypes = map[string]EventType{
 	"token.created": {Doc: "an API token was made; data: its id, role and owner, and what it may be used for", Data: "token role scopes owner", Personal: "name"},
 	"token.revoked": {Doc: "an API token was revoked; data: its id", Data: "token", Personal: "name"},
 
-	"log.viewed":         {Doc: "somebody read the log of a session, or a picture that was attached to it", Data: "size:n"},
+	"log.viewed":         {Doc: "somebody read the log of a session", Data: "size:n"},
 	"log.gap":            {Doc: "events of the host are missing: its count and ours differ", Data: "after:n next:n host_events:n seq:n type why"},
 	"log.verify":         {Doc: "somebody took the proof of a session, to verify it in a browser; data: size of the log that it is held to", Data: "size:n"},
 	"log.exported":       {Doc: "the log left the house: which format, up to which line, with or without personal parts", Data: "format size:n personal:b"},

@@ -41,6 +41,11 @@ var activities = map[string]activity{
 	"protocol":          {rdpActivity, other},
 	"file":              {rdpActivity, 6}, // the hash stands in the line itself
 	"input":             {rdpActivity, 6},
+	"clipboard":         {rdpActivity, 6},
+	"screenshot":        {rdpActivity, 6},
+	"sysinfo":           {rdpActivity, 6},
+	"chat":              {rdpActivity, other},
+	"abuse":             {rdpActivity, other},
 	"marks":             {rdpActivity, 6},
 	"steps":             {rdpActivity, 6},
 	"display":           {rdpActivity, other},
