@@ -84,7 +84,7 @@ func people(w *world, b *stage.Browser) string {
 // asked about apart, control goes from one to the other, each is stopped alone,
 // and the ticket and the log say who was there.
 func TestThreeParticipants(t *testing.T) {
-	for _, lang := range []string{"en", "fr"} {
+	for _, lang := range stage.Langs("fr") {
 		t.Run(lang, func(t *testing.T) { threeParticipants(t, lang) })
 	}
 }

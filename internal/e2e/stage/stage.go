@@ -183,6 +183,16 @@ func BuildServer(ctx context.Context, dir string) (file string, err error) {
 	return file, nil
 }
 
+// Langs are the languages in which a test walks through what people see: the one
+// that it is given, or both where MAINFORTE_LANGS is "both", as in `task prove`. That
+// every text stands in both has tests of its own.
+func Langs(one string) []string {
+	if os.Getenv("MAINFORTE_LANGS") == "both" {
+		return []string{"en", "fr"}
+	}
+	return []string{one}
+}
+
 // Root is the folder of the module.
 func Root(ctx context.Context) (string, error) {
 	out, err := exec.CommandContext(ctx, "go", "list", "-m", "-f", "{{.Dir}}", "github.com/mainforte/mainforte").Output()

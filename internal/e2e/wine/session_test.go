@@ -27,7 +27,7 @@ func TestASessionUnderWine(t *testing.T) {
 	if !viewer.Built() || !web.Built() {
 		t.Fatal("the front end is not built; run `task build:web` first")
 	}
-	for _, lang := range []string{"en", "fr"} {
+	for _, lang := range stage.Langs("fr") {
 		t.Run(lang, func(t *testing.T) { session(t, lang) })
 	}
 }
