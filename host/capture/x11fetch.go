@@ -3,15 +3,17 @@
 package capture
 
 import (
+	"errors"
 	"fmt"
 	"image"
-	"sync"
 	"unsafe"
 
 	sysv "github.com/gen2brain/shm"
 	"github.com/jezek/xgb"
 	mitshm "github.com/jezek/xgb/shm"
 	"github.com/jezek/xgb/xproto"
+
+	"github.com/mainforte/mainforte/host/xext"
 )
 
 // fetcher reads rectangles of a drawable.
@@ -138,43 +140,15 @@ func (f *wireFetcher) fetch(r image.Rectangle, each func(y int, row []uint32)) e
 
 func (f *wireFetcher) close() {}
 
-// extensions remembers which numbers of xgb's process-wide tables of events
-// and errors stand for what. The Init functions of xgb's packages
-// write to these tables without a lock while the readers of other connections
-// read them, which Go punishes with a crash (xgb v1.3.1); here they are written
-// only when something is new, that is by the first connection.
-var extensions = struct {
-	sync.Mutex
-	events, errors map[int]string
-}{events: map[int]string{}, errors: map[int]string{}}
-
-// useExtension does what the Init functions of xgb's packages do. The error
-// wraps ErrUnsupported when the server does not have it, else ErrLost.
+// useExtension makes an extension known. The error wraps ErrUnsupported when the
+// server does not have it, else ErrLost.
 func useExtension(c *xgb.Conn, name string) error {
-	r, err := xproto.QueryExtension(c, uint16(len(name)), name).Reply()
-	if err != nil {
-		return fmt.Errorf("%w: ask for %s: %w", ErrLost, name, err)
-	}
-	if !r.Present {
-		return fmt.Errorf("%w: the X server lacks %s", ErrUnsupported, name)
-	}
-	c.ExtLock.Lock()
-	c.Extensions[name] = r.MajorOpcode
-	c.ExtLock.Unlock()
-
-	extensions.Lock()
-	defer extensions.Unlock()
-	for n, f := range xgb.NewExtEventFuncs[name] {
-		who := fmt.Sprint(name, n)
-		if n += int(r.FirstEvent); extensions.events[n] != who {
-			extensions.events[n], xgb.NewEventFuncs[n] = who, f
-		}
-	}
-	for n, f := range xgb.NewExtErrorFuncs[name] {
-		who := fmt.Sprint(name, n)
-		if n += int(r.FirstError); extensions.errors[n] != who {
-			extensions.errors[n], xgb.NewErrorFuncs[n] = who, f
-		}
+	err := xext.Use(c, name)
+	switch {
+	case errors.Is(err, xext.ErrLacking):
+		return fmt.Errorf("%w: %w", ErrUnsupported, err)
+	case err != nil:
+		return fmt.Errorf("%w: %w", ErrLost, err)
 	}
 	return nil
 }

@@ -15,6 +15,8 @@ import (
 	"github.com/jezek/xgb"
 	"github.com/jezek/xgb/xfixes"
 	"github.com/jezek/xgb/xproto"
+
+	"github.com/mainforte/mainforte/host/xext"
 )
 
 const (
@@ -114,7 +116,7 @@ func (x *X11) init() error {
 		}
 		x.atoms[name] = r.Atom
 	}
-	if err := xfixes.Init(x.c); err != nil {
+	if err := xext.Use(x.c, "XFIXES"); err != nil {
 		return fmt.Errorf("%w: no XFIXES: %w", ErrUnsupported, err)
 	}
 	if _, err := xfixes.QueryVersion(x.c, 2, 0).Reply(); err != nil {
