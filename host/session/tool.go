@@ -124,11 +124,6 @@ func (l *link) hearTool(channel uint16) func(webrtc.DataChannelMessage) error {
 		if t == nil {
 			return nil
 		}
-		select {
-		case <-l.ready: // a tool hears of a connection before it hears from it
-		case <-l.gone:
-			return nil
-		}
 		return t.hear(l, m.Data)
 	}
 }
