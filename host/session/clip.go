@@ -180,14 +180,7 @@ func (c *clips) of(k *link) *clipIn {
 // hear implements tool.
 func (c *clips) hear(k *link, msg []byte) error {
 	m := new(mfpb.ClipMessage)
-	err := wire.Decode(msg, wire.MaxTool, m)
-	if err == nil {
-		err = wire.Unknown(m)
-	}
-	if errors.Is(err, wire.ErrSkip) {
-		return nil
-	}
-	if err != nil {
+	if err := wire.DecodeEnvelope(msg, wire.MaxTool, m); err != nil {
 		return err
 	}
 	in := c.of(k)

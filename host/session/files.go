@@ -152,14 +152,7 @@ func (c *courier) locked(f func()) {
 // hear is one message; it runs on the channel's goroutine.
 func (f *fileTool) hear(k *link, msg []byte) error {
 	m := new(mfpb.FileMessage)
-	err := wire.Decode(msg, wire.MaxTool, m)
-	if err == nil {
-		err = wire.Unknown(m)
-	}
-	if errors.Is(err, wire.ErrSkip) {
-		return nil
-	}
-	if err != nil {
+	if err := wire.DecodeEnvelope(msg, wire.MaxTool, m); err != nil {
 		return err
 	}
 	c := f.courier(k.p)

@@ -70,6 +70,7 @@ type link struct {
 	recv                           *input.Receiver
 
 	proved chan struct{} // closed when the viewer's certificate proof has passed
+	ready  chan struct{} // closed when the tools know of it
 	gone   chan struct{} // closed when the link is taken down
 
 	offers, candidates int
@@ -77,6 +78,7 @@ type link struct {
 	offered            bool // our own proof was sent
 	proven             bool // as proved, for the loop
 	greeted            bool // the viewer's Hello was accepted
+	told               bool // the tools know of this connection
 	down               bool
 	nonce              []byte // the viewer's, of the newest attach
 	opened             bool   // a sealed body of the newest epoch was opened: the viewer has its keys
@@ -111,7 +113,7 @@ func (h *Host) newLink(p *participant, sealed *pake.Link) (*link, error) {
 	}
 	l := &link{
 		h: h, p: p, sealed: sealed, cert: der,
-		proved: make(chan struct{}), gone: make(chan struct{}),
+		proved: make(chan struct{}), ready: make(chan struct{}), gone: make(chan struct{}),
 	}
 	var se webrtc.SettingEngine
 	// UDP only and nothing that listens: no TCP, no multicast DNS (P6). The
@@ -246,6 +248,7 @@ func (l *link) openChannels() error {
 			*place = dc
 		} else {
 			l.bulk[c.ID] = dc
+			dc.OnOpen(func() { l.post(l.toolsUp) })
 		}
 	}
 	l.ctl.OnOpen(func() { l.post(l.prove) })
@@ -401,10 +404,7 @@ func (l *link) control(m *mfpb.Control) {
 // onControl reads one message on ctl and leaves it to the loop.
 func (l *link) onControl(m webrtc.DataChannelMessage) error {
 	c := new(mfpb.Control)
-	err := wire.Decode(m.Data, wire.MaxControl, c)
-	if err == nil {
-		err = wire.Unknown(c)
-	}
+	err := wire.DecodeEnvelope(m.Data, wire.MaxControl, c)
 	if errors.Is(err, wire.ErrSkip) {
 		c, err = nil, nil
 	}
@@ -488,9 +488,25 @@ func (l *link) accept() {
 	p.met, p.lost = true, time.Time{}
 	s.tellParticipants()
 	l.h.startPicture(p)
-	for _, t := range s.tools {
-		t.connected(p)
+	l.toolsUp()
+}
+
+// toolsUp tells the tools that this connection stands, once it is proven and all
+// their channels are open: what is sent on one that is not open yet is lost.
+func (l *link) toolsUp() {
+	if l.told || !l.proven {
+		return
 	}
+	for _, dc := range l.bulk {
+		if dc.ReadyState() != webrtc.DataChannelStateOpen {
+			return // its opening calls again
+		}
+	}
+	l.told = true
+	for _, t := range l.h.live.tools {
+		t.connected(l.p)
+	}
+	close(l.ready)
 }
 
 // takeDown ends the link for good: nothing is read or sent after it, but for

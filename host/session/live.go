@@ -236,10 +236,7 @@ func (h *Host) sealed(m *mfpb.Sealed) {
 	}
 	p.link.opened = true
 	body := new(mfpb.SealedBody)
-	err = wire.Decode(plain, wire.MaxSealed, body)
-	if err == nil {
-		err = wire.Unknown(body)
-	}
+	err = wire.DecodeEnvelope(plain, wire.MaxSealed, body)
 	if err == wire.ErrSkip || p.link.down && err == nil {
 		return
 	}

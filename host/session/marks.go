@@ -1,7 +1,6 @@
 package session
 
 import (
-	"errors"
 	"image"
 	"slices"
 	"sync"
@@ -89,14 +88,7 @@ func (t *markTool) hear(k *link, msg []byte) error {
 		return nil
 	}
 	m := new(mfpb.MarkMessage)
-	err := wire.Decode(msg, wire.MaxTool, m)
-	if err == nil {
-		err = wire.Unknown(m)
-	}
-	if errors.Is(err, wire.ErrSkip) {
-		return nil
-	}
-	if err != nil {
+	if err := wire.DecodeEnvelope(msg, wire.MaxTool, m); err != nil {
 		return err
 	}
 	var do func(*participant)

@@ -2,7 +2,6 @@ package session
 
 import (
 	"encoding/json"
-	"errors"
 	"time"
 	"unicode/utf8"
 
@@ -78,8 +77,6 @@ func newTalk(l *live) tool {
 	return &talk{l: l, next: 1, seats: make(map[*participant]*seat)}
 }
 
-func init() { toolMakers = append(toolMakers, newTalk) }
-
 func (*talk) channel() uint16 { return wire.ChannelTalk }
 
 func (*talk) grants() []string { return []string{grantSysinfo, grantScreenshot} }
@@ -88,14 +85,7 @@ func (*talk) grants() []string { return []string{grantSysinfo, grantScreenshot} 
 // held back by its own channel.
 func (t *talk) hear(k *link, msg []byte) error {
 	m := new(mfpb.TalkMessage)
-	err := wire.Decode(msg, wire.MaxTool, m)
-	if err == nil {
-		err = wire.Unknown(m)
-	}
-	if errors.Is(err, wire.ErrSkip) {
-		return nil
-	}
-	if err != nil {
+	if err := wire.DecodeEnvelope(msg, wire.MaxTool, m); err != nil {
 		return err
 	}
 	answer := make(chan error, 1)

@@ -431,6 +431,31 @@ func TestTakingBackStopsAPictureOnItsWay(t *testing.T) {
 }
 
 // What only the host says, and what is out of order, takes the viewer out.
+// TestTheEndDoesNotWaitForAPictureOnItsWay: what is made when the session ends goes
+// nowhere, and the host ends. More than once, because it is a matter of the moment.
+func TestTheEndDoesNotWaitForAPictureOnItsWay(t *testing.T) {
+	for range 12 {
+		t.Run("", func(t *testing.T) {
+			entered, goOn := make(chan struct{}), make(chan struct{})
+			r := start(t, func(_ *rig, cfg *session.Config) {
+				cfg.Shot = func(context.Context) (*image.RGBA, error) {
+					close(entered)
+					<-goOn
+					return image.NewRGBA(image.Rect(0, 0, 8, 8)), nil
+				}
+			})
+			v, _ := r.live()
+			r.allow(v, "screenshot")
+			asksThing(t, v, 1, mfpb.TalkKind_TALK_KIND_PICTURE)
+			<-entered
+			r.window.Say(ui.Command{Do: "stop"})
+			r.window.Wait(t, "ended")
+			time.AfterFunc(50*time.Millisecond, func() { close(goOn) }) // the loop is over by then, most times
+			r.wait()
+		})
+	}
+}
+
 func TestForgedTalkEndsIt(t *testing.T) {
 	for name, m := range map[string]*mfpb.TalkMessage{
 		"a gap":   {Body: &mfpb.TalkMessage_Line{Line: &mfpb.TalkLine{Id: 2, Text: "x"}}},

@@ -98,7 +98,15 @@ func (t *talk) asks(k *link, s *seat, m *mfpb.TalkAsk) {
 		}
 		cancel()
 		sent := make(chan bool, 1)
-		if !h.post(k.gone, func() { sent <- t.begin(s, th, made, err) }) || !<-sent {
+		h.post(k.gone, func() { sent <- t.begin(s, th, made, err) })
+		select {
+		case ok := <-sent:
+			if !ok {
+				return
+			}
+		case <-k.gone:
+			return
+		case <-h.stopped: // what was posted last may never be done
 			return
 		}
 		th.deliver(made.data)

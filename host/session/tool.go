@@ -1,6 +1,7 @@
 package session
 
 import (
+	"errors"
 	"fmt"
 	"slices"
 
@@ -25,7 +26,7 @@ type tool interface {
 	// on that channel's own goroutine and may wait: nobody but this participant
 	// waits for it, and nothing but this channel. What needs a grant asks
 	// participant.may first, and again on the loop if it acts there. An error takes
-	// the participant out.
+	// the participant out, but for wire.ErrSkip.
 	hear(k *link, msg []byte) error
 	// connected: a participant's connection stands and is proven, for the first time or anew.
 	connected(p *participant)
@@ -63,6 +64,7 @@ var toolMakers = []func(*live) tool{
 	newFiles,
 	newClips,
 	newMarks,
+	newTalk,
 }
 
 // maxToolBuffered is how many bytes a tool's channel may hold: little enough that
@@ -124,7 +126,15 @@ func (l *link) hearTool(channel uint16) func(webrtc.DataChannelMessage) error {
 		if t == nil {
 			return nil
 		}
-		return t.hear(l, m.Data)
+		select {
+		case <-l.ready: // a tool hears of a connection before it hears from it
+		case <-l.gone:
+			return nil
+		}
+		if err := t.hear(l, m.Data); !errors.Is(err, wire.ErrSkip) {
+			return err
+		}
+		return nil // a newer viewer's, and it may be skipped
 	}
 }
 

@@ -10,7 +10,7 @@ import (
 
 // Decode parses one message of at most limit bytes into m. It returns
 // ErrTooLarge, before anything is parsed, or an error that wraps ErrMalformed.
-// Call [Unknown] next if m is an envelope.
+// [DecodeEnvelope] is for envelopes.
 func Decode(b []byte, limit int, m proto.Message) error {
 	if len(b) > limit {
 		return ErrTooLarge
@@ -19,6 +19,15 @@ func Decode(b []byte, limit int, m proto.Message) error {
 		return fmt.Errorf("%w: %v", ErrMalformed, err)
 	}
 	return nil
+}
+
+// DecodeEnvelope is [Decode] and then [Unknown]: it also returns ErrSkip and
+// ErrUnknownMessage.
+func DecodeEnvelope(b []byte, limit int, m proto.Message) error {
+	if err := Decode(b, limit, m); err != nil {
+		return err
+	}
+	return Unknown(m)
 }
 
 // Encode writes one message, or returns ErrTooLarge if the other side would

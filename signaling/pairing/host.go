@@ -28,10 +28,7 @@ type host struct {
 
 func (h *host) receive(b []byte) {
 	var m mfpb.HostMessage
-	err := wire.Decode(b, wire.MaxFrame, &m)
-	if err == nil {
-		err = wire.Unknown(&m)
-	}
+	err := wire.DecodeEnvelope(b, wire.MaxFrame, &m)
 	if h.greeted && errors.Is(err, wire.ErrSkip) {
 		return
 	}

@@ -26,10 +26,7 @@ type viewer struct {
 
 func (v *viewer) receive(b []byte) {
 	var m mfpb.ViewerMessage
-	err := wire.Decode(b, wire.MaxFrame, &m)
-	if err == nil {
-		err = wire.Unknown(&m)
-	}
+	err := wire.DecodeEnvelope(b, wire.MaxFrame, &m)
 	if v.greeted && errors.Is(err, wire.ErrSkip) {
 		return
 	}
