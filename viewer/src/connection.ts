@@ -26,7 +26,9 @@ export interface ConnectionEvents {
   control(body: ControlBody): void;
   /** A message of the channel `cursor`, after the proof. */
   cursor(data: unknown): void;
-  /** A message for a tool, after the proof. */
+  /** The proof passed, and the channels of all tools are open: what is sent on them arrives. */
+  toolsUp(): void;
+  /** A message for a tool, after toolsUp. */
   tool(channel: ToolChannel, message: ArrayBuffer): void;
   path(path: Path): void;
   /** The host answered an offer. */
@@ -85,6 +87,7 @@ export class Connection implements HostConnection {
   #early: unknown[] = []; // cursor messages that overtook the proof
   #earlyTools: [ToolChannel, ArrayBuffer][] = []; // and those of tools
   #proven = false;
+  #ready = false; // the tools know of this connection
   #closed = false;
   #outlets = new Map<ToolChannel, Channeled>();
   #relayed = false; // a relay gave us an address
@@ -136,6 +139,7 @@ export class Connection implements HostConnection {
     for (const name of tools) {
       const channel = open(channels[name]);
       this.#outlets.set(name, new Channeled(channel));
+      channel.onopen = () => this.#toolsUp();
       channel.onmessage = (event) => this.#guard(() => this.#told(name, event.data));
     }
 
@@ -296,7 +300,7 @@ export class Connection implements HostConnection {
     this.#screen.begin();
     this.#events.proven();
     for (const data of this.#early.splice(0)) this.#guard(() => this.#events.cursor(data));
-    for (const [name, data] of this.#earlyTools.splice(0)) this.#guard(() => this.#events.tool(name, data));
+    this.#toolsUp();
   }
 
   #acked(data: unknown): void {
@@ -306,11 +310,19 @@ export class Connection implements HostConnection {
     if (seq !== undefined) this.sender.acked(seq);
   }
 
-  // As with the cursor: what overtook the proof waits for it.
+  #toolsUp(): void {
+    if (!this.#proven || this.#closed || this.#ready) return;
+    for (const outlet of this.#outlets.values()) if (!outlet.open) return; // its opening calls again
+    this.#ready = true;
+    this.#events.toolsUp();
+    for (const [name, data] of this.#earlyTools.splice(0)) this.#guard(() => this.#events.tool(name, data));
+  }
+
+  // As with the cursor: what overtook the proof waits for it, and for the other channels.
   #told(name: ToolChannel, data: unknown): void {
     if (!(data instanceof ArrayBuffer)) throw new WireError(Reason.PROTOCOL, "a text message");
     if (data.byteLength > channels[name].max) throw new WireError(Reason.TOO_LARGE, name);
-    if (this.#proven) this.#events.tool(name, data);
+    if (this.#ready) this.#events.tool(name, data);
     else if (this.#earlyTools.length < maxWaiting) this.#earlyTools.push([name, data]);
     else throw new WireError(Reason.PROTOCOL, "too many messages before the proof");
   }
@@ -378,12 +390,16 @@ class Channeled implements Outlet {
     this.#channel = channel;
   }
 
+  get open(): boolean {
+    return this.#channel.readyState === "open";
+  }
+
   get waiting(): number {
     return this.#channel.bufferedAmount;
   }
 
   send(message: Uint8Array<ArrayBuffer>): boolean {
-    if (this.#channel.readyState !== "open") return false;
+    if (!this.open) return false;
     this.#channel.send(message);
     return true;
   }

@@ -58,7 +58,7 @@ export class RemoteSession extends HTMLElement {
     submit: (typed) => this.#submit(typed),
     cancel: () => this.end(),
     end: () => this.end(),
-    askView: () => this.#session?.askView(),
+    askView: () => this.#session?.ask("view"),
     again: () => this.#again(),
   });
   #invite = new InviteDialog({ close: () => this.#session?.closeInvite() });
@@ -68,15 +68,15 @@ export class RemoteSession extends HTMLElement {
   });
   #tools = toolbox({
     ask: (grant) => this.#session?.ask(grant),
-    giveBack: (grant) => this.#session?.giveBackGrant(grant),
+    giveBack: (grant) => this.#session?.giveBack(grant),
     stage: this.#stage,
     changed: () => this.#show(this.#view),
     open: (view, open) => this.#toolbar.open(view, open),
   });
   #toolbar: Toolbar = new Toolbar(
     {
-      askControl: () => this.#session?.askControl(),
-      giveBack: () => this.#session?.giveBack(),
+      askControl: () => this.#session?.ask("control"),
+      giveBack: () => this.#session?.giveBack("control"),
       handOver: (participant) => this.#session?.handOver(participant),
       invite: (kind) => this.#session?.askInvite(kind),
       showInvite: () => this.#invite.show(),

@@ -3,44 +3,26 @@
 // attachment and the connection, and holds no DOM but the canvas it passes on.
 
 import { Attachment, type SealedContent } from "./attach";
-import type { ConnectionEvents, HostConnection } from "./connection";
+import type { HostConnection } from "./connection";
 import type { ControlBody } from "./control";
 import { displays } from "./displays";
 import { weigh } from "./ending";
-import { GrantState, NoticeCode, type Displays, type Figures, type Notice } from "./gen/session_pb";
+import { GrantState, NoticeCode, type Displays, type Notice } from "./gen/session_pb";
 import { ParticipantKind, Reason, type HostState, type Welcome } from "./gen/signaling_pb";
+import { Gauge } from "./gauge";
+import { noticed } from "./notices";
 import type { Keys, Link } from "./pake/link";
 import { Pairing, type Paired } from "./pairing";
 import { invite, members } from "./participants";
 import type { Report } from "./picture/painter";
-import type { Painted } from "./picture/tally";
 import { iceServers } from "./relay";
 import { Route } from "./route";
-import type { Grants, Tool, ToolChannel } from "./tool";
-import { Line, type ServerBody, type Socket } from "./signaling";
+import type { Grants, ToolChannel } from "./tool";
+import { Line, type ServerBody } from "./signaling";
+import type { Surroundings } from "./surroundings";
 import { firstView, type News, type View } from "./state";
-import { measure, type Counters } from "./verdict";
 import { parseCode } from "./wire/code";
 import { clean, reasonOf, WireError } from "./wire/codec";
-
-/** Where the picture is painted. */
-export interface Picture {
-  blank(): void;
-  unblank(): void;
-  /** What was painted since this was asked for last. */
-  figures(): Promise<Painted>;
-  close(): void;
-}
-
-export interface Surroundings {
-  dial(): Socket;
-  connect(link: Link, relays: RTCIceServer[], events: ConnectionEvents): Promise<HostConnection>;
-  picture: Picture;
-  tools: readonly Tool[];
-  lang: string;
-  changed(view: View): void;
-  cursor(data: unknown): void;
-}
 
 /** How long a claim may take to pair, ms. */
 const pairTimeout = 30_000;
@@ -50,8 +32,6 @@ const byeTimeout = 1_000;
 const causeFor = 10_000;
 /** How long news stand, ms. */
 const newsFor = 6_000;
-/** How long the host's figures may be late before that itself says something, ms. */
-const figuresLate = 3_000;
 /** Bounds of what the server says about its grace time, s. */
 const maxGrace = 600;
 
@@ -67,14 +47,18 @@ export class Session {
   #graceMs = 0;
   #painted = false;
   #over = false;
-  #measuring = false;
-  #counters: Counters | undefined; // when the figures came last
+  #gauge: Gauge;
   #claimed: Reason | undefined; // an end that the host has yet to confirm
   #timers = new Map<string, ReturnType<typeof setTimeout>>();
   #claim: { typed: string; ticketId: string } | undefined;
 
   constructor(around: Surroundings) {
     this.#around = around;
+    this.#gauge = new Gauge({
+      connection: () => this.#connection,
+      painted: () => around.picture.figures(),
+      changed: (part) => this.#change(part),
+    });
     this.#line = new Line(() => around.dial(), around.lang, {
       welcome: (welcome) => this.#guard(() => this.#welcome(welcome)),
       message: (body) => this.#guard(() => this.#message(body)),
@@ -105,23 +89,15 @@ export class Session {
     this.#line.open();
   }
 
-  askControl(): void {
-    this.ask("control");
-  }
-
   /** Asks the person for a grant. */
   ask(name: string): void {
     this.#connection?.send({ case: "ask", value: { name } });
   }
 
   /** Gives a grant back, or takes the question back. */
-  giveBackGrant(name: string): void {
+  giveBack(name: string): void {
+    if (name === "control") this.#setHands(false); // at once, whatever the host answers
     this.#connection?.send({ case: "giveBack", value: { name } });
-  }
-
-  giveBack(): void {
-    this.#setHands(false); // at once, whatever the host answers
-    this.giveBackGrant("control");
   }
 
   /** Gives control to another participant; the host asks the person (C45). */
@@ -159,24 +135,9 @@ export class Session {
     this.end(this.#view.session === null ? Reason.TECHNICIAN_ENDED : Reason.LEFT);
   }
 
-  /** The person took the view back, and the technician would like to see again. */
-  askView(): void {
-    this.ask("view");
-  }
-
   /** Somebody looks at how the picture comes, or does no more: only then it is measured and told. */
   measure(on: boolean): void {
-    if (on === this.#measuring || this.#over) return;
-    this.#measuring = on;
-    this.#connection?.hint({ case: "measure", value: { on } });
-    this.#counters = undefined;
-    this.#change({ measured: null });
-    if (!on) {
-      this.#cancel("figures");
-      return;
-    }
-    void this.#around.picture.figures(); // what was painted before is no part of it
-    void this.#count();
+    if (!this.#over) this.#gauge.turn(on);
   }
 
   /** Looks at one display, or at all (null): the host need not send more. */
@@ -337,6 +298,7 @@ export class Session {
     const connection = await this.#around.connect(link, this.#relays, {
       seal: (body) => this.#attachment?.send(body),
       proven: () => this.#proven(),
+      toolsUp: () => this.#guard(() => this.#toolsUp()),
       control: (body) => this.#guard(() => this.#control(body)),
       cursor: (data) => this.#around.cursor(data),
       tool: (channel, message) => this.#guard(() => this.#tool(channel, message)),
@@ -420,7 +382,7 @@ export class Session {
         this.#displays(body.value);
         return;
       case "figures":
-        void this.#gauge(body.value);
+        void this.#gauge.figures(body.value);
         return;
       case "notice":
         this.#notice(body.value);
@@ -437,8 +399,10 @@ export class Session {
   #proven(): void {
     this.#route?.proven();
     if (this.#view.watched !== null) this.#tellWatched();
-    if (this.#measuring) this.#connection?.hint({ case: "measure", value: { on: true } });
-    this.#counters = undefined;
+    this.#gauge.connected();
+  }
+
+  #toolsUp(): void {
     const connection = this.#connection;
     if (connection) for (const tool of this.#around.tools) tool.connected(connection.outlet(tool.channel));
   }
@@ -464,30 +428,6 @@ export class Session {
     if (before === undefined || now.some(({ id }) => id === before.id)) return;
     this.watch(null);
     this.#news({ kind: "displayGone", name: before.name });
-  }
-
-  // The counters so far, and the way: the beginning of what is measured next.
-  async #count(): Promise<Counters | undefined> {
-    const stats = await this.#connection?.stats().catch(() => undefined);
-    if (stats === undefined || !this.#measuring) return undefined;
-    this.#change({ route: stats.route });
-    const before = this.#counters;
-    this.#counters = stats.counters;
-    return before;
-  }
-
-  async #gauge(host: Figures): Promise<void> {
-    if (!this.#measuring) return;
-    const [painted, before] = await Promise.all([this.#around.picture.figures(), this.#count()]);
-    const now = this.#counters;
-    if (!this.#measuring || now === undefined) return;
-    if (before) this.#change({ measured: measure(host, painted, before, now) });
-    this.#after("figures", figuresLate, () => {
-      // What carries the figures carries the pictures.
-      const { measured } = this.#view;
-      if (measured)
-        this.#change({ measured: { ...measured, waits: figuresLate, held: Math.max(1, measured.held) } });
-    });
   }
 
   #grants(grants: Grants): void {
@@ -530,56 +470,10 @@ export class Session {
     if (news !== null) this.#after("news", newsFor, () => this.#change({ news: null }));
   }
 
-  #notice({ code, value }: Notice): void {
-    switch (code) {
-      case NoticeCode.INPUT_HELD_QUESTION:
-        this.#change({ held: "question" });
-        break;
-      case NoticeCode.INPUT_HELD_OWN_WINDOW:
-        this.#change({ held: "own window" });
-        break;
-      case NoticeCode.INPUT_HELD_PERSON:
-        this.#change({ held: "person" });
-        break;
-      case NoticeCode.INPUT_HELD_PASSWORD:
-        this.#change({ held: "password" });
-        break;
-      case NoticeCode.INPUT_HELD_PRIVATE:
-        this.#change({ held: "private" });
-        break;
-      case NoticeCode.INPUT_RESUMED:
-        this.#change({ held: null });
-        break;
-      case NoticeCode.KEY_NOT_TYPED:
-        this.#news({ kind: "untyped" });
-        break;
-      case NoticeCode.KEY_RESERVED:
-        this.#news({ kind: "reserved" });
-        break;
-      case NoticeCode.SCREEN_LOCKED:
-        this.#change({ screen: "locked" });
-        break;
-      case NoticeCode.SECURE_DESKTOP:
-        this.#change({ screen: "secure" });
-        break;
-      case NoticeCode.SCREEN_BACK:
-        this.#change({ screen: null });
-        break;
-      case NoticeCode.LINE_SLOW:
-        this.#change({ slowLine: value });
-        break;
-      case NoticeCode.LINE_GOOD:
-        this.#change({ slowLine: null });
-        break;
-      case NoticeCode.HOST_SLOW:
-        this.#change({ slowHost: value });
-        break;
-      case NoticeCode.HOST_GOOD:
-        this.#change({ slowHost: null });
-        break;
-      default:
-        break; // the server says itself that the host's line is away: HostState; a newer host may have more
-    }
+  #notice(notice: Notice): void {
+    const { change, news } = noticed(notice);
+    if (change) this.#change(change);
+    if (news) this.#news(news);
   }
 
   #picture(report: Report): void {
@@ -657,6 +551,7 @@ export class Session {
     if (this.#over) return;
     this.#over = true;
     for (const name of [...this.#timers.keys()]) this.#cancel(name);
+    this.#gauge.close();
     this.#claim = undefined;
     this.#route?.close();
     this.#pairing?.drop();

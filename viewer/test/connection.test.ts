@@ -135,6 +135,7 @@ async function setup() {
   const connection = new Connection(certificate, relays, screen, film, link, "en", {
     seal: (body) => sealed.push(body),
     proven: () => log.push("proven"),
+    toolsUp: () => log.push("tools up"),
     control: (body) => log.push(`control ${body.case}`),
     cursor: (data) => {
       if (typeof data === "string") throw new Error("text");
@@ -290,7 +291,7 @@ describe("the certificate proof (C25)", () => {
       expect(peer.channel(label).sent).toEqual([]);
     expect(log).not.toContain("begin");
     await prove();
-    expect(log.slice(1)).toEqual(["begin", "proven"]);
+    expect(log.slice(1)).toEqual(["begin", "proven", "tools up"]);
   });
 
   test.each([
@@ -320,9 +321,24 @@ describe("the certificate proof (C25)", () => {
     peer.channel("in-fast").receive(Uint8Array.of(99)); // would end it if it were read
     expect(log).toHaveLength(1);
     await prove();
-    expect(log.slice(1)).toEqual(["begin", "proven", "cursor 1", "cursor 2"]);
+    expect(log.slice(1)).toEqual(["begin", "proven", "cursor 1", "cursor 2", "tools up"]);
     peer.channel("in-fast").receive(Uint8Array.of(99));
     expect(log.at(-1)).toBe("failed PROTOCOL");
+  });
+
+  test("tools hear of it when all their channels are open, and of what came before that only then", async () => {
+    const { peer, log, prove } = await setup();
+    const marks = peer.channel("marks");
+    marks.readyState = "connecting";
+    peer.channel("talk").receive(Uint8Array.of(7));
+    await prove();
+    peer.channel("talk").receive(Uint8Array.of(7, 8));
+    peer.channel("files").onopen?.();
+    expect(log.slice(1)).toEqual(["begin", "proven"]);
+    marks.readyState = "open";
+    marks.onopen?.();
+    peer.channel("files").onopen?.();
+    expect(log.slice(3)).toEqual(["tools up", "tool talk 1", "tool talk 2"]);
   });
 
   test("a flood of cursor messages before it ends it", async () => {

@@ -7,6 +7,7 @@ describe("grants", () => {
   test("the person is asked, allows, and the first picture makes it live", async () => {
     const s = await attached();
     s.connection().events.proven();
+    s.connection().events.toolsUp();
     s.connection().events.control(grants(GrantState.ASKED));
     expect(s.session.view.state).toBe("asking");
     s.session.painted({ kind: "painted" }); // of a host that does not wait for its person
@@ -26,7 +27,7 @@ describe("grants", () => {
     expect(s.picture.log).toEqual(["blank"]);
     expect(s.session.view.state).toBe("asking");
     expect(s.connection().sender.open).toBe(false);
-    s.session.askView();
+    s.session.ask("view");
     expect(s.connection().log.at(-1)).toContain('"name":"view"');
     s.connection().events.control(grants(GrantState.ALLOWED));
     expect(s.picture.log).toEqual(["blank", "unblank"]);
@@ -37,7 +38,7 @@ describe("grants", () => {
     const s = await live();
     const { events, sender } = s.connection();
     expect(sender.open).toBe(false);
-    s.session.askControl();
+    s.session.ask("control");
     expect(s.connection().log.at(-1)).toContain('"name":"control"');
     events.control(grants(GrantState.ALLOWED, GrantState.ASKED));
     expect(sender.open).toBe(false);
@@ -51,7 +52,7 @@ describe("grants", () => {
     expect(sender.open).toBe(false);
     expect(s.session.view.news).toEqual({ kind: "revoked" });
     events.control(grants(GrantState.ALLOWED, GrantState.ALLOWED));
-    s.session.giveBack();
+    s.session.giveBack("control");
     expect(sender.open).toBe(false);
   });
 

@@ -48,6 +48,7 @@ describe("the monitor that is looked at", () => {
     await settle();
     s.connection().events.answered();
     s.connection().events.proven();
+    s.connection().events.toolsUp();
     expect(hints(s)).toEqual(['hint watch {"display":9}']);
     s.session.watch(null);
     expect(hints(s).at(-1)).toBe("hint watch {}");

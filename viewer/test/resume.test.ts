@@ -214,6 +214,7 @@ describe("an interrupted connection", () => {
     await settle();
     expect(s.connections).toHaveLength(2);
     s.connection().events.proven();
+    s.connection().events.toolsUp();
     expect(s.session.view).toMatchObject({ state: "live", pathUp: true, interrupted: null });
   });
 
@@ -226,6 +227,7 @@ describe("an interrupted connection", () => {
     await s.host.attach(s.socket());
     await settle();
     s.connection().events.proven();
+    s.connection().events.toolsUp();
     expect(s.session.view.pathUp).toBe(true);
     vi.advanceTimersByTime(120_000);
     expect(s.session.view.state).toBe("live");

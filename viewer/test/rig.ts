@@ -143,6 +143,7 @@ export async function live(more: OpenedMore = {}): Promise<Setup> {
   const s = await attached(paired(), more);
   s.connection().events.answered();
   s.connection().events.proven();
+  s.connection().events.toolsUp();
   s.connection().events.control(grants(GrantState.ALLOWED));
   s.session.painted({ kind: "size", width: 800, height: 600 });
   s.session.painted({ kind: "painted" });
