@@ -148,13 +148,19 @@ func run(ctx context.Context, args []string, s *streams) int {
 		case err != nil && opt.server == nil && errors.Is(err, session.ErrServer) && ctx.Err() == nil:
 			talk.why = texts.T("error.no_server", "server", server.Host)
 			server = nil // perhaps it was mistyped
-		case (!isConsole || opt.stay) && talk.again(ctx, host.Goodbye()): // it stays for the person to read
+		case stays(opt, isConsole, err) && talk.again(ctx, host.Goodbye()): // it stays for the person to read
 		case err != nil:
 			return exitError
 		default:
 			return exitOK
 		}
 	}
+}
+
+// stays tells whether the app goes on when a run is over, for the person to read, keep
+// and answer: a window always, words after a session; a program says that it wants to.
+func stays(opt options, isConsole bool, err error) bool {
+	return !isConsole || opt.stay || opt.console != "json" && err == nil
 }
 
 // known tells whether a server needs no first question: it is the one that an
@@ -176,7 +182,7 @@ func parse(args []string, stdout, stderr io.Writer) (opt options, code int, done
 	show := f.Bool("version", false, "print the version and exit")
 	f.BoolVar(&opt.showConfiguration, "show-configuration", false, "print what this program would go by, and where it has it from, as JSON, and exit")
 	f.BoolVar(&opt.verbose, "verbose", false, "write what happens to standard error, for developers")
-	f.BoolVar(&opt.stay, "stay", false, "on a console: stay after a session, for the receipt, the question and another code")
+	f.BoolVar(&opt.stay, "stay", false, "with --console=json: stay after a session, for the receipt, the question and another code, as otherwise")
 	f.Var(&opt.console, "console", "speak on the terminal instead of a window; =json for one JSON object a line")
 	if err := f.Parse(args[1:]); err != nil {
 		if errors.Is(err, flag.ErrHelp) {

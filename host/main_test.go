@@ -2,6 +2,7 @@ package main
 
 import (
 	"bufio"
+	"errors"
 	"net/http"
 	"net/http/httptest"
 	"os"
@@ -152,3 +153,25 @@ func talk(ts *testscript.TestScript, neg bool, args []string) {
 }
 
 func fileExists(p string) bool { _, err := os.Stat(p); return err == nil }
+
+func TestTheGoodbyeIsReadBeforeTheAppLeaves(t *testing.T) {
+	fault := errors.New("no server")
+	for _, c := range []struct {
+		opt       options
+		isConsole bool
+		err       error
+		want      bool
+	}{
+		{options{}, false, nil, true},
+		{options{}, false, fault, true}, // a window says what went wrong
+		{options{}, true, nil, true},    // the window could not be opened
+		{options{console: "words"}, true, nil, true},
+		{options{console: "words"}, true, fault, false},
+		{options{console: "json"}, true, nil, false},
+		{options{console: "json", stay: true}, true, nil, true},
+	} {
+		if got := stays(c.opt, c.isConsole, c.err); got != c.want {
+			t.Errorf("%+v, %v, %v: %v", c.opt, c.isConsole, c.err, got)
+		}
+	}
+}

@@ -307,7 +307,7 @@ func TestTheCompositorEndsTheSession(t *testing.T) {
 // The whole way: fake portal, real PipeWire.
 func TestRealFrames(t *testing.T) {
 	if _, err := exec.LookPath("gst-launch-1.0"); err != nil || !capture.CastBuilt() {
-		t.Skip("PipeWire, GStreamer or the reader is missing")
+		t.Fatal("PipeWire, GStreamer or the reader is missing: task test installs and builds them")
 	}
 	pw := capturetest.NewPipeWire(t)
 	node, _ := pw.Monitor(200, 100, "BGRx", "pattern=solid-color foreground-color=0xff0a0b0c")

@@ -94,8 +94,8 @@ func (s *session) hostLine(m *mfpb.HostEvent) (audit.Event, mfpb.Reason) {
 			return audit.Event{}, mfpb.Reason_REASON_PROTOCOL
 		}
 	}
-	if text, ok := e.Personal["text"].(string); ok && m.Type == "chat.line" {
-		e.Personal = map[string]any{"text": wire.CleanText(text, wire.ChatLimit)} // it keeps its line breaks
+	if text, ok := e.Personal["text"].(string); ok && (m.Type == "chat.line" || m.Type == "steps.approved") {
+		e.Personal = map[string]any{"text": wire.CleanText(text, wire.ChatLimit)} // longer than a name, with its line breaks
 	} else {
 		clean(e.Personal)
 	}
@@ -209,7 +209,7 @@ func (t *tally) add(e audit.Event, at time.Time) tallied {
 			}
 		}
 		t.row.used = object(t.Used)
-	case "chat.line", "file.received", "file.sent":
+	case "chat.line", "file.received", "file.sent", "steps.approved":
 		if t.Used["told"] == 0 { // there is something in the log that the note tells
 			t.Used["told"] = 1
 			t.row.used = object(t.Used)

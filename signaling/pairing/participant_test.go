@@ -109,6 +109,42 @@ func TestTheNoteAndTheRecordNameEverybody(t *testing.T) {
 	}
 }
 
+// TestTheNoteTellsWhatWasSharedSaidAndShown: what only the sealed parts of the log
+// hold; the chat only where the policy wants it there.
+func TestTheNoteTellsWhatWasSharedSaidAndShown(t *testing.T) {
+	long := strings.Repeat("pas à pas ", 40) + "fin" // longer than a name may be
+	for policy, chat := range map[tickets.Chat]bool{tickets.ChatNoted: true, tickets.ChatLogged: false} {
+		t.Run(string(policy), func(t *testing.T) {
+			b := newBench(t, func(c *Config) { c.Policy.Chat = policy })
+			h, ann := b.host(), b.viewer("ann")
+			b.pair(h, ann)
+			for _, e := range [][3]string{
+				{"file.received", `{"size":2048,"sha256":"` + strings.Repeat("ab", 32) + `","participant":"1"}`, `{"name":"pilote.zip"}`},
+				{"file.sent", `{"size":7,"sha256":"` + strings.Repeat("cd", 32) + `","participant":"1"}`, `{"name":"journal.txt"}`},
+				{"chat.line", `{"part":1,"parts":1}`, `{"text":"Merci beaucoup\nà demain"}`},
+				{"chat.line", `{"part":1,"parts":1,"participant":"1"}`, `{"text":"De rien"}`},
+				{"steps.approved", `{"participant":"1","step":1}`, `{"text":"` + long + `"}`},
+				{"steps.refused", `{"participant":"1","step":2}`, `{"text":"jamais montrée"}`},
+			} {
+				h.seq++
+				h.eventAt(h.seq, e[0], "ok", e[1], e[2])
+			}
+			h.acked(t, 6)
+			h.close(mfpb.Reason_REASON_PERSON_STOPPED)
+			b.ended(h.session)
+			note := b.notes(1)[0].Text
+			for s, want := range map[string]bool{
+				"pilote.zip": true, strings.Repeat("ab", 32): true, "journal.txt": true, strings.TrimSpace(long): true, "Étapes montrées": true,
+				"Merci beaucoup": chat, "De rien": chat, "jamais montrée": false,
+			} {
+				if strings.Contains(note, s) != want {
+					t.Errorf("%q in the note: %v, want %v:\n%s", s, !want, want, note)
+				}
+			}
+		})
+	}
+}
+
 func TestC37_MessagesCarryTheNameOfTheirSocket(t *testing.T) {
 	b := newBench(t)
 	h, ann, bob := b.host(), b.viewer("ann"), b.viewer("bob")

@@ -15,6 +15,7 @@ import (
 const (
 	maxShared = 200
 	maxSaid   = 1000
+	maxSteps  = 200
 )
 
 // told adds to the summary what only the sealed parts of the log hold, the files
@@ -69,6 +70,10 @@ func (s *session) tell(e audit.Record, sum *tickets.Summary) {
 			sum.Files = append(sum.Files, tickets.Shared{
 				Name: text(e.Personal, "name"), Size: number("size"), SHA256: sum256, FromPerson: e.Type == "file.sent",
 			})
+		}
+	case "steps.approved":
+		if step := text(e.Personal, "text"); step != "" && len(sum.Steps) < maxSteps {
+			sum.Steps = append(sum.Steps, step)
 		}
 	case "chat.line":
 		if s.desk.cfg.Policy.Chat != tickets.ChatNoted || len(sum.Chat) >= maxSaid {

@@ -164,9 +164,10 @@ func (s Summary) pictures(w words) []string {
 	return list
 }
 
-func (s Summary) system() []string {
+// longLines are texts of one line each, those that say something.
+func longLines(texts []string) []string {
 	var list []string
-	for _, l := range s.System {
+	for _, l := range texts {
 		if l = longLine(l); l != "" {
 			list = append(list, l)
 		}

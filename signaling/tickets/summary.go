@@ -41,6 +41,7 @@ type Summary struct {
 	Lines      int64    // of the chat
 	System     []string // what the person's computer is, one fact a line
 	Pictures   []Picture
+	Steps      []string // that the person was shown and approved
 }
 
 // Shared is a file that was sent.
@@ -199,7 +200,8 @@ func (s Summary) Doc(lang string) Doc {
 	add(Block{Kind: Paragraph, Text: w[never]})
 	items("chat", s.chat(w))
 	items("pictures", s.pictures(w))
-	items("system", s.system())
+	items("steps", longLines(s.Steps))
+	items("system", longLines(s.System))
 
 	section("record")
 	rows := []Row{
