@@ -15,6 +15,16 @@ import (
 	"github.com/mainforte/mainforte/internal/wire/mfpb"
 )
 
+// TestFrenchSignsStayWithTheirWord: no line begins with one.
+func TestFrenchSignsStayWithTheirWord(t *testing.T) {
+	loose := regexp.MustCompile(` [;:?!»]|« `)
+	for key, text := range Load("fr").m {
+		if loose.MatchString(text) {
+			t.Errorf("%s: a plain space beside a sign: %q", key, text)
+		}
+	}
+}
+
 func TestEveryTextExistsInBothLanguages(t *testing.T) {
 	hole := regexp.MustCompile(`\{[a-z_]+\}`)
 	en, fr := Load("en"), Load("fr_CA.UTF-8")

@@ -194,7 +194,7 @@ func (s Summary) Doc(lang string) Doc {
 	}
 	items("used", append(used, s.shared(w)...))
 	never := "used.never"
-	if len(s.Pictures) > 0 {
+	if s.Lines > 0 || len(s.Pictures)+len(s.Steps)+len(s.System) > 0 {
 		never = "used.never_but"
 	}
 	add(Block{Kind: Paragraph, Text: w[never]})

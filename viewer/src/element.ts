@@ -71,7 +71,8 @@ export class RemoteSession extends HTMLElement {
     giveBack: (grant) => this.#session?.giveBack(grant),
     stage: this.#stage,
     changed: () => this.#show(this.#view),
-    open: (view, open) => this.#toolbar.open(view, open),
+    open: (view, open, unasked) => this.#toolbar.open(view, open, unasked),
+    background: () => this.hasAttribute("background"),
   });
   #toolbar: Toolbar = new Toolbar(
     {
@@ -98,7 +99,10 @@ export class RemoteSession extends HTMLElement {
   #pageHidden = (event: PageTransitionEvent) => {
     if (!event.persisted) this.#session?.end(Reason.VIEWER_GONE);
   };
-  #looked = () => this.#look();
+  #looked = () => {
+    this.#look();
+    this.#show(this.#view);
+  };
   #fullscreenChanged = () => {
     this.#toolbar.fullscreen = this.#isFullscreen();
     if (!this.#isFullscreen()) (navigator as Locking).keyboard?.unlock?.();
@@ -278,7 +282,9 @@ export class RemoteSession extends HTMLElement {
   // Keys that are not the remote desktop's: those of the hidden text area do not come here.
   #lookKey(event: KeyboardEvent): void {
     const key = lookKey(event);
-    if (key === undefined || event.defaultPrevented || event.target instanceof HTMLInputElement) return;
+    const { target } = event;
+    const typed = target instanceof HTMLInputElement || target instanceof HTMLTextAreaElement;
+    if (key === undefined || event.defaultPrevented || typed) return;
     event.preventDefault();
     const { displays, watched } = this.#view;
     if (key === "actual") this.#stage.look = firstLook;

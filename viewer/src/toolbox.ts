@@ -16,8 +16,13 @@ export interface Workshop {
   readonly stage: Stage;
   /** Something that a tool shows has changed: its update is called soon. */
   changed(): void;
-  /** Opens or closes a tool's sheet or pane, as its button does. */
-  open(view: ToolView, open: boolean): void;
+  /**
+   * Opens or closes a tool's sheet or pane, as its button does.
+   * @param unasked not by the technician's hand: it takes neither the keyboard nor another's place
+   */
+  open(view: ToolView, open: boolean, unasked?: boolean): void;
+  /** Nobody looks at this session now. */
+  background(): boolean;
 }
 
 /** Made once with the element; each session uses them, one at a time. */

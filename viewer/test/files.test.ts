@@ -118,6 +118,33 @@ describe("sending", () => {
     expect(wire.said).toEqual([]);
   });
 
+  test("a cancel that was lost with a connection is said again, and several files go on after two cuts", async () => {
+    const sending = new Sending(
+      () => undefined,
+      () => undefined,
+    );
+    const file = (name: string, n: number) => ({ path: [name], file: new File([random(n)], name) });
+    sending.granted(GrantState.ALLOWED);
+    const first = new Wire();
+    sending.connected(first);
+    sending.add([file("a", 10), file("b", 40_000)]);
+    const answer = (file: number, offset: number) =>
+      sending.answer({ id: 1n, file, offset: BigInt(offset), refused: FileReason.UNSPECIFIED } as never);
+    answer(0, 0);
+    await until(() => first.said.some(({ body }) => body.case === "chunk" && body.value.file === 1));
+    for (let cut = 0; cut < 2; cut++) {
+      sending.disconnected();
+      sending.connected(new Wire());
+      answer(1, 0); // it has the first file, and nothing of the second
+      await turn();
+    }
+    sending.disconnected();
+    sending.cancel(sending.items[0] as never);
+    const last = new Wire();
+    sending.connected(last);
+    expect(last.said.map(({ body }) => body.case)).toEqual(["cancel"]);
+  });
+
   test("a host cannot be further than what was sent", () => {
     const sending = new Sending(
       () => undefined,

@@ -184,6 +184,12 @@ describe("several sessions", () => {
     desk.go({ kind: "session", key: second });
     desk.heard(first, told({ state: "live", session: "S1" })); // taken back is no news
     expect(unread(desk)).toEqual([]);
+    desk.heard(first, told({ state: "live", session: "S1", unread: 1 })); // a message
+    expect(unread(desk)).toEqual([first]);
+    desk.go({ kind: "session", key: first });
+    desk.heard(first, told({ state: "live", session: "S1" })); // it was read
+    desk.go({ kind: "session", key: second });
+    expect(unread(desk)).toEqual([]);
     desk.heard(first, told({ state: "asking", session: "S1" }));
     expect(unread(desk)).toEqual([first]);
   });
@@ -358,12 +364,13 @@ describe("what the element tells", () => {
       kind: "observer",
       others: 2,
       notices: 1,
+      unread: 3,
       ticket: { id: "t", number: "7" },
     });
     expect(read(detail)).toEqual(detail);
-    expect(read({ ...detail, kind: "king", others: "2", notices: null, ticket: { id: 7 } })).toEqual(
-      told({ state: "live", session: "S" }),
-    );
+    expect(
+      read({ ...detail, kind: "king", others: "2", notices: null, unread: "3", ticket: { id: 7 } }),
+    ).toEqual(told({ state: "live", session: "S" }));
   });
 
   test.each([null, "live", { state: "dancing" }, {}])("is ignored when it is %j", (d) => {

@@ -75,6 +75,7 @@ export const told = (d: Partial<StateDetail>): StateDetail => ({
   kind: "lead",
   others: 0,
   notices: 0,
+  unread: 0,
   ticket: null,
   ...d,
 });

@@ -134,7 +134,7 @@ export class Clip {
     const m = decode(ClipMessageSchema, message, maxTool);
     if (!known(m)) return;
     this.#take(m.body);
-    this.#events.changed();
+    if (m.body.case !== "chunk" || this.#coming === undefined) this.#events.changed(); // parts show nothing
   }
 
   #take(body: ClipMessage["body"]): void {

@@ -53,6 +53,7 @@ export class Receiving {
   #listed: { id: bigint; files: Entry[] } | undefined;
   #last = 0n;
   #now: Incoming | undefined;
+  #ended = 0n; // the id of the last that ended early
   #whole: { id: bigint; files: number } | undefined; // the last that has arrived
 
   constructor(changed: () => void, ask: typeof askShelf = askShelf) {
@@ -166,6 +167,8 @@ export class Receiving {
       now.item.state = "running";
       this.#where(now);
       this.#changed();
+    } else if (this.#ended === id) {
+      say(this.#outlet, { case: "answer", value: { id, refused: FileReason.CANCELLED } });
     } else if (this.#whole?.id === id) {
       say(this.#outlet, { case: "answer", value: { id, file: this.#whole.files } });
     } else {
@@ -292,6 +295,7 @@ export class Receiving {
     const now = this.#now;
     if (now === undefined) return;
     this.#now = undefined;
+    this.#ended = now.id;
     now.item.state = state;
     now.item.why = why;
     now.item.rate = 0;

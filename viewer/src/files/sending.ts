@@ -60,6 +60,7 @@ export class Sending {
   #grant: GrantState = GrantState.UNSPECIFIED;
   #queue: Outgoing[] = [];
   #now: Outgoing | undefined;
+  #ended = 0; // the id of the last that ended early
   #id = -1;
   #count = 0;
   #run = 0;
@@ -137,6 +138,9 @@ export class Sending {
 
   connected(outlet: Outlet): void {
     this.#outlet = outlet;
+    // A host that was away may not know that we ended it; one that does ignores it.
+    if (this.#ended !== 0)
+      say(outlet, { case: "cancel", value: { id: BigInt(this.#ended), reason: FileReason.CANCELLED } });
     const now = this.#now;
     if (now === undefined) this.#next();
     else say(outlet, { case: "resume", value: { id: BigInt(now.id) } });
@@ -184,12 +188,11 @@ export class Sending {
       this.#end("failed", m.refused);
       return;
     }
-    const at = now.places.findIndex(({ file, offset }) => file === m.file && BigInt(offset) === m.offset);
-    const place = now.places[at];
+    const place = now.places.find(({ file, offset }) => file === m.file && BigInt(offset) === m.offset);
     if (now.ready || place === undefined) throw new WireError(Reason.PROTOCOL, "not where the files are");
     while (now.whole < place.file) this.#has(now);
     if (this.#now !== now) return;
-    now.places.splice(0, at);
+    now.places = [place]; // what came after it is sent again
     now.file = place.file;
     now.offset = place.offset;
     now.hash = place.hash.clone();
@@ -260,6 +263,7 @@ export class Sending {
     if (now === undefined) return;
     this.#halt();
     this.#now = undefined;
+    if (state !== "done") this.#ended = now.id;
     now.item.state = state;
     now.item.why = why;
     now.item.rate = 0;

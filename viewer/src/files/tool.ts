@@ -129,7 +129,7 @@ export class FilesTool implements Tool, ToolView {
     const { items } = this.#receiving;
     if (items.length > this.#offered) {
       this.#offered = items.length;
-      queueMicrotask(() => this.#workshop.open(this, true));
+      queueMicrotask(() => this.#workshop.open(this, true, true));
     }
     if (this.#timer !== undefined) return;
     this.#timer = setTimeout(() => {

@@ -3,6 +3,7 @@
 // and then it is in the picture itself, so that ours may go.
 
 import { MarkKind } from "../gen/marks_pb";
+import { arrows } from "./arrows";
 
 /** A place in the picture, in its pixels. */
 export interface Point {
@@ -30,13 +31,6 @@ const keyStep = 10;
 const keyLeap = 50;
 
 const shapes = { arrow: MarkKind.ARROW, box: MarkKind.BOX, ellipse: MarkKind.ELLIPSE } as const;
-const arrows: Record<string, readonly [number, number] | undefined> = {
-  ArrowLeft: [-1, 0],
-  ArrowRight: [1, 0],
-  ArrowUp: [0, -1],
-  ArrowDown: [0, 1],
-};
-
 const svg = <K extends keyof SVGElementTagNameMap>(name: K) =>
   document.createElementNS("http://www.w3.org/2000/svg", name);
 

@@ -9,6 +9,7 @@ import type { Outlet, Tool, ToolView } from "../tool";
 import type { Workshop } from "../toolbox";
 import { button, h, setLabel, setText } from "../view/dom";
 import type { T, TextKey } from "../view/texts";
+import { cleanText } from "../talk/talk";
 import { clean, encode } from "../wire/codec";
 import { maxTool } from "../wire/limits";
 import { MarkMessageSchema } from "../gen/marks_pb";
@@ -144,13 +145,17 @@ export class Steps implements Tool, ToolView {
         : null;
     const was = focused && this.#rows.contains(focused) ? focused.id : "";
     this.#rows.replaceChildren(...steps.map((step, i) => this.#row(step, i, t)));
-    if (was !== "") (this.#rows.querySelector<HTMLElement>(`#${was}`) ?? this.title).focus();
+    if (was === "") return;
+    const same = this.#rows.querySelector<HTMLButtonElement>(`#${was}`);
+    // A step that was moved to an end has nowhere further to go.
+    const beside = same?.parentElement?.querySelector<HTMLElement>("button:not(:disabled)");
+    ((same?.disabled ? beside : same) ?? this.title).focus();
   }
 
   #row(step: List["steps"][number], i: number, t: T): HTMLElement {
     const { id, state } = step;
     const steps = this.#list?.steps ?? [];
-    const text = clean(step.text) === "" ? t("steps.title") : step.text;
+    const text = cleanText(step.text, stepLimit) || t("steps.title");
     const small = (name: string, label: string, sign: string, use: () => void, off: boolean) => {
       const b = h(
         "button",

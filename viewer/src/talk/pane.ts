@@ -70,6 +70,7 @@ export class TalkPane implements Tool, ToolView {
   #seen: Record<Things, Thing> = { picture: { state: "none" }, system: { state: "none" } };
   #wanted: Things | undefined; // asked for as soon as the person allows it
   #said: TextKey | undefined;
+  #drawn: { readonly lines: readonly Line[]; readonly t: T } | undefined;
 
   constructor(workshop: Workshop) {
     this.#workshop = workshop;
@@ -115,6 +116,9 @@ export class TalkPane implements Tool, ToolView {
 
   connected(outlet: Outlet): void {
     this.talk.connected(outlet);
+    // A question may have been lost with a connection.
+    const wanted = this.#wanted && grantOf[this.#wanted];
+    if (wanted && this.talk.grants[wanted] !== GrantState.ASKED) this.#workshop.ask(wanted);
   }
 
   disconnected(): void {
@@ -145,7 +149,8 @@ export class TalkPane implements Tool, ToolView {
 
   update(view: View, t: T): void {
     this.#view = view;
-    this.talk.reading = !this.element.hidden && !document.hidden;
+    const looked = !this.element.hidden && !this.#workshop.background();
+    this.talk.reading = looked && !document.hidden;
     if (this.talk.reading) this.talk.unread = 0;
     const { unread, lines, things } = this.talk;
     setLabel(this.button, t("talk.title"));
@@ -175,7 +180,7 @@ export class TalkPane implements Tool, ToolView {
       b.disabled = busy || !this.talk.up;
     }
     this.#lines(lines, t);
-    this.#review.update(t);
+    this.#review.update(t, view.state === "live" && looked);
     this.#things(things, t);
   }
 
@@ -206,6 +211,8 @@ export class TalkPane implements Tool, ToolView {
   }
 
   #lines(lines: readonly Line[], t: T): void {
+    if (lines === this.#drawn?.lines && t === this.#drawn.t) return;
+    this.#drawn = { lines, t };
     const list = lines.slice(-shown);
     const atEnd = this.#list.scrollHeight - this.#list.scrollTop - this.#list.clientHeight < 24;
     const keys = new Set(list.map(({ key }) => key));
@@ -255,7 +262,8 @@ export class TalkPane implements Tool, ToolView {
       if (thing === this.#seen[kind]) continue;
       if (kind === "picture" && thing.state === "here")
         void this.#review.show(thing.data).then((ok) => {
-          if (!ok) this.talk.drop("picture");
+          if (ok) this.#workshop.changed();
+          else this.talk.drop("picture");
         });
     }
     const { system } = things;

@@ -3,6 +3,7 @@
 // is sent.
 
 import { button, h, setLabel, setText } from "../view/dom";
+import { arrows } from "../marks/arrows";
 import type { T } from "../view/texts";
 import { maxAttachment } from "../wire/limits";
 
@@ -12,6 +13,9 @@ interface Area {
   readonly w: number;
   readonly h: number;
 }
+
+/** By what an arrow key moves, pixels of the picture. */
+const step = 16;
 
 export class Review {
   readonly element = h("dialog", { id: "talk-review", "aria-labelledby": "talk-review-title" });
@@ -25,6 +29,8 @@ export class Review {
   #image: ImageBitmap | undefined;
   #areas: Area[] = [];
   #from: { x: number; y: number } | undefined;
+  #keyed: Area | undefined; // what the arrow keys have come to
+  #run = 0; // of pictures that were begun to be shown
   #attached: (png: Blob) => Promise<boolean>;
   #closed: () => void;
 
@@ -52,6 +58,7 @@ export class Review {
       if (area.w > 3 && area.h > 3) this.#areas.push(area);
       this.#draw();
     });
+    this.#canvas.addEventListener("keydown", (event) => this.#key(event));
     this.#undo.addEventListener("click", () => {
       this.#areas.pop();
       this.#draw();
@@ -61,23 +68,32 @@ export class Review {
     this.element.addEventListener("cancel", () => this.close());
   }
 
-  /** Shows a picture; false: it is none. */
+  /** Takes a picture to be shown by the next update; false: it is none. */
   async show(data: Uint8Array<ArrayBuffer>): Promise<boolean> {
+    const run = ++this.#run;
+    let image: ImageBitmap;
     try {
-      this.#image = await createImageBitmap(new Blob([data], { type: "image/png" }));
+      image = await createImageBitmap(new Blob([data], { type: "image/png" }));
     } catch {
       return false;
     }
+    if (run !== this.#run) {
+      image.close(); // closed meanwhile
+      return true;
+    }
+    this.#image?.close();
+    this.#image = image;
     this.#areas = [];
-    this.#canvas.width = this.#image.width;
-    this.#canvas.height = this.#image.height;
+    this.#keyed = undefined;
+    setText(this.#trouble, "");
+    this.#canvas.width = image.width;
+    this.#canvas.height = image.height;
     this.#draw();
-    if (!this.element.open && this.element.isConnected) this.element.showModal();
-    this.#title.focus();
     return true;
   }
 
   close(): void {
+    this.#run++;
     this.element.close();
     this.#image?.close();
     this.#image = undefined;
@@ -86,7 +102,8 @@ export class Review {
     this.#closed();
   }
 
-  update(t: T): void {
+  /** @param seen somebody looks at the pane: a modal dialog that nobody sees would block the page */
+  update(t: T, seen: boolean): void {
     setText(this.#title, t("talk.review.title"));
     setText(this.#how, t("talk.review.how"));
     setLabel(this.#attach, t("talk.review.attach"));
@@ -94,17 +111,43 @@ export class Review {
     setLabel(this.#cancel, t("talk.review.cancel"));
     this.#canvas.setAttribute("aria-label", t("talk.review.picture"));
     this.#trouble.dataset["failed"] = t("talk.review.failed");
+    this.#trouble.dataset["large"] = t("talk.trouble.large");
+    if (!seen) this.element.close();
+    else if (this.#image && !this.element.open && this.element.isConnected) {
+      this.element.showModal();
+      this.#title.focus();
+    }
   }
 
   async #send(): Promise<void> {
     this.#attach.disabled = true;
+    this.#draw(); // without what the keys only aim at
     const png = await new Promise<Blob | null>((done) => {
       this.#canvas.toBlob(done, "image/png");
     });
-    const ok = png !== null && png.size <= maxAttachment && (await this.#attached(png));
+    const large = png !== null && png.size > maxAttachment;
+    const ok = png !== null && !large && (await this.#attached(png));
     this.#attach.disabled = false;
-    setText(this.#trouble, ok ? "" : (this.#trouble.dataset["failed"] ?? ""));
+    setText(this.#trouble, ok ? "" : (this.#trouble.dataset[large ? "large" : "failed"] ?? ""));
     if (ok) this.close();
+  }
+
+  // Arrows move an area, with Shift they size it, Enter blacks it out.
+  #key(event: KeyboardEvent): void {
+    const { width, height } = this.#canvas;
+    const area = this.#keyed ?? { x: width / 2, y: height / 2, w: width / 8, h: height / 24 };
+    const way = arrows[event.key];
+    if (way) {
+      const [x, y] = [step * way[0], step * way[1]];
+      this.#keyed = event.shiftKey
+        ? { ...area, w: Math.max(step, area.w + x), h: Math.max(step, area.h + y) }
+        : { ...area, x: area.x + x, y: area.y + y };
+    } else if (event.key === "Enter" && this.#keyed) {
+      this.#areas.push(this.#keyed);
+      this.#keyed = undefined;
+    } else return;
+    event.preventDefault();
+    this.#draw(this.#keyed);
   }
 
   #at(event: PointerEvent): { x: number; y: number } {

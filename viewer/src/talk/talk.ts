@@ -255,7 +255,9 @@ export class Talk implements Tool {
     }
     coming.parts.push(data);
     if (coming.done < coming.size) {
-      this.#set(coming.kind, { state: "coming", done: coming.done, size: coming.size });
+      const percent = (n: number) => Math.floor((100 * n) / coming.size);
+      if (percent(coming.done) !== percent(coming.done - data.length))
+        this.#set(coming.kind, { state: "coming", done: coming.done, size: coming.size });
       return;
     }
     const whole = new Uint8Array(coming.size);

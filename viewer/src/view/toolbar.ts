@@ -214,7 +214,7 @@ export class Toolbar {
       this.#detailsButton,
       this.#end,
     ])
-      compact.title = compact.textContent;
+      compact.title = compact.getAttribute("aria-label") ?? compact.textContent;
     this.element.toggleAttribute("data-ending", !this.#question.hidden);
     this.banner.update(live ? noticesOf(view, t) : [], t);
   }
@@ -285,18 +285,20 @@ export class Toolbar {
   }
 
   /** Opens or closes what opens from the bar. */
-  open(view: ToolView, open: boolean): void {
-    if (view.element.hidden === open) this.#open(view.element, open);
+  open(view: ToolView, open: boolean, unasked = false): void {
+    if (view.element.hidden !== open) return;
+    if (unasked && this.#all.some(({ kind, element }) => kind === view.kind && !element.hidden)) return;
+    this.#open(view.element, open, unasked);
   }
 
-  #open(element: HTMLElement, open: boolean): void {
+  #open(element: HTMLElement, open: boolean, unasked = false): void {
     const opened = this.#all.find((one) => one.element === element);
     if (opened === undefined) return;
     this.#shut(opened.kind);
     element.hidden = !open;
     if (element === this.details && open) this.#actions.measure(true);
     this.#again();
-    (open ? opened.title : opened.button).focus();
+    if (!unasked) (open ? opened.title : opened.button).focus();
   }
 
   #shut(kind: Opened["kind"]): void {

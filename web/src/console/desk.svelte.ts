@@ -58,6 +58,8 @@ export interface SessionTab {
   role: Kind;
   others: number;
   notices: number;
+  /** Messages in it that were not read yet. */
+  messages: number;
   /** Something happened in it while nobody looked. */
   unread: boolean;
   /** It began without a ticket, as the policy allows. */
@@ -416,6 +418,7 @@ export class Desk {
       role: "lead",
       others: 0,
       notices: 0,
+      messages: 0,
       unread: false,
       ticketless,
       state: "code",
@@ -439,11 +442,12 @@ export class Desk {
     if (s === undefined) return;
     const wasOver = s.state === "ended";
     const looked = this.active.kind === "session" && this.active.key === key;
-    if (!looked && (d.state !== s.state || d.notices > s.notices)) s.unread = true;
+    if (!looked && (d.state !== s.state || d.notices > s.notices || d.unread > s.messages)) s.unread = true;
     s.state = d.state;
     s.role = d.kind;
     s.others = d.others;
     s.notices = d.notices;
+    s.messages = d.unread;
     if (s.ticket === "" && d.ticket !== null) void this.joined(s, d.ticket);
     if (d.state === "code") {
       // The element took itself back to the start: what ended before is no longer its session.
@@ -547,6 +551,7 @@ export class Desk {
         kind: s.role,
         others: 0,
         notices: 0,
+        unread: 0,
         ticket: null,
       });
   }

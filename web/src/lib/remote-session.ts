@@ -17,6 +17,8 @@ export interface StateDetail {
   others: number;
   /** Notices that stand in it. */
   notices: number;
+  /** Messages that were not read yet. */
+  unread: number;
   /** The session's ticket, as who joined by an invite code learns it. */
   ticket: { id: string; number: string } | null;
 }
@@ -35,7 +37,7 @@ export const inProgress = (s: State): boolean =>
 export function stateDetail(e: Event): StateDetail | null {
   const d: unknown = e instanceof CustomEvent ? e.detail : null;
   if (typeof d !== "object" || d === null) return null;
-  const { state, session, reason, kind, others, notices, ticket } = d as Partial<
+  const { state, session, reason, kind, others, notices, unread, ticket } = d as Partial<
     Record<keyof StateDetail, unknown>
   >;
   const known = states.find((s) => s === state);
@@ -47,6 +49,7 @@ export function stateDetail(e: Event): StateDetail | null {
     kind: kinds.find((k) => k === kind) ?? "lead",
     others: typeof others === "number" ? others : 0,
     notices: typeof notices === "number" ? notices : 0,
+    unread: typeof unread === "number" ? unread : 0,
     ticket: ticketOf(ticket),
   };
 }
