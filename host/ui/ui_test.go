@@ -213,7 +213,7 @@ func TestTheTerminalBehindTheWindowHearsTheCodeAndNoQuestion(t *testing.T) {
 	e := NewEcho(NewJSON(strings.NewReader(""), &window), &out, Load("fr"))
 	e.Show(Event{Name: "code", Code: "482 913 706"})
 	e.Show(Event{Name: "ask", ID: "q1", Text: "Acceptez-vous ?"})
-	if got := out.String(); got != "Lisez ce code à votre technicien : 482 913 706\n" {
+	if got := out.String(); got != "Lisez ce code à votre technicien\u00a0: 482 913 706\n" {
 		t.Errorf("%q", got)
 	}
 	if !strings.Contains(window.String(), "Acceptez-vous") {

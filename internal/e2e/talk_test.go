@@ -7,6 +7,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/chromedp/chromedp/kb"
+
 	"github.com/mainforte/mainforte/host/ui"
 	"github.com/mainforte/mainforte/internal/e2e/stage"
 )
@@ -25,6 +27,9 @@ func TestTalkForTheTicket(t *testing.T) {
 	w.must(w.browser.Click("#show-talk"))
 	w.must(w.browser.Wait(10*time.Second, stage.Element("#talk-lines")+"?.textContent.includes('Bonjour, c’est <b>moi</b>')"))
 	w.must(w.browser.Wait(10*time.Second, stage.Element("#show-talk .badge")+" === null"))
+	w.must(w.browser.Click("#talk-text"))
+	w.must(w.browser.Keys("m1+0-=M")) // which are a look's keys elsewhere
+	w.must(w.browser.Wait(5*time.Second, stage.Element("#talk-text")+"?.value === 'm1+0-=M'"))
 	w.must(w.browser.Fill("#talk-text", "Bonjour ! Je regarde."))
 	w.must(w.browser.Click("#talk-send"))
 	for {
@@ -46,6 +51,9 @@ func TestTalkForTheTicket(t *testing.T) {
 	w.must(w.browser.Click("#talk-ask-picture"))
 	w.answer("screenshot", "allow")
 	w.must(w.browser.Wait(15*time.Second, stage.Element("#talk-review")+"?.open === true"))
+	w.must(w.browser.Click("#talk-picture"))
+	w.must(w.browser.Keys(kb.ArrowLeft + kb.ArrowUp + kb.Enter)) // blacked out without a pointer
+	w.must(w.browser.Wait(5*time.Second, stage.Element("#talk-undo")+"?.disabled === false"))
 	w.shot("talk-review")
 	w.must(w.browser.Click("#talk-attach"))
 	w.must(w.browser.Wait(15*time.Second, stage.Element("#talk-review")+" === null"))
