@@ -95,8 +95,12 @@ if dir=$(library); then
 	export CGO_ENABLED=1 CC=$target-gcc GOFLAGS="${GOFLAGS:-} -tags=vpx"
 	export CGO_CFLAGS="-O2 -I$dir/include $unaligned -DMF_UNALIGNED_MOVES" CGO_LDFLAGS="-L$dir/lib"
 else
-	echo "windows.sh: libvpx $version for Windows could not be made: the host for Windows is built without video." >&2
-	[ "${MAINFORTE_VIDEO:-}" = made ] || echo "windows.sh: it shows everything by exact tiles. With a network, and after: sudo apt-get install gcc-mingw-w64-x86-64 nasm make patch, run it again." >&2
+	if [ "${MAINFORTE_VIDEO:-}" = made ]; then
+		echo "windows.sh: no libvpx for Windows has been made here; this one goes without video." >&2
+	else
+		echo "windows.sh: libvpx $version for Windows could not be made: the host for Windows is built without video." >&2
+		echo "windows.sh: it shows everything by exact tiles. With a network, and after: sudo apt-get install gcc-mingw-w64-x86-64 nasm make patch xz-utils, run it again." >&2
+	fi
 	[ "${MAINFORTE_VIDEO:-}" != required ] && [ $# -gt 0 ] || exit 1
 	export CGO_ENABLED=0
 fi
