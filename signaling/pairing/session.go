@@ -350,8 +350,8 @@ func (s *session) last(tx store.Tx, index int64) error {
 	note.Files = files
 	note.Public = s.desk.cfg.Policy.Note == tickets.NotePublic
 	err = s.desk.cfg.Outbox.EnqueueTx(tx, s.ticket.ID, note)
-	if errors.Is(err, tickets.ErrInvalid) {
-		// It would be invalid the next time too, and the end must stand.
+	if errors.Is(err, tickets.ErrInvalid) || errors.Is(err, tickets.ErrTooLarge) {
+		// It would be so the next time too, and the end must stand.
 		s.desk.cfg.Logger.Error("the note of a session cannot be written", "session", s.id, "error", err)
 		return nil
 	}

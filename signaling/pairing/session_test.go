@@ -3,6 +3,7 @@ package pairing
 import (
 	"crypto/ed25519"
 	"encoding/base64"
+	"fmt"
 	"strings"
 	"sync"
 	"testing"
@@ -14,6 +15,7 @@ import (
 	"github.com/mainforte/mainforte/internal/wire/mfpb"
 	"github.com/mainforte/mainforte/signaling/audit"
 	"github.com/mainforte/mainforte/signaling/store"
+	"github.com/mainforte/mainforte/signaling/tickets"
 )
 
 func TestASessionEndedByThePerson(t *testing.T) {
@@ -299,5 +301,27 @@ func TestManyPairingsAtOnce(t *testing.T) {
 	}
 	if r, err := b.log.Verify(t.Context()); err != nil || !r.OK() {
 		t.Errorf("the log does not verify: %+v %v", r, err)
+	}
+}
+
+// vain is an outbox that takes no note, for a reason.
+type vain struct {
+	Outbox
+	why error
+}
+
+func (v vain) EnqueueTx(store.Tx, string, tickets.Note) error { return v.why }
+
+// Whatever is wrong with a note, the end of its session stands in the log.
+func TestASessionEndsWhoseNoteCannotBeWritten(t *testing.T) {
+	for _, why := range []error{tickets.ErrInvalid, fmt.Errorf("%w: 20,001 characters", tickets.ErrTooLarge)} {
+		b := newBench(t, func(c *Config) { c.Outbox = vain{c.Outbox, why} })
+		h, ann := b.host(), b.viewer("ann")
+		b.pair(h, ann)
+		h.close(mfpb.Reason_REASON_PERSON_STOPPED)
+		b.ended(h.session)
+		if list := b.events(h.session); list[len(list)-1].Type != "session.ended" {
+			t.Errorf("the log ends with %+v", list[len(list)-1])
+		}
 	}
 }

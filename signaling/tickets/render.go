@@ -7,6 +7,7 @@ import (
 	"strconv"
 	"strings"
 	"time"
+	"unicode/utf8"
 )
 
 // maxNames bounds the names on one line.
@@ -134,6 +135,9 @@ func (s Summary) shared(w words) []string {
 	return list
 }
 
+// maxRemark bounds the person's own words, in characters.
+const maxRemark = 500
+
 // solved is the person's answer, as a word, as a number, in its own words.
 func (s Summary) solved(w words) string {
 	text := w["solved."+s.Solved]
@@ -141,6 +145,9 @@ func (s Summary) solved(w words) string {
 		text = w.fill("score", "n", strconv.Itoa(min(s.Score, 5)))
 	}
 	remark := longLine(s.Remark)
+	if r := []rune(remark); len(r) > maxRemark {
+		remark = string(r[:maxRemark]) + "…"
+	}
 	switch {
 	case remark == "":
 	case text == "":
@@ -175,14 +182,20 @@ func longLines(texts []string) []string {
 	return list
 }
 
+// chat is what was said. What no note has room for is empty here, only to be
+// counted: cleaning thousands of lines would keep everybody's log waiting.
 func (s Summary) chat(w words) []string {
-	var list []string
-	for _, c := range s.Chat {
+	list, room := make([]string, len(s.Chat)), maxSection
+	for i, c := range s.Chat {
+		if room < 0 {
+			break
+		}
 		name := line(c.Name)
 		if name == "" {
 			name = w["said.person"]
 		}
-		list = append(list, w.fill("said", "name", name, "time", w.clock(c.At), "text", longLine(c.Text)))
+		list[i] = w.fill("said", "name", name, "time", w.clock(c.At), "text", longLine(c.Text))
+		room -= utf8.RuneCountInString(list[i])
 	}
 	return list
 }

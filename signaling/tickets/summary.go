@@ -1,6 +1,7 @@
 package tickets
 
 import (
+	"cmp"
 	"crypto/sha256"
 	"embed"
 	"encoding/base64"
@@ -115,8 +116,8 @@ func load(lang string) map[string]string {
 	return m
 }
 
-// maxSection bounds the lines of one section, in characters, so that a note never
-// becomes too large for a ticket, whatever a host reports: the full log has all.
+// maxSection bounds the lines of one section, in characters: the full log has all.
+// Several that are long get less, see [words.bound].
 const maxSection = 2700
 
 // Note renders the summary as the note of the session's end in lang ("en" or
@@ -157,13 +158,6 @@ func (s Summary) Doc(lang string) Doc {
 			return
 		}
 		section(name)
-		room := maxSection
-		for i, text := range list {
-			if room -= utf8.RuneCountInString(text); room < 0 {
-				list = append(list[:i:i], w.fill("more", "n", w.group(int64(len(list)-i))))
-				break
-			}
-		}
 		add(Block{Kind: List, Items: list})
 	}
 
@@ -214,7 +208,54 @@ func (s Summary) Doc(lang string) Doc {
 	}
 	link := line(s.Link)
 	table(append(rows, Row{Label: "link", Value: link, URL: link})...)
+	w.bound(d)
 	return d
+}
+
+// bound cuts the lists of a document so that all of it fits into a note, whatever a
+// host reports: a note that is too large would be none. The room that the rest
+// leaves is parted evenly; what a short list does not need is the others'.
+func (w words) bound(d Doc) {
+	rest, lists := Doc{Lang: d.Lang}, []*Block(nil)
+	for i := range d.Blocks {
+		if b := &d.Blocks[i]; b.Kind == List {
+			lists = append(lists, b)
+		} else {
+			rest.Blocks = append(rest.Blocks, *b)
+		}
+	}
+	room := maxNote - utf8.RuneCountInString(Plain(rest))
+	slices.SortStableFunc(lists, func(a, b *Block) int { return cmp.Compare(taken(a.Items), taken(b.Items)) })
+	for i, b := range lists {
+		b.Items = w.cut(b.Items, min(maxSection, room/(len(lists)-i)))
+		room -= taken(b.Items)
+	}
+}
+
+// cut leaves of a list what fits into room, with a last line that counts the rest.
+func (w words) cut(list []string, room int) []string {
+	more := func(n int) string { return w.fill("more", "n", w.group(int64(n))) }
+	if taken(list) <= room {
+		return list
+	}
+	room -= taken([]string{more(len(list))})
+	for i := range list {
+		if room -= taken(list[i : i+1]); room < 0 {
+			return append(list[:i:i], more(len(list)-i))
+		}
+	}
+	return list
+}
+
+// taken is how many characters a list takes in a note, counted until it is more
+// than one ever gets: each line has a dash, a space and a line feed besides its text.
+func taken(list []string) (n int) {
+	for _, text := range list {
+		if n += utf8.RuneCountInString(tidy(text)) + len("- \n"); n > maxSection {
+			break
+		}
+	}
+	return n
 }
 
 // Fingerprint of a public key as people compare it: SHA-256, base64.

@@ -13,6 +13,7 @@ import (
 	"strings"
 	"testing"
 	"time"
+	"unicode/utf8"
 
 	"github.com/mainforte/mainforte/internal/wire"
 	"github.com/mainforte/mainforte/internal/wire/mfpb"
@@ -66,7 +67,15 @@ var whole = func() Summary {
 	}
 	s.Chat = []Said{{"Chloé Martin", "Le voyant est-il vert ?", at(30)}, {"Zoë Ölçü", "oui :-)", at(35)}}
 	s.Closing = "Driver replaced.\nThe old one asked for <b>ink</b> & paper."
-	s.Resolution, s.Score, s.Remark, s.Lines = "Solved (Permanently)", 4, "Rapide <b>et</b> gentil", 2
+	s.Resolution, s.Solved = "Solved (Permanently)", "yes"
+	return s
+}()
+
+// rich is whole with what was attached, and the person's answer in its own words.
+var rich = func() Summary {
+	s := whole
+	s.Solved, s.Score, s.Remark, s.Lines = "", 4, "Rapide <b>et</b> gentil", 2
+	s.Steps = []string{"Open the settings", "Choose “Printers”"}
 	s.System = []string{"Debian GNU/Linux 12 (bookworm)", "/: 100 GB"}
 	s.Pictures = []Picture{{"Screen 1.png", 81_234, bytes.Repeat([]byte{2}, 32), "https://help.example.org/api/v1/sessions/S/attachments/A"}}
 	return s
@@ -84,7 +93,7 @@ var renderers = map[string]func(Doc) string{
 }
 
 func TestNotesReadAsTheGoldenFiles(t *testing.T) {
-	for name, s := range map[string]Summary{"full": full, "bare": bare, "whole": whole} {
+	for name, s := range map[string]Summary{"full": full, "bare": bare, "whole": whole, "rich": rich} {
 		for _, lang := range []string{"en", "fr"} {
 			n := s.Note(lang)
 			if n.Lang != lang || n.Public || n.Key != "mf:"+s.Session+":end" {
@@ -155,6 +164,57 @@ func TestANoteIsNeverTooLarge(t *testing.T) {
 		}
 		if !strings.Contains(got, locales[lang]["section.record"]) {
 			t.Errorf("%s: what comes after the long sections is missing", lang)
+		}
+	}
+}
+
+// All sections at once, of the longest lines and of thousands of the shortest: a
+// note holds a part of each, and says how much more there is.
+func TestEverySectionFitsIntoOneNote(t *testing.T) {
+	for name, text := range map[string]string{"short": "x", "letters of four bytes": "\U0001F5A8", "long": strings.Repeat("é ", 2000)} {
+		s, n := whole, 1500
+		if name == "long" {
+			n = 30
+		}
+		s.Link = "https://example.org/" + strings.Repeat("é", 1000)
+		s.Closing, s.Remark, s.Score, s.Lines = strings.Repeat(text+"\n", n), strings.Repeat(text+" ", n), 5, 9
+		for i := range n {
+			who := strconv.Itoa(i)
+			s.Participants = append(s.Participants, Participant{who, text, "observer", at(i), at(i)})
+			s.Grants = append(s.Grants, Granted{text, "allowed", at(i), who})
+			s.Course = append(s.Course, Moment{What: "HOST_SLOW", Participant: who, At: at(i)})
+			s.Files = append(s.Files, Shared{text, int64(i), nil, true})
+			s.Chat = append(s.Chat, Said{text, text, at(i)})
+			s.Pictures = append(s.Pictures, Picture{Name: text, Link: text})
+			s.Steps, s.System = append(s.Steps, text), append(s.System, text)
+		}
+		for _, lang := range []string{"en", "fr"} {
+			d := s.Doc(lang)
+			got, err := prose(Plain(d))
+			if err != nil {
+				t.Errorf("%s, %s: %v", name, lang, err)
+			}
+			more, _, _ := strings.Cut(locales[lang]["more"], "{n}")
+			lists := 0
+			for _, b := range d.Blocks {
+				if b.Kind == List {
+					lists++
+					if last := b.Items[len(b.Items)-1]; len(b.Items) < 2 && name == "short" || !strings.HasPrefix(last, more) {
+						t.Errorf("%s, %s: a section of %d lines ends with %q", name, lang, len(b.Items), last)
+					}
+				}
+			}
+			if lists != 8 || !strings.Contains(got, locales[lang]["section.record"]) || name != "long" && utf8.RuneCountInString(got) < maxNote*9/10 {
+				t.Errorf("%s, %s: %d sections, %d characters", name, lang, lists, utf8.RuneCountInString(got))
+			}
+		}
+	}
+	// One long section among short ones keeps its room.
+	s := whole
+	s.Steps = slices.Repeat([]string{strings.Repeat("x", 97)}, 50)
+	for _, b := range s.Doc("en").Blocks {
+		if b.Kind == List && strings.HasPrefix(b.Items[0], "xx") && len(b.Items) != 27 { // 26 and the count of the rest
+			t.Errorf("a long section holds %d lines", len(b.Items))
 		}
 	}
 }
