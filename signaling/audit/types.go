@@ -50,7 +50,7 @@ var eventTypes = map[string]EventType{
 
 	// Data of chat.* and of what is made for the ticket; a participant that is not
 	// there is the person.
-	"chat.line":           {Doc: "a line of the chat, where the policy keeps it; a long one has several parts; data: participant (none: the person)", Host: true, Data: "participant part:n parts:n", Personal: "text"},
+	"chat.line":           {Doc: "a line of the chat, where the policy keeps it; a long one has several parts; data: participant (none: the person), whether it goes into the note", Host: true, Data: "participant part:n parts:n noted:b", Personal: "text"},
 	"chat.counted":        {Doc: "how many lines of the chat there were, never which", Host: true, Data: "person:n technicians:n"},
 	"screenshot.taken":    {Doc: "the host took a picture of the screen for the ticket and sent it to a participant", Host: true, Data: "participant bytes:n width:n height:n sha256"},
 	"screenshot.attached": {Doc: "a participant attached a picture to the session, for its ticket", Data: "attachment size:n sha256"},

@@ -2,6 +2,7 @@ package pairing
 
 import (
 	"encoding/json"
+	"slices"
 	"time"
 
 	"github.com/mainforte/mainforte/internal/wire"
@@ -73,9 +74,15 @@ func (s *session) hostLine(m *mfpb.HostEvent) (audit.Event, mfpb.Reason) {
 	if known && !typ.Host {
 		return audit.Event{}, mfpb.Reason_REASON_PROTOCOL // the server's own words
 	}
+	gap := func(why string) audit.Event {
+		return s.event("log.gap", "fail", audit.Actor{Kind: "system"}, map[string]any{"seq": m.Seq, "why": why})
+	}
 	if !known {
-		// A newer host has more to say than this log has words for.
-		return s.event("log.gap", "fail", audit.Actor{Kind: "system"}, map[string]any{"seq": m.Seq, "why": "unknown_type"}), 0
+		return gap("unknown_type"), 0 // a newer host has more to say than this log has words for
+	}
+	chat := s.chat()
+	if m.Type == "chat.line" && chat == tickets.ChatCounted {
+		return gap("policy"), 0 // the host was told to keep it to itself
 	}
 	e := s.event(m.Type, m.Outcome, audit.Actor{Kind: "system"}, nil)
 	if e.Outcome != "ok" && e.Outcome != "deny" && e.Outcome != "fail" {
@@ -99,8 +106,32 @@ func (s *session) hostLine(m *mfpb.HostEvent) (audit.Event, mfpb.Reason) {
 	} else {
 		clean(e.Personal)
 	}
+	if m.Type == "chat.line" {
+		// What both sides were told of this line holds for it, whatever the policy is
+		// when the note is written.
+		delete(e.Data, "noted")
+		if chat == tickets.ChatNoted {
+			if e.Data == nil {
+				e.Data = map[string]any{}
+			}
+			e.Data["noted"] = true
+		}
+	}
 	e.Actor = s.actor(e)
 	return e, 0
+}
+
+// chats are where a chat may stay, the least first.
+var chats = []tickets.Chat{tickets.ChatCounted, tickets.ChatLogged, tickets.ChatNoted}
+
+// chat is where the chat of the session stays: where the host was told when it
+// opened, and where the policy of now allows.
+func (s *session) chat() tickets.Chat {
+	now := slices.Index(chats, s.desk.cfg.Policy.Chat)
+	if told, ok := s.tally.Used["chat"]; ok {
+		now = min(now, int(told))
+	}
+	return chats[min(max(now, 0), len(chats)-1)]
 }
 
 // clean makes the texts of a personal part fit to be shown.

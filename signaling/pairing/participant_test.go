@@ -134,11 +134,69 @@ func TestTheNoteTellsWhatWasSharedSaidAndShown(t *testing.T) {
 			b.ended(h.session)
 			note := b.notes(1)[0].Text
 			for s, want := range map[string]bool{
-				"pilote.zip": true, strings.Repeat("ab", 32): true, "journal.txt": true, strings.TrimSpace(long): true, "Étapes montrées": true,
+				"pilote.zip (2,0 ko,": true, "journal.txt (7 o,": true, strings.Repeat("ab", 32): true, strings.TrimSpace(long): true, "Étapes montrées": true,
 				"Merci beaucoup": chat, "De rien": chat, "jamais montrée": false,
 			} {
 				if strings.Contains(note, s) != want {
 					t.Errorf("%q in the note: %v, want %v:\n%s", s, !want, want, note)
+				}
+			}
+		})
+	}
+}
+
+// TestTheChatStaysWhereBothSidesWereTold: whatever a host sends, and whatever the
+// policy is when the server comes back, a line stays no further than was told of it.
+func TestTheChatStaysWhereBothSidesWereTold(t *testing.T) {
+	for _, c := range []struct {
+		before, after tickets.Chat
+		kept, noted   string // which of the lines "un" and "deux", each said under one of them
+	}{
+		{"", tickets.ChatNoted, "", ""},
+		{tickets.ChatCounted, tickets.ChatNoted, "", ""},
+		{tickets.ChatLogged, tickets.ChatNoted, "un deux", ""},
+		{tickets.ChatNoted, tickets.ChatLogged, "un deux", "un"},
+		{tickets.ChatNoted, tickets.ChatCounted, "un", "un"},
+		{tickets.ChatNoted, tickets.ChatNoted, "un deux", "un deux"},
+	} {
+		t.Run(string(c.before)+" then "+string(c.after), func(t *testing.T) {
+			policy := c.before
+			b := newBench(t, func(cfg *Config) { cfg.Policy.Chat = policy })
+			h, ann := b.host(), b.viewer("ann")
+			b.pair(h, ann)
+			h.seq++
+			h.eventAt(h.seq, "chat.line", "ok", `{"part":1,"parts":1,"noted":true}`, `{"text":"un"}`)
+			h.acked(t, h.seq)
+			b.stop()
+			policy = c.after
+			b.start()
+			h2 := b.resumeHost(h)
+			want[*mfpb.ViewerState](t, h2.peer)
+			h2.acked(t, h.seq)
+			h2.seq = h.seq + 1
+			h2.eventAt(h2.seq, "chat.line", "ok", `{"part":1,"parts":1}`, `{"text":"deux"}`)
+			h2.acked(t, h2.seq)
+			h2.close(mfpb.Reason_REASON_PERSON_STOPPED)
+			b.ended(h.session)
+			var kept []string
+			gaps := 0
+			for _, e := range b.events(h.session) {
+				switch text, _ := e.Personal["text"].(string); {
+				case e.Type == "chat.line":
+					kept = append(kept, text)
+				case text != "":
+					t.Errorf("%s keeps %q", e.Type, text)
+				case e.Type == "log.gap" && e.Data["why"] == "policy":
+					gaps++
+				}
+			}
+			if got := strings.Join(kept, " "); got != c.kept || gaps != 2-len(kept) {
+				t.Errorf("the log keeps %q, want %q, and has %d gaps", got, c.kept, gaps)
+			}
+			note := b.notes(1)[0].Text
+			for _, line := range []string{"un", "deux"} {
+				if strings.Contains(note, "Caron : "+line) != strings.Contains(c.noted, line) {
+					t.Errorf("the note should hold %q:\n%s", c.noted, note)
 				}
 			}
 		})

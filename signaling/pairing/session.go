@@ -82,6 +82,7 @@ func (d *Desk) openSession(c *claim) {
 		key: c.hostKey, started: now, host: c.host, hostToken: sha256.Sum256(secret), hostSecret: secret,
 		tally: tally{Used: map[string]int64{}},
 	}
+	s.tally.Used["chat"] = int64(slices.Index(chats, d.cfg.Policy.Chat))
 	creates := s.ticket.ID == "" && d.cfg.Policy.Ticket == tickets.TicketCreated
 	if creates {
 		s.ticket.ID = ulid.MustNew(ulid.Timestamp(now), rand.Reader).String()

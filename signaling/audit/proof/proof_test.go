@@ -113,6 +113,7 @@ func TestTheHostsCountFindsWhatTheServerDropped(t *testing.T) {
 		{map[string]any{"after": 1, "next": 3}, 4, "", "1"},
 		{map[string]any{"after": 3, "host_events": 5}, 5, "", "2"},
 		{map[string]any{"seq": 4, "why": "unknown_type"}, 4, "", "0"},
+		{map[string]any{"seq": 4, "why": "policy"}, 4, "", "0"},
 		{map[string]any{"after": 1, "next": 3}, 3, "count", "1"},
 		{map[string]any{"after": 3, "host_events": 2}, 2, "", "-1"},
 		{map[string]any{"after": 3, "host_events": 2}, 1, "count", "-1"},

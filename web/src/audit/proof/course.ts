@@ -84,7 +84,7 @@ export async function course(
       case "log.gap": {
         const [after, next, counted] = [number(l, "after"), number(l, "next"), number(l, "host_events")];
         const why = token(l, "why");
-        if (why === "unknown_type") taken++;
+        if (why === "unknown_type" || why === "policy") taken++;
         else if (why === "no_signed_close") excused = true;
         else if (after !== null && next !== null && next > after) missing += next - after - 1;
         else if (after !== null && counted !== null) missing += counted - after; // below 0: it signed fewer than it sent
