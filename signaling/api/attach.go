@@ -2,6 +2,7 @@ package api
 
 import (
 	"bytes"
+	"context"
 	"database/sql"
 	"encoding/hex"
 	"errors"
@@ -14,16 +15,28 @@ import (
 
 	"github.com/mainforte/mainforte/internal/wire"
 	"github.com/mainforte/mainforte/signaling/audit"
+	"github.com/mainforte/mainforte/signaling/audit/receipt"
 	"github.com/mainforte/mainforte/signaling/identity"
 	"github.com/mainforte/mainforte/signaling/store"
 	"github.com/mainforte/mainforte/signaling/tickets"
 )
 
-// maxPixels bounds a picture that is decoded: 8K, 140 MB of memory.
+// maxPixels bounds a picture that is decoded: 8K, at 4 bytes each 140 MB of memory.
 const maxPixels = 34_000_000
 
 // decoding holds how many pictures are decoded at once, so that their memory is bounded.
 var decoding = make(chan struct{}, 1)
+
+// inTurn runs f while no other picture is decoded.
+func inTurn(ctx context.Context, f func() error) error {
+	select {
+	case decoding <- struct{}{}:
+		defer func() { <-decoding }()
+		return f()
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+}
 
 // attach takes a picture of the screen for the ticket, PNG, from a technician who
 // takes part in the open session.
@@ -45,14 +58,7 @@ func (s *Server) attach(w http.ResponseWriter, c *call) error {
 	if err != nil {
 		return errBadPicture
 	}
-	select {
-	case decoding <- struct{}{}:
-	case <-c.Context().Done():
-		return c.Context().Err()
-	}
-	b, err = picture(b)
-	<-decoding
-	if err != nil {
+	if err := inTurn(c.Context(), func() (err error) { b, err = picture(b); return err }); err != nil {
 		return err
 	}
 	a := tickets.Attachment{Session: session, Kind: tickets.AttachedPicture, Body: b}
@@ -76,11 +82,18 @@ func (s *Server) attach(w http.ResponseWriter, c *call) error {
 	return nil
 }
 
+// Where a PNG tells of itself, once it is known to begin as one.
+const (
+	pngDepth     = 24 // bits a channel
+	pngInterlace = 28 // 0: not
+)
+
 // picture holds a PNG to its bounds by decoding it, and returns it written anew:
-// without what else may have stood in the file.
+// without what else may have stood in the file. No browser makes of a screen one of
+// 16 bits or in passes, and each takes a multiple of the memory.
 func picture(b []byte) ([]byte, error) {
 	head, err := png.DecodeConfig(bytes.NewReader(b))
-	if err != nil || head.Width > wire.MaxPictureSide || head.Height > wire.MaxPictureSide || head.Width*head.Height > maxPixels {
+	if err != nil || b[pngDepth] > 8 || b[pngInterlace] != 0 || head.Width > wire.MaxPictureSide || head.Height > wire.MaxPictureSide || head.Width*head.Height > maxPixels {
 		return nil, errBadPicture
 	}
 	img, err := png.Decode(bytes.NewReader(b))
@@ -128,7 +141,10 @@ func (s *Server) attachSystem(w http.ResponseWriter, c *call) error {
 		return err
 	}
 	text := wire.CleanText(in.Text, wire.MaxSystem)
-	if text == "" || len(text) > wire.MaxSystem {
+	switch {
+	case text == "":
+		return errBadJSON
+	case len(text) > wire.MaxSystem:
 		return errTooLarge
 	}
 	session := c.PathValue("id")
@@ -197,11 +213,13 @@ const (
 	maxAbuses = 5
 )
 
-// ratedWait is how long the answer of a person waits for the closing note of the
-// technician, which then tells it: a session has no more than two notes.
-const ratedWait = 10 * time.Minute
+// ratedFor is how long after the end of a session the answer of a person waits for
+// the closing note of the technician, which then tells it: for as long as one may
+// come, and the moment that both may come in. A session has no more than two notes.
+const ratedFor = closingFor + time.Minute
 
-// feedback takes the person's answer about the session of a receipt, once.
+// feedback takes the person's answer about the session of a receipt, once. One that
+// comes before the end stands in the log, and the note of the end tells it.
 func (s *Server) feedback(w http.ResponseWriter, c *call) error {
 	var in struct {
 		Score int    `json:"score"`
@@ -216,16 +234,17 @@ func (s *Server) feedback(w http.ResponseWriter, c *call) error {
 		return errInvalidFeedback
 	}
 	err = s.house.store.Update(c.Context(), func(tx store.Tx) error {
-		ticket, lang, err := sessionTx(tx, session)
+		r, err := sessionTx(tx, session)
 		if err != nil {
 			return err
 		}
-		e := personal(session, ticket, "session.rated", text)
+		e := personal(session, r.ticket, "session.rated", text)
 		e.Data = map[string]any{"score": in.Score}
-		if err := s.once(tx, e, 1, errRatedAlready); err != nil || ticket == "" {
+		if err := s.once(tx, e, 1, errRatedAlready); err != nil || r.ticket == "" || r.ended.IsZero() {
 			return err
 		}
-		return s.outbox.EnqueueRatingTx(tx, ticket, tickets.Rating{Session: session, Score: in.Score, Text: text}.Note(lang), ratedWait)
+		n := tickets.Rating{Session: session, Score: in.Score, Text: text}.Note(r.lang)
+		return s.outbox.EnqueueRatingTx(tx, r.ticket, n, r.ended.Add(ratedFor))
 	})
 	if err != nil {
 		return err
@@ -245,14 +264,14 @@ func (s *Server) abuse(w http.ResponseWriter, c *call) error {
 	}
 	text := wire.CleanText(in.Text, maxAbuse)
 	if text == "" {
-		return errInvalidFeedback
+		return errBadJSON
 	}
 	err = s.house.store.Update(c.Context(), func(tx store.Tx) error {
-		ticket, _, err := sessionTx(tx, session)
+		r, err := sessionTx(tx, session)
 		if err != nil {
 			return err
 		}
-		return s.once(tx, personal(session, ticket, "abuse.reported", text), maxAbuses, errRateLimited)
+		return s.once(tx, personal(session, r.ticket, "abuse.reported", text), maxAbuses, errRateLimited)
 	})
 	if err != nil {
 		return err
@@ -262,11 +281,11 @@ func (s *Server) abuse(w http.ResponseWriter, c *call) error {
 	return nil
 }
 
-// said reads what the holder of a receipt's link says. A receipt's link is the
-// right to it, and says which session it is about.
+// said reads what the person says. The link that the host was given is the right to
+// it, and says which session it is about; one that a technician made is none.
 func (s *Server) said(w http.ResponseWriter, c *call, in any) (session string, err error) {
-	session, ok := receiptSession(s, c)
-	if !ok {
+	session, person, ok := receipt.Linked(s.house.audit, c.PathValue("token"), time.Now())
+	if !ok || !person {
 		return "", errNoReceipt
 	}
 	return session, read(w, c, in)
@@ -282,7 +301,10 @@ func (s *Server) once(tx store.Tx, e audit.Event, most int64, otherwise error) e
 	if err != nil {
 		return err
 	}
-	if n >= most || purged {
+	switch {
+	case purged:
+		return errNoReceipt
+	case n >= most:
 		return otherwise
 	}
 	_, err = s.house.audit.AppendTx(tx, e)
@@ -301,12 +323,24 @@ func personal(session, ticket, typ, text string) audit.Event {
 	return e
 }
 
-// sessionTx is the ticket of a session, and the language of its notes.
-func sessionTx(tx store.Tx, session string) (ticket, lang string, err error) {
-	err = tx.QueryRow(`select s.ticket_id, coalesce(t.lang, k.lang, 'en') from sessions s
-		left join tickets t on t.id = s.ticket_id left join desk_tickets k on k.id = s.ticket_id where s.id = ?`, session).Scan(&ticket, &lang)
+// rated is a session that the person says something about.
+type rated struct {
+	ticket, lang string    // of its notes
+	ended        time.Time // zero: it is open
+}
+
+// sessionTx reads a session; errNoReceipt if there is none.
+func sessionTx(tx store.Tx, session string) (r rated, err error) {
+	var ended sql.NullString
+	err = tx.QueryRow(`select s.ticket_id, coalesce(t.lang, k.lang, 'en'), s.ended from sessions s
+		left join tickets t on t.id = s.ticket_id left join desk_tickets k on k.id = s.ticket_id where s.id = ?`, session).Scan(&r.ticket, &r.lang, &ended)
 	if errors.Is(err, sql.ErrNoRows) {
 		err = errNoReceipt
 	}
-	return ticket, strings.TrimSpace(lang), err
+	if err != nil {
+		return r, err
+	}
+	r.lang = strings.TrimSpace(r.lang)
+	r.ended, err = store.ParseTime(ended.String)
+	return r, err
 }

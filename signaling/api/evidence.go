@@ -270,7 +270,8 @@ func appendRecord(b []byte, format string, r pairing.Record) ([]byte, error) {
 }
 
 // linkReceipt makes a link under which the person finds the receipt. A technician
-// may for a session that he had part in.
+// may for a session that he had part in. It is good for reading only: who made it
+// must not speak as the person (P19).
 func (s *Server) linkReceipt(w http.ResponseWriter, c *call) error {
 	if err := read(w, c, &struct{}{}); err != nil {
 		return err
@@ -291,27 +292,20 @@ func (s *Server) linkReceipt(w http.ResponseWriter, c *call) error {
 	}
 	until := time.Now().Add(receipt.LinkLife).Truncate(time.Second)
 	answer(w, http.StatusCreated, map[string]any{
-		"path": s.ReceiptPath(r.ID, until), "until": until.UTC(),
+		"path": receiptPath(receipt.Link(s.house.audit, r.ID, until)), "until": until.UTC(),
 	})
 	return nil
 }
 
-// ReceiptPath is the address of the receipt of a session on this server, good
-// until a time: of a page that shows, verifies and saves it. What stands after
-// the # never reaches a log of addresses.
-func (s *Server) ReceiptPath(session string, until time.Time) string {
-	return "/receipt#" + receipt.Link(s.house.audit, session, until)
-}
-
-// receiptSession is the session that the link of a call names.
-func receiptSession(s *Server, c *call) (session string, ok bool) {
-	return receipt.Linked(s.house.audit, c.PathValue("token"), time.Now())
-}
+// receiptPath is the address of the receipt that a token is for: of a page that
+// shows, verifies and saves it. What stands after the # never reaches a log of
+// addresses.
+func receiptPath(token string) string { return "/receipt#" + token }
 
 // receipt gives out the receipt that a link names. It writes nothing: everybody
 // who has the link may ask, as often as he likes.
 func (s *Server) receipt(w http.ResponseWriter, c *call) error {
-	session, ok := receiptSession(s, c)
+	session, _, ok := receipt.Linked(s.house.audit, c.PathValue("token"), time.Now())
 	if !ok {
 		return errNoReceipt
 	}

@@ -223,7 +223,8 @@ func (s *Server) downloadName(system string) string {
 
 // smaller opens what `task build` left beside a program, the same in fewer bytes, for
 // a browser that can unpack it and wants the whole. It is nil if there is none, or
-// if it is of an older program.
+// if it is of another program: gzip gives its file the time of what it packed, and a
+// program out of a package may be new and yet bear an old time.
 func smaller(root *os.Root, name string, program fs.FileInfo, r *http.Request) (*os.File, int64) {
 	if r.Header.Get("Range") != "" || !strings.Contains(r.Header.Get("Accept-Encoding"), "gzip") {
 		return nil, 0
@@ -233,7 +234,7 @@ func smaller(root *os.Root, name string, program fs.FileInfo, r *http.Request) (
 		return nil, 0
 	}
 	info, err := f.Stat()
-	if err != nil || !info.Mode().IsRegular() || info.ModTime().Before(program.ModTime()) {
+	if err != nil || !info.Mode().IsRegular() || !info.ModTime().Equal(program.ModTime()) {
 		_ = f.Close()
 		return nil, 0
 	}

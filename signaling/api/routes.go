@@ -243,6 +243,12 @@ func isProgram(path string) bool {
 	return strings.HasPrefix(path, "/api/") || strings.HasPrefix(path, "/ws/") || strings.HasPrefix(path, "/hooks/")
 }
 
+// followed tells whether a person followed a link here: a note in a ticket links to
+// the pictures that belong to it, which lie under /api/.
+func followed(r *http.Request) bool {
+	return r.Method == http.MethodGet && r.Header.Get("Sec-Fetch-Dest") == "document" && strings.HasPrefix(r.URL.Path, "/api/")
+}
+
 // fail answers a call that did not work: a page for people, JSON for programs.
 func (s *Server) fail(w http.ResponseWriter, c *call, err error) {
 	p := asProblem(err)
@@ -255,7 +261,7 @@ func (s *Server) fail(w http.ResponseWriter, c *call, err error) {
 	case p.status == http.StatusBadGateway, p == errDeskBusy:
 		s.log.Warn("a service desk failed a request", "id", c.id, "problem", p.code, "error", err)
 	}
-	if isProgram(c.URL.Path) {
+	if isProgram(c.URL.Path) && !(p == errNotSignedIn && followed(c.Request)) {
 		refuse(w, p, c.lang, c.id, after(err))
 		return
 	}

@@ -224,7 +224,7 @@ func New(cfg Config) (*Server, error) {
 	}
 	pc.Abuse = cfg.Abuse
 	pc.Receipt = func(session string, opened time.Time) string {
-		return s.ReceiptPath(session, opened.Add(receipt.LinkLife).Truncate(time.Second))
+		return receiptPath(receipt.PersonLink(s.house.audit, session, opened.Add(receipt.LinkLife).Truncate(time.Second)))
 	}
 	if cfg.Relay != nil {
 		pc.Relays, pc.RelayDone = cfg.Relay.Relays, cfg.Relay.Done

@@ -372,6 +372,20 @@ func TestPages(t *testing.T) {
 	if got := resp.Header.Get("Location"); resp.StatusCode != 303 || got != "/signin?next=%2Fconsole%3Fticket%3D1" {
 		t.Errorf("not signed in: %d to %q", resp.StatusCode, got)
 	}
+	// A link out of a note, followed by a person; a script is told in its own language.
+	picture := "/api/v1/sessions/01J/attachments/01K"
+	for _, c := range []struct {
+		method, dest string
+		status       int
+	}{{"GET", "document", 303}, {"GET", "empty", 401}, {"GET", "", 401}, {"GET", "iframe", 401}, {"POST", "document", 405}} {
+		resp, raw := v.do(c.method, picture, nil, "Sec-Fetch-Dest", c.dest)
+		if resp.StatusCode != c.status || (resp.Header.Get("Location") == "/signin?next="+url.QueryEscape(picture)) != (c.status == 303) {
+			t.Errorf("%s for %q: %d %v %s", c.method, c.dest, resp.StatusCode, resp.Header["Location"], raw)
+		}
+	}
+	if resp, _ := v.do("POST", "/api/v1/signout", "{}", "Sec-Fetch-Dest", "document"); resp.StatusCode != 401 {
+		t.Errorf("a form that is posted: %d", resp.StatusCode)
+	}
 	resp, raw = s.as(identity.Auditor, "ada").do("GET", "/console", nil)
 	if resp.StatusCode != 403 || !strings.Contains(string(raw), "<html") {
 		t.Errorf("the wrong role: %d", resp.StatusCode)
@@ -437,24 +451,33 @@ func TestDownloads(t *testing.T) {
 			t.Errorf("%s: %d %.40s", p, resp.StatusCode, raw)
 		}
 	}
-	// Packed beside it, for who can unpack it; one of an older program is not given out.
+	// Packed beside it, for who can unpack it; one of another program, older or newer
+	// by its time, is not given out.
+	dated := func(name string, sec int64) {
+		t.Helper()
+		if err := os.Chtimes(filepath.Join(dir, name), time.Unix(sec, 0), time.Unix(sec, 0)); err != nil {
+			t.Fatal(err)
+		}
+	}
 	var packed bytes.Buffer
 	z := gzip.NewWriter(&packed)
 	_, err := z.Write([]byte("elf"))
 	if err := errors.Join(err, z.Close(), os.WriteFile(filepath.Join(dir, "mainforte-host-linux-amd64.gz"), packed.Bytes(), 0o644)); err != nil {
 		t.Fatal(err)
 	}
+	dated("mainforte-host-linux-amd64", 1000)
+	dated("mainforte-host-linux-amd64.gz", 1000)
 	for encoding, want := range map[string]string{"gzip": packed.String(), "identity": "elf"} {
 		resp, raw := v.do("GET", "/download/mainforte-host-linux-amd64", nil, "Accept-Encoding", encoding)
 		if string(raw) != want || resp.ContentLength != int64(len(want)) || (resp.Header.Get("Content-Encoding") == "gzip") != (encoding == "gzip") {
 			t.Errorf("%s: %q %v", encoding, raw, resp.Header)
 		}
 	}
-	if err := os.Chtimes(filepath.Join(dir, "mainforte-host-linux-amd64.gz"), time.Unix(1, 0), time.Unix(1, 0)); err != nil {
-		t.Fatal(err)
-	}
-	if _, raw := v.do("GET", "/download/mainforte-host-linux-amd64", nil, "Accept-Encoding", "gzip"); string(raw) != "elf" {
-		t.Errorf("an older program: %q", raw)
+	for _, sec := range []int64{999, 1001} {
+		dated("mainforte-host-linux-amd64.gz", sec)
+		if _, raw := v.do("GET", "/download/mainforte-host-linux-amd64", nil, "Accept-Encoding", "gzip"); string(raw) != "elf" {
+			t.Errorf("packed at %d: %q", sec, raw)
+		}
 	}
 	missing := newSite(t, func(c *Config) { c.Downloads = filepath.Join(dir, "none") })
 	if resp, _ := missing.visitor().do("GET", "/", nil); resp.StatusCode != 200 {

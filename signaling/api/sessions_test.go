@@ -23,6 +23,7 @@ type live struct {
 	host, viewer *websocket.Conn
 	key          ed25519.PrivateKey
 	id           string
+	receipt      string // path of the person's link
 }
 
 func (l *live) send(ws *websocket.Conn, m proto.Message) {
@@ -91,7 +92,7 @@ func (v *visitor) live(ticket string) *live {
 		case *mfpb.ServerToHost_Confirm:
 			l.send(l.host, &mfpb.HostMessage{Body: &mfpb.HostMessage_Paired{Paired: &mfpb.Paired{Claim: b.Confirm.Claim, SigningKey: pub}}})
 		case *mfpb.ServerToHost_Opened:
-			l.id = b.Opened.Session
+			l.id, l.receipt = b.Opened.Session, b.Opened.Receipt
 			for w.GetOpened() == nil {
 				l.next(l.viewer, w)
 			}

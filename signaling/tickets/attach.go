@@ -98,23 +98,32 @@ func AttachmentTx(tx store.Tx, session, id string) (a Attachment, err error) {
 	return a, err
 }
 
-// attached reads the files that a note names. What the desk does not take, and what
-// was purged meanwhile, is left out: the text says where it is kept.
+// attached reads the files that a note names. What the desk does not take, what was
+// purged meanwhile, and what has no room beside the others, is left out: the text
+// says where it is kept. Together they are no more than the largest file may be: a
+// mail server would refuse the whole note.
 func (o *Outbox) attached(ctx context.Context, files []File, caps Caps) (out []File, err error) {
 	err = o.st.View(ctx, func(tx store.Tx) error {
 		out = nil
+		room := caps.MaxFile
+		for _, f := range files {
+			if f.Ref == "" {
+				room -= int64(len(f.Data))
+			}
+		}
 		for _, f := range files {
 			if f.Ref != "" {
 				if !caps.Files {
 					continue
 				}
-				err := tx.QueryRow("select body from attachments where id = ?", f.Ref).Scan(&f.Data)
-				if errors.Is(err, sql.ErrNoRows) || err == nil && caps.MaxFile > 0 && int64(len(f.Data)) > caps.MaxFile {
+				err := tx.QueryRow("select body from attachments where id = ? and size <= ?", f.Ref, room).Scan(&f.Data)
+				if errors.Is(err, sql.ErrNoRows) {
 					continue
 				}
 				if err != nil {
 					return err
 				}
+				room -= int64(len(f.Data))
 				f.Ref = ""
 			}
 			out = append(out, f)

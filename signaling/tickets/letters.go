@@ -80,16 +80,20 @@ func (o *Outbox) Dead(ctx context.Context, limit int) ([]Letter, error) {
 }
 
 // Waiting lists notes on their way, the newest first. One to a desk that the
-// configuration does not name waits until it does.
+// configuration does not name waits until it does. A rating that waits for a closing
+// note is not on its way yet.
 func (o *Outbox) Waiting(ctx context.Context, limit int) ([]Letter, error) {
 	return o.list(ctx, "waiting", limit)
 }
+
+// held is a letter that was queued for later, to be compared with now.
+const held = "attempts = 0 and state = 'waiting' and next_at > ?"
 
 func (o *Outbox) list(ctx context.Context, state string, limit int) ([]Letter, error) {
 	if limit <= 0 || limit > maxList {
 		limit = maxList
 	}
-	rows, err := o.rows(ctx, "where state = ? order by id desc limit ?", state, limit)
+	rows, err := o.rows(ctx, "where state = ? and not ("+held+") order by id desc limit ?", state, store.FormatTime(o.now()), limit)
 	list := make([]Letter, len(rows))
 	for i, r := range rows {
 		list[i] = r.Letter
@@ -162,7 +166,7 @@ func (o *Outbox) Revive(ctx context.Context, id string, who audit.Actor) error {
 	at := o.now()
 	now := store.FormatTime(at)
 	err := o.st.Update(ctx, func(tx store.Tx) error {
-		list, err := letters(tx, "where id = ? and state in ('dead', 'waiting') and note <> ''", id)
+		list, err := letters(tx, "where id = ? and state in ('dead', 'waiting') and note <> '' and not ("+held+")", id, now)
 		if err != nil {
 			return err
 		}

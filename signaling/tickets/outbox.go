@@ -2,6 +2,7 @@ package tickets
 
 import (
 	"context"
+	"database/sql"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -328,7 +329,11 @@ func (o *Outbox) settle(ctx context.Context, l *letter, fn func(store.Tx) error)
 	return o.st.Update(ctx, func(tx store.Tx) error {
 		var state string
 		var attempts int64
-		if err := tx.QueryRow("select state, attempts from outbox where id = ?", l.ID).Scan(&state, &attempts); err != nil {
+		err := tx.QueryRow("select state, attempts from outbox where id = ?", l.ID).Scan(&state, &attempts)
+		if errors.Is(err, sql.ErrNoRows) {
+			return nil // another note has taken it over since
+		}
+		if err != nil {
 			return err
 		}
 		if state != "waiting" || attempts != l.Attempts {

@@ -470,3 +470,115 @@ func TestAStoppedWorkerLeavesItsNoteToTheNext(t *testing.T) {
 		t.Errorf("%d notes after %v", n, time.Since(began))
 	}
 }
+
+// carrier is a desk that takes files, so many bytes.
+type carrier struct {
+	*fake.Desk
+	takes int64
+	mu    sync.Mutex
+	files []tickets.File
+}
+
+func (c *carrier) Caps() tickets.Caps { return tickets.Caps{Files: true, MaxFile: c.takes} }
+
+func (c *carrier) Append(ctx context.Context, ticket string, n tickets.Note) (string, error) {
+	c.mu.Lock()
+	c.files = n.Files
+	c.mu.Unlock()
+	return c.Desk.Append(ctx, ticket, n)
+}
+
+// Files that fit alone may be too much together: what has no room stays here, and
+// the note goes.
+func TestTheFilesOfANoteFitTogether(t *testing.T) {
+	w := newWorld(t)
+	desk := &carrier{Desk: w.desk, takes: 1000}
+	w.box = tickets.NewOutbox(w.st, w.log, desk)
+	w.box.Hurry(40 * time.Millisecond)
+	note := endNote("S")
+	note.Files = []tickets.File{{Name: "own", Data: make([]byte, 100)}}
+	err := w.st.Update(bg, func(tx store.Tx) error {
+		for _, size := range []int{1001, 500, 401, 400, 1} {
+			a, err := tickets.AttachTx(tx, tickets.Attachment{Session: "S", Kind: tickets.AttachedPicture, Body: make([]byte, size)}, time.Now())
+			if err != nil {
+				return err
+			}
+			note.Files = append(note.Files, tickets.File{Name: fmt.Sprint(size), Ref: a.ID})
+		}
+		return w.box.EnqueueTx(tx, "1", note)
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	w.box.Wake()
+	w.run(func(err error) { t.Error(err) }, func() bool { return w.waiting() == 0 })
+	var names []string
+	for _, f := range desk.files {
+		names = append(names, f.Name)
+	}
+	if got := strings.Join(names, " "); got != "own 500 400" {
+		t.Errorf("the note carries %q", got)
+	}
+}
+
+// An answer waits for the closing note, which takes it over; also one whose sending
+// failed, but none that a worker is just sending.
+func TestAnAnswerIsTakenOverByTheClosingNote(t *testing.T) {
+	w := newWorld(t)
+	now := time.Now()
+	w.box.SetNow(func() time.Time { return now })
+	take := func(session string) (lines int) {
+		t.Helper()
+		n := tickets.Closing{Session: session, Technician: "Ann", Text: "x"}.Note("en")
+		err := w.st.Update(bg, func(tx store.Tx) error {
+			got, err := w.box.TakeRatingTx(tx, session, n)
+			lines = len(got.Doc.Blocks) - len(n.Doc.Blocks)
+			return err
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+		return lines
+	}
+	for _, c := range []struct {
+		session  string
+		attempts int
+		next     time.Duration
+		taken    int
+	}{{"waits", 0, time.Hour, 1}, {"failed", 3, 0, 1}, {"leased", 1, tickets.Lease, 0}} {
+		err := w.st.Update(bg, func(tx store.Tx) error {
+			if err := w.box.EnqueueRatingTx(tx, "1", tickets.Rating{Session: c.session, Score: 4}.Note("en"), now.Add(time.Hour)); err != nil {
+				return err
+			}
+			if c.attempts == 0 {
+				return nil
+			}
+			_, err := tx.Exec("update outbox set attempts = ?, next_at = ? where session_id = ?", int64(c.attempts), store.FormatTime(now.Add(c.next)), c.session)
+			return err
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+		waiting, err := w.box.Waiting(bg, 0)
+		if err != nil || len(waiting) != min(c.attempts, 1) {
+			t.Errorf("%s: %d on their way, %v", c.session, len(waiting), err)
+		}
+		if c.attempts == 0 {
+			var id string
+			if err := w.st.View(bg, func(tx store.Tx) error {
+				return tx.QueryRow("select id from outbox where session_id = ?", c.session).Scan(&id)
+			}); err != nil {
+				t.Fatal(err)
+			}
+			if err := w.box.Revive(bg, id, audit.Actor{Kind: "admin", Ref: "a"}); !errors.Is(err, tickets.ErrNotFound) {
+				t.Errorf("%s: it was sent before its time: %v", c.session, err)
+			}
+		}
+		if got := take(c.session); got != c.taken {
+			t.Errorf("%s: the closing note takes %d answers, want %d", c.session, got, c.taken)
+		}
+		if got := take(c.session); got != 0 {
+			t.Errorf("%s: it was taken twice", c.session)
+		}
+	}
+}

@@ -26,10 +26,11 @@ func (r Rating) Note(lang string) Note {
 	return Note{Key: Marker(r.Session, "rated"), Author: "Mainforte", Lang: lang, Doc: d}
 }
 
-// EnqueueRatingTx queues the note of a rating, to be sent after a while: a closing
-// note that comes meanwhile takes it over ([Outbox.TakeRatingTx]). A session that
-// has two notes gets no third; what the person said is then in the log only.
-func (o *Outbox) EnqueueRatingTx(tx store.Tx, ticket string, n Note, wait time.Duration) error {
+// EnqueueRatingTx queues the note of a rating, to be sent when no closing note may
+// come any more: one that comes before takes it over ([Outbox.TakeRatingTx]). A
+// session that has two notes gets no third; what the person said is then in the log
+// only.
+func (o *Outbox) EnqueueRatingTx(tx store.Tx, ticket string, n Note, until time.Time) error {
 	session, err := sessionOf(n.Key)
 	if err != nil {
 		return err
@@ -41,14 +42,18 @@ func (o *Outbox) EnqueueRatingTx(tx store.Tx, ticket string, n Note, wait time.D
 	if err := o.EnqueueTx(tx, ticket, n); err != nil {
 		return err
 	}
-	_, err = tx.Exec("update outbox set next_at = ? where note_key = ? and state = 'waiting' and attempts = 0", store.FormatTime(o.now().Add(wait)), n.Key)
+	if now := o.now(); until.Before(now) {
+		until = now
+	}
+	_, err = tx.Exec("update outbox set next_at = ? where note_key = ? and state = 'waiting' and attempts = 0", store.FormatTime(until), n.Key)
 	return err
 }
 
 // TakeRatingTx adds a rating that still waits to another note of the session, which
-// takes its place.
+// takes its place; not one that a worker is just sending.
 func (o *Outbox) TakeRatingTx(tx store.Tx, session string, n Note) (Note, error) {
-	list, err := letters(tx, "where note_key = ? and state = 'waiting' and attempts = 0", Marker(session, "rated"))
+	list, err := letters(tx, "where note_key = ? and state = 'waiting' and (attempts = 0 or next_at <= ?)",
+		Marker(session, "rated"), store.FormatTime(o.now()))
 	if err != nil || len(list) == 0 {
 		return n, err
 	}
@@ -61,6 +66,6 @@ func (o *Outbox) TakeRatingTx(tx store.Tx, session string, n Note) (Note, error)
 			n.Doc.Blocks = append(n.Doc.Blocks, Block{Kind: Table, Rows: b.Rows[:1]})
 		}
 	}
-	_, err = tx.Exec("delete from outbox where id = ? and state = 'waiting' and attempts = 0", list[0].ID)
+	_, err = tx.Exec("delete from outbox where id = ?", list[0].ID)
 	return n, err
 }

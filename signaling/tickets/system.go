@@ -60,7 +60,7 @@ type Caps struct {
 	// of an open ticket, and Find finds nothing; who receives a note drops a
 	// second one of the same key.
 	Blind   bool
-	MaxFile int64 // bytes of one file
+	MaxFile int64 // bytes of one file, and of all that the outbox attaches to one note
 }
 
 // Ticket as the desk has it. Subject and Requester are hostile text.

@@ -37,6 +37,7 @@ describe("after signing in", () => {
   test.each([
     ["/console?ticket=7", "/console?ticket=7"],
     ["/audit", "/audit"],
+    ["/api/v1/sessions/01J/attachments/01K", "/api/v1/sessions/01J/attachments/01K"],
     [null, "/console"],
     ["", "/console"],
     ["//evil.example", "/console"],

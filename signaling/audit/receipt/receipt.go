@@ -217,15 +217,36 @@ func (r *Receipt) open(origin string) (Statement, error) {
 // LinkLife is how long a link to a receipt is good. The file itself is for ever.
 const LinkLife = 30 * 24 * time.Hour
 
+// Uses of a link's token.
+const (
+	forReading = "receipt"
+	forPerson  = "person"
+)
+
 // Link is the token of a link to the receipt of a session, good until a time.
 func Link(log *audit.Log, session string, until time.Time) string {
-	return log.SealLink("receipt", session+" "+strconv.FormatInt(until.Unix(), 10))
+	return seal(log, forReading, session, until)
 }
 
-// Linked is the session of a token; ok is false if it is none, or too old.
-func Linked(log *audit.Log, token string, now time.Time) (session string, ok bool) {
-	text, ok := log.OpenLink("receipt", token)
+// PersonLink is the token that only the host is given, for the person: besides what
+// a [Link] is good for, its holder speaks as the person.
+func PersonLink(log *audit.Log, session string, until time.Time) string {
+	return seal(log, forPerson, session, until)
+}
+
+func seal(log *audit.Log, use, session string, until time.Time) string {
+	return log.SealLink(use, session+" "+strconv.FormatInt(until.Unix(), 10))
+}
+
+// Linked is the session of a token, and whether it is the person's; ok is false if
+// it is none, or too old.
+func Linked(log *audit.Log, token string, now time.Time) (session string, person, ok bool) {
+	text, ok := log.OpenLink(forReading, token)
+	if !ok {
+		text, ok = log.OpenLink(forPerson, token)
+		person = ok
+	}
 	session, at, _ := strings.Cut(text, " ")
 	until, err := strconv.ParseInt(at, 10, 64)
-	return session, ok && err == nil && now.Unix() < until
+	return session, person, ok && err == nil && now.Unix() < until
 }

@@ -55,7 +55,7 @@ export interface Desks {
 /** A note that is not in its ticket. */
 export interface Letter {
   id: string;
-  kind: "end" | "closing";
+  kind: "end" | "closing" | "rated";
   desk: string;
   ticket: { id: string; number: string; subject: string };
   session: string;
@@ -451,7 +451,7 @@ function letter(v: unknown): Letter {
   const o = record(v);
   return {
     id: string(o, "id"),
-    kind: o["kind"] === "closing" ? "closing" : "end",
+    kind: o["kind"] === "closing" || o["kind"] === "rated" ? o["kind"] : "end",
     desk: string(o, "desk"),
     ticket: shortTicket(o["ticket"]),
     session: string(o, "session"),
