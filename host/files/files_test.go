@@ -361,7 +361,7 @@ func TestOnlyWhatThePersonNamedIsListed(t *testing.T) {
 		ok(os.Symlink(filepath.Join(dir, "secret"), filepath.Join(dir, "given", "link")))
 		ok(os.Symlink(dir, filepath.Join(dir, "given", "up")))
 	}
-	list, err := Collect([]string{filepath.Join(dir, "one"), filepath.Join(dir, "given")})
+	list, err := Collect(t.Context(), []string{filepath.Join(dir, "one"), filepath.Join(dir, "given")})
 	ok(err)
 	var got []string
 	for _, s := range list {
@@ -387,7 +387,7 @@ func TestOnlyWhatThePersonNamedIsListed(t *testing.T) {
 		t.Errorf("no file was opened: %v", err)
 	}
 	for _, p := range []string{"one", filepath.Join(dir, "none"), os.DevNull} {
-		if _, err := Collect([]string{p}); !errors.Is(err, ErrGone) {
+		if _, err := Collect(t.Context(), []string{p}); !errors.Is(err, ErrGone) {
 			t.Errorf("%q: %v", p, err)
 		}
 	}

@@ -46,17 +46,18 @@ func Check(entries []Entry) error { // C56
 	}
 	total := int64(0)
 	for _, e := range entries {
-		if len(e.Path) == 0 || len(e.Path) > MaxDepth+1 || e.Size < 0 || e.Size > MaxSize-total {
+		if !Bounded(e.Path) || e.Size < 0 || e.Size > MaxSize-total {
 			return ErrBounds
 		}
 		total += e.Size
-		for _, part := range e.Path {
-			if len(part) > MaxAnnounced {
-				return ErrBounds
-			}
-		}
 	}
 	return nil
+}
+
+// Bounded tells whether a path may be a file's in a transfer: how deep it is, and how
+// long its names are.
+func Bounded(path []string) bool { // C56
+	return len(path) > 0 && len(path) <= MaxDepth+1 && !slices.ContainsFunc(path, func(part string) bool { return len(part) > MaxAnnounced })
 }
 
 // spare is what a transfer leaves free on the disk, in bytes: a computer whose disk
@@ -203,7 +204,7 @@ func key(names []string) string {
 }
 
 // Settle makes sure that the present file's bytes are on the disk. It may take
-// seconds; it may run while another goroutine closes the Inbox.
+// seconds; what it returns may run while another goroutine closes the Inbox.
 func (in *Inbox) Settle() func() error {
 	part := in.part
 	return func() error {
@@ -263,6 +264,16 @@ func (in *Inbox) Finish(file int, sum []byte) ([]byte, error) {
 	in.landed[file], in.part, in.partAt, in.at = at, nil, "", 0
 	in.next++
 	return ours, nil
+}
+
+// Forget removes a file that has landed, but may not stay after all.
+func (in *Inbox) Forget(file int) error {
+	at := in.landed[file]
+	if at == "" || in.closed {
+		return nil
+	}
+	in.landed[file] = ""
+	return in.root.Remove(at)
 }
 
 // Close ends the transfer. What has landed stays; what has not is removed, and so

@@ -1,6 +1,7 @@
 package files
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -25,10 +26,13 @@ type Source struct {
 
 // Collect lists the files that the person named: each regular file, and all regular
 // files of each folder. Links in a folder are left out, and so is what is neither
-// file nor folder. ErrGone, ErrBounds.
-func Collect(paths []string) ([]Source, error) {
+// file nor folder. It may take long, and stops when ctx does. ErrGone, ErrBounds.
+func Collect(ctx context.Context, paths []string) ([]Source, error) {
 	var list []Source
 	for _, p := range paths {
+		if err := ctx.Err(); err != nil {
+			return nil, err
+		}
 		if !filepath.IsAbs(p) {
 			return nil, fmt.Errorf("%w: %q is no full path", ErrGone, p)
 		}
@@ -42,7 +46,7 @@ func Collect(paths []string) ([]Source, error) {
 		case info.Mode().IsRegular():
 			list = append(list, Source{Entry{[]string{top}, info.Size(), info.ModTime()}, filepath.Dir(p), top})
 		case info.IsDir():
-			if list, err = walk(list, p, top); err != nil {
+			if list, err = walk(ctx, list, p, top); err != nil {
 				return nil, err
 			}
 		default:
@@ -59,13 +63,16 @@ func Collect(paths []string) ([]Source, error) {
 	return list, Check(entries)
 }
 
-func walk(list []Source, dir, top string) ([]Source, error) {
+func walk(ctx context.Context, list []Source, dir, top string) ([]Source, error) {
 	root, err := os.OpenRoot(dir)
 	if err != nil {
 		return nil, fmt.Errorf("%w: %w", ErrGone, err)
 	}
 	defer root.Close()
 	err = fs.WalkDir(root.FS(), ".", func(at string, d fs.DirEntry, err error) error {
+		if err := ctx.Err(); err != nil {
+			return err
+		}
 		if err != nil {
 			return fmt.Errorf("%w: %w", ErrGone, err)
 		}

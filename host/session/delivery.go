@@ -37,20 +37,20 @@ type delivery struct {
 	starts  []int64 // how many bytes stand before each file
 
 	offered  bool
+	resumed  bool // the receiver was asked where it stands, and may say once that it knows of nothing
 	accepted bool // once
 	ready    bool // on this connection
 	ended    bool
 
 	file   int // the next byte to be sent
 	offset int64
-	f      *os.File // the present file, once it is open
+	turn   int // counts rewinds: what was read before one is not sent after it
 	sum    hash.Hash
 	marks  []place  // where the receiver may stand, oldest first
 	sums   [][]byte // of the files that were sent whole
 	whole  int      // files that the receiver has
 	acked  int64    // bytes that the receiver has
 	shown  time.Time
-	buf    [wire.MaxFileChunk]byte
 }
 
 // place is one in the transfer, with the hash of the file up to there.
@@ -80,7 +80,14 @@ func (f *fileTool) give(m ui.Command) {
 	f.given = done
 	h.spawn(func() { // a folder may be large, or far away
 		defer close(done)
-		list, err := files.Collect(m.Paths)
+		var list []files.Source
+		var err error
+		if !h.onDisk(nil, func() {
+			h.touch("list")
+			list, err = files.Collect(h.ctx, m.Paths)
+		}) {
+			return
+		}
 		if before != nil {
 			<-before // what was given first goes first
 		}
@@ -168,7 +175,10 @@ func (c *courier) answered(m *mfpb.FileAnswer) error {
 		return nil
 	}
 	if m.GetRefused() == mfpb.FileReason_FILE_REASON_UNKNOWN && !d.accepted {
-		c.offer(d) // the list was lost with a connection
+		if d.resumed { // once a question: a list is long, and this word is short
+			d.resumed = false
+			c.offer(d) // it was lost with a connection
+		}
 		return nil
 	}
 	if why := m.GetRefused(); why != 0 {
@@ -208,8 +218,8 @@ func (c *courier) rewind(d *delivery, file uint32, offset uint64) error {
 	if c.out != d {
 		return nil
 	}
-	d.marks = d.marks[i : i+1]
-	d.close()
+	d.marks = []place{m} // has may have dropped those before it
+	d.turn++
 	d.file, d.offset, d.sum = m.file, m.offset, clone(m.sum)
 	d.acked = d.starts[m.file] + m.offset
 	return nil
@@ -272,8 +282,7 @@ func (c *courier) has(d *delivery) {
 		return
 	}
 	c.showOut("done", true)
-	c.out = nil
-	d.finish()
+	c.out, d.ended = nil, true
 	c.rouse()
 	c.nextOut()
 }
@@ -290,95 +299,124 @@ func (c *courier) rouse() {
 
 // carry sends a delivery, and ends with it.
 func (c *courier) carry(d *delivery) {
+	h, r := c.p.h, &reader{file: -1}
 	for {
 		c.mu.Lock()
-		more := c.send(d)
+		at, more := c.next(d)
 		ended := d.ended || c.over
-		c.unlock()
+		c.mu.Unlock()
 		if ended {
+			h.onDisk(nil, r.close)
 			c.rouse() // the word may have been meant for the next
 			return
 		}
 		if !more {
 			<-c.wake
+			continue
 		}
+		var content []byte
+		var err error
+		// Without mu: it takes as long as the disk does, and nobody who takes the grant
+		// away or stops the session waits for that.
+		if !h.onDisk(nil, func() {
+			h.touch("read")
+			content, err = r.read(&d.sources[at.file], at)
+		}) {
+			return // the host ends; the file is closed with it
+		}
+		c.mu.Lock()
+		if c.stillOut(d) && d.turn == at.turn { // C57, C59: else nothing of it is sent
+			c.send(d, content, err)
+		}
+		c.unlock()
 	}
 }
 
-// send sends one chunk, or the word that a file is whole; false: not now.
-func (c *courier) send(d *delivery) bool {
-	if d.ended || c.over || c.out != d || !d.ready || c.k == nil || d.file >= len(d.sources) {
-		return false
-	}
-	if !c.p.may(grantFileOut) { // C57
-		return false
+// spot is where a delivery goes on.
+type spot struct {
+	file   int
+	offset int64
+	turn   int
+}
+
+// stillOut tells whether the receiver may have more of a delivery.
+func (c *courier) stillOut(d *delivery) bool {
+	return !d.ended && !c.over && c.out == d && d.ready && c.k != nil && c.p.may(grantFileOut) // C57
+}
+
+// next is what is read next; false: not now.
+func (c *courier) next(d *delivery) (spot, bool) {
+	if !c.stillOut(d) || d.file >= len(d.sources) {
+		return spot{}, false
 	}
 	// A mark for each chunk and file that is not confirmed: their number bounds the
 	// window for files that are small or empty.
 	if d.starts[d.file]+d.offset-d.acked >= fileWindow || len(d.marks) > fileWindow/wire.MaxFileChunk {
-		return false
+		return spot{}, false
 	}
 	if dc := c.k.bulk[wire.ChannelFiles]; dc == nil || dc.BufferedAmount() >= fileBuffered {
-		return false
+		return spot{}, false
 	}
-	if err := c.read(d); err != nil {
+	return spot{d.file, d.offset, d.turn}, true
+}
+
+// send sends what was read, or the word that a file is whole.
+func (c *courier) send(d *delivery, content []byte, err error) {
+	switch {
+	case err != nil:
 		c.p.h.log.Info("a file could not be read", "error", err)
 		c.endOut(fileReason(err), true)
-		return false
-	}
-	return true
-}
-
-// read takes the next bytes of the present file and sends them.
-func (c *courier) read(d *delivery) error {
-	s := &d.sources[d.file]
-	if d.f == nil {
-		f, err := s.Open()
-		if err != nil {
-			return err
-		}
-		d.f = f
-		if _, err := f.Seek(d.offset, io.SeekStart); err != nil {
-			return files.ErrGone
-		}
-	}
-	if n := min(s.Size-d.offset, int64(len(d.buf))); n > 0 {
-		content := d.buf[:n]
-		if _, err := io.ReadFull(d.f, content); errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF) {
-			return files.ErrChanged
-		} else if err != nil {
-			return files.ErrGone
-		}
+	case len(content) > 0:
 		c.say(&mfpb.FileMessage{Body: &mfpb.FileMessage_Chunk{Chunk: &mfpb.FileChunk{Id: d.id, File: uint32(d.file), Offset: uint64(d.offset), Content: content}}})
 		d.sum.Write(content)
-		d.offset += n
+		d.offset += int64(len(content))
 		d.marks = append(d.marks, place{d.file, d.offset, clone(d.sum)})
-		return nil
-	}
-	if err := s.Same(d.f); err != nil {
-		return err
-	}
-	d.close()
-	sum := d.sum.Sum(nil)
-	d.sums[d.file] = sum
-	c.say(&mfpb.FileMessage{Body: &mfpb.FileMessage_Done{Done: &mfpb.FileDone{Id: d.id, File: uint32(d.file), Sha256: sum}}})
-	d.file, d.offset, d.sum = d.file+1, 0, sha256.New()
-	d.marks = append(d.marks, place{d.file, 0, clone(d.sum)})
-	return nil
-}
-
-// close closes the present file.
-func (d *delivery) close() {
-	if d.f != nil {
-		_ = d.f.Close() // it was only read
-		d.f = nil
+	default:
+		sum := d.sum.Sum(nil)
+		d.sums[d.file] = sum
+		c.say(&mfpb.FileMessage{Body: &mfpb.FileMessage_Done{Done: &mfpb.FileDone{Id: d.id, File: uint32(d.file), Sha256: sum}}})
+		d.file, d.offset, d.sum = d.file+1, 0, sha256.New()
+		d.marks = append(d.marks, place{d.file, 0, clone(d.sum)})
 	}
 }
 
-// finish: nothing more is read or sent of it.
-func (d *delivery) finish() {
-	d.ended = true
-	d.close()
+// reader reads a delivery's files, one after the other. It is for one goroutine at
+// a time, and may wait for the disk.
+type reader struct {
+	file int
+	f    *os.File // file's, once it is open
+	buf  [wire.MaxFileChunk]byte
+}
+
+// read is the next bytes at a place, valid until the next call; none: the file is
+// whole, and still the one that was listed.
+func (r *reader) read(s *files.Source, at spot) ([]byte, error) {
+	if r.f == nil || r.file != at.file {
+		r.close()
+		f, err := s.Open()
+		if err != nil {
+			return nil, err
+		}
+		r.f, r.file = f, at.file
+	}
+	if n := min(s.Size-at.offset, int64(len(r.buf))); n > 0 {
+		if _, err := r.f.ReadAt(r.buf[:n], at.offset); errors.Is(err, io.EOF) {
+			return nil, files.ErrChanged
+		} else if err != nil {
+			return nil, files.ErrGone
+		}
+		return r.buf[:n], nil
+	}
+	err := s.Same(r.f)
+	r.close()
+	return nil, err
+}
+
+func (r *reader) close() {
+	if r.f != nil {
+		_ = r.f.Close() // it was only read
+		r.f = nil
+	}
 }
 
 // endOut ends the transfer that goes out, if there is one, and begins the next.
@@ -387,8 +425,7 @@ func (c *courier) endOut(why mfpb.FileReason, tell bool) {
 	if d == nil {
 		return
 	}
-	c.out = nil
-	d.finish() // C59
+	c.out, d.ended = nil, true // C59
 	if tell {
 		c.sayCancel(d.id, why)
 	}

@@ -85,3 +85,54 @@ var BoundsOf = boundsOf
 
 // ParseMark is what the channel marks is read by.
 var ParseMark = parseMark
+
+// Stall runs f before each turn of a disk's: "list", "read", "open", "write",
+// "finish" and "remove".
+func (h *Host) Stall(f func(what string)) { h.stall.Store(&f) }
+
+// Listed is how many files of an offer that still goes on are kept.
+func (h *Host) Listed() (n int) {
+	done := make(chan struct{})
+	h.post(nil, func() {
+		for _, t := range h.live.tools {
+			f, ok := t.(*fileTool)
+			if !ok {
+				continue
+			}
+			for _, c := range f.all() {
+				c.locked(func() {
+					if c.listed != nil {
+						n += len(c.listed.entries)
+					}
+				})
+			}
+		}
+		close(done)
+	})
+	<-done
+	return n
+}
+
+// HearLate gives the files' tool a message as if the first participant's present link
+// had brought it, and had been replaced before it was read: by another link, or by
+// nobody when the participant is out. It tells whether anything came of it.
+func (h *Host) HearLate(msg []byte, out bool) (err error, couriers int) {
+	done := make(chan struct{})
+	h.post(nil, func() {
+		defer close(done)
+		p := h.live.participants[0]
+		f := h.live.toolFor(grantFileIn).(*fileTool)
+		old := p.link
+		if out {
+			f.left(p)
+		} else {
+			old = &link{h: h, p: p, gone: make(chan struct{})}
+		}
+		err = f.hear(old, msg)
+		f.mu.Lock()
+		couriers = len(f.couriers)
+		f.mu.Unlock()
+	})
+	<-done
+	return err, couriers
+}

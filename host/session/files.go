@@ -51,8 +51,10 @@ type courier struct {
 	f *fileTool
 	p *participant
 
-	// mu is held while a byte of a file is read, written or sent, and while the loop
-	// ends it: what is taken away has stopped when the loop goes on.
+	// mu is held while a byte of a file is sent, and while the loop ends a transfer:
+	// when the loop goes on nothing of it is sent any more, nor begun on the disk. It is
+	// never held while a disk is waited for. What is under way there at that moment may
+	// end; nothing of it is sent or kept.
 	mu     sync.Mutex
 	over   bool
 	k      *link  // proven and not gone, or nil
@@ -68,7 +70,8 @@ type courier struct {
 	lastOut uint64
 	wake    chan struct{} // the delivery has something to do, perhaps
 
-	news []func() // for the loop, once mu is free
+	news    []func()          // for the loop, once mu is free
+	closing []<-chan struct{} // what is being removed, to be waited for a moment then
 }
 
 // offer is a list as it comes in.
@@ -76,6 +79,7 @@ type offer struct {
 	id      uint64
 	entries []files.Entry
 	many    bool // more than a list may hold
+	denied  bool // the grant does not stand, or did not at each part
 }
 
 func (f *fileTool) courier(p *participant) *courier {
@@ -127,12 +131,14 @@ func (l *live) land(folder string) {
 	}
 }
 
-// lock takes mu; unlock gives it back and tells the loop what happened.
+// removeTime is how long whoever ends a transfer waits until what was not whole is
+// removed: long enough for a disk that works, and no time in which a person who stops
+// everything would wait.
+const removeTime = 50 * time.Millisecond
+
+// unlock gives mu back and tells the loop what happened.
 func (c *courier) unlock() {
-	news := c.news
-	c.news = nil
-	c.mu.Unlock()
-	for _, f := range news {
+	for _, f := range c.free() {
 		c.p.h.post(nil, f)
 	}
 }
@@ -141,12 +147,28 @@ func (c *courier) unlock() {
 func (c *courier) locked(f func()) {
 	c.mu.Lock()
 	f()
-	news := c.news
-	c.news = nil
-	c.mu.Unlock()
-	for _, f := range news {
+	for _, f := range c.free() {
 		f()
 	}
+}
+
+// free gives mu back, and returns what is to be told of it.
+func (c *courier) free() []func() {
+	news, closing := c.news, c.closing
+	c.news, c.closing = nil, nil
+	c.mu.Unlock()
+	if len(closing) > 0 {
+		late := time.NewTimer(removeTime)
+		defer late.Stop()
+		for _, done := range closing {
+			select {
+			case <-done:
+			case <-late.C:
+				return news
+			}
+		}
+	}
+	return news
 }
 
 // hear is one message; it runs on the channel's goroutine.
@@ -155,22 +177,30 @@ func (f *fileTool) hear(k *link, msg []byte) error {
 	if err := wire.DecodeEnvelope(msg, wire.MaxTool, m); err != nil {
 		return err
 	}
-	c := f.courier(k.p)
-	if d, ok := m.Body.(*mfpb.FileMessage_Done); ok && theirs(d.Done.GetId()) {
-		return c.finished(d.Done)
+	f.mu.Lock()
+	c := f.couriers[k.p]
+	f.mu.Unlock()
+	if c == nil { // its participant is out
+		return nil
+	}
+	switch b := m.Body.(type) { // what waits for a disk
+	case *mfpb.FileMessage_Offer:
+		return c.offered(k, b.Offer)
+	case *mfpb.FileMessage_Chunk:
+		return c.chunk(k, b.Chunk)
+	case *mfpb.FileMessage_Resume:
+		return c.asked(k, b.Resume.GetId())
+	case *mfpb.FileMessage_Done:
+		if theirs(b.Done.GetId()) {
+			return c.finished(k, b.Done)
+		}
 	}
 	c.mu.Lock()
 	defer c.unlock()
-	if c.over {
+	if !c.hears(k) {
 		return nil
 	}
 	switch b := m.Body.(type) {
-	case *mfpb.FileMessage_Offer:
-		return c.offered(b.Offer)
-	case *mfpb.FileMessage_Chunk:
-		return c.chunk(b.Chunk)
-	case *mfpb.FileMessage_Resume:
-		return c.asked(b.Resume.GetId())
 	case *mfpb.FileMessage_Answer:
 		return c.answered(b.Answer)
 	case *mfpb.FileMessage_Progress:
@@ -183,6 +213,10 @@ func (f *fileTool) hear(k *link, msg []byte) error {
 	}
 	return errProtocol
 }
+
+// hears tells whether a link is the one that stands: what an older one brought was
+// about where the transfers stood then.
+func (c *courier) hears(k *link) bool { return !c.over && c.k == k }
 
 // theirs tells whether a transfer's id is one of the viewer's.
 func theirs(id uint64) bool { return id%2 == 1 }
@@ -215,7 +249,7 @@ func (f *fileTool) connected(p *participant) {
 	c.locked(func() {
 		c.k, c.listed = k, nil
 		if c.out != nil {
-			c.out.ready = false
+			c.out.ready, c.out.resumed = false, true
 			c.say(&mfpb.FileMessage{Body: &mfpb.FileMessage_Resume{Resume: &mfpb.FileResume{Id: c.out.id}}})
 		}
 	})

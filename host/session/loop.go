@@ -64,6 +64,59 @@ func (h *Host) spawn(f func()) {
 	}()
 }
 
+// diskTime is how long the end of a run waits for a disk that does not answer.
+const diskTime = 2 * time.Second
+
+// onDisk runs do, which waits for a disk, and returns true when it has ended: a
+// disk may not answer for minutes, or ever. It returns false when gone or the loop
+// ended before; do then ends by itself.
+func (h *Host) onDisk(gone <-chan struct{}, do func()) bool {
+	select {
+	case <-h.lend(do):
+		return true
+	case <-gone:
+	case <-h.stopped:
+	}
+	return false
+}
+
+// lend runs do, which waits for a disk, in a goroutine that Run waits for, but not
+// for ever. Its channel is closed when do has ended.
+func (h *Host) lend(do func()) <-chan struct{} {
+	done := make(chan struct{})
+	h.disks.Add(1)
+	go func() {
+		defer h.disks.Done()
+		defer close(done)
+		do()
+	}()
+	return done
+}
+
+// touch stands before each turn of a disk's: a test's disk stalls here.
+func (h *Host) touch(what string) {
+	if stall := h.stall.Load(); stall != nil {
+		(*stall)(what)
+	}
+}
+
+// settleDisks waits for what is under way on a disk. An app that a dead disk keeps
+// from ending would be one that the person cannot close.
+func (h *Host) settleDisks() {
+	done := make(chan struct{})
+	go func() {
+		h.disks.Wait()
+		close(done)
+	}()
+	late := time.NewTimer(diskTime)
+	defer late.Stop()
+	select {
+	case <-done:
+	case <-late.C:
+		h.log.Warn("a disk does not answer; it is not waited for")
+	}
+}
+
 // Run connects, waits, serves one session and returns when it is over: nil after
 // a session, ErrQuit when the person closed the app or ctx ended, an *Ended or an
 // error that wraps ErrServer when there could be no session. It may be called once.
@@ -74,6 +127,7 @@ func (h *Host) Run(ctx context.Context) error {
 		h.cancel()
 		h.shut()
 		h.work.Wait()
+		h.settleDisks()
 	}()
 	name, err := dialledName(h.cfg.Server)
 	if err != nil {

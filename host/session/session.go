@@ -170,9 +170,11 @@ type Host struct {
 	ctx     context.Context
 	cancel  context.CancelFunc
 	inbox   chan func()
-	look    chan struct{}  // the pump has news: sizes, or a channel that failed
-	stopped chan struct{}  // closed when the loop takes nothing more
-	work    sync.WaitGroup // every goroutine of the engine
+	look    chan struct{}                     // the pump has news: sizes, or a channel that failed
+	stopped chan struct{}                     // closed when the loop takes nothing more
+	work    sync.WaitGroup                    // every goroutine of the engine but those of
+	disks   sync.WaitGroup                    // what waits for a disk
+	stall   atomic.Pointer[func(what string)] // a test's: see touch
 	alarms  map[string]alarm
 
 	// The state below belongs to the loop.
