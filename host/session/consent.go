@@ -314,11 +314,8 @@ func (h *Host) settle(p *participant, g *grant, to mfpb.GrantState, by string) {
 		}
 		p.gate.control.Store(true)
 	}
-	s.set(p, g, to)
-	if allowed && g.name == grantView {
-		h.startPicture(p)
-	}
-	if allowed {
+	g.state, g.since = to, h.clock.Now()
+	if allowed { // Before the viewer is told as well: it may act at once.
 		g.open.Store(true)
 		if !p.welcome {
 			p.welcome = true
@@ -331,6 +328,10 @@ func (h *Host) settle(p *participant, g *grant, to mfpb.GrantState, by string) {
 		if t := s.toolFor(g.name); t != nil {
 			t.settled(p, g.name, true)
 		}
+	}
+	s.tellGrants(p)
+	if allowed && g.name == grantView {
+		h.startPicture(p)
 	}
 }
 
@@ -346,6 +347,11 @@ func needsView(grant string) bool {
 // set changes a grant's state and tells everybody.
 func (l *live) set(p *participant, g *grant, to mfpb.GrantState) {
 	g.state, g.since = to, l.h.clock.Now()
+	l.tellGrants(p)
+}
+
+// tellGrants tells everybody what a participant may do now.
+func (l *live) tellGrants(p *participant) {
 	p.sendGrants()
 	l.tellParticipants()
 	l.h.weigh()

@@ -269,6 +269,10 @@ func (l *live) closeDesktop() {
 	if err := d.src.Close(); err != nil {
 		l.h.log.Info("the screen was not closed cleanly", "error", err)
 	}
+	// The watcher is gone, and so are the hands: what it heard last is not held against
+	// the next desktop.
+	l.h.cancelAlarm("person")
+	l.first.acting.Store(false)
 }
 
 // attach gives a link its own stream, and that the hello that came before.

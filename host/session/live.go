@@ -3,6 +3,7 @@ package session
 import (
 	"bytes"
 	"crypto/ed25519"
+	"slices"
 	"strconv"
 	"strings"
 	"sync/atomic"
@@ -355,15 +356,27 @@ func (p *participant) notice(code mfpb.NoticeCode, value uint32) {
 	}
 }
 
-// protect keeps input away from a window of ours, now and when the desktop opens.
+// Own is what the window told of itself in this run: windows of ours, with those of the
+// Config, and what is in it. It tells once and not again, so the next run is given it.
+// Own may be called when Run has returned.
+func (h *Host) Own() (windows []uint64, near string) { return slices.Clone(h.windows), h.nearby }
+
+// protect keeps input away from a window of ours, now and when the desktop opens, and
+// keeps what is drawn from lying over it.
 func (h *Host) protect(window string) {
 	id, err := strconv.ParseUint(window, 0, 64)
 	if err != nil || len(h.windows) >= 64 {
 		h.log.Warn("not a window", "window", window, "error", err)
 		return
 	}
+	if slices.Contains(h.windows, id) { // of an earlier run
+		return
+	}
 	h.windows = append(h.windows, id)
 	if h.live != nil && h.live.desk != nil && h.live.desk.guard != nil {
 		h.live.desk.guard.Protect(id)
+	}
+	if h.live != nil {
+		h.live.tellAsked(h.live.question != nil) // C75: marks that stand spare it as well
 	}
 }

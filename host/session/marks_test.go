@@ -3,10 +3,14 @@ package session_test
 import (
 	"context"
 	"encoding/json"
+	"fmt"
 	"image"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
+	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -346,6 +350,168 @@ func TestStepsAreApprovedOneByOne(t *testing.T) { // C77
 	ok(t, err)
 	if p := string(page); !strings.Contains(p, `1. Ouvrez \<b\>ici\</b\>`) {
 		t.Errorf("kept: %.400s", p)
+	}
+}
+
+// stepsSeen keeps the last list of steps that a viewer was told.
+type stepsSeen struct {
+	mu   sync.Mutex
+	last []string // "id text"
+	news chan struct{}
+}
+
+func (l *stepsSeen) option(o *gopeer.Options) {
+	l.news = make(chan struct{}, 64)
+	o.Tool = func(channel uint16, b []byte) {
+		m := new(mfpb.MarkMessage)
+		if channel != wire.ChannelMarks || wire.Decode(b, wire.MaxTool, m) != nil || m.GetSteps() == nil {
+			return
+		}
+		var list []string
+		for _, s := range m.GetSteps().Steps {
+			list = append(list, fmt.Sprint(s.Id, " ", s.Text))
+		}
+		l.mu.Lock()
+		l.last = list
+		l.mu.Unlock()
+		l.news <- struct{}{}
+	}
+}
+
+// is waits until the viewer was told exactly these.
+func (l *stepsSeen) is(t *testing.T, want ...string) {
+	t.Helper()
+	late := time.After(patience)
+	for {
+		l.mu.Lock()
+		got := slices.Clone(l.last)
+		l.mu.Unlock()
+		if slices.Equal(got, want) {
+			return
+		}
+		select {
+		case <-l.news:
+		case <-late:
+			t.Fatalf("the helper sees %q, want %q", got, want)
+		}
+	}
+}
+
+// TestAStepIsItsAuthorsUntilItIsApproved is C77: another helper is not told of it, and
+// cannot move it or take it away.
+func TestAStepIsItsAuthorsUntilItIsApproved(t *testing.T) {
+	var b slate
+	var seen [2]stepsSeen
+	r := start(t, withSlate(&b))
+	first, s := r.live(seen[0].option)
+	second := r.joined(first, s, expert, 1, seen[1].option)
+	add := func(v *gopeer.Viewer, text string) {
+		marking(t, v, &mfpb.MarkMessage{Body: &mfpb.MarkMessage_AddSteps{AddSteps: &mfpb.StepsAdded{Texts: []string{text}}}})
+	}
+	answer := func(id, what string) { r.window.Say(ui.Command{Do: "step", ID: id, Answer: what}) }
+	add(first, "un")
+	r.steps("asked")
+	add(second, "deux")
+	r.steps("asked", "asked")
+	seen[0].is(t, "1 un")
+	seen[1].is(t, "2 deux")
+	marking(t, second, &mfpb.MarkMessage{Body: &mfpb.MarkMessage_DropStep{DropStep: &mfpb.StepDropped{Id: 1}}})
+	marking(t, second, &mfpb.MarkMessage{Body: &mfpb.MarkMessage_MoveStep{MoveStep: &mfpb.StepMoved{Id: 1}}})
+	add(second, "trois") // the host has heard what came before it
+	if list := r.steps("asked", "asked", "asked"); list[0].Text != "un" || list[1].Text != "deux" {
+		t.Errorf("the person sees %+v", list)
+	}
+	answer("1", "approve")
+	seen[1].is(t, "1 un", "2 deux", "3 trois")
+	seen[0].is(t, "1 un")
+	answer("2", "refuse")
+	r.steps("approved", "refused", "asked")
+	add(first, "quatre")
+	seen[0].is(t, "1 un", "4 quatre")
+	marking(t, second, &mfpb.MarkMessage{Body: &mfpb.MarkMessage_MoveStep{MoveStep: &mfpb.StepMoved{Id: 1}}}) // now it is everybody's
+	r.steps("refused", "asked", "asked", "approved")
+}
+
+// Each picture is one of the whole screen: there is one at a time, and what is offered
+// meanwhile comes in its order.
+func TestOnePictureAtATime(t *testing.T) {
+	var b slate
+	var busy atomic.Int32
+	began, on := make(chan struct{}, 8), make(chan struct{})
+	r := start(t, withSlate(&b), func(_ *rig, cfg *session.Config) {
+		shot := cfg.Shot
+		cfg.Shot = func(ctx context.Context) (*image.RGBA, error) {
+			if busy.Add(1) > 1 {
+				t.Error("two pictures at a time")
+			}
+			defer busy.Add(-1)
+			began <- struct{}{}
+			<-on
+			return shot(ctx)
+		}
+	})
+	v, _ := r.live()
+	r.annotate(v)
+	o := b.opened()
+	marking(t, v, draw(boxKind, "", false, 100, 100, 300, 200))
+	o.Wait("the box", marks(1))
+	for i := range 4 {
+		marking(t, v, &mfpb.MarkMessage{Body: &mfpb.MarkMessage_AddSteps{AddSteps: &mfpb.StepsAdded{Texts: []string{fmt.Sprint(i)}, Picture: i < 3}}})
+	}
+	marking(t, v, draw(boxKind, "", false, 1, 1, 9, 9))
+	o.Wait("what came after them", marks(2))
+	<-began
+	select {
+	case <-began:
+	case <-time.After(100 * time.Millisecond):
+	}
+	close(on)
+	list := r.steps("asked", "asked", "asked", "asked")
+	for i, s := range list {
+		if s.Text != fmt.Sprint(i) || (len(s.Picture) > 0) != (i < 3) {
+			t.Errorf("step %d is %q with %d bytes", i, s.Text, len(s.Picture))
+		}
+	}
+}
+
+// TestAWindowThatAppearsUnderMarksIsSpared is C75.
+func TestAWindowThatAppearsUnderMarksIsSpared(t *testing.T) {
+	var b slate
+	r := start(t, withSlate(&b))
+	v, _ := r.live()
+	r.annotate(v)
+	o := b.opened()
+	marking(t, v, draw(pen, "", false, 1, 2, 3, 4))
+	o.Wait("the pen", marks(1))
+	r.window.Say(ui.Command{Window: "0x4d"})
+	o.Wait("the pen, but not over the window", func(s overlay.Scene) bool {
+		return len(s.Marks) == 1 && !s.Hidden && slices.Contains(s.Spared, 0x4d)
+	})
+	ok(t, v.Ask("control"))
+	r.window.WaitFor(t, "a question", func(e ui.Event) bool { return e.Name == "ask" && e.Grant == "control" })
+	r.window.Say(ui.Command{Window: "0x4e"})
+	if s := o.Wait("nor over the second", func(s overlay.Scene) bool { return slices.Contains(s.Spared, 0x4e) }); !s.Hidden {
+		t.Error("marks stand over a question")
+	}
+}
+
+// A viewer that acts at once on the word that it may finds everything ready.
+func TestAToolIsReadyBeforeItsGrantIsTold(t *testing.T) {
+	var b slate
+	opened := make(chan bool, 1)
+	r := start(t, withSlate(&b), func(r *rig, cfg *session.Config) {
+		open := cfg.OpenOverlay
+		cfg.OpenOverlay = func() (overlay.Overlay, error) {
+			opened <- slices.ContainsFunc(r.window.Events(), func(e ui.Event) bool {
+				return e.Name == "participants" && slices.Contains(e.Participants[0].Grants, ui.Grant{Name: "annotate", State: "allowed"})
+			})
+			return open()
+		}
+	})
+	v, _ := r.live()
+	r.annotate(v)
+	if <-opened {
+		t.Error("everybody was told before there was something to draw on")
 	}
 }
 

@@ -30,9 +30,9 @@ func (r *rig) invite(by *gopeer.Viewer, kind mfpb.ParticipantKind, nth int) stri
 }
 
 // joined lets somebody join with an invite code and the person allow it.
-func (r *rig) joined(by *gopeer.Viewer, s *relay, kind mfpb.ParticipantKind, nth int) *gopeer.Viewer {
+func (r *rig) joined(by *gopeer.Viewer, s *relay, kind mfpb.ParticipantKind, nth int, options ...func(*gopeer.Options)) *gopeer.Viewer {
 	r.t.Helper()
-	v := must[*gopeer.Viewer](r.t)(r.claim(s, r.invite(by, kind, 2*nth-1)))
+	v := must[*gopeer.Viewer](r.t)(r.claim(s, r.invite(by, kind, 2*nth-1), options...))
 	r.window.Answer(r.t, "view", "allow")
 	ok(r.t, v.Attach(ctx(r.t)))
 	ok(r.t, v.WaitGrant(ctx(r.t), "view", gopeer.Allowed))

@@ -81,12 +81,18 @@ func (h *Host) personStill() {
 	if s == nil || s.over {
 		return
 	}
-	since := h.clock.Now().Sub(time.Unix(0, s.first.last.Load()))
-	if since < personTime {
+	last := s.first.last.Load()
+	if since := h.clock.Now().Sub(time.Unix(0, last)); since < personTime {
 		h.alarm("person", personTime-since, h.personStill)
 		return
 	}
 	s.first.acting.Store(false)
+	// They may have acted between the two: their watcher then found acting still on, and
+	// left it to us.
+	if s.first.last.Load() != last && !s.first.acting.Swap(true) {
+		s.release()
+		h.alarm("person", personTime, h.personStill)
+	}
 	h.weigh()
 }
 

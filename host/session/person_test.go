@@ -2,9 +2,11 @@ package session_test
 
 import (
 	"errors"
+	"runtime"
 	"slices"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -107,6 +109,54 @@ func TestThePersonsHandsComeFirst(t *testing.T) { // C65
 	}
 	if e := s.event("input.held"); !strings.Contains(string(e.Data), `"why":"person"`) {
 		t.Errorf("the log says %s", e.Data)
+	}
+}
+
+// crossing is a clock on which the person acts while the host looks whether their
+// second is over.
+type crossing struct {
+	*clock
+	act atomic.Pointer[func()]
+}
+
+func (c *crossing) Now() time.Time {
+	pc := make([]uintptr, 1)
+	runtime.Callers(2, pc)
+	if f, _ := runtime.CallersFrames(pc).Next(); strings.HasSuffix(f.Function, ".personStill") {
+		if act := c.act.Swap(nil); act != nil {
+			(*act)()
+		}
+	}
+	return c.clock.Now()
+}
+
+// An event of the person's is not lost when their second ends at that moment.
+func TestThePersonActsAsTheirSecondEnds(t *testing.T) { // C65
+	c := &crossing{clock: newClock()}
+	r, p, v, _ := driven(t, func(_ *rig, cfg *session.Config) { cfg.Clock = c })
+	p.ears.Acted()
+	held(t, r, "person")
+	acted := make(chan struct{})
+	act := func() {
+		p.ears.Acted()
+		close(acted)
+	}
+	c.act.Store(&act)
+	before := len(r.hands.Ops())
+	c.Advance(time.Second)
+	<-acted
+	acked(t, v, 6)
+	r.window.Say(ui.Command{Do: "private"}) // the loop has gone on when it answers
+	r.window.WaitFor(t, "an answer", func(e ui.Event) bool { return e.Name == "private" && len(e.Texts) == 0 })
+	acked(t, v, 6)
+	if now := r.hands.Ops(); len(now) != before {
+		t.Errorf("applied beside the person's hands: %v", now[before:])
+	}
+	c.Advance(time.Second)
+	held(t, r, "")
+	acked(t, v, 7)
+	if now := r.hands.Ops(); len(now) != before+2 {
+		t.Errorf("after a second: %v", now[before:])
 	}
 }
 

@@ -41,10 +41,19 @@ type step struct {
 	picture []byte // PNG; it never leaves this computer but in the file that the person keeps
 }
 
+// shownTo tells whether a helper may know of a step: its author, and once the person
+// approved it everybody.
+func (s *step) shownTo(p *participant) bool {
+	approved := s.state == mfpb.StepState_STEP_STATE_APPROVED || s.state == mfpb.StepState_STEP_STATE_DONE
+	return approved || s.by == p // C77
+}
+
 type stepList struct {
-	list []*step
-	ever uint32
-	kept bool
+	list     []*step
+	ever     uint32
+	kept     bool
+	shooting bool     // a picture is being made for a step
+	next     []func() // what is offered meanwhile, in its order
 }
 
 var stepNames = map[mfpb.StepState]string{
@@ -76,7 +85,13 @@ func (p *participant) teaches() bool { return p.allowed(grantView) && p.kind != 
 // addSteps puts steps to the person; the first may have a picture of what the
 // screen shows around the sender's newest mark.
 func (t *markTool) addSteps(p *participant, texts []string, picture bool) {
-	if !p.teaches() {
+	if p.out || !p.teaches() {
+		return
+	}
+	if t.steps.shooting { // one at a time: a picture of the whole screen is large
+		if len(t.steps.next) < maxSteps {
+			t.steps.next = append(t.steps.next, func() { t.addSteps(p, texts, picture) })
+		}
 		return
 	}
 	room := min(maxSteps-len(t.steps.list), maxOffered-int(t.steps.ever))
@@ -92,6 +107,7 @@ func (t *markTool) addSteps(p *participant, texts []string, picture bool) {
 		return
 	}
 	h := t.l.h
+	t.steps.shooting = true
 	h.spawn(func() {
 		ctx, cancel := context.WithTimeout(h.ctx, shotTime)
 		defer cancel()
@@ -104,8 +120,16 @@ func (t *markTool) addSteps(p *participant, texts []string, picture bool) {
 			h.log.Warn("no picture for a step", "error", err)
 		}
 		h.post(h.ctx.Done(), func() {
-			if !t.l.over && !p.out && p.teaches() {
+			if t.l.over {
+				return
+			}
+			next := t.steps.next
+			t.steps.shooting, t.steps.next = false, nil
+			if !p.out && p.teaches() {
 				t.offer(p, texts, data)
+			}
+			for _, add := range next {
+				add()
 			}
 		})
 	})
@@ -114,7 +138,7 @@ func (t *markTool) addSteps(p *participant, texts []string, picture bool) {
 // offer puts steps on the list.
 func (t *markTool) offer(p *participant, texts []string, picture []byte) {
 	for _, text := range texts {
-		if len(t.steps.list) >= maxSteps {
+		if len(t.steps.list) >= maxSteps || t.steps.ever >= maxOffered {
 			break
 		}
 		t.steps.ever++
@@ -199,7 +223,7 @@ func (t *markTool) step(id uint32) int {
 // moveStep puts a step before another one, or last.
 func (t *markTool) moveStep(p *participant, id, before uint32) {
 	i := t.step(id)
-	if !p.teaches() || i < 0 || id == before {
+	if !p.teaches() || i < 0 || id == before || !t.steps.list[i].shownTo(p) {
 		return
 	}
 	s := t.steps.list[i]
@@ -215,7 +239,7 @@ func (t *markTool) moveStep(p *participant, id, before uint32) {
 // dropStep takes a step off the list. What the person approved is theirs.
 func (t *markTool) dropStep(p *participant, id uint32) {
 	i := t.step(id)
-	if !p.teaches() || i < 0 {
+	if !p.teaches() || i < 0 || !t.steps.list[i].shownTo(p) {
 		return
 	}
 	switch t.steps.list[i].state {
@@ -271,6 +295,9 @@ func (t *markTool) tellSteps(p *participant) {
 	}
 	m := &mfpb.Steps{Kept: t.steps.kept}
 	for _, s := range t.steps.list {
+		if !s.shownTo(p) {
+			continue
+		}
 		m.Steps = append(m.Steps, &mfpb.Step{Id: s.id, Text: s.text, State: s.state, Picture: s.picture != nil})
 	}
 	err := p.link.tell(wire.ChannelMarks, &mfpb.MarkMessage{Optional: true, Body: &mfpb.MarkMessage_Steps{Steps: m}})

@@ -42,10 +42,11 @@ type tool interface {
 }
 
 // asker is a tool that minds when a question is open: nothing of it may stand in
-// the question's way. It is told before the question is shown, and after it closed.
+// the question's way. It is told before the question is shown, and after it closed;
+// and how it stands when a window of ours shows up, which nothing may stand over.
 type asker interface{ asked(open bool) }
 
-// tellAsked tells those who mind that a question opens, or is closed.
+// tellAsked tells those who mind whether a question is open.
 func (l *live) tellAsked(open bool) {
 	for _, t := range l.tools {
 		if a, ok := t.(asker); ok {
