@@ -2,7 +2,6 @@ package main
 
 import (
 	"errors"
-	"os"
 
 	"github.com/mainforte/mainforte/host/capture"
 	"github.com/mainforte/mainforte/host/clipboard"
@@ -13,7 +12,7 @@ import (
 // overlayHere returns what opens the overlay of this desktop, or nil where none can
 // be had: nobody is then asked whether marks may be drawn.
 func overlayHere() func() (overlay.Overlay, error) {
-	if os.Getenv("XDG_SESSION_TYPE") == "wayland" {
+	if wayland() {
 		return nil // the X server that programs may use there shows nothing over the others
 	}
 	o, err := overlay.Open("")
@@ -52,10 +51,11 @@ func desktopFor(terminal bool) func() (capture.Source, input.Injector, input.Gua
 	}
 }
 
-// openPerson listens to the person's own hands. In a Wayland session nothing is
-// injected, and the X server that programs may use there hears half of them.
+// openPerson listens to the person's own hands. In a Wayland session nobody can: no
+// program there hears what another one's windows get, and the X server that programs
+// may use hears half of it. What goes by them (C64 to C67) is not kept there.
 func openPerson(ears input.Ears) (input.Person, error) {
-	if os.Getenv("XDG_SESSION_TYPE") == "wayland" {
+	if wayland() {
 		return nil, input.ErrUnsupported
 	}
 	return input.OpenPerson("", ears)
@@ -64,7 +64,7 @@ func openPerson(ears input.Ears) (input.Person, error) {
 // openClipboard is nil where the host knows of no clipboard: then nobody is asked
 // for it. That of a Wayland session is only half to be seen from its X server.
 func openClipboard() func() (clipboard.Clipboard, error) {
-	if !clipboard.Supported || os.Getenv("XDG_SESSION_TYPE") == "wayland" {
+	if !clipboard.Supported || wayland() {
 		return nil
 	}
 	return func() (clipboard.Clipboard, error) { return clipboard.Open("") }

@@ -6,10 +6,14 @@ import (
 	"github.com/mainforte/mainforte/host/portal"
 )
 
+// wayland tells whether this is a Wayland session: the one test for all that is
+// otherwise there.
+func wayland() bool { return portal.Wayland() }
+
 // waylandDesktop returns what opens a Wayland desktop, nil where this is none.
 // On a terminal nothing can keep input away from it, so nobody drives.
 func waylandDesktop() func(terminal bool) (capture.Source, input.Injector, input.Guard, error) {
-	if !portal.Wayland() {
+	if !wayland() {
 		return nil
 	}
 	return func(terminal bool) (capture.Source, input.Injector, input.Guard, error) {

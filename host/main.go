@@ -71,6 +71,9 @@ func (c *console) Set(s string) error {
 	return nil
 }
 
+// newHost is session.New; a test looks at what it is given.
+var newHost = session.New
+
 type options struct {
 	server  *url.URL
 	lang    string
@@ -124,13 +127,14 @@ func run(ctx context.Context, args []string, s *streams) int {
 				return exitOK
 			}
 		}
-		host := session.New(session.Config{
+		host := newHost(session.Config{
 			Server: server, Unknown: !known(server) && !called[server.Host], Lang: texts.Lang, Window: window,
 			OpenDesktop: desktopFor(isConsole), OpenPerson: openPerson, OpenClipboard: openClipboard(), OpenOverlay: overlayHere(),
 			Shot: func(ctx context.Context) (*image.RGBA, error) { return capture.Shot(ctx, "") },
 			TLS:  opt.tls, Patience: patience, Windows: talk.windows, Near: talk.near, Software: "mainforte-host/" + versionText(), Log: log,
 		})
 		err := host.Run(ctx)
+		talk.windows, talk.near = host.Own() // it reads the one window's words while it runs
 		if errors.Is(err, session.ErrQuit) {
 			return exitOK
 		}
@@ -322,16 +326,17 @@ func (c *conversation) next(ctx context.Context, do string) (cmd ui.Command, ok 
 			return cmd, false
 		case cmd.Do == do && do != "":
 			return cmd, true
-		case cmd.Near != "":
-			c.near = cmd.Near
 		default:
 			c.note(cmd)
 		}
 	}
 }
 
-// note keeps a window of ours that a command names.
+// note keeps what a command tells of our own window.
 func (c *conversation) note(cmd ui.Command) {
+	if cmd.Near != "" {
+		c.near = cmd.Near
+	}
 	if cmd.Window == "" || len(c.windows) >= 64 {
 		return
 	}

@@ -2,10 +2,13 @@ package main
 
 import (
 	"context"
+	"errors"
 	"os"
 	"path/filepath"
 	"testing"
 	"time"
+
+	"github.com/mainforte/mainforte/host/input"
 )
 
 // A host that is told to end does not wait for somebody to close its dialog.
@@ -21,5 +24,26 @@ func TestTheDialogEndsWithTheHost(t *testing.T) {
 	tell(ctx, "title", "text")
 	if took := time.Since(began); took > 20*time.Second {
 		t.Errorf("it took %v", took)
+	}
+}
+
+// What only an X server can do is offered nowhere in a Wayland session, however that is
+// known: a screen that comes by the portal goes with hands that do.
+func TestAWaylandSessionIsOneForEverything(t *testing.T) {
+	for _, kind := range []string{"wayland", ""} {
+		t.Setenv("XDG_SESSION_TYPE", kind)
+		t.Setenv("WAYLAND_DISPLAY", "wayland-0")
+		if waylandDesktop() == nil {
+			t.Errorf("%q: the screen is an X server's", kind)
+		}
+		if _, err := openPerson(input.Ears{}); !errors.Is(err, input.ErrUnsupported) {
+			t.Errorf("%q: the person's hands: %v", kind, err)
+		}
+		if openClipboard() != nil {
+			t.Errorf("%q: there is a clipboard", kind)
+		}
+		if overlayHere() != nil {
+			t.Errorf("%q: there is an overlay", kind)
+		}
 	}
 }

@@ -2,20 +2,25 @@ package main
 
 import (
 	"bufio"
+	"context"
 	"errors"
+	"io"
 	"net/http"
 	"net/http/httptest"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"regexp"
+	"slices"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
 	"github.com/gorilla/websocket"
 	"github.com/rogpeppe/go-internal/testscript"
 
+	"github.com/mainforte/mainforte/host/session"
 	"github.com/mainforte/mainforte/internal/wire"
 	"github.com/mainforte/mainforte/internal/wire/mfpb"
 )
@@ -174,4 +179,89 @@ func TestTheGoodbyeIsReadBeforeTheAppLeaves(t *testing.T) {
 			t.Errorf("%+v, %v, %v: %v", c.opt, c.isConsole, c.err, got)
 		}
 	}
+}
+
+// saying hands on what a program writes, and lets a test wait for a word of it.
+type saying struct {
+	mu   sync.Mutex
+	all  strings.Builder
+	news chan struct{}
+}
+
+func (s *saying) Write(p []byte) (int, error) {
+	s.mu.Lock()
+	s.all.Write(p)
+	s.mu.Unlock()
+	select {
+	case s.news <- struct{}{}:
+	default:
+	}
+	return len(p), nil
+}
+
+func (s *saying) wait(t *testing.T, word string) {
+	t.Helper()
+	late := time.After(20 * time.Second)
+	for {
+		s.mu.Lock()
+		all := s.all.String()
+		s.mu.Unlock()
+		if strings.Contains(all, word) {
+			return
+		}
+		select {
+		case <-s.news:
+		case <-late:
+			t.Fatalf("it never said %q; it said:\n%s", word, all)
+		}
+	}
+}
+
+// TestOurOwnWindowIsKnownInEverySession is C30 and C82: the window says once which it
+// is, and what is in it, and a session may read that; the next one is told.
+func TestOurOwnWindowIsKnownInEverySession(t *testing.T) {
+	heard := make(chan struct{})
+	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+		<-heard
+		w.WriteHeader(http.StatusServiceUnavailable)
+	}))
+	defer server.Close()
+	given := make(chan session.Config, 2)
+	newHost = func(cfg session.Config) *session.Host {
+		given <- cfg
+		cfg.Patience = time.Nanosecond // this server is never there
+		return session.New(cfg)
+	}
+	defer func() { newHost = session.New }()
+	in, type_ := io.Pipe()
+	out, faults := &saying{news: make(chan struct{}, 1)}, &saying{news: make(chan struct{}, 1)}
+	ctx, cancel := context.WithCancel(t.Context())
+	defer cancel()
+	code := make(chan int, 1)
+	go func() {
+		code <- run(ctx, []string{"host", "--console=json", "--stay", "--lang", "en", "--server", server.URL}, &streams{in: in, out: out, err: faults})
+	}()
+	say := func(line string) {
+		if _, err := io.WriteString(type_, line+"\n"); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if cfg := <-given; len(cfg.Windows) > 0 || cfg.Near != "" {
+		t.Errorf("the first session is told %x, %q", cfg.Windows, cfg.Near)
+	}
+	out.wait(t, `"hello"`)
+	say(`{"window":"0x4d"}`)
+	say(`{"near":"focus"}`)
+	say(`{"do":"private","texts":["read"]}`) // answered when it has read what came before
+	out.wait(t, `"private"`)
+	close(heard)
+	faults.wait(t, "host:")
+	say(`{"window":"0x4e"}`) // between two sessions
+	say(`{"near":"none"}`)
+	say(`{"do":"again"}`)
+	if cfg := <-given; !slices.Equal(cfg.Windows, []uint64{0x4d, 0x4e}) || cfg.Near != "none" {
+		t.Errorf("the second session is told %x, %q", cfg.Windows, cfg.Near)
+	}
+	cancel()
+	<-code
 }
