@@ -35,6 +35,8 @@ type fakePortal struct {
 	hold    string      // the method that is not answered
 	notes   chan note   // Notify calls, as each was handled
 	closed  chan string // objects that were closed
+	// Where they are set, the first word and the session's end wait for them.
+	slow, stuck chan struct{}
 }
 
 // note is one Notify call; the bus gives calls of one sender growing serials, and
@@ -102,6 +104,9 @@ func (f *fakePortal) serve() {
 }
 
 func (f *fakePortal) get(iface, name string) (dbus.Variant, *dbus.Error) {
+	if f.slow != nil {
+		<-f.slow
+	}
 	switch {
 	case iface == screenCast && name == "AvailableSourceTypes":
 		return dbus.MakeVariant(uint32(3)), nil
@@ -174,7 +179,13 @@ func (f *fakePortal) create(iface string) any {
 		f.mu.Lock()
 		f.session = s
 		f.mu.Unlock()
-		if err := f.c.ExportMethodTable(map[string]any{"Close": func() *dbus.Error { f.closed <- "session"; return nil }}, s, sessionIface); err != nil {
+		if err := f.c.ExportMethodTable(map[string]any{"Close": func() *dbus.Error {
+			f.closed <- "session"
+			if f.stuck != nil {
+				<-f.stuck
+			}
+			return nil
+		}}, s, sessionIface); err != nil {
 			f.t.Error(err)
 		}
 		return f.request(iface+".CreateSession", sender, o, map[string]string{"session_handle_token": "s"},

@@ -14,7 +14,7 @@
 //
 // Where the portal offers no RemoteDesktop, or the person keeps the mouse for
 // themselves, the desktop is seen and not driven: [Desk.Able] tells. Where there
-// is no portal at all the error wraps [capture.ErrWayland].
+// is no portal at all the error, Open's or Next's, wraps [capture.ErrWayland].
 //
 // Wayland tells no program where its windows are. So the [Guard] goes by what our
 // own window tells of itself: whether it has the pointer, or the keyboard (C82).
@@ -64,12 +64,12 @@ type Desk struct {
 	cfg     Config
 	talk    *talk
 	guard   *Guard
-	drives  bool // the portal can
 	cancel  context.CancelFunc
 	working sync.WaitGroup
 	once    sync.Once
 	closing sync.Once // the screen
 
+	met    chan struct{} // closed when the person is asked
 	ready  chan struct{} // closed when the screen can be seen
 	screen screen        // set before ready is closed
 	gone   chan struct{} // closed when it is lost or could not be opened
@@ -80,8 +80,10 @@ type Desk struct {
 	told  int        // how many veils it returned
 }
 
-// Open connects to the portal and has it ask the person. The error wraps
-// capture.ErrWayland where there is no portal with a ScreenCast.
+// Open connects to the session bus, and has the portal ask the person. It waits for
+// no answer of the portal's, which may have to be started: that there is none, or none
+// with a ScreenCast, is Next's error, and wraps capture.ErrWayland. So does Open's,
+// where there is no bus.
 func Open(cfg Config) (*Desk, error) {
 	if cfg.openScreen == nil {
 		cfg.openScreen = func(s []capture.CastStream, connect func() (*os.File, error)) (screen, error) {
@@ -93,18 +95,7 @@ func Open(cfg Config) (*Desk, error) {
 		return nil, fmt.Errorf("%w: %w", capture.ErrWayland, err)
 	}
 	ctx, cancel := context.WithCancel(context.Background())
-	d := &Desk{cfg: cfg, talk: t, guard: new(Guard), cancel: cancel, ready: make(chan struct{}), gone: make(chan struct{})}
-	quick, stop := context.WithTimeout(ctx, answerTime)
-	defer stop()
-	if t.sources = t.property(quick, screenCast, "AvailableSourceTypes"); t.sources&sourceMonitor == 0 {
-		d.Close()
-		return nil, fmt.Errorf("%w: the portal shows no monitor", capture.ErrWayland)
-	}
-	t.cursors = t.property(quick, screenCast, "AvailableCursorModes")
-	if cfg.Control {
-		t.devices = t.property(quick, remoteDesktop, "AvailableDeviceTypes") & (deviceKeyboard | devicePointer)
-		d.drives = t.devices != 0
-	}
+	d := &Desk{cfg: cfg, talk: t, guard: new(Guard), cancel: cancel, met: make(chan struct{}), ready: make(chan struct{}), gone: make(chan struct{})}
 	d.working.Go(func() { d.watch(ctx) })
 	d.working.Go(func() {
 		if err := d.open(ctx); err != nil {
@@ -114,8 +105,31 @@ func Open(cfg Config) (*Desk, error) {
 	return d, nil
 }
 
+// meet finds out what the portal offers.
+func (d *Desk) meet(ctx context.Context) error {
+	t := d.talk
+	quick, stop := context.WithTimeout(ctx, answerTime)
+	defer stop()
+	if err := t.listen(quick); err != nil {
+		return err
+	}
+	if t.sources = t.property(quick, screenCast, "AvailableSourceTypes"); t.sources&sourceMonitor == 0 {
+		return fmt.Errorf("%w: the portal shows no monitor", capture.ErrWayland)
+	}
+	t.cursors = t.property(quick, screenCast, "AvailableCursorModes")
+	if d.cfg.Control {
+		t.offers(t.property(quick, remoteDesktop, "AvailableDeviceTypes") & (deviceKeyboard | devicePointer))
+	}
+	return nil
+}
+
 // open has the person asked and opens what they allow.
 func (d *Desk) open(ctx context.Context) error {
+	err := d.meet(ctx)
+	if err != nil {
+		return err
+	}
+	close(d.met)
 	streams, err := d.talk.start(ctx)
 	if err != nil {
 		return err
@@ -211,6 +225,17 @@ func (d *Desk) NextVeil(ctx context.Context) (capture.Veil, error) {
 	defer d.veils.Unlock()
 	switch d.told {
 	case 0:
+		select {
+		case <-d.met: // before all else
+		default:
+			select {
+			case <-d.met:
+			case <-d.gone:
+				return capture.Unveiled, d.why
+			case <-ctx.Done():
+				return capture.Unveiled, ctx.Err()
+			}
+		}
 		d.told++
 		return capture.Asked, nil
 	case 1:
@@ -254,9 +279,10 @@ func (d *Desk) Pointer() (image.Point, bool) {
 	return image.Point{}, false
 }
 
-// Hands drive the desktop; nil where the portal never lets anybody.
+// Hands drive the desktop; nil where control may not be asked for. Where the portal
+// lets nobody, or the person keeps the mouse, they move nothing: see Able.
 func (d *Desk) Hands() input.Injector {
-	if !d.drives {
+	if !d.cfg.Control {
 		return nil
 	}
 	return input.NewPortal(d)

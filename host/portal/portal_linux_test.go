@@ -175,8 +175,13 @@ func TestSeenOnly(t *testing.T) {
 			if _, err := d.Next(soon(t)); err != nil {
 				t.Fatal(err)
 			}
-			if d.Hands() != nil || d.Able() {
+			if d.Able() {
+				t.Error("it may be driven")
+			}
+			if hands := d.Hands(); hands != nil && !c.control {
 				t.Error("there are hands")
+			} else if hands != nil && (hands.Button(input.Left, true) != nil || hands.Restore() != nil) {
+				t.Error("hands that may nothing fail")
 			}
 			if want := []string{screenCast + ".CreateSession", screenCast + ".SelectSources", screenCast + ".Start"}; !slices.Equal(f.called(), want) {
 				t.Errorf("it called %v", f.called())
@@ -246,10 +251,63 @@ func TestNoPortal(t *testing.T) {
 		"no bus":                "unix:path=" + t.TempDir() + "/bus",
 		"a bus to be started":   "autolaunch:",
 	} {
-		if _, err := Open(Config{Bus: bus}); !errors.Is(err, capture.ErrWayland) || !errors.Is(err, capture.ErrUnsupported) {
+		d, err := Open(Config{Bus: bus})
+		if err == nil {
+			t.Cleanup(func() { d.Close() })
+			_, err = d.Next(soon(t))
+			if _, err := d.NextVeil(soon(t)); !errors.Is(err, capture.ErrWayland) {
+				t.Errorf("%s: the person is said to be asked: %v", name, err)
+			}
+		}
+		if !errors.Is(err, capture.ErrWayland) || !errors.Is(err, capture.ErrUnsupported) {
 			t.Errorf("%s: %v", name, err)
 		}
 	}
+}
+
+// A portal that has to be started first, and one that hangs, keep nobody waiting.
+func TestAPortalThatHangsKeepsNobodyWaiting(t *testing.T) {
+	t.Parallel()
+	prompt := func(t *testing.T, what string, do func()) {
+		t.Helper()
+		done := make(chan struct{})
+		go func() {
+			do()
+			close(done)
+		}()
+		select {
+		case <-done:
+		case <-time.After(answerTime * 3 / 5):
+			t.Errorf("%s waits for the portal", what)
+			<-done
+		}
+	}
+	t.Run("at first", func(t *testing.T) {
+		t.Parallel()
+		f := newFake(t)
+		f.slow = make(chan struct{})
+		var d *Desk
+		prompt(t, "Open", func() { d = open(t, f, true) })
+		close(f.slow)
+		if _, err := d.Next(soon(t)); err != nil {
+			t.Error(err)
+		}
+		veil(t, d, capture.Asked)
+	})
+	t.Run("at the end", func(t *testing.T) {
+		t.Parallel()
+		f := newFake(t)
+		f.stuck = make(chan struct{})
+		d := open(t, f, true)
+		if _, err := d.Next(soon(t)); err != nil {
+			t.Fatal(err)
+		}
+		prompt(t, "Close", func() { d.Close() })
+		if got := <-f.closed; got != "session" {
+			t.Errorf("it closed %v", got)
+		}
+		close(f.stuck)
+	})
 }
 
 // The host that ends takes the system's question off the screen.

@@ -59,17 +59,21 @@ func dial(address string) (*talk, error) {
 	}
 	c.Signal(t.signals)
 	go t.hear()
+	return t, nil
+}
+
+// listen has the bus tell what the portal says.
+func (t *talk) listen(ctx context.Context) error {
 	for _, rule := range [][]dbus.MatchOption{
 		{dbus.WithMatchSender(busName), dbus.WithMatchInterface(requestIface), dbus.WithMatchMember("Response")},
 		{dbus.WithMatchSender(busName), dbus.WithMatchInterface(sessionIface), dbus.WithMatchMember("Closed")},
 		{dbus.WithMatchSender("org.freedesktop.DBus"), dbus.WithMatchMember("NameOwnerChanged"), dbus.WithMatchArg(0, busName)},
 	} {
-		if err := c.AddMatchSignal(rule...); err != nil {
-			t.close()
-			return nil, fmt.Errorf("listen to the portal: %w", err)
+		if err := t.c.AddMatchSignalContext(ctx, rule...); err != nil {
+			return fmt.Errorf("%w: listen to the portal: %w", capture.ErrWayland, err)
 		}
 	}
-	return t, nil
+	return nil
 }
 
 // hear hands signals to whoever waits for them until the connection ends.
@@ -302,6 +306,13 @@ func (t *talk) handle() dbus.ObjectPath {
 	return t.session
 }
 
+// offers keeps what may be driven.
+func (t *talk) offers(devices uint32) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	t.devices = devices
+}
+
 func (t *talk) may(device uint32) bool {
 	t.mu.Lock()
 	defer t.mu.Unlock()
@@ -313,12 +324,11 @@ func (t *talk) notify(method string, args ...any) {
 	t.portal.Go(remoteDesktop+"."+method, dbus.FlagNoReplyExpected, nil, append([]any{t.handle(), options{}}, args...)...)
 }
 
-// close ends the session and the connection.
+// close ends the session and the connection. It waits for no answer: the session
+// ends with the connection anyway, and whoever stops everything waits for this.
 func (t *talk) close() {
 	if s := t.handle(); s != "" {
-		ctx, stop := context.WithTimeout(context.Background(), answerTime)
-		_ = t.c.Object(busName, s).CallWithContext(ctx, sessionIface+".Close", 0).Err // it ends with the connection anyway
-		stop()
+		_ = t.c.Object(busName, s).Go(sessionIface+".Close", dbus.FlagNoReplyExpected, nil)
 	}
 	_ = t.c.Close() // it may be gone
 	<-t.ended

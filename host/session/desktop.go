@@ -226,11 +226,12 @@ func (d *desktop) suspend() {
 	}
 }
 
-// closeDesktop stops capture, puts the keyboard back and gives everything back.
-func (l *live) closeDesktop() {
+// stopDesktop stops capture and puts the keyboard back. When it returns nothing is
+// seen or driven any more; freeDesktop gives back the rest of what it returns.
+func (l *live) stopDesktop() *desktop {
 	d := l.desk
 	if d == nil {
-		return
+		return nil
 	}
 	d.suspend()
 	l.desk = nil
@@ -261,6 +262,18 @@ func (l *live) closeDesktop() {
 			}
 		}
 	}
+	// The watcher is gone, and so are the hands: what it heard last is not held against
+	// the next desktop.
+	l.h.cancelAlarm("person")
+	l.first.acting.Store(false)
+	return d
+}
+
+// freeDesktop gives back a desktop that was stopped. It may wait for other programs.
+func (l *live) freeDesktop(d *desktop) {
+	if d == nil {
+		return
+	}
 	if c, ok := d.guard.(io.Closer); ok {
 		if err := c.Close(); err != nil {
 			l.h.log.Info("the guard was not closed cleanly", "error", err)
@@ -269,10 +282,6 @@ func (l *live) closeDesktop() {
 	if err := d.src.Close(); err != nil {
 		l.h.log.Info("the screen was not closed cleanly", "error", err)
 	}
-	// The watcher is gone, and so are the hands: what it heard last is not held against
-	// the next desktop.
-	l.h.cancelAlarm("person")
-	l.first.acting.Store(false)
 }
 
 // attach gives a link its own stream, and that the hello that came before.

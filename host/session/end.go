@@ -23,7 +23,10 @@ func (h *Host) end(why mfpb.Reason) {
 	for _, p := range s.participants {
 		p.gate.control.Store(false)
 	}
-	s.closeDesktop()
+	// Each before what may wait longer for somebody else: the picture for nobody, the
+	// tools a moment for a disk or the X server, the desktop's rest for the system's
+	// portal. The viewers and the person are told before that.
+	desk := s.stopDesktop()
 	s.closeTools()
 	h.endInvite(why)
 	for _, p := range s.participants {
@@ -38,6 +41,7 @@ func (h *Host) end(why mfpb.Reason) {
 		Reason: wire.Name(why), Text: h.texts.Reason(why),
 		Duration: h.endedAt.Sub(s.since).Round(time.Second / 10).Seconds(), Receipt: s.goodbyeReceipt(),
 	})
+	s.freeDesktop(desk)
 	s.journal.final = true
 	s.flow()
 	if why == mfpb.Reason_REASON_SERVER_GONE {
@@ -60,8 +64,9 @@ func (l *live) closeTools() {
 
 // close gives back everything a session holds.
 func (l *live) close() {
-	l.closeDesktop()
+	desk := l.stopDesktop()
 	l.closeTools()
+	l.freeDesktop(desk)
 	for _, p := range l.participants {
 		if p.link != nil {
 			p.link.takeDown(nil)

@@ -110,3 +110,42 @@ func (f *failingScreen) NextCursor(ctx context.Context) (capture.Cursor, error) 
 		return capture.Cursor{}, ctx.Err()
 	}
 }
+
+// slowToClose is a screen that another program has to let go of.
+type slowToClose struct {
+	capture.Source
+	on chan struct{}
+}
+
+func (s *slowToClose) Close() error {
+	<-s.on
+	return s.Source.Close()
+}
+
+// TestAScreenThatIsSlowToCloseKeepsNobodyWaiting is P5: the picture has stopped, and
+// everybody is told, before another program has let go of the screen.
+func TestAScreenThatIsSlowToCloseKeepsNobodyWaiting(t *testing.T) {
+	on := make(chan struct{})
+	var b slate
+	r := start(t, withSlate(&b), func(r *rig, cfg *session.Config) {
+		cfg.OpenDesktop = func() (capture.Source, input.Injector, input.Guard, error) {
+			return &slowToClose{r.screen, on}, r.hands, anywhere{}, nil
+		}
+	})
+	v, s := r.live()
+	r.control(v)
+	r.annotate(v)
+	o := b.opened()
+	marking(t, v, draw(pen, "", false, 1, 2, 3, 4))
+	o.Wait("the pen", marks(1))
+	r.window.Say(ui.Command{Do: "stop"})
+	r.window.Wait(t, "ended")
+	if why := must[mfpb.Reason](t)(v.WaitEnd(ctx(t))); why != mfpb.Reason_REASON_PERSON_STOPPED {
+		t.Errorf("the viewer was told %v", why)
+	}
+	if scene, closed := o.Scene(); !closed || len(scene.Marks) > 0 {
+		t.Errorf("marks stand: %+v", scene)
+	}
+	close(on)
+	r.logged(s, mfpb.Reason_REASON_PERSON_STOPPED)
+}
