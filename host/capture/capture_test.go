@@ -3,11 +3,13 @@
 package capture_test
 
 import (
+	"context"
 	"errors"
 	"image"
 	"os"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/mainforte/mainforte/host/capture"
 	"github.com/mainforte/mainforte/host/capture/capturetest"
@@ -158,6 +160,36 @@ func TestShotShowsTheScreen(t *testing.T) {
 		o := img.Pix[4*i : 4*i+4]
 		if got := uint32(o[0])<<16 | uint32(o[1])<<8 | uint32(o[2]); got != want || o[3] != 255 {
 			t.Fatalf("pixel %d is %06x, alpha %d, instead of %06x", i, got, o[3], want)
+		}
+	}
+}
+
+// Whoever asks again and again, each time for less than the pause between two
+// looks, is answered: the pause goes on from one Next to the following.
+func TestPortableIsPatientWithTheImpatient(t *testing.T) {
+	open := onXvfb(func(display string) (capture.Source, error) {
+		os.Setenv("DISPLAY", display)
+		return capture.OpenPortable()
+	})
+	t.Setenv("DISPLAY", "")
+	t.Setenv("XDG_SESSION_TYPE", "x11")
+	d := open(t)
+	ask := func() error {
+		ctx, cancel := context.WithTimeout(t.Context(), 30*time.Millisecond)
+		defer cancel()
+		_, err := d.Source.Next(ctx)
+		return err
+	}
+	for frames, began := 0, time.Now(); frames < 2; {
+		err := ask()
+		switch {
+		case err == nil:
+			frames++
+			d.Fill(image.Rect(0, 0, 50, 50), 0xabcdef)
+		case !errors.Is(err, context.DeadlineExceeded):
+			t.Fatal(err)
+		case time.Since(began) > 20*time.Second:
+			t.Fatalf("%d frames, and no more", frames)
 		}
 	}
 }

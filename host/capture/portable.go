@@ -28,7 +28,7 @@ type Portable struct {
 	looking sync.Mutex // held by Next; guards what follows
 	pix     []uint32
 	bounds  image.Rectangle // of the picture, in the system's coordinates
-	paused  time.Duration   // how long to wait before the next look
+	due     time.Time       // when it may look again
 
 	mu       sync.Mutex
 	displays []Display
@@ -53,7 +53,8 @@ func OpenPortable() (*Portable, error) {
 func (p *Portable) Next(ctx context.Context) (Frame, error) {
 	p.looking.Lock()
 	defer p.looking.Unlock()
-	pause := time.NewTimer(p.paused)
+	// A Next that was cancelled has waited for the one after it too.
+	pause := time.NewTimer(time.Until(p.due))
 	defer pause.Stop()
 	for {
 		select {
@@ -77,11 +78,12 @@ func (p *Portable) Next(ctx context.Context) (Frame, error) {
 			p.ending.Do(func() { close(p.closed) })
 			return Frame{}, fmt.Errorf("%w: %w", ErrLost, err)
 		}
-		p.paused = max(pollPause, pollShare*time.Since(began))
+		took := time.Since(began)
+		p.due = began.Add(took + max(pollPause, pollShare*took))
 		if !changed.Empty() {
-			return Frame{Pix: p.pix, Width: p.bounds.Dx(), Height: p.bounds.Dy(), Damage: changed, Took: time.Since(began)}, nil
+			return Frame{Pix: p.pix, Width: p.bounds.Dx(), Height: p.bounds.Dy(), Damage: changed, Took: took}, nil
 		}
-		pause.Reset(p.paused)
+		pause.Reset(time.Until(p.due))
 	}
 }
 
