@@ -273,7 +273,7 @@ func TestWhatAnOldConnectionBroughtIsNotRead(t *testing.T) {
 	} {
 		b, err := proto.Marshal(msg)
 		ok(t, err)
-		if err, n := r.host.HearLate(b, false); err != nil || n != 1 {
+		if n, err := r.host.HearLate(b, false); err != nil || n != 1 {
 			t.Errorf("%s: %v", name, err)
 		}
 	}
@@ -287,7 +287,7 @@ func TestWhatAnOldConnectionBroughtIsNotRead(t *testing.T) {
 	}
 	b, err := proto.Marshal(&mfpb.FileMessage{Body: &mfpb.FileMessage_Cancel{Cancel: &mfpb.FileCancel{Id: 1}}})
 	ok(t, err)
-	if err, n := r.host.HearLate(b, true); err != nil || n != 0 {
+	if n, err := r.host.HearLate(b, true); err != nil || n != 0 {
 		t.Errorf("who is out has %d couriers, %v", n, err)
 	}
 }

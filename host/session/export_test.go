@@ -116,7 +116,7 @@ func (h *Host) Listed() (n int) {
 // HearLate gives the files' tool a message as if the first participant's present link
 // had brought it, and had been replaced before it was read: by another link, or by
 // nobody when the participant is out. It tells whether anything came of it.
-func (h *Host) HearLate(msg []byte, out bool) (err error, couriers int) {
+func (h *Host) HearLate(msg []byte, out bool) (couriers int, err error) {
 	done := make(chan struct{})
 	h.post(nil, func() {
 		defer close(done)
@@ -134,5 +134,5 @@ func (h *Host) HearLate(msg []byte, out bool) (err error, couriers int) {
 		f.mu.Unlock()
 	})
 	<-done
-	return err, couriers
+	return couriers, err
 }
