@@ -11,9 +11,6 @@ import (
 	"github.com/mainforte/mainforte/internal/wire/mfpb"
 )
 
-// progressEvery is how many bytes are written between two words about it.
-const progressEvery = 128 << 10
-
 // arrival is a transfer from the technician to the person. But for disk and what it
 // guards, it belongs to its courier's mu.
 type arrival struct {
@@ -31,7 +28,6 @@ type arrival struct {
 	file   int    // how far it is written
 	offset int64
 	done   int64 // of size
-	told   int64 // of done, to the sender
 	shown  time.Time
 }
 
@@ -215,7 +211,6 @@ func (c *courier) asked(k *link, id uint64) error {
 
 // tellWhere says from where the transfer goes on.
 func (c *courier) tellWhere() {
-	c.in.told = c.in.done
 	c.say(&mfpb.FileMessage{Body: &mfpb.FileMessage_Answer{Answer: &mfpb.FileAnswer{Id: c.in.id, File: uint32(c.in.file), Offset: uint64(c.in.offset)}}})
 }
 
@@ -252,10 +247,8 @@ func (c *courier) chunk(k *link, m *mfpb.FileChunk) error {
 			c.endIn(fileReason(err), true)
 			return nil
 		}
-		if a.done-a.told >= progressEvery || a.offset == a.entries[a.file].Size {
-			a.told = a.done
-			c.say(&mfpb.FileMessage{Body: &mfpb.FileMessage_Progress{Progress: &mfpb.FileProgress{Id: a.id, File: uint32(a.file), Offset: uint64(a.offset)}}})
-		}
+		// Each time: the sender goes by it how much the line takes.
+		c.say(&mfpb.FileMessage{Body: &mfpb.FileMessage_Progress{Progress: &mfpb.FileProgress{Id: a.id, File: uint32(a.file), Offset: uint64(a.offset)}}})
 		c.showIn("running", false)
 		return nil
 	}

@@ -11,6 +11,8 @@ import (
 	"slices"
 	"time"
 
+	"google.golang.org/protobuf/proto"
+
 	"github.com/mainforte/mainforte/host/files"
 	"github.com/mainforte/mainforte/host/ui"
 	"github.com/mainforte/mainforte/internal/wire"
@@ -20,9 +22,6 @@ import (
 const (
 	// fileWindow is how many bytes may be on their way that the receiver has not written.
 	fileWindow = 4 << 20
-	// fileBuffered is how many of them the channel may hold. All channels share one
-	// queue in pion's SCTP: a picture waits behind them.
-	fileBuffered = maxToolBuffered
 	// offerPart is how many bytes of names go into one part of an offer, at most.
 	offerPart = 12 << 10
 )
@@ -337,6 +336,7 @@ type spot struct {
 	file   int
 	offset int64
 	turn   int
+	most   int // bytes to be read
 }
 
 // stillOut tells whether the receiver may have more of a delivery.
@@ -354,10 +354,24 @@ func (c *courier) next(d *delivery) (spot, bool) {
 	if d.starts[d.file]+d.offset-d.acked >= fileWindow || len(d.marks) > fileWindow/wire.MaxFileChunk {
 		return spot{}, false
 	}
-	if dc := c.k.bulk[wire.ChannelFiles]; dc == nil || dc.BufferedAmount() >= fileBuffered {
+	if !c.room() {
 		return spot{}, false
 	}
-	return spot{d.file, d.offset, d.turn}, true
+	return spot{d.file, d.offset, d.turn, c.flow.piece(wire.MaxFileChunk)}, true
+}
+
+// room tells whether the line takes more without a queue. All channels share one in
+// pion's SCTP: the picture waits behind a file.
+func (c *courier) room() bool {
+	dc := c.k.bulk[wire.ChannelFiles]
+	if dc == nil {
+		return false
+	}
+	// Other words on the channel count as if they were of the file: few, and soon gone.
+	c.flow.hears(time.Now(), c.flow.sent-int64(dc.BufferedAmount()))
+	dc.SetBufferedAmountLowThreshold(uint64(c.flow.window) - 1) // before it is looked at again
+	c.flow.hears(time.Now(), c.flow.sent-int64(dc.BufferedAmount()))
+	return c.flow.room()
 }
 
 // send sends what was read, or the word that a file is whole.
@@ -367,7 +381,9 @@ func (c *courier) send(d *delivery, content []byte, err error) {
 		c.p.h.log.Info("a file could not be read", "error", err)
 		c.endOut(fileReason(err), true)
 	case len(content) > 0:
-		c.say(&mfpb.FileMessage{Body: &mfpb.FileMessage_Chunk{Chunk: &mfpb.FileChunk{Id: d.id, File: uint32(d.file), Offset: uint64(d.offset), Content: content}}})
+		m := &mfpb.FileMessage{Body: &mfpb.FileMessage_Chunk{Chunk: &mfpb.FileChunk{Id: d.id, File: uint32(d.file), Offset: uint64(d.offset), Content: content}}}
+		c.flow.sends(time.Now(), proto.Size(m))
+		c.say(m)
 		d.sum.Write(content)
 		d.offset += int64(len(content))
 		d.marks = append(d.marks, place{d.file, d.offset, clone(d.sum)})
@@ -399,7 +415,7 @@ func (r *reader) read(s *files.Source, at spot) ([]byte, error) {
 		}
 		r.f, r.file = f, at.file
 	}
-	if n := min(s.Size-at.offset, int64(len(r.buf))); n > 0 {
+	if n := min(s.Size-at.offset, int64(at.most)); n > 0 {
 		if _, err := r.f.ReadAt(r.buf[:n], at.offset); errors.Is(err, io.EOF) {
 			return nil, files.ErrChanged
 		} else if err != nil {

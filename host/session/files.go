@@ -69,6 +69,7 @@ type courier struct {
 	queue   []*delivery
 	lastOut uint64
 	wake    chan struct{} // the delivery has something to do, perhaps
+	flow    scavenger     // of k
 
 	news    []func()          // for the loop, once mu is free
 	closing []<-chan struct{} // what is being removed, to be waited for a moment then
@@ -243,11 +244,10 @@ func (c *courier) cancelled(m *mfpb.FileCancel) {
 func (f *fileTool) connected(p *participant) {
 	c, k := f.courier(p), p.link
 	if dc := k.bulk[wire.ChannelFiles]; dc != nil {
-		dc.SetBufferedAmountLowThreshold(fileBuffered / 2)
 		dc.OnBufferedAmountLow(c.rouse)
 	}
 	c.locked(func() {
-		c.k, c.listed = k, nil
+		c.k, c.listed, c.flow = k, nil, newScavenger(time.Now())
 		if c.out != nil {
 			c.out.ready, c.out.resumed = false, true
 			c.say(&mfpb.FileMessage{Body: &mfpb.FileMessage_Resume{Resume: &mfpb.FileResume{Id: c.out.id}}})

@@ -60,6 +60,7 @@ func parts(keys int) []part {
 		{"two", "keys beside a second session in the same browser", near, func(r *rig) ([]Row, error) { return r.two(keys) }},
 		{"first", "consent → first picture", near, (*rig).first},
 		{"settle", "still pictures: until every pixel is exact", near, (*rig).settle},
+		{"files", "a file each way over 20 Mbit/s, 40 ms round trip, and keys meanwhile", behind, func(r *rig) ([]Row, error) { return r.transfers(keys) }},
 		{"settle4", "the same over 4 Mbit/s, 20 ms round trip", behind, (*rig).settleSlowly},
 	}
 	for _, l := range lines {

@@ -8,6 +8,7 @@ import type { Outlet } from "../tool";
 import { clean, equal, WireError } from "../wire/codec";
 import { maxFileChunk } from "../wire/limits";
 import type { Picked } from "./picking";
+import { Scavenger } from "./scavenger";
 import {
   hex,
   maxDepth,
@@ -26,13 +27,12 @@ import {
 const offerPart = 12_000;
 /** Bytes read at once. */
 const slice = 8 * maxFileChunk;
-/** Bytes that may wait on the channel. */
-const waitingAtMost = 128 * 1024;
 
 interface Place {
   readonly file: number;
   readonly offset: number;
   readonly hash: Hash;
+  readonly sent: number; // what the flow had sent by then
 }
 
 interface Outgoing {
@@ -64,6 +64,7 @@ export class Sending {
   #id = -1;
   #count = 0;
   #run = 0;
+  #flow = new Scavenger(performance.now());
   #wake: (() => void) | undefined;
 
   /** @param ask asks the person for file_in */
@@ -115,7 +116,7 @@ export class Sending {
       file: 0,
       offset: 0,
       hash: newHash(),
-      places: [{ file: 0, offset: 0, hash: newHash() }],
+      places: [{ file: 0, offset: 0, hash: newHash(), sent: 0 }],
       sums: [],
       whole: 0,
       acked: 0,
@@ -192,7 +193,8 @@ export class Sending {
     if (now.ready || place === undefined) throw new WireError(Reason.PROTOCOL, "not where the files are");
     while (now.whole < place.file) this.#has(now);
     if (this.#now !== now) return;
-    now.places = [place]; // what came after it is sent again
+    now.places = [{ ...place, sent: 0 }]; // what came after it is sent again
+    this.#flow = new Scavenger(performance.now());
     now.file = place.file;
     now.offset = place.offset;
     now.hash = place.hash.clone();
@@ -210,6 +212,7 @@ export class Sending {
     const at = now.places.findIndex(({ file, offset }) => file === m.file && BigInt(offset) === m.offset);
     if (at < 0) throw new WireError(Reason.PROTOCOL, "files that were not sent");
     now.places.splice(0, at);
+    this.#flow.hears(performance.now(), now.places[0]?.sent ?? 0);
     this.#acked(now, this.#start(now, m.file) + Number(m.offset));
   }
 
@@ -309,6 +312,11 @@ export class Sending {
     this.#wake?.();
   }
 
+  // The host has written more, or nothing more is sent.
+  #heard(): Promise<void> {
+    return new Promise((resolve) => (this.#wake = resolve));
+  }
+
   async #pump(now: Outgoing): Promise<void> {
     const run = ++this.#run;
     const outlet = this.#outlet;
@@ -321,21 +329,27 @@ export class Sending {
           this.#start(now, now.file) + now.offset - now.acked >= sendWindow ||
           now.places.length > sendWindow / maxFileChunk
         ) {
-          await new Promise<void>((resolve) => (this.#wake = resolve));
+          await this.#heard();
           continue;
         }
         if (now.offset === file.size) {
           this.#whole(now);
           continue;
         }
-        if (outlet.waiting > waitingAtMost - slice) await outlet.drained(waitingAtMost - slice);
         const until = Math.min(now.offset + slice, file.size);
         const bytes = new Uint8Array(await file.slice(now.offset, until).arrayBuffer());
         if (!stands()) return;
         if (bytes.length !== until - now.offset)
           throw new DOMException("shorter than it was", "NotReadableError");
-        for (let at = 0; at < bytes.length; at += maxFileChunk)
-          this.#chunk(now, bytes.subarray(at, at + maxFileChunk));
+        for (let at = 0; at < bytes.length;) {
+          while (!this.#flow.room()) {
+            await this.#heard();
+            if (!stands()) return;
+          }
+          const to = at + this.#flow.piece(maxFileChunk);
+          this.#chunk(now, bytes.subarray(at, to));
+          at = to;
+        }
       }
     } catch (error) {
       if (!stands()) return;
@@ -352,9 +366,10 @@ export class Sending {
       case: "chunk",
       value: { id: BigInt(now.id), file, offset: BigInt(offset), content },
     });
+    this.#flow.sends(performance.now(), content.length);
     now.hash.update(content);
     now.offset += content.length;
-    now.places.push({ file, offset: now.offset, hash: now.hash.clone() });
+    this.#mark(now);
   }
 
   #whole(now: Outgoing): void {
@@ -364,6 +379,11 @@ export class Sending {
     now.file++;
     now.offset = 0;
     now.hash = newHash();
-    now.places.push({ file: now.file, offset: 0, hash: newHash() });
+    this.#mark(now);
+  }
+
+  #mark(now: Outgoing): void {
+    const { file, offset, hash } = now;
+    now.places.push({ file, offset, hash: hash.clone(), sent: this.#flow.sent });
   }
 }
