@@ -248,27 +248,29 @@ func TestChatSurvivesACutLine(t *testing.T) {
 	saysLine(t, v, 1, "one")
 	e.line(1)
 	takes(t, v, 1)
-	r.window.Say(ui.Command{Do: "say", Text: "two"})
-	e.line(2) // arrives, and is not taken
+	saysLine(t, v, 2, "two")
+	e.line(2) // so the first was taken; this one is not
+	r.window.Say(ui.Command{Do: "say", Text: "three"})
+	e.line(3) // nor is this
 	v.Cut()
 	r.window.WaitFor(t, "that the line is lost", func(e ui.Event) bool {
 		return e.Name == "participants" && !e.Participants[0].Connected
 	})
-	r.window.Say(ui.Command{Do: "say", Text: "three"})
+	r.window.Say(ui.Command{Do: "say", Text: "four"})
 	if err := v.Connect(ctx(t)); err != nil {
 		t.Fatal(err)
 	}
 	if err := v.WaitProven(ctx(t)); err != nil {
 		t.Fatal(err)
 	}
-	saysLine(t, v, 1, "one") // its echo was lost, as far as it knows
-	saysLine(t, v, 2, "four")
-	e.line(5)
+	saysLine(t, v, 2, "two") // its echo was lost, as far as it knows
+	saysLine(t, v, 3, "five")
+	e.line(7)
 	var said []string
 	for _, l := range e.lines() {
 		said = append(said, fmt.Sprint(l.Id, " ", l.Text))
 	}
-	if got := strings.Join(said, ", "); got != "1 one, 2 two, 2 two, 3 three, 4 four" {
+	if got := strings.Join(said, ", "); got != "1 one, 2 two, 3 three, 2 two, 3 three, 4 four, 5 five" {
 		t.Errorf("heard %s", got)
 	}
 	n := 0
@@ -277,7 +279,7 @@ func TestChatSurvivesACutLine(t *testing.T) {
 			n++
 		}
 	}
-	if n != 4 {
+	if n != 5 {
 		t.Errorf("the person reads %d lines", n)
 	}
 }

@@ -87,7 +87,8 @@ type world struct {
 	browser *stage.Browser
 	url     string // of the server, through the tap
 	file    string // the host's program
-	seen    int    // host events looked at so far
+	args    []string
+	seen    int // host events looked at so far
 	shots   int
 }
 
@@ -165,7 +166,7 @@ func (w *world) must(err error) {
 func (w *world) startHost() string {
 	w.t.Helper()
 	var err error
-	w.host, err = stage.StartHost(w.ctx, w.file, w.desktop.Display, w.url, w.lang)
+	w.host, err = stage.StartHost(w.ctx, w.file, w.desktop.Display, w.url, w.lang, w.args...)
 	w.must(err)
 	w.t.Cleanup(func() { _ = w.host.Stop() })
 	return w.hear("code").Code

@@ -18,6 +18,7 @@ import (
 // at before it is kept, and the goodbye with its receipt and its answer.
 func TestTalkForTheTicket(t *testing.T) {
 	w := newWorld(t, "fr")
+	w.args = []string{"--stay"} // for the goodbye
 	w.live("L’imprimante ne répond pas")
 
 	// The person writes while the pane is shut: it is counted, and read.
@@ -67,6 +68,9 @@ func TestTalkForTheTicket(t *testing.T) {
 		t.Logf("receipt:\n%s", r.Text)
 	}
 	w.state("ended")
+	w.must(w.host.Say(ui.Command{Do: "report", Text: "Il voulait mon mot de passe."}))
+	for !strings.HasPrefix(w.hear("status").Text, "Votre signalement est arrivé") {
+	}
 	note := ""
 	w.until("the note lists what was attached", func() bool {
 		text, err := stage.Eval[string](w.browser, `fetch('/api/v1/tickets').then(r => r.json()).then(l => fetch('/api/v1/tickets/' + l.tickets[0].id)).then(r => r.text())`)
@@ -88,6 +92,7 @@ func TestTalkForTheTicket(t *testing.T) {
 	defer auditor.Close()
 	w.signIn(auditor, "auditor", "Luc Bergeron")
 	w.must(auditor.Wait(15*time.Second, "location.pathname === '/audit'"))
+	w.must(auditor.WaitFor(10*time.Second, "#sessions .badge.danger")) // the person's report
 	events, err := stage.Eval[string](auditor, fmt.Sprintf("fetch('/api/v1/sessions/%s/events').then(r => r.text())", ended.Session))
 	w.must(err)
 	for _, name := range []string{"chat.counted", "sysinfo.read", "sysinfo.attached", "screenshot.attached"} {

@@ -28,6 +28,7 @@ const session: Session = {
   ended: "2026-11-24T10:00:00Z",
   reason: "PERSON_STOPPED",
   events: 1,
+  reported: false,
 };
 
 const log = (e: Partial<LogEvent>): SessionLog => ({

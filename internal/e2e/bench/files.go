@@ -97,7 +97,10 @@ func (r *rig) beginTransfer(way string) error {
 	}
 	if way == "in" {
 		return steps(
-			func() error { _, err := stage.Eval[bool](r.browser, sendFile+fmt.Sprintf("(%d)", fileSize)); return err },
+			func() error {
+				_, err := stage.Eval[bool](r.browser, sendFile+fmt.Sprintf("(%d)", fileSize))
+				return err
+			},
 			func() error { return allow("file_in", r.dir) },
 			func() error { return r.transfer(way, "running") },
 		)

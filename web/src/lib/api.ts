@@ -110,6 +110,8 @@ export interface TicketDetail {
 export interface Session extends TicketSession {
   ticket: { id: string; number: string; subject: string };
   events: number;
+  /** The person says that something was wrong. */
+  reported: boolean;
 }
 
 export interface LogEvent {
@@ -475,6 +477,7 @@ function session(v: unknown): Session {
     ...ticketSession(v),
     ticket: shortTicket(o["ticket"]),
     events: typeof o["events"] === "number" ? o["events"] : 0,
+    reported: o["reported"] === true,
   };
 }
 
