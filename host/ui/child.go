@@ -77,6 +77,7 @@ func OpenWindow(lang string) (*Child, error) {
 		return nil, fmt.Errorf("%w: it did not open in %v", ErrNoWindow, startTime)
 	}
 	go c.forward()
+	Rest() // the window's program was unpacked
 	return c, nil
 }
 

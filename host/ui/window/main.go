@@ -38,6 +38,7 @@ func loop(w *app.Window, v *view, say *sayer) {
 	var fit fitting
 	title, highest := "", workHeight()
 	n := &near{say: say.say}
+	rest := sync.OnceFunc(func() { time.AfterFunc(restTime, giveBack) })
 	for {
 		switch e := w.Event().(type) {
 		case app.DestroyEvent:
@@ -78,9 +79,17 @@ func loop(w *app.Window, v *view, say *sayer) {
 				gtx.Execute(op.InvalidateCmd{At: time.Now().Add(settled)})
 			}
 			e.Frame(gtx.Ops)
+			rest()
 		}
 	}
 }
+
+// restTime is how long after its first frame a window has all that it shows at first.
+const restTime = 2 * time.Second
+
+// giveBack returns what starting took: Mesa compiles shaders with all of LLVM where
+// there is no graphics card.
+func giveBack() { ui.Rest("/libLLVM", "/swrast_dri.so", "/libgallium") }
 
 // settled is how long a size stands before the window is given it: a window
 // manager's late answer to one undoes the next that comes at its heels.

@@ -281,15 +281,6 @@ func (r *rig) measure(d time.Duration, work func(context.Context) error) (usage,
 	return usage{100 * (to[0] - from[0]) / s, 100 * (to[1] - from[1]) / s, to[2] - from[2], to[3] - from[3], s}, nil
 }
 
-// start: host start to code, and its memory.
-func (r *rig) start() ([]Row, error) {
-	return []Row{
-		atMost("host: start to code", "s", r.codeTime.Seconds(), 2),
-		atMost("host: RSS waiting (without window)", "MB", r.rss[0], 120),
-		atMost("host: RSS in session (without window)", "MB", r.rss[1], 220),
-	}, nil
-}
-
 // quiet: idle and typing.
 func (r *rig) quiet() ([]Row, error) {
 	time.Sleep(3 * time.Second) // what the part before this one took off the screen is still on its way
