@@ -108,9 +108,9 @@ func run(ctx context.Context, args []string, s *streams) int {
 		}
 		return exitOK
 	}
-	window, isConsole := open(ctx, opt, texts, s)
+	window, isConsole, code := open(ctx, opt, texts, s)
 	if window == nil {
-		return exitError
+		return code
 	}
 	defer window.Close()
 	talk := &conversation{window: window, texts: texts, hint: hint(args[0])}
@@ -242,30 +242,34 @@ func parse(args []string, stdout, stderr io.Writer) (opt options, code int, done
 }
 
 // open begins the conversation: in the window if there can be one, else on the
-// console. The window is nil when nobody could hear either; the person was then
-// told so if there is any way.
-func open(ctx context.Context, opt options, texts *ui.Texts, s *streams) (w ui.Window, isConsole bool) {
+// console. The window is nil when nobody could hear either, which the person was then
+// told if there is any way, and when it is open already; the app then ends with code.
+func open(ctx context.Context, opt options, texts *ui.Texts, s *streams) (w ui.Window, isConsole bool, code int) {
 	if opt.console == "" {
 		window, err := openWindow(texts.Lang)
 		if err == nil {
 			if s.heard() {
 				window = ui.NewEcho(window, s.out, texts)
 			}
-			return window, false
+			return window, false, 0
+		}
+		if errors.Is(err, ui.ErrAlready) {
+			fmt.Fprintln(s.out, texts.T("error.already"))
+			return nil, false, exitOK
 		}
 		fmt.Fprintln(s.err, "host:", err)
 		if !s.instead(ctx, texts, err) {
-			return nil, false
+			return nil, false, exitError
 		}
 		fmt.Fprintln(s.out, texts.T("error.window"))
 	} else if err := s.needConsole(); err != nil {
 		fmt.Fprintln(s.err, "host:", err)
-		return nil, false
+		return nil, false, exitError
 	}
 	if opt.console == "json" {
-		return ui.NewJSON(s.in, s.out), true
+		return ui.NewJSON(s.in, s.out), true, 0
 	}
-	return ui.NewConsole(s.in, s.out, texts), true
+	return ui.NewConsole(s.in, s.out, texts), true, 0
 }
 
 // conversation is what is said outside a session.

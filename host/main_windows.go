@@ -137,6 +137,9 @@ func (s *streams) instead(_ context.Context, texts *ui.Texts, cause error) bool 
 }
 
 func openWindow(lang string) (ui.Window, error) {
+	if win32.RaiseOther() {
+		return nil, ui.ErrAlready
+	}
 	w, err := win32.Open(lang)
 	if err != nil {
 		return nil, err // a nil *win32.Window would be a window

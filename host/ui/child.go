@@ -39,7 +39,8 @@ type Child struct {
 }
 
 // OpenWindow starts the window child in the language lang. The error wraps
-// ErrNoWindow when a library, a display or the embedded program is missing.
+// ErrNoWindow when a library, a display or the embedded program is missing, and is
+// ErrAlready when a window of ours was there already.
 func OpenWindow(lang string) (*Child, error) {
 	f, err := windowExecutable()
 	if err != nil {
@@ -69,6 +70,10 @@ func OpenWindow(lang string) (*Child, error) {
 		if !ok {
 			err := cmd.Wait()
 			return nil, fmt.Errorf("%w: %w", ErrNoWindow, errors.Join(err, errors.New("it ended at once")))
+		}
+		if first.Do == Already {
+			_ = cmd.Wait() // it has said all
+			return nil, ErrAlready
 		}
 		c.commands <- first
 	case <-time.After(startTime):

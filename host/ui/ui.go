@@ -18,6 +18,12 @@ import (
 // conversation then goes on in a console.
 var ErrNoWindow = errors.New("ui: the window cannot be shown on this computer")
 
+// ErrAlready tells that a window of ours is open on this desktop; it is in front now.
+var ErrAlready = errors.New("ui: the window is open already")
+
+// Already is the one word of a window that finds another open.
+const Already = "already"
+
 // ContactTime is how long an unknown server's question cannot be answered: time
 // to read what no help desk ever asks for.
 const ContactTime = 8 * time.Second

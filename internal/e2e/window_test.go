@@ -40,6 +40,7 @@ func ownWindow(t *testing.T, lang string) {
 		return code != ""
 	}, host.Out.String)
 	w.desktopShot("window-code")
+	w.startedTwice(texts)
 	w.typeCode(code)
 	w.state("asking")
 	w.desktopShot("window-ask-view")
@@ -91,6 +92,21 @@ func ownWindow(t *testing.T, lang string) {
 	}
 	if out, err := exec.Command("pgrep", "-f", "^mainforte-window").Output(); err == nil {
 		t.Errorf("a window child is left: %s", out)
+	}
+}
+
+// startedTwice: who clicks on the app again gets the window that is there.
+func (w *world) startedTwice(texts *ui.Texts) {
+	w.t.Helper()
+	again, err := w.desktop.Run(w.ctx, programs.Host, "--server", w.url, "--lang", w.lang)
+	w.must(err)
+	select {
+	case <-again.Exited():
+	case <-time.After(15 * time.Second):
+		w.t.Fatal("a second host stands beside the first")
+	}
+	if out := again.Out.String(); !strings.Contains(out, texts.T("error.already")) || again.Cmd.ProcessState.ExitCode() != 0 {
+		w.t.Errorf("the second host ends with %v and says %s", again.Cmd.ProcessState, out)
 	}
 }
 

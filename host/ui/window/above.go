@@ -16,18 +16,24 @@ func keepAbove(window uint32) {
 		return
 	}
 	defer c.Close()
-	atom := func(name string) xproto.Atom {
-		r, err := xproto.InternAtom(c, false, uint16(len(name)), name).Reply()
-		if err != nil {
-			return 0
-		}
-		return r.Atom
-	}
 	const add, application = 1, 1
-	data := xproto.ClientMessageDataUnionData32New([]uint32{add, uint32(atom("_NET_WM_STATE_ABOVE")), 0, application, 0})
-	ev := xproto.ClientMessageEvent{Format: 32, Window: xproto.Window(window), Type: atom("_NET_WM_STATE"), Data: data}
 	root := xproto.Setup(c).DefaultScreen(c).Root
+	ask(c, root, xproto.Window(window), "_NET_WM_STATE", add, uint32(atom(c, "_NET_WM_STATE_ABOVE")), 0, application)
+}
+
+// ask sends the window manager a request about a window.
+func ask(c *xgb.Conn, root, window xproto.Window, what string, data ...uint32) {
+	values := append(data, make([]uint32, 5-len(data))...)
+	ev := xproto.ClientMessageEvent{Format: 32, Window: window, Type: atom(c, what), Data: xproto.ClientMessageDataUnionData32New(values)}
 	_ = xproto.SendEventChecked(c, false, root, xproto.EventMaskSubstructureNotify|xproto.EventMaskSubstructureRedirect, string(ev.Bytes())).Check()
+}
+
+func atom(c *xgb.Conn, name string) xproto.Atom {
+	r, err := xproto.InternAtom(c, false, uint16(len(name)), name).Reply()
+	if err != nil {
+		return 0
+	}
+	return r.Atom
 }
 
 // workHeight is how high the window may be, in pixels: the screen's height less

@@ -21,6 +21,10 @@ import (
 func main() {
 	// One line tells the host that the libraries were found and main runs.
 	say := newSayer()
+	if raiseOther() {
+		say.say(ui.Command{Do: ui.Already})
+		return
+	}
 	w := new(app.Window)
 	v := newView(say.say)
 	w.Option(app.Title(v.now.Title), app.Size(580, 200), app.MinSize(320, 160))
