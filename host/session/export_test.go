@@ -136,3 +136,6 @@ func (h *Host) HearLate(msg []byte, out bool) (err error, couriers int) {
 	<-done
 	return err, couriers
 }
+
+// LastOf is the number of the newest event that is kept.
+func LastOf(r *Return) uint64 { return r.kept.Acked + uint64(len(r.events)) }

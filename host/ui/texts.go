@@ -81,6 +81,16 @@ func (t *Texts) Question(grant, kind string, tech Technician) (id, text string) 
 	return id, t.T(id, "name", tech.Name)
 }
 
+// Again is the question after a restart: whether it goes on, and with what. It
+// returns the id of the text as well, as Question does.
+func (t *Texts) Again(grants []string, tech Technician) (id, text string) {
+	names := make([]string, len(grants))
+	for i, g := range grants {
+		names[i] = t.Grant(g)
+	}
+	return "ask.return", t.T("ask.return", "name", tech.Name, "grants", strings.Join(names, ", "))
+}
+
 // Grant is what a grant allows, in the person's words.
 func (t *Texts) Grant(name string) string {
 	if key := "grant." + name; t.Has(key) {
