@@ -161,8 +161,8 @@ func run(ctx context.Context, args []string, s *streams) int {
 			OpenReturn: openReturn(opt, isConsole), Return: back,
 			TLS: opt.tls, Patience: patience, Windows: talk.windows, Near: talk.near, Software: "mainforte-host/" + versionText(), Log: log,
 		})
-		err := host.Run(ctx)
 		back = nil
+		err := host.Run(ctx)
 		talk.windows, talk.near = host.Own() // it reads the one window's words while it runs
 		if errors.Is(err, session.ErrQuit) {
 			return exitOK
