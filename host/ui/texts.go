@@ -7,6 +7,8 @@ import (
 	"strconv"
 	"strings"
 	"time"
+	"unicode"
+	"unicode/utf8"
 
 	"github.com/mainforte/mainforte/internal/wire/mfpb"
 )
@@ -86,7 +88,8 @@ func (t *Texts) Question(grant, kind string, tech Technician) (id, text string) 
 func (t *Texts) Again(grants []string, tech Technician) (id, text string) {
 	names := make([]string, len(grants))
 	for i, g := range grants {
-		names[i] = t.Grant(g)
+		first, size := utf8.DecodeRuneInString(t.Grant(g))
+		names[i] = string(unicode.ToLower(first)) + t.Grant(g)[size:] // in the middle of a sentence
 	}
 	return "ask.return", t.T("ask.return", "name", tech.Name, "grants", strings.Join(names, ", "))
 }

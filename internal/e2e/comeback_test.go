@@ -57,7 +57,7 @@ func TestASessionGoesOnAfterARestart(t *testing.T) {
 	if !w.missing(kept) || !w.missing(entry) {
 		t.Error("the person is asked, and what was kept is still there")
 	}
-	if !strings.Contains(q.Text, "Anaïs Tremblay") || !strings.Contains(q.Text, ui.Load("en").Grant("control")) {
+	if !strings.Contains(q.Text, "Anaïs Tremblay") || !strings.Contains(q.Text, "see your screen, use your mouse and keyboard.") {
 		t.Errorf("the person is asked %q", q.Text)
 	}
 	w.state("asking")
