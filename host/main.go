@@ -2,6 +2,7 @@
 // before anything is seen or touched, and ends without a trace.
 //
 //	host [--server ADDRESS] [--lang en|fr] [--ca FILE] [--console|--console=json] [--stay] [--show-configuration] [--version]
+//	host --come-back [--console|--console=json]
 //
 // Without --server the address is asked for; if the file's own name holds one
 // (mainforte-help.example.org), that is offered, as a hint. Whichever way a server
@@ -10,6 +11,10 @@
 // other, and need not ask. No flag and no file allows anything in advance: only
 // the person does, in the window or on the console. See host/session for what
 // happens then.
+//
+// --come-back is what the start entry of host/comeback says, once, after a restart that
+// a session may go on after: the app takes what it kept, and asks. Where nothing is
+// kept it ends.
 //
 // On Windows it is a windowed program: --console opens a console of its own,
 // unless its streams were redirected; they are then used as they are, so that
@@ -78,6 +83,7 @@ type options struct {
 	server  *url.URL
 	lang    string
 	tls     *tls.Config
+	pem     []byte // the authority in tls, if it is not the system's
 	console console
 	verbose bool
 
@@ -85,13 +91,16 @@ type options struct {
 	langTyped         bool
 	ca                string
 	stay              bool
+	comeBack          bool
 }
 
 func main() {
-	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	ctx, stop := context.WithCancelCause(context.Background())
+	signals := make(chan os.Signal, 1)
+	signal.Notify(signals, os.Interrupt, syscall.SIGTERM)
+	go func() { stop(meaning(<-signals)) }()
 	s := standardStreams()
 	code := run(ctx, os.Args, s)
-	stop()
 	s.close(code)
 	os.Exit(code)
 }
@@ -108,12 +117,30 @@ func run(ctx context.Context, args []string, s *streams) int {
 		}
 		return exitOK
 	}
+	var back *session.Return
+	var sorry string
+	if opt.comeBack {
+		if back, sorry = comeBack(&opt); back == nil && sorry == "" {
+			return exitOK // once is enough
+		}
+		if texts = ui.Load(opt.lang); sorry != "" {
+			sorry = texts.T(sorry)
+		}
+	} else {
+		sweep()
+	}
 	window, isConsole, code := open(ctx, opt, texts, s)
 	if window == nil {
 		return code
 	}
 	defer window.Close()
 	talk := &conversation{window: window, texts: texts, hint: hint(args[0])}
+	if sorry != "" {
+		window.Show(ui.Event{Name: "error", Text: sorry})
+		if isConsole || !talk.again(ctx, nil) {
+			return exitError
+		}
+	}
 	called := map[string]bool{} // servers that the person said they had called
 
 	log := slog.New(slog.DiscardHandler)
@@ -128,11 +155,13 @@ func run(ctx context.Context, args []string, s *streams) int {
 			}
 		}
 		host := newHost(session.Config{
-			Server: server, Unknown: !known(server) && !called[server.Host], Lang: texts.Lang, Window: window,
+			Server: server, Unknown: back == nil && !known(server) && !called[server.Host], Lang: texts.Lang, Window: window,
 			OpenDesktop: desktopFor(isConsole), OpenPerson: openPerson, OpenClipboard: openClipboard(), OpenOverlay: overlayHere(),
-			Shot: func(ctx context.Context) (*image.RGBA, error) { return capture.Shot(ctx, "") },
-			TLS:  opt.tls, Patience: patience, Windows: talk.windows, Near: talk.near, Software: "mainforte-host/" + versionText(), Log: log,
+			Shot:       func(ctx context.Context) (*image.RGBA, error) { return capture.Shot(ctx, "") },
+			OpenReturn: openReturn(opt, isConsole), Return: back,
+			TLS: opt.tls, Patience: patience, Windows: talk.windows, Near: talk.near, Software: "mainforte-host/" + versionText(), Log: log,
 		})
+		back = nil
 		err := host.Run(ctx)
 		talk.windows, talk.near = host.Own() // it reads the one window's words while it runs
 		if errors.Is(err, session.ErrQuit) {
@@ -182,6 +211,7 @@ func parse(args []string, stdout, stderr io.Writer) (opt options, code int, done
 	}
 	address := f.String("server", "", "the help desk to call: `help.example.org`")
 	lang := f.String("lang", "", "`en` or fr; otherwise the system's language")
+	f.BoolVar(&opt.comeBack, "come-back", false, "go on once with the session that may go on after a restart; the app's own start entry says so")
 	ca := f.String("ca", "", "a PEM `file` with the authority that signed the server's certificate, instead of the system's")
 	show := f.Bool("version", false, "print the version and exit")
 	f.BoolVar(&opt.showConfiguration, "show-configuration", false, "print what this program would go by, and where it has it from, as JSON, and exit")
@@ -227,18 +257,30 @@ func parse(args []string, stdout, stderr io.Writer) (opt options, code int, done
 			return wrong("%v", err)
 		}
 	}
+	if opt.comeBack && (*address != "" || *ca != "") {
+		return wrong("--come-back goes back to where the session was")
+	}
 	if *ca != "" {
 		pem, err := os.ReadFile(*ca)
 		if err != nil {
 			return wrong("%v", err)
 		}
-		roots := x509.NewCertPool()
-		if !roots.AppendCertsFromPEM(pem) {
-			return wrong("%s holds no certificate", *ca)
+		if err := opt.trust(pem); err != nil {
+			return wrong("%s: %v", *ca, err)
 		}
-		opt.tls, opt.ca = &tls.Config{RootCAs: roots}, *ca
+		opt.ca = *ca
 	}
 	return opt, 0, false
+}
+
+// trust makes an authority the one that must have signed the server's certificate.
+func (opt *options) trust(pem []byte) error {
+	roots := x509.NewCertPool()
+	if !roots.AppendCertsFromPEM(pem) {
+		return errors.New("holds no certificate")
+	}
+	opt.tls, opt.pem = &tls.Config{RootCAs: roots}, pem
+	return nil
 }
 
 // open begins the conversation: in the window if there can be one, else on the

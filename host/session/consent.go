@@ -41,6 +41,7 @@ type question struct {
 	id    string // once it is open
 	by    *participant
 	grant *grant
+	again []string // after a restart: what stood before it, and stands again by the same yes
 }
 
 // maxQueue bounds the questions that wait: one a participant and grant.
@@ -103,10 +104,12 @@ func (h *Host) asksFor(p *participant, name string) error {
 }
 
 // put asks the person, at once or as soon as they have answered what is open.
-func (h *Host) put(p *participant, g *grant) {
+func (h *Host) put(p *participant, g *grant) { h.putAgain(p, g, nil) }
+
+func (h *Host) putAgain(p *participant, g *grant, again []string) {
 	s := h.live
 	p.asks++
-	s.queue = append(s.queue, &question{by: p, grant: g})
+	s.queue = append(s.queue, &question{by: p, grant: g, again: again})
 	s.set(p, g, mfpb.GrantState_GRANT_STATE_ASKED)
 	h.nextQuestion()
 }
@@ -129,6 +132,9 @@ func (h *Host) nextQuestion() {
 	s.release()
 	s.tellAsked(true)
 	id, text := h.texts.Question(g.name, kindNames[p.kind], *p.technician)
+	if q.again != nil {
+		id, text = h.texts.Again(q.again, *p.technician)
+	}
 	folder := ""
 	if g.name == grantFileIn {
 		folder = s.landing()
@@ -155,6 +161,9 @@ func (h *Host) answered(q *question, to mfpb.GrantState, by string, why mfpb.Rea
 		q.by.trusted = to == mfpb.GrantState_GRANT_STATE_ALLOWED
 	}
 	h.settle(q.by, q.grant, to, by)
+	if to == mfpb.GrantState_GRANT_STATE_ALLOWED {
+		h.allowAgain(q.by, q.again)
+	}
 	if q.by.asks == 1 && to != mfpb.GrantState_GRANT_STATE_ALLOWED {
 		h.leave(q.by, why, true)
 	}
@@ -338,7 +347,7 @@ func (h *Host) settle(p *participant, g *grant, to mfpb.GrantState, by string) {
 // needsView tells what is only for who sees the screen.
 func needsView(grant string) bool {
 	switch grant {
-	case grantControl, "annotate", "elevate", grantScreenshot:
+	case grantControl, "annotate", "elevate", grantScreenshot, grantReconnect:
 		return true
 	}
 	return false

@@ -136,3 +136,6 @@ func (h *Host) HearLate(msg []byte, out bool) (couriers int, err error) {
 	<-done
 	return couriers, err
 }
+
+// LastOf is the number of the newest event that is kept.
+func LastOf(r *Return) uint64 { return r.kept.Acked + uint64(len(r.events)) }

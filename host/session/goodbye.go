@@ -240,33 +240,34 @@ func reportAddress(s string) string {
 }
 
 // deeds is what was done in a session, as the journal heard it.
+// It goes through a restart (comeback.go), so its names are those of a file.
 type deeds struct {
-	keys, clicks, wheel int64
-	chat                [2]int // lines of the person, of participants
-	pictures, sheets    int
-	answers             []deed
-	people              []attendance
-	files               []shared
-	clips               int
-	more                int // files that are not in the list any more
+	Keys, Clicks, Wheel int64
+	Chat                [2]int // lines of the person, of participants
+	Pictures, Sheets    int
+	Answers             []deed
+	People              []attendance
+	Files               []shared
+	Clips               int
+	More                int // files that are not in the list any more
 }
 
 // deed is one answer of the person's.
 type deed struct {
-	at          time.Time
-	participant string
-	grant, what string
+	At          time.Time
+	Participant string
+	Grant, What string
 }
 
 // attendance is one participant's time in the session.
 type attendance struct {
-	id, name, organisation string
-	from, to               time.Time // to: zero, to the end
+	ID, Name, Organisation string
+	From, To               time.Time // to: zero, to the end
 }
 
 type shared struct {
-	name string
-	in   bool // to the person
+	Name string
+	In   bool // to the person
 }
 
 // Bounds of a receipt.
@@ -291,25 +292,25 @@ func (d *deeds) add(at time.Time, kind, outcome string, data, personal map[strin
 	}
 	switch kind {
 	case "input.summary":
-		d.keys, d.clicks, d.wheel = d.keys+number("keys"), d.clicks+number("clicks"), d.wheel+number("wheel")
+		d.Keys, d.Clicks, d.Wheel = d.Keys+number("keys"), d.Clicks+number("clicks"), d.Wheel+number("wheel")
 	case "consent.granted", "consent.denied", "consent.revoked", "consent.given_back", "control.handed_over":
 		_, what, _ := strings.Cut(kind, ".")
-		if len(d.answers) < maxDeeds && text(data, "grant") != "unknown" {
-			d.answers = append(d.answers, deed{at, text(data, "participant"), text(data, "grant"), what})
+		if len(d.Answers) < maxDeeds && text(data, "grant") != "unknown" {
+			d.Answers = append(d.Answers, deed{at, text(data, "participant"), text(data, "grant"), what})
 		}
 	case "screenshot.taken":
-		d.pictures++
+		d.Pictures++
 	case "sysinfo.read":
-		d.sheets++
+		d.Sheets++
 	case "clipboard.sent", "clipboard.received":
 		if outcome == "ok" {
-			d.clips++
+			d.Clips++
 		}
 	case "file.received", "file.sent":
-		if len(d.files) == maxShared {
-			d.more++
+		if len(d.Files) == maxShared {
+			d.More++
 		} else if name := wire.Clean(text(personal, "name")); name != "" {
-			d.files = append(d.files, shared{name, kind == "file.received"})
+			d.Files = append(d.Files, shared{name, kind == "file.received"})
 		}
 	}
 }
@@ -337,8 +338,8 @@ func (l *live) goodbyeReceipt() *ui.Receipt {
 	row(t.T("receipt.title"))
 	row("")
 	field("receipt.server", h.server)
-	if p := l.done.people; len(p) > 0 {
-		field("receipt.organisation", p[0].organisation)
+	if p := l.done.People; len(p) > 0 {
+		field("receipt.organisation", p[0].Organisation)
 	}
 	if l.ticket != nil {
 		field("ask.ticket", strings.TrimSpace(l.ticket.Number+" "+l.ticket.Subject))
@@ -349,40 +350,40 @@ func (l *live) goodbyeReceipt() *ui.Receipt {
 	field("receipt.session", l.id)
 	var people, answers, done []string
 	names := map[string]string{}
-	for _, p := range l.done.people {
-		names[p.id] = p.name
-		to := p.to
+	for _, p := range l.done.People {
+		names[p.ID] = p.Name
+		to := p.To
 		if to.IsZero() {
 			to = end
 		}
-		people = append(people, t.T("receipt.person", "name", p.name, "from", ui.Clock(p.from), "to", ui.Clock(to)))
+		people = append(people, t.T("receipt.person", "name", p.Name, "from", ui.Clock(p.From), "to", ui.Clock(to)))
 	}
 	list("receipt.people", people)
-	for _, a := range l.done.answers {
-		answers = append(answers, t.T("receipt.answer", "time", ui.Clock(a.at), "grant", t.T("grant."+a.grant), "name", names[a.participant], "what", t.T("receipt."+a.what)))
+	for _, a := range l.done.Answers {
+		answers = append(answers, t.T("receipt.answer", "time", ui.Clock(a.At), "grant", t.T("grant."+a.Grant), "name", names[a.Participant], "what", t.T("receipt."+a.What)))
 	}
 	list("receipt.answers", answers)
 	counts := []struct {
 		key string
 		n   int64
 	}{
-		{"receipt.keys", l.done.keys}, {"receipt.clicks", l.done.clicks}, {"receipt.clips", int64(l.done.clips)},
-		{"receipt.chat", int64(l.done.chat[0] + l.done.chat[1])}, {"receipt.pictures", int64(l.done.pictures)}, {"receipt.sheets", int64(l.done.sheets)},
+		{"receipt.keys", l.done.Keys}, {"receipt.clicks", l.done.Clicks}, {"receipt.clips", int64(l.done.Clips)},
+		{"receipt.chat", int64(l.done.Chat[0] + l.done.Chat[1])}, {"receipt.pictures", int64(l.done.Pictures)}, {"receipt.sheets", int64(l.done.Sheets)},
 	}
 	for _, c := range counts {
 		if c.n > 0 {
 			done = append(done, t.T(c.key)+t.T("colon")+strconv.FormatInt(c.n, 10))
 		}
 	}
-	for _, f := range l.done.files {
+	for _, f := range l.done.Files {
 		key := "receipt.file_out"
-		if f.in {
+		if f.In {
 			key = "receipt.file_in"
 		}
-		done = append(done, t.T(key, "name", f.name))
+		done = append(done, t.T(key, "name", f.Name))
 	}
-	if l.done.more > 0 {
-		done = append(done, t.T("receipt.more", "n", strconv.Itoa(l.done.more)))
+	if l.done.More > 0 {
+		done = append(done, t.T("receipt.more", "n", strconv.Itoa(l.done.More)))
 	}
 	list("receipt.done", done)
 	row("")
@@ -407,13 +408,13 @@ func (l *live) goodbyeReceipt() *ui.Receipt {
 
 // came and went keep who was there for the receipt.
 func (l *live) came(p *participant) {
-	l.done.people = append(l.done.people, attendance{id: p.id, name: p.technician.Name, organisation: p.technician.Organisation, from: l.h.clock.Now()})
+	l.done.People = append(l.done.People, attendance{ID: p.id, Name: p.technician.Name, Organisation: p.technician.Organisation, From: l.h.clock.Now()})
 }
 
 func (l *live) went(p *participant) {
-	for i := range l.done.people {
-		if a := &l.done.people[i]; a.id == p.id && a.to.IsZero() {
-			a.to = l.h.clock.Now()
+	for i := range l.done.People {
+		if a := &l.done.People[i]; a.ID == p.id && a.To.IsZero() {
+			a.To = l.h.clock.Now()
 		}
 	}
 }

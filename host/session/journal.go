@@ -20,12 +20,14 @@ const maxKept = 10_000
 // journal is the host's own count of what happened. It keeps every event until
 // the server says that it is durable.
 type journal struct {
-	seq   uint64 // of the newest event
-	acked uint64
-	sent  uint64 // on the present line
-	kept  []*mfpb.HostEvent
-	final bool // no more events come
-	shut  bool // HostClose was sent on the present line
+	seq     uint64 // of the newest event
+	acked   uint64
+	sent    uint64 // on the present line
+	kept    []*mfpb.HostEvent
+	held    bool   // an event is written down before it is sent (comeback.go)
+	written uint64 // while held: the newest that is
+	final   bool   // no more events come
+	shut    bool   // HostClose was sent on the present line
 }
 
 // note writes one event down and sends it if there is a line. data is public,
@@ -45,6 +47,9 @@ func (l *live) note(kind, outcome string, data, personal map[string]any) {
 		Type: kind, Outcome: outcome, Data: l.object(data), Personal: l.object(personal),
 	}
 	l.journal.kept = append(l.journal.kept, e)
+	if l.journal.held {
+		l.comebacks().touch()
+	}
 	l.flow()
 }
 
@@ -67,7 +72,7 @@ func (l *live) flow() {
 	if h.line == nil || !h.line.ready {
 		return
 	}
-	for j.sent < j.seq && j.sent-j.acked < maxFlight {
+	for j.sent < j.seq && j.sent-j.acked < maxFlight && (!j.held || j.sent < j.written) {
 		e := j.kept[j.sent-j.acked]
 		h.send(&mfpb.HostMessage{Body: &mfpb.HostMessage_Event{Event: e}})
 		j.sent++

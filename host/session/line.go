@@ -115,7 +115,7 @@ func (h *Host) unreachable(err error) {
 			h.finish(fmt.Errorf("%w: %w: %w", ErrServer, ErrCertificate, err))
 			return
 		}
-	} else if !h.met && h.cfg.Patience > 0 && h.clock.Now().Sub(h.began) >= h.cfg.Patience {
+	} else if !h.met && h.live == nil && h.cfg.Patience > 0 && h.clock.Now().Sub(h.began) >= h.cfg.Patience {
 		h.show(ui.Event{Name: "error", Server: h.server, Text: h.texts.T(key, "server", h.server)})
 		h.finish(fmt.Errorf("%w: %w", ErrServer, err))
 		return

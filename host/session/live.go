@@ -77,16 +77,22 @@ func (h *Host) opened(m *mfpb.Opened) {
 		ticket: c.ticket, signing: h.code.signing, chat: recordOf(m.GetChat()),
 		receipt: receiptPath(m.GetReceipt()), abuse: reportAddress(m.GetAbuse()),
 	}
-	l.openFilm()
 	h.live = l
-	l.openTools()
 	h.code.secret = ""
+	l.start(c.technician)
+	l.join(c, m.Participant, lead)
+}
+
+// start opens what a session needs besides its participants.
+func (l *live) start(technician *ui.Technician) {
+	h := l.h
+	l.openFilm()
+	l.openTools()
 	h.showPrivate()
-	h.show(ui.Event{Name: "session", Server: h.server, Session: l.id, Technician: c.technician, Ticket: l.ticket})
+	h.show(ui.Event{Name: "session", Server: h.server, Session: l.id, Technician: technician, Ticket: l.ticket})
 	h.alarm("summary", summaryTime, l.summary)
 	l.watchRoutes()
 	h.alarm("quality", qualityTime, l.watchQuality)
-	l.join(c, m.Participant, lead)
 }
 
 // joined: another participant stands in the log. What it may be is what the
@@ -194,7 +200,7 @@ func (h *Host) attach(m *mfpb.Attach) {
 		h.refused(p, "viewer", err)
 		return
 	}
-	answer := &mfpb.Attach{Epoch: m.Epoch, Nonce: nonce, Participant: p.id}
+	answer := &mfpb.Attach{Epoch: m.Epoch, Nonce: nonce, Participant: p.id, Returned: p.keys.Salt()}
 	if m.GetKeep() && p.up() { // C46
 		answer.Keep = true
 		p.link.rekey(sealed)
@@ -341,6 +347,9 @@ func (l *live) lineBack() {
 		l.h.send(&mfpb.HostMessage{Body: &mfpb.HostMessage_Gone{Gone: m}})
 	}
 	if l.over {
+		return
+	}
+	if l.lineGone.IsZero() { // the first line after a return
 		return
 	}
 	l.h.status("status.server_back", "duration", l.h.texts.Duration(l.h.clock.Now().Sub(l.lineGone).Seconds()))

@@ -2,6 +2,7 @@ package session
 
 import (
 	"context"
+	"errors"
 	"time"
 
 	"github.com/mainforte/mainforte/host/ui"
@@ -136,6 +137,9 @@ func (h *Host) Run(ctx context.Context) error {
 	h.server = name
 	h.began = h.clock.Now()
 	h.show(ui.Event{Name: "hello", Lang: h.texts.Lang, Server: h.server, Unknown: h.cfg.Unknown})
+	if h.cfg.Return != nil {
+		h.comesBack(h.cfg.Return)
+	}
 	if h.contact = h.cfg.Unknown; !h.contact {
 		h.dial()
 	}
@@ -154,12 +158,15 @@ func (h *Host) Run(ctx context.Context) error {
 		case c, ok := <-commands:
 			if !ok {
 				commands = nil
-				c = ui.Command{Do: "quit"}
+				h.vanished()
+				continue
 			}
 			h.command(c)
 		case <-quit:
 			quit = nil
-			h.command(ui.Command{Do: "quit"})
+			if !errors.Is(context.Cause(ctx), ErrGoingDown) || !h.goesDown() {
+				h.command(ui.Command{Do: "quit"})
+			}
 		case <-h.clock.Until(next):
 		}
 	}

@@ -291,6 +291,7 @@ type rig struct {
 	// What the server says of the chat, and of the receipt.
 	chat, receipt string
 	cancel        context.CancelFunc
+	down          func() // the system stops
 
 	mu  sync.Mutex
 	err error
@@ -300,8 +301,14 @@ type rig struct {
 // start runs a host. Options change its configuration.
 func start(t *testing.T, options ...func(*rig, *session.Config)) *rig {
 	t.Helper()
+	return startAt(t, newServer(t), options...)
+}
+
+// startAt runs a host against a server that another one may have used.
+func startAt(t *testing.T, at *server, options ...func(*rig, *session.Config)) *rig {
+	t.Helper()
 	before := runtime.NumGoroutine()
-	r := &rig{t: t, server: newServer(t), window: uitest.New(), hands: inputfake.New(t), screen: capturefake.New(t, 64, 48), out: make(chan struct{})}
+	r := &rig{t: t, server: at, window: uitest.New(), hands: inputfake.New(t), screen: capturefake.New(t, 64, 48), out: make(chan struct{})}
 	cfg := session.Config{
 		Server: r.server.url(), Lang: "en", Window: r.window, Software: "test",
 		OpenDesktop: func() (capture.Source, input.Injector, input.Guard, error) {
@@ -317,8 +324,9 @@ func start(t *testing.T, options ...func(*rig, *session.Config)) *rig {
 	for _, o := range options {
 		o(r, &cfg)
 	}
-	ctx, cancel := context.WithCancel(t.Context())
-	r.cancel = cancel
+	ctx, cause := context.WithCancelCause(t.Context())
+	cancel := func() { cause(nil) }
+	r.cancel, r.down = cancel, func() { cause(session.ErrGoingDown) }
 	r.host = session.New(cfg)
 	go func() {
 		err := r.host.Run(ctx)

@@ -40,6 +40,7 @@ import (
 
 	"github.com/mainforte/mainforte/host/capture"
 	"github.com/mainforte/mainforte/host/clipboard"
+	"github.com/mainforte/mainforte/host/comeback"
 	"github.com/mainforte/mainforte/host/input"
 	"github.com/mainforte/mainforte/host/overlay"
 	"github.com/mainforte/mainforte/host/ui"
@@ -128,6 +129,12 @@ type Config struct {
 	// OpenOverlay opens what marks are drawn on. It is called when the person has
 	// allowed annotate; nil: this desktop has none, and the grant is not served.
 	OpenOverlay func() (overlay.Overlay, error)
+	// OpenReturn begins to keep what a return after a restart needs, until a time. It is
+	// called when the person has allowed reconnect, and may wait for a disk; nil: this
+	// host has no place for it, and the grant is not served.
+	OpenReturn func(until time.Time) (comeback.Keeper, error)
+	// Return is the session to come back to; Run then begins with it. nil: with a code.
+	Return *Return
 	// Shot takes one picture of the whole desktop, for the ticket or for a step that
 	// the person is shown; nil is the system's.
 	Shot func(context.Context) (*image.RGBA, error)

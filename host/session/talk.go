@@ -184,7 +184,7 @@ func (t *talk) add(m *mfpb.TalkLine) bool {
 		h.alarm("chat", countTime, t.count)
 	}
 	t.counted[who]++
-	t.l.done.chat[who]++
+	t.l.done.Chat[who]++
 	if !t.told {
 		t.told = true
 		h.status(keptKeys[t.l.chat])

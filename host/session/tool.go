@@ -66,6 +66,7 @@ var toolMakers = []func(*live) tool{
 	newClips,
 	newMarks,
 	newTalk,
+	newComebacks,
 }
 
 // maxToolBuffered is how many bytes a tool's channel may hold: little enough that

@@ -7,6 +7,8 @@ import (
 	"strconv"
 	"strings"
 	"time"
+	"unicode"
+	"unicode/utf8"
 
 	"github.com/mainforte/mainforte/internal/wire/mfpb"
 )
@@ -79,6 +81,17 @@ func (t *Texts) Question(grant, kind string, tech Technician) (id, text string) 
 		return "ask.other", t.T("ask.other", "name", tech.Name, "grant", t.Grant(grant))
 	}
 	return id, t.T(id, "name", tech.Name)
+}
+
+// Again is the question after a restart: whether it goes on, and with what. It
+// returns the id of the text as well, as Question does.
+func (t *Texts) Again(grants []string, tech Technician) (id, text string) {
+	names := make([]string, len(grants))
+	for i, g := range grants {
+		first, size := utf8.DecodeRuneInString(t.Grant(g))
+		names[i] = string(unicode.ToLower(first)) + t.Grant(g)[size:] // in the middle of a sentence
+	}
+	return "ask.return", t.T("ask.return", "name", tech.Name, "grants", strings.Join(names, ", "))
 }
 
 // Grant is what a grant allows, in the person's words.

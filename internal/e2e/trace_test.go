@@ -25,8 +25,8 @@ func TestNothingIsLeftBehind(t *testing.T) {
 	_, err := w.desktop.Run(w.ctx, "xterm", "-geometry", "60x10+20+300", "-u8", "-T", word, "-e", "sh", "-c", "while :; do read -r line; done")
 	w.must(err)
 	w.until("the terminal stands", func() bool {
-		tree, err := w.desktop.Output(w.ctx, "xwininfo", "-root", "-tree")
-		return err == nil && bytes.Contains(tree, []byte(word))
+		window, err := w.desktop.Output(w.ctx, "xwininfo", "-name", word)
+		return err == nil && bytes.Contains(window, []byte("IsViewable"))
 	})
 	home, chosen := t.TempDir(), t.TempDir()
 	for name, dir := range map[string]string{
@@ -60,6 +60,11 @@ func TestNothingIsLeftBehind(t *testing.T) {
 	w.must(w.browser.Click("#talk-ask-system"))
 	w.answer("sysinfo", "allow")
 	w.must(w.browser.Wait(15*time.Second, stage.Element("#talk-sheet")+"?.textContent.length > 40"))
+	w.must(w.browser.Click("#show-restart"))
+	w.must(w.browser.Click("#ask-reconnect"))
+	w.answer("reconnect", "allow")
+	w.must(w.browser.WaitFor(10*time.Second, "#give-reconnect"))
+	w.must(w.browser.Click("#close-restart"))
 	w.must(w.browser.Click("#show-files"))
 	_, err = stage.Eval[string](w.browser, chooseFiles+`('kept.bin', 100000, 7)`)
 	w.must(err)
@@ -83,6 +88,9 @@ func TestNothingIsLeftBehind(t *testing.T) {
 		if after[i] != before[i] {
 			t.Errorf("%s before:\n%s\nafter:\n%s", name, before[i], after[i])
 		}
+	}
+	if !strings.Contains(during[0], "/state/mainforte/return\n") || !strings.Contains(during[0], "/config/autostart/mainforte-return.desktop\n") {
+		t.Errorf("nothing was kept for a return that was allowed and not needed:\n%s", during[0])
 	}
 	if slices.Equal(before[1:], during[1:]) {
 		t.Error("nothing was seen of the app while it ran")

@@ -30,7 +30,8 @@ type Keys struct {
 	role    Role
 	isk     [sha512.Size]byte
 	wiped   bool
-	epoch   uint32 // of the newest attach
+	epoch   uint32  // of the newest attach
+	back    *Return // the host came back with it; nil once the viewer went on after that
 	hostKey ed25519.PublicKey
 }
 
@@ -43,7 +44,16 @@ func (k *Keys) Wipe() {
 	k.mu.Lock()
 	defer k.mu.Unlock()
 	clear(k.isk[:])
+	k.forget()
 	k.wiped = true
+}
+
+// forget wipes what the host came back with. It holds k.mu.
+func (k *Keys) forget() {
+	if k.back != nil {
+		clear(k.back.Secret)
+		k.back = nil
+	}
 }
 
 // NewNonce is one side's half of an attach, Attach.nonce.
@@ -68,9 +78,13 @@ func (k *Keys) Attach(role Role, epoch uint32, viewerNonce, hostNonce []byte) (*
 	if len(viewerNonce) != wire.NonceSize || len(hostNonce) != wire.NonceSize {
 		return nil, ErrPeer
 	}
+	if k.back != nil && k.epoch == 0 && epoch != 0 {
+		return k.begin(k.back.Secret, epoch, viewerNonce, hostNonce)
+	}
 	if uint64(epoch) != uint64(k.epoch)+1 { // C22: exactly one higher
 		return nil, ErrOldEpoch
 	}
+	k.forget() // the viewer went on, so it has the keys of the return
 	return k.derive(epoch, viewerNonce, hostNonce)
 }
 
@@ -93,6 +107,9 @@ func (k *Keys) Again(epoch uint32, viewerNonce, hostNonce []byte) (*Link, error)
 	}
 	if epoch != k.epoch || epoch == 0 {
 		return nil, ErrOldEpoch
+	}
+	if k.back != nil {
+		return k.begin(k.back.Secret, epoch, viewerNonce, hostNonce)
 	}
 	return k.derive(epoch, viewerNonce, hostNonce)
 }

@@ -82,6 +82,10 @@ var eventTypes = map[string]EventType{
 	"steps.done":     {Doc: "the person ticked a step off", Host: true, Data: "participant step:n"},
 	"steps.kept":     {Doc: "the person kept the approved steps in a file; data: how many", Host: true, Data: "steps:n"},
 
+	"reconnect.kept":     {Doc: "what the host needs to come back once after a restart lies on the person's computer; data: for how many seconds at most", Host: true, Data: "seconds:n"},
+	"reconnect.returned": {Doc: "the host came back after a restart, and asks the person again; data: how long it was away", Host: true, Data: "away_ms:n"},
+	"reconnect.expired":  {Doc: "it was not needed in time, and is removed", Host: true},
+
 	"ticket.created":      {Doc: "a ticket was made in the embedded desk"},
 	"ticket.closed":       {Doc: "a ticket was closed"},
 	"ticket.opened":       {Doc: "a ticket was opened again"},

@@ -16,11 +16,14 @@ export type SealedInit = NonNullable<MessageInitShape<typeof SealedBodySchema>["
 export type SealedContent = Exclude<SealedBody["body"], { case: undefined }>;
 
 export interface AttachEvents {
+  /** Whether the host may say now that it came back after a restart. */
+  mayReturn(): boolean;
   /**
    * An epoch stands.
    * @param kept both sides keep the peer connection that stands
+   * @param returned the host came back after a restart
    */
-  attached(link: Link, kept: boolean): void;
+  attached(link: Link, kept: boolean, returned: boolean): void;
   /** A body that opened under the host's key, in the host's order. */
   body(content: SealedContent): void;
   /** Ends the attempt: C22 to C24, or a fault. */
@@ -89,13 +92,19 @@ export class Attachment {
       if (ours === undefined) throw new WireError(Reason.PROTOCOL, "an attach that we did not begin");
       if (message.nonce.length !== nonceSize)
         throw new WireError(Reason.PROTOCOL, "a nonce of another length");
-      const link = await this.#keys.attach(message.epoch, ours.nonce, message.nonce);
+      const returned = message.returned.length > 0;
+      // C86: only while the person allowed it, and once.
+      if (returned && !this.#events.mayReturn())
+        throw new WireError(Reason.PROTOCOL, "a host that may not come back");
+      const link = returned
+        ? await this.#keys.attachReturned(message.epoch, ours.nonce, message.nonce, message.returned)
+        : await this.#keys.attach(message.epoch, ours.nonce, message.nonce);
       if (this.#over) return;
       this.#ours = undefined;
       this.#epoch = message.epoch;
       this.#broken = breaks !== this.#breaks;
       this.#link = link;
-      this.#events.attached(link, ours.keep && message.keep);
+      this.#events.attached(link, ours.keep && message.keep && !returned, returned);
     });
   }
 

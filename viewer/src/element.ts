@@ -78,6 +78,8 @@ export class RemoteSession extends HTMLElement {
     {
       askControl: () => this.#session?.ask("control"),
       giveBack: () => this.#session?.giveBack("control"),
+      askReturn: () => this.#session?.ask("reconnect"),
+      giveReturn: () => this.#session?.giveBack("reconnect"),
       handOver: (participant) => this.#session?.handOver(participant),
       invite: (kind) => this.#session?.askInvite(kind),
       showInvite: () => this.#invite.show(),
@@ -119,7 +121,7 @@ export class RemoteSession extends HTMLElement {
       h("div", { id: "view" }, this.#stage.element, this.#toolbar.banner.element),
       ...panes,
     );
-    const { element, details, people, keys, looking } = this.#toolbar;
+    const { element, details, people, keys, looking, restart } = this.#toolbar;
     this.#live.append(
       element,
       picture,
@@ -127,6 +129,7 @@ export class RemoteSession extends HTMLElement {
       details,
       people.element,
       keys.element,
+      restart.element,
       ...this.#tools.filter(({ kind }) => kind === "sheet").map(({ element }) => element),
       this.#invite.element,
     );

@@ -32,6 +32,8 @@ const byeTimeout = 1_000;
 const causeFor = 10_000;
 /** How long news stand, ms. */
 const newsFor = 6_000;
+/** How long a host may come back after a restart, from the person's yes, ms. */
+const returnLife = 15 * 60_000;
 /** Bounds of what the server says about its grace time, s. */
 const maxGrace = 600;
 
@@ -230,7 +232,11 @@ export class Session {
     this.#pairing = undefined;
     this.#line.keep(session, token, this.#graceMs);
     const attachment = new Attachment(keys, (body) => this.#line.send(body), {
-      attached: (link, kept) => this.#linked(link, kept),
+      mayReturn: () => this.#view.returnUntil !== null,
+      attached: (link, kept, returned) => {
+        this.#linked(link, kept);
+        if (returned) this.#cameBack();
+      },
       body: (content) => this.#sealedBody(content),
       failed: (reason) => this.#give(reason),
     });
@@ -267,11 +273,14 @@ export class Session {
     const attachment = this.#attached();
     if (connected) {
       this.#back("hostBack", this.#view.hostAway);
-      this.#change({ hostAway: null });
+      this.#change({ hostAway: null, restartUntil: null });
       this.#route?.linesBack();
     } else {
       attachment.interrupted();
-      this.#change({ hostAway: this.#view.hostAway ?? Date.now() });
+      const since = this.#view.hostAway ?? Date.now();
+      const { returnUntil } = this.#view;
+      const restartUntil = returnUntil === null ? null : Math.min(returnUntil, since + this.#graceMs);
+      this.#change({ hostAway: since, restartUntil });
       this.#route?.lineBroke();
     }
   }
@@ -292,6 +301,12 @@ export class Session {
       this.#connect(link).catch((error: unknown) => this.#give(reasonOf(error)));
     }
     this.#route?.attached(kept);
+  }
+
+  // The host came back after a restart. It knows nothing of the tools any more, and asks the person anew.
+  #cameBack(): void {
+    this.#change({ returnUntil: null, restartUntil: null });
+    for (const tool of this.#around.tools) tool.anew?.();
   }
 
   async #connect(link: Link): Promise<void> {
@@ -441,7 +456,9 @@ export class Session {
     if (!saw && sees) this.#around.picture.unblank();
     const state = sees ? (this.#painted ? "live" : "connecting") : "asking";
     const answered = control !== this.#view.control;
-    this.#change({ view, control, grants, state });
+    const returnUntil =
+      grants["reconnect"] === GrantState.ALLOWED ? (this.#view.returnUntil ?? Date.now() + returnLife) : null;
+    this.#change({ view, control, grants, state, returnUntil });
     if (answered) {
       const answer = {
         [GrantState.DENIED]: "denied",

@@ -51,6 +51,10 @@ export interface View {
   readonly serverAway: number | null;
   readonly hostAway: number | null;
   readonly interrupted: number | null;
+  /** Until when the host may come back after a restart (Date.now), if the person allowed it. */
+  readonly returnUntil: number | null;
+  /** Until when it is waited for while it is away and may be restarting. */
+  readonly restartUntil: number | null;
   /** Why the way is interrupted, as far as we know. */
   readonly cause: "offline" | "host moved" | null;
   readonly pathUp: boolean;
@@ -90,6 +94,8 @@ export const firstView: View = {
   serverAway: null,
   hostAway: null,
   interrupted: null,
+  returnUntil: null,
+  restartUntil: null,
   cause: null,
   pathUp: false,
   route: null,

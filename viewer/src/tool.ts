@@ -35,6 +35,8 @@ export interface Tool {
   connected(outlet: Outlet): void;
   /** It is gone; another may come. */
   disconnected(): void;
+  /** The host came back after a restart: it knows nothing of this tool, and all its numbers begin anew. */
+  anew?(): void;
   /** The grants as they stand: a name that is not there was never asked for, or this host does not know it. */
   granted(grants: Grants): void;
   /** The session is over: nothing is left to do but to forget. */

@@ -121,6 +121,14 @@ export class FakeHost {
     socket.push({ case: "attach", value: { epoch: theirs.epoch, nonce: ours, keep } });
   }
 
+  /** Its first attach after a restart. */
+  async comeBack(socket: FakeSocket, salt = newNonce()): Promise<void> {
+    const theirs = socket.last("attach");
+    const ours = newNonce();
+    this.link = await this.keys?.attachReturned(theirs.epoch, theirs.nonce, ours, salt);
+    socket.push({ case: "attach", value: { epoch: theirs.epoch, nonce: ours, returned: salt } });
+  }
+
   async seal(body: SealedInit, optional = false): Promise<Sealed> {
     if (this.link === undefined) throw new Error("not attached");
     return this.link.seal(toBinary(SealedBodySchema, create(SealedBodySchema, { body, optional })));

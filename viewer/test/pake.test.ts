@@ -434,6 +434,26 @@ describe("a link", () => {
     expect(await rejection(ends().viewer.attach(1, nv, new Uint8Array(17)))).toBe(Reason.PROTOCOL);
   });
 
+  it("a return derives what the Go half derives, once", async () => {
+    const x = testdata("returning.json") as Record<
+      "isk" | "salt" | "viewerNonce" | "hostNonce" | "body" | "box",
+      string
+    > & { epoch: number };
+    const viewer = new Keys(unhex(x.isk), new Uint8Array(32));
+    for (let epoch = 1; epoch < x.epoch; epoch++) await viewer.attach(epoch, newNonce(), newNonce());
+    const salt = unhex(x.salt);
+    const [nv, nh] = [unhex(x.viewerNonce), unhex(x.hostNonce)];
+    const returned = (epoch: number, s: Uint8Array): Promise<Reason> =>
+      rejection(viewer.attachReturned(epoch, nv, nh, s));
+    expect(await returned(x.epoch, salt.subarray(1))).toBe(Reason.PROTOCOL);
+    expect(await returned(x.epoch + 1, salt)).toBe(Reason.OLD_EPOCH);
+    const link = await viewer.attachReturned(x.epoch, nv, nh, salt);
+    expect((await link.seal(unhex(x.body))).box).toEqual(unhex(x.box));
+    expect(await returned(x.epoch, salt)).toBe(Reason.OLD_EPOCH);
+    viewer.wipe();
+    expect(await returned(x.epoch + 1, salt)).toBe(Reason.INTERNAL);
+  });
+
   it("wiped keys attach no more", async () => {
     const { viewer } = ends();
     viewer.wipe();

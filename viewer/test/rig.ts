@@ -6,6 +6,7 @@ import { ControlSchema, GrantState } from "../src/gen/session_pb";
 import { Reason, type ParticipantKind } from "../src/gen/signaling_pb";
 import { Session } from "../src/session";
 import type { View } from "../src/state";
+import type { Tool } from "../src/tool";
 import { claimId, FakeHost, FakeSocket, session as id, settle, token } from "./fakes";
 
 export class FakeConnection implements HostConnection {
@@ -63,6 +64,7 @@ export function setup(typed = "482 913 706", host = new FakeHost("913706", "482"
   const sockets: FakeSocket[] = [];
   const connections: FakeConnection[] = [];
   const views: View[] = [];
+  const tools: Tool[] = [];
   const picture = {
     log: [] as string[],
     blank: () => {},
@@ -84,7 +86,7 @@ export function setup(typed = "482 913 706", host = new FakeHost("913706", "482"
       return connection;
     },
     picture,
-    tools: [],
+    tools,
     lang: "en",
     changed: (view) => views.push(view),
     cursor: () => {},
@@ -100,7 +102,7 @@ export function setup(typed = "482 913 706", host = new FakeHost("913706", "482"
     if (last === undefined) throw new Error("no connection");
     return last;
   };
-  return { session, sockets, socket, connections, connection, views, host, picture };
+  return { session, sockets, socket, connections, connection, views, host, picture, tools };
 }
 
 export type Setup = ReturnType<typeof setup>;

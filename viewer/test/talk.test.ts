@@ -39,6 +39,34 @@ describe("the chat", () => {
     ]);
   });
 
+  test("begins anew with a host that was restarted", () => {
+    const { sent, outlet, talk, hear } = scene();
+    talk.connected(outlet);
+    for (const text of ["one", "two", "three"]) talk.say(text);
+    hear({ body: { case: "line", value: { id: 1n, text: "one", from: "1", name: "Ana", yours: 1n } } });
+    hear({ body: { case: "line", value: { id: 2n, text: "yes?", from: "", name: "" } } });
+    talk.disconnected();
+    talk.anew();
+    sent.length = 0;
+    talk.connected(outlet);
+    expect(sent.map((m) => m.body)).toMatchObject([
+      { case: "line", value: { id: 1n, text: "two" } },
+      { case: "line", value: { id: 2n, text: "three" } },
+    ]);
+    hear({ body: { case: "refused", value: { id: 1n, why: TalkRefusal.EARLY } } });
+    hear({ body: { case: "line", value: { id: 1n, text: "hello again", from: "", name: "" } } });
+    hear({ body: { case: "line", value: { id: 2n, text: "three", from: "1", name: "Ana", yours: 2n } } });
+    expect(talk.lines.map(({ text, state }) => [text, state])).toEqual([
+      ["two", TalkRefusal.EARLY],
+      ["one", "sent"],
+      ["yes?", "sent"],
+      ["hello again", "sent"],
+      ["three", "sent"],
+    ]);
+    talk.say("four");
+    expect(sent.at(-1)?.body).toMatchObject({ case: "line", value: { id: 3n, text: "four" } });
+  });
+
   test("counts what nobody read, and says why a line was refused", () => {
     const { outlet, talk, hear } = scene();
     talk.connected(outlet);

@@ -137,7 +137,13 @@ func (v *Viewer) attachedBy(theirs *mfpb.Attach) {
 	if b == nil {
 		return
 	}
-	link, err := v.keys.Attach(pake.RoleViewer, theirs.GetEpoch(), b.nonce, theirs.GetNonce())
+	var link *pake.Link
+	var err error
+	if salt := theirs.GetReturned(); len(salt) > 0 { // after a restart
+		link, err = v.keys.AttachReturned(theirs.GetEpoch(), b.nonce, theirs.GetNonce(), salt)
+	} else {
+		link, err = v.keys.Attach(pake.RoleViewer, theirs.GetEpoch(), b.nonce, theirs.GetNonce())
+	}
 	kept := err == nil && b.keep && theirs.GetKeep() && at != nil
 	if kept {
 		at.sealing.Lock()

@@ -116,13 +116,13 @@ func try(ctx context.Context, tree string, m mutation) (string, error) {
 			os.Exit(1)
 		}
 	}()
-	build := []string{"go", "build"}
+	build := []string{"go", "build", "-o", os.DevNull} // a program alone would be written where its folder is
 	for _, f := range m.files {
 		if strings.HasSuffix(f, ".go") {
 			build = append(build, "./"+filepath.ToSlash(filepath.Dir(f)))
 		}
 	}
-	if len(build) > 2 {
+	if len(build) > 4 {
 		if out, err := command(ctx, tree, build[0], build[1:]...); err != nil {
 			return "", fmt.Errorf("does not compile: %w\n%s", err, out)
 		}

@@ -279,8 +279,12 @@ type Host struct {
 // StartHost runs the host on a display against a server. Where the server is not
 // on this computer the person says that they called it, as soon as that counts.
 func StartHost(ctx context.Context, file, display, server, lang string, args ...string) (*Host, error) {
-	argv := append([]string{"--server", server, "--lang", lang, "--console=json"}, args...)
-	cmd := exec.CommandContext(ctx, file, argv...)
+	return RunHost(ctx, display, append([]string{file, "--server", server, "--lang", lang, "--console=json"}, args...)...)
+}
+
+// RunHost runs a host by a whole command line, which must make it speak JSON.
+func RunHost(ctx context.Context, display string, argv ...string) (*Host, error) {
+	cmd := exec.CommandContext(ctx, argv[0], argv[1:]...)
 	cmd.Env = append(os.Environ(), "DISPLAY="+display)
 	in, err := cmd.StdinPipe()
 	if err != nil {

@@ -2959,7 +2959,8 @@ type Attach struct {
 	Epoch         uint32                 `protobuf:"varint,1,opt,name=epoch,proto3" json:"epoch,omitempty"` // from 1; each attach is one higher
 	Nonce         []byte                 `protobuf:"bytes,2,opt,name=nonce,proto3" json:"nonce,omitempty"`  // 16 random bytes
 	Participant   string                 `protobuf:"bytes,3,opt,name=participant,proto3" json:"participant,omitempty"`
-	Keep          bool                   `protobuf:"varint,4,opt,name=keep,proto3" json:"keep,omitempty"` // viewer: my connection stands, keep yours; host: mine stands as well
+	Keep          bool                   `protobuf:"varint,4,opt,name=keep,proto3" json:"keep,omitempty"`        // viewer: my connection stands, keep yours; host: mine stands as well
+	Returned      []byte                 `protobuf:"bytes,5,opt,name=returned,proto3" json:"returned,omitempty"` // host, in its first attach after a restart: 16 random bytes, the salt of §1.5
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -3020,6 +3021,13 @@ func (x *Attach) GetKeep() bool {
 		return x.Keep
 	}
 	return false
+}
+
+func (x *Attach) GetReturned() []byte {
+	if x != nil {
+		return x.Returned
+	}
+	return nil
 }
 
 // Sealed is one SealedBody under the epoch's keys.
@@ -3605,12 +3613,13 @@ const file_signaling_proto_rawDesc = "" +
 	"\vClaimResult\x12%\n" +
 	"\x06reason\x18\x01 \x01(\x0e2\r.mf.v1.ReasonR\x06reason\")\n" +
 	"\tHostState\x12\x1c\n" +
-	"\tconnected\x18\x01 \x01(\bR\tconnected\"j\n" +
+	"\tconnected\x18\x01 \x01(\bR\tconnected\"\x86\x01\n" +
 	"\x06Attach\x12\x14\n" +
 	"\x05epoch\x18\x01 \x01(\rR\x05epoch\x12\x14\n" +
 	"\x05nonce\x18\x02 \x01(\fR\x05nonce\x12 \n" +
 	"\vparticipant\x18\x03 \x01(\tR\vparticipant\x12\x12\n" +
-	"\x04keep\x18\x04 \x01(\bR\x04keep\"l\n" +
+	"\x04keep\x18\x04 \x01(\bR\x04keep\x12\x1a\n" +
+	"\breturned\x18\x05 \x01(\fR\breturned\"l\n" +
 	"\x06Sealed\x12\x14\n" +
 	"\x05epoch\x18\x01 \x01(\rR\x05epoch\x12\x18\n" +
 	"\acounter\x18\x02 \x01(\x04R\acounter\x12\x10\n" +

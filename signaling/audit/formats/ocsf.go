@@ -47,6 +47,7 @@ var activities = map[string]activity{
 	"chat":              {rdpActivity, other},
 	"abuse":             {rdpActivity, other},
 	"marks":             {rdpActivity, 6},
+	"reconnect":         {rdpActivity, other},
 	"steps":             {rdpActivity, 6},
 	"display":           {rdpActivity, other},
 	"host":              {rdpActivity, 7},

@@ -77,6 +77,12 @@ export class Receiving {
     if (this.#now) this.#end("cancelled", FileReason.CANCELLED);
   }
 
+  anew(): void {
+    if (this.#now) this.#end("failed", FileReason.GONE);
+    this.#last = 0n;
+    this.#whole = undefined;
+  }
+
   offer({ id, files, more }: FileOffer): void {
     if (this.#listed === undefined) {
       if (id % 2n !== 0n || id <= this.#last) throw new WireError(Reason.PROTOCOL, "not a new transfer");

@@ -96,6 +96,10 @@ export class FilesTool implements Tool, ToolView {
     this.#receiving.disconnected();
   }
 
+  anew(): void {
+    this.#receiving.anew();
+  }
+
   granted(grants: Grants): void {
     this.#sending.granted(grants["file_in"] ?? GrantState.UNSPECIFIED);
   }

@@ -112,6 +112,10 @@ export class Steps implements Tool, ToolView {
     this.#outlet = undefined;
   }
 
+  anew(): void {
+    this.#list = undefined;
+  }
+
   granted(): void {}
 
   over(): void {

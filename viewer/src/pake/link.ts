@@ -54,6 +54,32 @@ export class Keys {
     return newLink(await attachKeys(this.#isk, epoch, viewerNonce, hostNonce), epoch, this.#role);
   }
 
+  /**
+   * As `attach`, to a host that came back after a restart and told this salt.
+   * Whether it may come back is the caller's matter (C86).
+   */
+  async attachReturned(
+    epoch: number,
+    viewerNonce: Uint8Array,
+    hostNonce: Uint8Array,
+    salt: Uint8Array,
+  ): Promise<Link> {
+    const isk = this.#isk;
+    if (isk === null) throw new WireError(Reason.INTERNAL, "the keys were wiped");
+    if (salt.length !== nonceSize || viewerNonce.length !== nonceSize || hostNonce.length !== nonceSize) {
+      throw new WireError(Reason.PROTOCOL, "a salt or nonce of another length");
+    }
+    // C22: exactly one higher.
+    if (epoch !== this.#epoch + 1) throw oldEpoch();
+    const secret = await derive(isk, concat(utf8(`${protocol} return`), salt), 64);
+    const info = concat(utf8(`${protocol} returned`), uint32(epoch), viewerNonce, hostNonce);
+    const after = await derive(secret, info, 64);
+    secret.fill(0);
+    isk.set(after);
+    after.fill(0);
+    return this.attach(epoch, viewerNonce, hostNonce);
+  }
+
   /** Forgets the key; no attach is possible any more. Links live on. */
   wipe(): void {
     this.#isk?.fill(0);
@@ -68,15 +94,23 @@ export async function attachKeys(
   viewerNonce: Uint8Array,
   hostNonce: Uint8Array,
 ): Promise<Uint8Array<ArrayBuffer>> {
-  const info = concat(utf8(`${protocol} attach`), uint32(epoch), viewerNonce, hostNonce);
-  const key = await crypto.subtle.importKey("raw", isk, "HKDF", false, ["deriveBits"]);
+  return derive(isk, concat(utf8(`${protocol} attach`), uint32(epoch), viewerNonce, hostNonce), 96);
+}
+
+/** HKDF-SHA-512 without salt. */
+async function derive(
+  secret: Uint8Array<ArrayBuffer>,
+  info: Uint8Array<ArrayBuffer>,
+  bytes: number,
+): Promise<Uint8Array<ArrayBuffer>> {
+  const key = await crypto.subtle.importKey("raw", secret, "HKDF", false, ["deriveBits"]);
   const params = {
     name: "HKDF",
     hash: "SHA-512",
     salt: new Uint8Array(0),
     info,
   };
-  return new Uint8Array(await crypto.subtle.deriveBits(params, key, 96 * 8));
+  return new Uint8Array(await crypto.subtle.deriveBits(params, key, bytes * 8));
 }
 
 async function newLink(okm: Uint8Array<ArrayBuffer>, epoch: number, role: Role): Promise<Link> {

@@ -161,6 +161,20 @@ export class Talk implements Tool {
     this.#changed();
   }
 
+  // Lines that it has not heard are said to it again, by other numbers.
+  anew(): void {
+    this.#next = 1n;
+    this.#taken = 0n;
+    const ids = new Map<number, number>();
+    this.#waiting = this.#waiting.map(({ id, text }) => {
+      const now = this.#next++;
+      ids.set(Number(id), Number(now));
+      return { id: now, text };
+    });
+    this.lines = this.lines.map((l) => (l.state === "waiting" ? { ...l, id: ids.get(l.id) ?? l.id } : l));
+    this.#changed();
+  }
+
   granted(grants: Grants): void {
     this.grants = grants;
     const coming = this.#coming;

@@ -4,7 +4,7 @@
 import { otherHands } from "../participants";
 import type { View } from "../state";
 import { h, icon, setText, type IconName } from "./dom";
-import type { T } from "./texts";
+import { time, type T } from "./texts";
 
 interface Notice {
   readonly text: string;
@@ -63,8 +63,10 @@ export class Banner {
 export function noticesOf(view: View, t: T): Notice[] {
   const list: Notice[] = [];
   const say = (text: string, more: Partial<Notice> = {}) => list.push({ text, icon: "warning", ...more });
-  const { interrupted, serverAway, hostAway } = view;
-  if (interrupted !== null) say(t(whyOf(view)), { since: interrupted });
+  const { interrupted, serverAway, hostAway, restartUntil } = view;
+  if (restartUntil !== null)
+    say(t("banner.restarting", { time: time(restartUntil, t) }), { since: hostAway ?? restartUntil });
+  else if (interrupted !== null) say(t(whyOf(view)), { since: interrupted });
   else if (serverAway !== null) say(t("banner.serverAway"), { since: serverAway });
   else if (hostAway !== null) say(t("banner.hostAway"), { since: hostAway });
   if (view.screen !== null)

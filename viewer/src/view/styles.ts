@@ -287,6 +287,8 @@ dialog .lead { margin-top: 0.5rem; }
 .taught [data-state="done"] .state-of { color: var(--_accent); }
 .taught .order { float: right; }
 .button.small { min-height: 1.75rem; min-width: 1.75rem; padding: 0; font-size: 0.9375rem; }
+#restart-state { margin-block-start: 0.5rem; }
+#restart-state:empty { display: none; }
 `;
 
 let sheet: CSSStyleSheet | undefined;

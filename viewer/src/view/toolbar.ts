@@ -14,6 +14,7 @@ import { Keys } from "./keys";
 import { firstLook, type Look } from "./lens";
 import { Looking, lookText } from "./looking";
 import { People } from "./people";
+import { Restart } from "./restart";
 import type { T } from "./texts";
 
 export interface ToolbarActions {
@@ -22,6 +23,9 @@ export interface ToolbarActions {
   handOver(participant: string): void;
   invite(kind: ParticipantKind): void;
   showInvite(): void;
+  /** Asks whether the session may go on after a restart, and gives that back. */
+  askReturn(): void;
+  giveReturn(): void;
   /** Presses keys that the technician's own keyboard cannot send. */
   press(combo: Combo): void;
   fullscreen(): void;
@@ -52,6 +56,7 @@ export class Toolbar {
   readonly people: People;
   readonly keys: Keys;
   readonly looking: Looking;
+  readonly restart: Restart;
   #state = h("span", { class: "state", part: "state" });
   #stateText = h("span");
   #path = h("span", { class: "path" });
@@ -60,6 +65,7 @@ export class Toolbar {
   #lookButton = button("show-look", "quiet", "screen");
   #peopleButton = button("show-people", "quiet", "people");
   #keysButton = button("show-keys", "quiet", "keyboard");
+  #restartButton = button("show-restart", "quiet", "restart");
   #fullscreen = button("fullscreen", "quiet", "expand");
   #detailsButton = button("show-details", "quiet", "info");
   #end = button("end", "danger", "stop");
@@ -89,6 +95,7 @@ export class Toolbar {
       this.#lookButton,
       this.#keysButton,
       ...tools.map(({ button }) => button),
+      this.#restartButton,
       this.#peopleButton,
       this.#fullscreen,
       this.#detailsButton,
@@ -114,6 +121,11 @@ export class Toolbar {
       watch: (display) => actions.watch(display),
       close: () => this.#open(this.looking.element, false),
     });
+    this.restart = new Restart({
+      ask: () => actions.askReturn(),
+      giveBack: () => actions.giveReturn(),
+      close: () => this.#open(this.restart.element, false),
+    });
     this.element = h(
       "div",
       { id: "toolbar", part: "toolbar", role: "toolbar" },
@@ -125,6 +137,7 @@ export class Toolbar {
       this.#lookButton,
       this.#keysButton,
       ...tools.map(({ button }) => button),
+      this.#restartButton,
       this.#peopleButton,
       this.#fullscreen,
       this.#detailsButton,
@@ -150,6 +163,7 @@ export class Toolbar {
       sheet(this.looking, this.#lookButton),
       sheet(this.keys, this.#keysButton),
       ...tools,
+      sheet(this.restart, this.#restartButton),
       sheet(this.people, this.#peopleButton),
       sheet({ element: this.details, title: this.#detailsTitle }, this.#detailsButton),
     ];
@@ -184,6 +198,9 @@ export class Toolbar {
     this.#keysButton.hidden = handsOf(view) !== "yes";
     setLabel(this.#keysButton, t("toolbar.keys"));
     if (this.#keysButton.hidden) this.keys.element.hidden = true;
+    this.#restartButton.hidden = !("reconnect" in view.grants) || view.kind === ParticipantKind.OBSERVER;
+    setLabel(this.#restartButton, t("restart.title"));
+    if (this.#restartButton.hidden) this.restart.element.hidden = true;
     setLabel(this.#fullscreen, t(this.#inFullscreen ? "toolbar.fullscreenEnd" : "toolbar.fullscreen"));
     setLabel(this.#detailsButton, t("toolbar.details"));
     const { look, scale } = this.#look;
@@ -198,6 +215,7 @@ export class Toolbar {
     this.#causes.update(view, t);
     this.people.update(view, t);
     this.keys.update(t);
+    this.restart.update(view, t);
     this.looking.update(view, look, scale, t);
     if (!live) {
       this.#shut("sheet");
@@ -209,6 +227,7 @@ export class Toolbar {
       button.setAttribute("aria-expanded", String(!element.hidden));
     for (const compact of [
       ...this.#tools.map(({ button }) => button),
+      this.#restartButton,
       this.#peopleButton,
       this.#fullscreen,
       this.#detailsButton,

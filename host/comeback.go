@@ -1,0 +1,110 @@
+package main
+
+import (
+	"encoding/json"
+	"errors"
+	"os"
+	"runtime"
+	"syscall"
+	"time"
+
+	"github.com/mainforte/mainforte/host/comeback"
+	"github.com/mainforte/mainforte/host/session"
+)
+
+// keptRun is what a run keeps around a session's own state.
+type keptRun struct {
+	CA    []byte          `json:"ca,omitempty"` // PEM, where --ca named one
+	State json.RawMessage `json:"state"`
+}
+
+// keeper keeps a run's part with the session's.
+type keeper struct {
+	comeback.Keeper
+	ca []byte
+}
+
+func (k keeper) Write(state []byte) error {
+	b, err := json.Marshal(keptRun{k.ca, state})
+	if err != nil {
+		return err
+	}
+	return k.Keeper.Write(b)
+}
+
+// openReturn is nil where this host cannot come back: on a system without a place for
+// it, and in a console of Windows, which closes in the same way by the person's hand
+// and with the system.
+func openReturn(opt options, isConsole bool) func(time.Time) (comeback.Keeper, error) {
+	place, err := comeback.Here()
+	if err != nil || isConsole && runtime.GOOS == "windows" {
+		return nil
+	}
+	return func(until time.Time) (comeback.Keeper, error) {
+		program, err := os.Executable()
+		if err != nil {
+			return nil, err
+		}
+		file, err := place.Open([]string{program, "--come-back"}, until)
+		if err != nil {
+			return nil, err
+		}
+		return keeper{file, opt.pem}, nil
+	}
+}
+
+// comeBack takes what was kept, once. sorry is the key of a text that says why there
+// is no return; both are nothing where nothing is kept.
+func comeBack(opt *options) (back *session.Return, sorry string) {
+	place, err := comeback.Here()
+	if err != nil {
+		return nil, ""
+	}
+	b, err := place.Take(time.Now())
+	switch {
+	case errors.Is(err, comeback.ErrNone):
+		return nil, ""
+	case errors.Is(err, comeback.ErrLate):
+		return nil, "return.late"
+	case errors.Is(err, comeback.ErrForeign):
+		return nil, "return.foreign"
+	case errors.Is(err, comeback.ErrSpoilt):
+		return nil, "return.spoilt"
+	case err != nil:
+		return nil, "return.stuck"
+	}
+	var run keptRun
+	if json.Unmarshal(b, &run) != nil {
+		return nil, "return.spoilt"
+	}
+	if back, err = session.ReadReturn(run.State); err != nil {
+		return nil, "return.spoilt"
+	}
+	if organisationServer != "" && back.Server.Host != opt.server.Host { // P17
+		return nil, "return.foreign"
+	}
+	if len(run.CA) > 0 && opt.trust(run.CA) != nil {
+		return nil, "return.spoilt"
+	}
+	opt.server = back.Server
+	if !opt.langTyped {
+		opt.lang = back.Lang
+	}
+	return back, ""
+}
+
+// sweep takes away what an earlier run left that came to no end.
+func sweep() {
+	if place, err := comeback.Here(); err == nil {
+		_ = place.Sweep(time.Now()) // what cannot be removed is refused when it is taken
+	}
+}
+
+// meaning is what a signal says of the system: where a service manager or a session
+// ends its programs, it stops. On Windows the same signal is a console that closes.
+func meaning(s os.Signal) error {
+	if s == syscall.SIGTERM && runtime.GOOS != "windows" {
+		return session.ErrGoingDown
+	}
+	return nil
+}
