@@ -21,12 +21,18 @@ import (
 // person's and the technician's, on which other programs copy and paste: refused,
 // allowed, text and picture each way, by the button and by the keys, and taken back.
 func TestTheClipboardGoesBothWays(t *testing.T) {
+	for _, lang := range stage.Langs("fr") {
+		t.Run(lang, func(t *testing.T) { bothWays(t, lang) })
+	}
+}
+
+func bothWays(t *testing.T, lang string) {
 	seat, err := stage.StartDesktop(t.Context(), 1600, 1000)
 	if err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(seat.Stop)
-	w := newWorldSeen(t, "fr", 4*time.Minute, screenWidth, screenHeight, nil, stage.BrowserOptions{Display: seat.Display})
+	w := newWorldSeen(t, lang, 4*time.Minute, screenWidth, screenHeight, nil, stage.BrowserOptions{Display: seat.Display})
 	typed := filepath.Join(t.TempDir(), "typed.txt")
 	_, err = w.desktop.Run(w.ctx, "xterm", "-geometry", "80x20+20+40", "-fa", "DejaVu Sans Mono", "-fs", "11", "-u8", "-T", "Notes",
 		"-xrm", "XTerm*selectToClipboard: true", "-e", "sh", "-c", "stty raw -echo; exec cat > "+typed)
@@ -41,7 +47,7 @@ func TestTheClipboardGoesBothWays(t *testing.T) {
 	answered := func(grant, answer, shown string) {
 		w.must(w.browser.Click("#ask-" + grant))
 		w.answer(grant, answer)
-		w.must(w.browser.Wait(10*time.Second, fmt.Sprintf("%s.closest('.clip-way').innerText.includes(%q)", stage.Element("#ask-"+grant), shown)))
+		w.must(w.browser.Wait(10*time.Second, fmt.Sprintf("%s.closest('.clip-way').innerText.includes(%q)", stage.Element("#ask-"+grant), w.texts(shown))))
 	}
 	pasted := func(want string) { // there
 		t.Helper()
@@ -58,8 +64,8 @@ func TestTheClipboardGoesBothWays(t *testing.T) {
 
 	// From the person: nothing without their yes, nothing from before it, then what they copy.
 	there.Copy(text("copié avant l’accord"), false)
-	answered("clipboard_out", "deny", "refus")
-	answered("clipboard_out", "allow", "Autorisé")
+	answered("clipboard_out", "deny", "clip.denied")
+	answered("clipboard_out", "allow", "clip.outAllowed")
 	if w.has("#clip-copy") {
 		t.Error("what was copied before the yes is offered")
 	}
@@ -83,11 +89,11 @@ func TestTheClipboardGoesBothWays(t *testing.T) {
 	// To the person: without their yes the keys paste what is there already, then what is here.
 	here.Copy(text("refusé"), false)
 	w.must(w.browser.Click("#show-clip"))
-	answered("clipboard_in", "deny", "refus")
+	answered("clipboard_in", "deny", "clip.denied")
 	w.must(w.browser.ClickAt(w.on(200, 350)))
 	keys("shift+Insert")
 	pasted("marqué")
-	answered("clipboard_in", "allow", "Autorisé")
+	answered("clipboard_in", "allow", "clip.inAllowed")
 	here.Copy(text("collé « ici » : ß"), false)
 	w.must(w.browser.ClickAt(w.on(200, 350)))
 	keys("shift+Insert")

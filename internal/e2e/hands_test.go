@@ -19,7 +19,13 @@ import (
 // each is said on the technician's page, and one press of the panic key ends it all.
 // Windows of one xterm stand for prompt and bank: the class and the title tell.
 func TestThePersonComesFirst(t *testing.T) {
-	w := newWorld(t, "en")
+	for _, lang := range stage.Langs("en") {
+		t.Run(lang, func(t *testing.T) { personFirst(t, lang) })
+	}
+}
+
+func personFirst(t *testing.T, lang string) {
+	w := newWorld(t, lang)
 	mine := inputtest.OpenDevices(t, w.desktop.Display)
 	w.live("Who has the mouse?")
 	w.must(w.browser.Click("#ask-control"))

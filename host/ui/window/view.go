@@ -118,8 +118,10 @@ func (v *view) layout(gtx layout.Context) image.Point {
 		l := material.List(v.th, &v.list)
 		l.AnchorStrategy = material.Overlay
 		return l.Layout(gtx, len(v.now.Blocks), func(gtx layout.Context, i int) layout.Dimensions {
-			gtx.Constraints.Max.X -= margin // where the scrollbar is
-			return v.block(gtx, i)
+			gtx.Constraints.Max.X -= margin
+			d := v.block(gtx, i)
+			d.Size.X += margin // where the scrollbar is
+			return d
 		})
 	})
 	v.giveFocus(gtx)
