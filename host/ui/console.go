@@ -307,7 +307,7 @@ func (c *Console) Show(e Event) {
 		c.live, c.people = true, e.Participants
 		c.showPeople()
 		if e.Key != "" {
-			c.line(t.T("session.panic", "key", e.Key))
+			c.line(t.T("session.panic", "key", t.Keys(e.Key)))
 		}
 	case "invite":
 		if e.Code == "" {

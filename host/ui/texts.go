@@ -102,6 +102,17 @@ func (t *Texts) Grant(name string) string {
 	return name
 }
 
+// Keys are keys such as "Ctrl+Alt+End" as this language's keyboards call them.
+func (t *Texts) Keys(name string) string {
+	parts := strings.Split(name, "+")
+	for i, p := range parts {
+		if key := "key." + p; t.Has(key) {
+			parts[i] = t.T(key)
+		}
+	}
+	return strings.Join(parts, "+")
+}
+
 // Size of a file in words: "640 kB", "1.4 GB".
 func (t *Texts) Size(bytes int64) string {
 	units := []string{"B", "kB", "MB", "GB", "TB"}

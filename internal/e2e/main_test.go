@@ -3,6 +3,7 @@ package e2e
 import (
 	"bytes"
 	"context"
+	"encoding/json"
 	"fmt"
 	"image"
 	"image/png"
@@ -115,6 +116,12 @@ func newWorldFor(t *testing.T, lang string, life time.Duration, width, height in
 // newWorldServed does so with further flags for the server.
 func newWorldServed(t *testing.T, lang string, life time.Duration, width, height int, serve []string, flags ...string) *world {
 	t.Helper()
+	return newWorldSeen(t, lang, life, width, height, serve, stage.BrowserOptions{Args: flags})
+}
+
+// newWorldSeen does so with a browser that is not like the others.
+func newWorldSeen(t *testing.T, lang string, life time.Duration, width, height int, serve []string, browser stage.BrowserOptions) *world {
+	t.Helper()
 	ctx, cancel := context.WithTimeout(context.Background(), life)
 	t.Cleanup(cancel)
 	w := &world{t: t, ctx: ctx, lang: lang, file: programs.Host}
@@ -132,7 +139,8 @@ func newWorldServed(t *testing.T, lang string, life time.Duration, width, height
 	w.must(err)
 	t.Cleanup(w.tap.Close)
 	w.url = "http://" + w.tap.Addr()
-	w.browser, err = stage.StartBrowser(ctx, stage.BrowserOptions{Lang: lang + "-CA", Args: flags})
+	browser.Lang = lang + "-CA"
+	w.browser, err = stage.StartBrowser(ctx, browser)
 	w.must(err)
 	t.Cleanup(w.browser.Close)
 	t.Cleanup(func() {
@@ -367,4 +375,45 @@ func encodePNG(t *testing.T, img image.Image) []byte {
 		t.Fatal(err)
 	}
 	return b.Bytes()
+}
+
+// texts is what the technician's page calls something.
+func (w *world) texts(key string) string {
+	w.t.Helper()
+	file, err := os.ReadFile(filepath.Join("..", "..", "viewer", "locales", w.lang+".json"))
+	w.must(err)
+	var texts map[string]string
+	w.must(json.Unmarshal(file, &texts))
+	if texts[key] == "" {
+		w.t.Fatalf("no text %q", key)
+	}
+	return texts[key]
+}
+
+// log is what the server wrote down, as an auditor takes it out of the house, once
+// a session has ended in it.
+func (w *world) log() (events string) {
+	w.t.Helper()
+	w.until("the log holds the session to its end", func() bool {
+		file := filepath.Join(w.t.TempDir(), "events.jsonl")
+		out, err := exec.CommandContext(w.ctx, programs.Signaling, "export", "--personal", "--format", "jsonl", "--out", file, "--data", w.server.Data).CombinedOutput()
+		if err != nil {
+			w.t.Fatalf("%v\n%s", err, out)
+		}
+		b, err := os.ReadFile(file)
+		w.must(err)
+		events = string(b)
+		return strings.Contains(events, "session.ended")
+	}, func() string { return events })
+	return events
+}
+
+// noComplaints fails for what the page had to complain of.
+func (w *world) noComplaints() {
+	w.t.Helper()
+	for _, line := range w.browser.Console() {
+		if strings.Contains(line, "Content Security Policy") || strings.Contains(line, "TrustedScript") || strings.HasPrefix(line, "exception") {
+			w.t.Errorf("the page complains: %s", line)
+		}
+	}
 }

@@ -2,7 +2,6 @@ package e2e
 
 import (
 	"encoding/json"
-	"fmt"
 	"strings"
 	"testing"
 	"time"
@@ -87,15 +86,8 @@ func TestTalkForTheTicket(t *testing.T) {
 	if !strings.Contains(note, "Linux") {
 		t.Error("the note does not say what the computer is")
 	}
-	auditor, err := stage.StartBrowser(w.ctx, stage.BrowserOptions{Lang: w.lang + "-CA"})
-	w.must(err)
-	defer auditor.Close()
-	w.signIn(auditor, "auditor", "Luc Bergeron")
-	w.must(auditor.Wait(15*time.Second, "location.pathname === '/audit'"))
-	w.must(auditor.WaitFor(10*time.Second, "#sessions .badge.danger")) // the person's report
-	events, err := stage.Eval[string](auditor, fmt.Sprintf("fetch('/api/v1/sessions/%s/events').then(r => r.text())", ended.Session))
-	w.must(err)
-	for _, name := range []string{"chat.counted", "sysinfo.read", "sysinfo.attached", "screenshot.attached"} {
+	events := w.log()
+	for _, name := range []string{"chat.counted", "sysinfo.read", "sysinfo.attached", "screenshot.attached", "abuse.reported"} {
 		if !strings.Contains(events, name) {
 			t.Errorf("the log has no %s", name)
 		}
@@ -103,9 +95,5 @@ func TestTalkForTheTicket(t *testing.T) {
 	if strings.Contains(events, "Je regarde") {
 		t.Error("the chat is in the log, against the policy")
 	}
-	for _, line := range w.browser.Console() {
-		if strings.Contains(line, "Content Security Policy") || strings.Contains(line, "TrustedScript") || strings.HasPrefix(line, "exception") {
-			t.Errorf("the page complains: %s", line)
-		}
-	}
+	w.noComplaints()
 }

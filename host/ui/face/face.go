@@ -441,7 +441,7 @@ func (f *Face) View(now time.Time) View {
 	case f.page == "error":
 		v.add(0, Plain, line("title", Title, f.texts.T("error.title")))
 		v.add(10, Plain, line("status", Body, f.status))
-		f.addAgain(&v)
+		f.addAgain(&v, "error.again")
 	default:
 		v.add(0, Plain, line("title", Title, f.texts.T("title")))
 		v.add(14, Plain, line("status", Body, f.status))

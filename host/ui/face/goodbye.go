@@ -116,10 +116,11 @@ func (f *Face) viewEnded(v *View) {
 	}
 	var who, lasted, ticket, number string
 	if e.Technician != nil {
-		if who = e.Technician.Name; e.Technician.Organisation != "" {
-			who = t.T("ask.who", "name", who, "organisation", e.Technician.Organisation)
+		key := "ended.who"
+		if e.Technician.Organisation != "" {
+			key = "ended.who.of"
 		}
-		who = t.T("ended.who", "name", who)
+		who = t.T(key, "name", e.Technician.Name, "organisation", e.Technician.Organisation)
 	}
 	if e.Duration > 0 {
 		lasted = t.T("ended.duration", "duration", t.Duration(e.Duration))
@@ -138,7 +139,7 @@ func (f *Face) viewEnded(v *View) {
 	}
 	v.add(10, Plain, line("status", Strong, f.status))
 	v.add(10, Plain, line("gone", Body, t.T("goodbye.gone")))
-	f.addAgain(v)
+	f.addAgain(v, "ended.again")
 	if e.Receipt != nil && !g.told {
 		v.add(8, Plain, button("wrong", Neutral, t.T("wrong.open")))
 	}

@@ -15,7 +15,7 @@ var farewell = ui.Event{Name: "ended", Server: "help.example.org", Text: "You st
 func TestTheGoodbyeSaysWhoAndHowLongAndLetsGo(t *testing.T) {
 	f := session("en", true, farewell)
 	v := f.View(start)
-	for _, want := range []string{farewell.Text, "Ana, Example Hospital helped you.", "5 min 12 s", "1042", "Nothing is left on your computer", "Was your problem solved?"} {
+	for _, want := range []string{farewell.Text, "Ana (Example Hospital) helped you.", "5 min 12 s", "1042", "Nothing is left on your computer", "Was your problem solved?"} {
 		if !strings.Contains(v.says(), want) {
 			t.Errorf("it lacks %q:\n%s", want, v.says())
 		}

@@ -149,9 +149,10 @@ func (f *Face) viewLeave(v *View) {
 	v.Width = Narrow
 }
 
-// addAgain ends a view in which there is nothing left to do but these two.
-func (f *Face) addAgain(v *View) {
+// addAgain ends a view in which there is nothing left to do but these two: again is
+// what beginning anew is called there.
+func (f *Face) addAgain(v *View, again string) {
 	t := f.texts
-	v.add(18, Plain, pair(Cell{ID: IDAgain, What: Neutral, Text: t.T("ended.again")}, Cell{ID: IDQuit, What: Primary, Text: t.T("ended.close")}))
+	v.add(18, Plain, pair(Cell{ID: IDAgain, What: Neutral, Text: t.T(again)}, Cell{ID: IDQuit, What: Primary, Text: t.T("ended.close")}))
 	v.Focus = IDQuit
 }

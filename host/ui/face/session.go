@@ -279,7 +279,7 @@ func (f *Face) stopHelp() string {
 	case f.held != nil && f.held.Why == "person":
 		return f.texts.T("held.yours")
 	case f.keys != "":
-		return f.texts.T("session.panic", "key", f.keys)
+		return f.texts.T("session.panic", "key", f.texts.Keys(f.keys))
 	}
 	return f.texts.T("session.stop.help")
 }

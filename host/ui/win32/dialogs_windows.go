@@ -14,18 +14,21 @@ import (
 // screen reader knows, and opening a page. The input.Guard covers them as well:
 // they are windows of this process.
 func (n *native) grant(w face.Wish) {
-	var paths []string
-	switch w.Kind {
-	case "files":
-		paths = n.chooseFiles()
-	case "folder":
-		paths = n.chooseFolder(n.text("folder.label"))
-	case "save":
-		paths = n.chooseName(w.Name)
-	case "open":
+	if w.Kind == "open" {
 		win.ShellExecute(n.hwnd, utf16("open"), utf16(w.Name), nil, nil, win.SW_SHOWNORMAL)
 		return
 	}
+	var paths []string
+	unremembered(remembered, func() {
+		switch w.Kind {
+		case "files":
+			paths = n.chooseFiles()
+		case "folder":
+			paths = n.chooseFolder(n.text("folder.label"))
+		case "save":
+			paths = n.chooseName(w.Name)
+		}
+	})
 	if _, there := natives.Load(n.hwnd); !there {
 		return // the window went away meanwhile
 	}

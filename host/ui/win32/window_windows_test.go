@@ -343,7 +343,7 @@ func TestWhatIsTypedIsSaid(t *testing.T) {
 		t.Errorf("the line still holds %q", text(n.focused))
 	}
 	win.SendMessage(n.child("Allowed"), win.BM_CLICK, 0, 0)
-	win.SendMessage(n.child("Private windows …"), win.BM_CLICK, 0, 0)
+	win.SendMessage(n.child("Private windows…"), win.BM_CLICK, 0, 0)
 	n.settle()
 	if got := text(n.focused); got != "bank\r\nmail" {
 		t.Errorf("the list reads %q", got)

@@ -15,6 +15,7 @@ import (
 	"gioui.org/font"
 	"gioui.org/font/gofont"
 	"gioui.org/io/key"
+	"gioui.org/io/semantic"
 	"gioui.org/layout"
 	"gioui.org/op"
 	"gioui.org/op/clip"
@@ -117,8 +118,10 @@ func (v *view) layout(gtx layout.Context) image.Point {
 		l := material.List(v.th, &v.list)
 		l.AnchorStrategy = material.Overlay
 		return l.Layout(gtx, len(v.now.Blocks), func(gtx layout.Context, i int) layout.Dimensions {
-			gtx.Constraints.Max.X -= margin // where the scrollbar is
-			return v.block(gtx, i)
+			gtx.Constraints.Max.X -= margin
+			d := v.block(gtx, i)
+			d.Size.X += margin // where the scrollbar is
+			return d
 		})
 	})
 	v.giveFocus(gtx)
@@ -362,14 +365,44 @@ func (v *view) button(gtx layout.Context, c face.Cell, k *control, small bool) l
 	} else if gtx.Focused(&k.click) {
 		ring, width = ink, 3
 	}
-	b := material.Button(v.th, &k.click, c.Text)
-	b.Background, b.Color, b.TextSize, b.CornerRadius, b.Font.Weight = bg, fg, 17, 8, font.Bold
-	b.Inset = layout.Inset{Top: 11, Bottom: 12, Left: 8, Right: 8}
+	size, weight, corner := unit.Sp(17), font.Bold, unit.Dp(8)
+	inset := layout.Inset{Top: 11, Bottom: 12, Left: 8, Right: 8}
 	if small {
-		b.TextSize, b.Font.Weight, b.CornerRadius = 15, font.Normal, 7
-		b.Inset = layout.Inset{Top: 6, Bottom: 7, Left: 4, Right: 4}
+		size, weight, corner = 15, font.Normal, 7
+		inset = layout.Inset{Top: 6, Bottom: 7, Left: 4, Right: 4}
 	}
-	return widget.Border{Color: ring, Width: width, CornerRadius: b.CornerRadius}.Layout(gtx, b.Layout)
+	fill := func(gtx layout.Context) layout.Dimensions {
+		semantic.Button.Add(gtx.Ops)
+		ground := bg
+		if k.click.Hovered() && !c.Off {
+			ground = nearer(bg, ink)
+		}
+		r := clip.UniformRRect(image.Rectangle{Max: gtx.Constraints.Min}, gtx.Dp(corner))
+		paint.FillShape(gtx.Ops, ground, r.Op(gtx.Ops))
+		if width == 3 && bg != paper { // within the ring, or it could not be told from the button
+			widget.Border{Color: paper, Width: 5, CornerRadius: corner}.Layout(gtx, func(gtx layout.Context) layout.Dimensions {
+				return layout.Dimensions{Size: gtx.Constraints.Min}
+			})
+		}
+		return layout.Dimensions{Size: gtx.Constraints.Min}
+	}
+	return widget.Border{Color: ring, Width: width, CornerRadius: corner}.Layout(gtx, func(gtx layout.Context) layout.Dimensions {
+		return k.click.Layout(gtx, func(gtx layout.Context) layout.Dimensions {
+			return layout.Background{}.Layout(gtx, fill, func(gtx layout.Context) layout.Dimensions {
+				return inset.Layout(gtx, func(gtx layout.Context) layout.Dimensions {
+					l := material.Label(v.th, size, c.Text)
+					l.Color, l.Font.Weight, l.Alignment = fg, weight, text.Middle
+					return l.Layout(gtx)
+				})
+			})
+		})
+	})
+}
+
+// nearer is a colour a little nearer to another.
+func nearer(c, to color.NRGBA) color.NRGBA {
+	part := func(a, b byte) byte { return byte((int(a)*11 + int(b)) / 12) }
+	return color.NRGBA{R: part(c.R, to.R), G: part(c.G, to.G), B: part(c.B, to.B), A: c.A}
 }
 
 // areaLines is how many lines to type into are seen; a picture is at most so tall.

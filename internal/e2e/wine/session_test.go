@@ -21,8 +21,10 @@ import (
 	"github.com/mainforte/mainforte/web"
 )
 
-// TestASessionUnderWine is the main job on Windows: the shipped program with its
-// native window on a Wine desktop, and a technician's real browser.
+// TestASessionUnderWine is the whole job on Windows: the shipped program with its
+// native window on a Wine desktop, and a technician's real browser. What the person
+// may allow is allowed by their click, used, taken back and refused; and of all of it
+// nothing is left but what they kept.
 func TestASessionUnderWine(t *testing.T) {
 	if !viewer.Built() || !web.Built() {
 		t.Fatal("the front end is not built; run `task build:web` first")
@@ -54,6 +56,7 @@ func session(t *testing.T, lang string) {
 	t.Cleanup(notepad.Kill)
 	page := s.control("notepad's text", isClass("Edit"))
 	s.toSession()
+	before := s.traces()
 
 	s.host, err = s.desktop.Start(s.ctx, host(t), "--server", s.url, "--lang", lang)
 	s.must(err)
@@ -74,12 +77,12 @@ func session(t *testing.T, lang string) {
 	s.exact("view")
 
 	// No control yet: neither pointer nor key arrives.
-	before := s.pointer()
+	stood := s.pointer()
 	s.must(s.browser.ClickAt(s.on(middle(page.Bounds))))
 	s.must(s.browser.Keys("x"))
 	time.Sleep(300 * time.Millisecond)
-	if after := s.pointer(); after != before {
-		t.Errorf("the pointer moved from %v to %v without the control grant", before, after)
+	if after := s.pointer(); after != stood {
+		t.Errorf("the pointer moved from %v to %v without the control grant", stood, after)
 	}
 
 	// The technician sees the question about control and cannot answer it.
@@ -98,8 +101,10 @@ func session(t *testing.T, lang string) {
 
 	// The technician's hands in another program.
 	at := s.free(page.Bounds, hostClass)
-	s.must(s.browser.ClickAt(s.on(at)))
-	s.until("the pointer follows", func() bool { return s.pointer() == at })
+	s.until("the pointer follows", func() bool {
+		s.must(s.browser.ClickAt(s.on(at)))
+		return s.pointer() == at
+	})
 	s.before("Notepad") // until then keys would go into the host's window, and are held
 	const text = "Bonjour, ça va ? @#€"
 	s.typeOnDesktop(text)
@@ -108,6 +113,8 @@ func session(t *testing.T, lang string) {
 			return fmt.Sprintf("it has %q", s.control("notepad's text", isClass("Edit")).Text)
 		})
 	s.exact("typed")
+
+	s.tools()
 
 	// With control granted, the window's Stop is still the person's alone.
 	s.raise()
@@ -119,12 +126,18 @@ func session(t *testing.T, lang string) {
 	s.must(s.browser.WaitFor(5*time.Second, "#give-back"))
 	s.shot("own-window")
 
+	// The person takes control back, and then the picture.
+	s.take("control")
+	s.must(s.browser.Click("#ask-control"))
+	s.press("ask.deny")
+	s.must(s.browser.WaitFor(10*time.Second, "#ask-control"))
+	s.take("view")
+	s.control("that nothing is seen", says(s.texts.T("session.paused", "name", technician)))
 	s.press("session.stop")
 	s.state("ended")
 	s.control("why it ended", says(s.texts.T("reason.PERSON_STOPPED")))
-	s.desktopShot("ended")
 	s.shot("ended")
-	s.press("ended.close")
+	s.goodbye()
 	select {
 	case <-s.host.Exited():
 		if err := s.host.Err(); err != nil {
@@ -133,6 +146,7 @@ func session(t *testing.T, lang string) {
 	case <-time.After(15 * time.Second):
 		t.Error("the host still runs 15 s after its window was closed")
 	}
+	s.nothingIsLeft(before)
 	for _, line := range s.browser.Console() {
 		if strings.Contains(line, "Content Security Policy") || strings.Contains(line, "TrustedScript") || strings.HasPrefix(line, "exception") {
 			t.Errorf("the page complains: %s", line)

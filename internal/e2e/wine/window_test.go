@@ -24,7 +24,8 @@ func TestWindowUnderWine(t *testing.T) {
 	tests(t, "host/ui/win32", "TestInjectedInputDoesNotAnswer", "TestEnterDeniesAndTabThenEnterAllows", "TestALetterWithoutAltAnswersNothing",
 		"TestReadersFindNativeControlsInOrder", "TestTheQuestionIsOverAllOtherWindows", "TestEverythingGrowsWithTheMonitor",
 		"TestHighContrastUsesTheSystemsColoursOnly", "TestNothingIsOutOfReach", "TestTheFirstQuestionCannotBePressedAtOnce", "TestWhatIsTypedIsSaid",
-		"TestEverythingGrowsWithThePersonsTextSize", "TestADialogsAnswerIsReadWhole", "TestClosingTheWindowMeansQuit", "TestAPanicClosesTheWindow")
+		"TestEverythingGrowsWithThePersonsTextSize", "TestADialogsAnswerIsReadWhole", "TestClosingTheWindowMeansQuit", "TestAPanicClosesTheWindow",
+		"TestWhatADialogWritesDownIsTakenBack")
 }
 
 // TestEveryPageOfTheWindowUnderWine shows the person all there is to see, in both

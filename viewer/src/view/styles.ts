@@ -66,6 +66,7 @@ h2:focus, h3:focus { outline: none; } /* focused by us, so that reading goes on 
 .button.quiet { border-color: transparent; background: none; }
 .button.quiet:hover { background: var(--_hover); }
 .button.button.button:disabled { border-color: var(--_border); background: none; color: var(--_muted); cursor: default; }
+.button.button.quiet:disabled { border-color: transparent; opacity: 0.6; }
 
 #panel { flex: 1; min-height: 0; overflow: auto; display: grid; place-items: safe center; padding: clamp(0.75rem, 4vmin, 2.5rem); }
 .card {
@@ -268,7 +269,7 @@ dialog .lead { margin-top: 0.5rem; }
 .sheet.marks .hint { margin-top: 0.125rem; font-size: 0.8125rem; }
 .sheet.marks .actions { justify-content: flex-end; margin-top: 0.625rem; }
 .sheet.marks .actions .button { min-height: 2.25rem; }
-.palette { display: flex; flex-wrap: wrap; gap: 0.25rem; margin-top: 0.5rem; }
+.palette { display: grid; grid-template-columns: repeat(4, 1fr); gap: 0.25rem; margin-top: 0.5rem; }
 .palette .button { flex-direction: column; gap: 0.125rem; min-width: 3.5rem; padding: 0.3rem 0.4rem; font-size: 0.75rem; }
 .writing { display: grid; gap: 0.25rem; margin-top: 0.5rem; font-size: 0.875rem; }
 :is(#mark-words, #new-steps) { width: 100%; padding: 0.4rem 0.6rem; border: 1px solid var(--_edge); border-radius: var(--_radius); background: var(--_bg); color: var(--_text); font: inherit; }

@@ -1,0 +1,203 @@
+package wine
+
+import (
+	"encoding/json"
+	"fmt"
+	"image"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/mainforte/mainforte/internal/e2e/stage"
+)
+
+// chooseFile makes the page choose one file of n letters.
+const chooseFile = `((name, n) => { const data = new DataTransfer(); data.items.add(new File(['x'.repeat(n)], name));
+ const input = document.querySelector('remote-session').shadowRoot.querySelector('#files-input'); input.files = data.files; input.dispatchEvent(new Event('change')); return true })`
+
+// tools walks what is not picture and hands: each is allowed by the person's click
+// in the native window, used, taken back there, and refused when it is asked for
+// once more.
+func (s *scene) tools() {
+	t := s.t
+	gone := func(selector string) { s.must(s.browser.Wait(10*time.Second, stage.Element(selector)+" === null")) }
+	reads := func(selector, text string) {
+		t.Helper()
+		s.must(s.browser.Wait(15*time.Second, fmt.Sprintf("%s?.textContent.includes(%q)", stage.Element(selector), text)))
+	}
+
+	s.raise()
+
+	// Words, both ways: they need no grant.
+	s.must(s.browser.Click("#show-talk"))
+	s.must(s.browser.Fill("#talk-text", "Voyez-vous l’icône ?"))
+	s.must(s.browser.Click("#talk-send"))
+	s.control("what the technician wrote", says("Voyez-vous l’icône ?"))
+	s.tab("tab.talk", "talk.label")
+	s.keyboard("Oui, je la vois", "Return")
+	reads("#talk-lines", "Oui, je la vois")
+
+	// What the computer is, and a picture of the screen.
+	s.must(s.browser.Click("#talk-ask-system"))
+	s.control("what would be read", says(s.texts.T("ask.sysinfo", "name", technician)))
+	s.press("ask.allow")
+	reads("#talk-sheet", "Windows")
+	s.must(s.browser.Click("#talk-attach-system"))
+	reads("#talk-status", s.page("talk.attached"))
+	s.must(s.browser.Click("#talk-ask-picture"))
+	s.press("ask.allow")
+	s.must(s.browser.Wait(15*time.Second, stage.Element("#talk-review")+"?.open === true"))
+	s.must(s.browser.Click("#talk-attach"))
+	gone("#talk-review")
+	s.tab("tab.rights", "private.open", "session.revoke.view")
+	s.desktopShot("rights")
+	s.take("sysinfo")
+	s.take("screenshot")
+	for _, ask := range []string{"#talk-ask-system", "#talk-ask-picture"} {
+		s.must(s.browser.Click(ask))
+		s.press("ask.deny")
+		reads("#talk-status", s.page("talk.trouble.denied"))
+	}
+
+	// A file to the person's folder, and one from them.
+	downloads, err := filepath.Glob(filepath.Join(s.desktop.prefix.dir, "drive_c", "users", "*", "Downloads"))
+	if err != nil || len(downloads) != 1 {
+		t.Fatalf("the folder for files: %v %v", downloads, err)
+	}
+	landed := filepath.Join(downloads[0], "Relevé 1.txt")
+	t.Cleanup(func() {
+		_ = os.Remove(landed)
+		_ = os.Remove(landed + ".part:Zone.Identifier") // see winesOwn
+	})
+	s.must(s.browser.Click("#show-files"))
+	choose := func(name string) {
+		_, err := stage.Eval[bool](s.browser, chooseFile+fmt.Sprintf("(%q, 50000)", name))
+		s.must(err)
+	}
+	choose("Relevé 1.txt")
+	s.control("where it would land", says(`\Downloads`))
+	s.press("ask.allow")
+	s.transfer("done", 1)
+	if b, err := os.ReadFile(landed); err != nil || len(b) != 50000 {
+		t.Errorf("there landed %d bytes, %v", len(b), err)
+	}
+	s.must(s.browser.Click("#ask-file"))
+	s.press("ask.allow")
+	s.take("file_in")
+	choose("Relevé 2.txt")
+	s.press("ask.deny")
+	s.transfer("failed", 1)
+
+	given := filepath.Join(t.TempDir(), "given.txt")
+	s.must(os.WriteFile(given, []byte("from the person"), 0o644))
+	_, err = stage.Eval[bool](s.browser, `delete window.showSaveFilePicker, delete window.showDirectoryPicker`)
+	s.must(err)
+	s.tab("tab.files", "files.give")
+	s.desktopShot("files")
+	s.dialog("files.give", given)
+	s.must(s.browser.Wait(15*time.Second, stage.Element(`[id^="accept-in-"]`)+" !== null"))
+	s.must(s.browser.Click(`[id^="accept-in-"]`))
+	s.transfer("done", 2)
+	s.shot("files")
+	s.tab("tab.rights", "private.open", "session.revoke.view")
+	s.take("file_out")
+	s.must(s.browser.Click("#ask-file"))
+	s.press("ask.deny")
+	reads("#files-asked", s.page("files.deniedHint"))
+}
+
+// goodbye keeps the receipt, answers the one question and closes the window.
+func (s *scene) goodbye() {
+	s.t.Helper()
+	s.desktopShot("goodbye")
+	receipt := filepath.Join(s.t.TempDir(), "receipt.txt")
+	s.dialog("goodbye.keep", receipt)
+	s.until("the receipt is kept", func() bool {
+		b, _ := os.ReadFile(receipt)
+		return strings.Contains(string(b), technician) && strings.Contains(string(b), "Relevé 1.txt")
+	})
+	s.clicks("the mark 4", func(c Control) bool { return c.Class == "Button" && Plain(c.Text) == "4" },
+		func(c Control) bool { return Plain(c.Text) == s.texts.T("goodbye.send") })
+	s.press("goodbye.send")
+	s.control("that the answer arrived", says(s.texts.T("rate.thanks")))
+	s.desktopShot("rated")
+	s.press("ended.close")
+}
+
+// tab opens a part of the session's window, and waits for a control of that part.
+func (s *scene) tab(key string, shows ...string) {
+	s.t.Helper()
+	text := s.texts.T(key)
+	s.clicks("the tab "+text, func(c Control) bool { // with how much is new
+		return c.Class == "Button" && (Plain(c.Text) == text || strings.HasPrefix(Plain(c.Text), text+" ("))
+	}, func(c Control) bool {
+		return slices.ContainsFunc(shows, func(key string) bool { return Plain(c.Text) == s.texts.T(key) })
+	})
+}
+
+// take takes a grant back by the button in its row.
+func (s *scene) take(grant string) {
+	s.t.Helper()
+	name := s.texts.Grant(grant)
+	row := func() Control {
+		return s.control("what is allowed: "+name, func(c Control) bool { return c.Class == "Static" && strings.HasPrefix(c.Text, name) })
+	}
+	s.clicks("the button that takes back "+name, func(c Control) bool {
+		return c.Class == "Button" && c.Bounds.Min.X >= row().Bounds.Max.X && c.Bounds.Overlaps(image.Rect(0, row().Bounds.Min.Y, Width, row().Bounds.Max.Y))
+	}, says(name+s.texts.T("colon")+s.texts.T("state.revoked")))
+}
+
+// dialog presses a button that opens one of the system's dialogs for files, and
+// types a path there.
+func (s *scene) dialog(key, path string) {
+	s.t.Helper()
+	s.clicks(s.texts.T(key), func(c Control) bool { return c.Class == "Button" && Plain(c.Text) == s.texts.T(key) },
+		func(c Control) bool { return c.Class == "#32770" && c.Foreground })
+	time.Sleep(300 * time.Millisecond) // the control within it follows
+	s.x.Command(s.t, "xdotool", "key", "ctrl+a")
+	s.keyboard(windowsPath(path), "Return")
+}
+
+// clicks clicks on something until what that does is to be seen: the window may have
+// made room for a new line just then, and what stood there stands elsewhere.
+func (s *scene) clicks(what string, on, until func(Control) bool) {
+	s.t.Helper()
+	var clicked time.Time
+	s.until(what+" does its work", func() bool {
+		all, err := s.desktop.Windows(s.ctx)
+		s.must(err)
+		if _, done := Find(all, until); done {
+			return true
+		}
+		if at, there := Find(all, on); there && time.Since(clicked) > 2*time.Second {
+			clicked = time.Now()
+			s.click(middle(at.Bounds))
+		}
+		return false
+	}, func() string { all, _ := s.desktop.Windows(s.ctx); return fmt.Sprintf("there is %+v", all) })
+}
+
+// keyboard types on the person's own keyboard.
+func (s *scene) keyboard(text string, keys ...string) {
+	s.t.Helper()
+	s.x.Command(s.t, "xdotool", "type", "--delay", "8", text)
+	s.x.Command(s.t, "xdotool", append([]string{"key"}, keys...)...)
+}
+
+// transfer waits until n transfers on the page are in a state.
+func (s *scene) transfer(state string, n int) {
+	s.t.Helper()
+	s.must(s.browser.Wait(20*time.Second, fmt.Sprintf(`document.querySelector('remote-session').shadowRoot.querySelectorAll('#files-list > [data-state=%q]').length === %d`, state, n)))
+}
+
+// page is what the technician's page calls something.
+func (s *scene) page(key string) string {
+	s.t.Helper()
+	file, err := os.ReadFile(filepath.Join(root, "viewer", "locales", s.lang+".json"))
+	s.must(err)
+	var texts map[string]string
+	s.must(json.Unmarshal(file, &texts))
+	return texts[key]
+}
