@@ -309,6 +309,10 @@ func (w *world) onOf(b *stage.Browser, x, y int) stage.Point {
 func (w *world) xwd() *image.RGBA {
 	w.t.Helper()
 	dump, err := w.desktop.Output(w.ctx, "xwd", "-root", "-silent")
+	// It lists the windows and then asks about each: one may be gone by then.
+	for tries := 1; err != nil && tries < 5; tries++ {
+		dump, err = w.desktop.Output(w.ctx, "xwd", "-root", "-silent")
+	}
 	w.must(err)
 	img, err := stage.DecodeXWD(dump)
 	w.must(err)

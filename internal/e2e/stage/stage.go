@@ -466,6 +466,9 @@ func (d *Desktop) Output(ctx context.Context, name string, args ...string) ([]by
 	cmd := exec.CommandContext(ctx, name, args...)
 	cmd.Env = append(os.Environ(), "DISPLAY="+d.Display)
 	out, err := cmd.Output()
+	if exit := (*exec.ExitError)(nil); errors.As(err, &exit) {
+		return out, fmt.Errorf("stage: %s %s: %w: %s", name, strings.Join(args, " "), err, bytes.TrimSpace(exit.Stderr))
+	}
 	if err != nil {
 		return out, fmt.Errorf("stage: %s %s: %w", name, strings.Join(args, " "), err)
 	}
