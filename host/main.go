@@ -12,6 +12,9 @@
 // the person does, in the window or on the console. See host/session for what
 // happens then.
 //
+// --hands is what a host says that starts this program once more with an administrator's
+// rights: it is hands then, and nothing else (host/raise).
+//
 // --come-back is what the start entry of host/comeback says, once, after a restart that
 // a session may go on after: the app takes what it kept, and asks. Where nothing is
 // kept it ends.
@@ -42,6 +45,7 @@ import (
 	"time"
 
 	"github.com/mainforte/mainforte/host/capture"
+	"github.com/mainforte/mainforte/host/raise"
 	"github.com/mainforte/mainforte/host/session"
 	"github.com/mainforte/mainforte/host/ui"
 	"github.com/mainforte/mainforte/internal/wire"
@@ -106,6 +110,9 @@ func main() {
 }
 
 func run(ctx context.Context, args []string, s *streams) int {
+	if len(args) == 3 && args[1] == raise.Argument {
+		return hands(args[2], s)
+	}
 	opt, code, done := parse(args, s.out, s.err)
 	if done {
 		return code
@@ -158,7 +165,7 @@ func run(ctx context.Context, args []string, s *streams) int {
 			Server: server, Unknown: back == nil && !known(server) && !called[server.Host], Lang: texts.Lang, Window: window,
 			OpenDesktop: desktopFor(isConsole), OpenPerson: openPerson, OpenClipboard: openClipboard(), OpenOverlay: overlayHere(),
 			Shot:       func(ctx context.Context) (*image.RGBA, error) { return capture.Shot(ctx, "") },
-			OpenReturn: openReturn(opt, isConsole), Return: back,
+			OpenReturn: openReturn(opt, isConsole), Return: back, Raise: raiseHere(),
 			TLS: opt.tls, Patience: patience, Windows: talk.windows, Near: talk.near, Software: "mainforte-host/" + versionText(), Log: log,
 		})
 		back = nil

@@ -2,6 +2,7 @@ package main
 
 import (
 	"bufio"
+	"bytes"
 	"context"
 	"errors"
 	"io"
@@ -264,4 +265,14 @@ func TestOurOwnWindowIsKnownInEverySession(t *testing.T) {
 	}
 	cancel()
 	<-code
+}
+
+// TestHandsAreNothingElse: called as hands, the program opens no conversation.
+func TestHandsAreNothingElse(t *testing.T) {
+	var out, err bytes.Buffer
+	s := standardStreams()
+	s.in, s.out, s.err = strings.NewReader(""), &out, &err
+	if code := run(t.Context(), []string{"host", "--hands", "mainforte-00000000000000000000000000000000"}, s); code != exitError || out.Len() > 0 || err.Len() == 0 {
+		t.Errorf("it ended with %d and said %q, %q", code, out.String(), err.String())
+	}
 }

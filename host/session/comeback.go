@@ -371,7 +371,7 @@ func (c *comebacks) state() keptSession {
 // not one that comes with a choice, or that is asked by the system as well.
 func askedTogether(name string) bool {
 	switch name {
-	case grantFileIn, "elevate", grantReconnect:
+	case grantFileIn, grantElevate, grantReconnect:
 		return false
 	}
 	return true

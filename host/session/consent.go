@@ -205,6 +205,10 @@ func (h *Host) answer(c ui.Command) {
 	}
 	switch c.Answer {
 	case "allow":
+		if q.grant.name == grantElevate {
+			h.raises(q)
+			return
+		}
 		if q.grant.name == grantFileIn {
 			s.land(c.Folder)
 		}
@@ -242,6 +246,9 @@ func (h *Host) givesBack(p *participant, name string) {
 	}
 	switch g.state {
 	case mfpb.GrantState_GRANT_STATE_ASKED:
+		if r := s.raiser(); r != nil && name == grantElevate {
+			r.left(p)
+		}
 		s.withdraw(p, g)
 		h.settle(p, g, mfpb.GrantState_GRANT_STATE_GIVEN_BACK, "technician")
 		if p.asks == 1 {
@@ -317,6 +324,9 @@ func (h *Host) settle(p *participant, g *grant, to mfpb.GrantState, by string) {
 	}
 	s.note(kind, outcome, map[string]any{"grant": g.name, "by": by, "participant": p.id}, nil)
 	if allowed && g.name == grantControl {
+		if r := s.raiser(); r != nil {
+			r.drives(p)
+		}
 		// Before the viewer is told: its first key must find the hands ready.
 		if err := s.prepare(p); err != nil {
 			h.log.Warn("the keyboard could not be made ready", "error", err)
@@ -347,7 +357,7 @@ func (h *Host) settle(p *participant, g *grant, to mfpb.GrantState, by string) {
 // needsView tells what is only for who sees the screen.
 func needsView(grant string) bool {
 	switch grant {
-	case grantControl, "annotate", "elevate", grantScreenshot, grantReconnect:
+	case grantControl, "annotate", grantElevate, grantScreenshot, grantReconnect:
 		return true
 	}
 	return false

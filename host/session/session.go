@@ -133,6 +133,10 @@ type Config struct {
 	// called when the person has allowed reconnect, and may wait for a disk; nil: this
 	// host has no place for it, and the grant is not served.
 	OpenReturn func(until time.Time) (comeback.Keeper, error)
+	// Raise lets the system ask the person whether this program may have hands with an
+	// administrator's rights, and returns those. It is called when the person has allowed
+	// elevate, and waits for their answer; nil: there are none here, and the grant is not served.
+	Raise func(context.Context) (input.Injector, error)
 	// Return is the session to come back to; Run then begins with it. nil: with a code.
 	Return *Return
 	// Shot takes one picture of the whole desktop, for the ticket or for a step that

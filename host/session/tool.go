@@ -66,6 +66,7 @@ var toolMakers = []func(*live) tool{
 	newClips,
 	newMarks,
 	newTalk,
+	newRaiser,
 	newComebacks,
 }
 

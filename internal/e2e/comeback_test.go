@@ -32,7 +32,7 @@ func TestASessionGoesOnAfterARestart(t *testing.T) {
 	w.must(w.browser.Click("#ask-control"))
 	w.answer("control", "allow")
 	w.must(w.browser.WaitFor(10*time.Second, "#give-back"))
-	w.must(w.browser.Click("#show-restart"))
+	w.must(w.browser.Click("#show-computer"))
 	w.must(w.browser.Click("#ask-reconnect"))
 	w.answer("reconnect", "allow")
 	w.must(w.browser.WaitFor(10*time.Second, "#give-reconnect"))

@@ -13,7 +13,7 @@ import (
 // TestEveryGrantHasAName: what a host can ask for, log and be asked for has words in
 // both languages wherever a person, a technician or an auditor reads of it.
 func TestEveryGrantHasAName(t *testing.T) {
-	grants := []string{"annotate", "clipboard_in", "clipboard_out", "control", "file_in", "file_out", "reconnect", "screenshot", "sysinfo", "view"}
+	grants := []string{"annotate", "clipboard_in", "clipboard_out", "control", "elevate", "file_in", "file_out", "reconnect", "screenshot", "sysinfo", "view"}
 	house := root(t)
 	for _, in := range []struct {
 		folder, prefix string

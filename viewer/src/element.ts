@@ -78,8 +78,8 @@ export class RemoteSession extends HTMLElement {
     {
       askControl: () => this.#session?.ask("control"),
       giveBack: () => this.#session?.giveBack("control"),
-      askReturn: () => this.#session?.ask("reconnect"),
-      giveReturn: () => this.#session?.giveBack("reconnect"),
+      ask: (grant) => this.#session?.ask(grant),
+      giveUp: (grant) => this.#session?.giveBack(grant),
       handOver: (participant) => this.#session?.handOver(participant),
       invite: (kind) => this.#session?.askInvite(kind),
       showInvite: () => this.#invite.show(),
@@ -121,7 +121,7 @@ export class RemoteSession extends HTMLElement {
       h("div", { id: "view" }, this.#stage.element, this.#toolbar.banner.element),
       ...panes,
     );
-    const { element, details, people, keys, looking, restart } = this.#toolbar;
+    const { element, details, people, keys, looking, computer } = this.#toolbar;
     this.#live.append(
       element,
       picture,
@@ -129,7 +129,7 @@ export class RemoteSession extends HTMLElement {
       details,
       people.element,
       keys.element,
-      restart.element,
+      computer.element,
       ...this.#tools.filter(({ kind }) => kind === "sheet").map(({ element }) => element),
       this.#invite.element,
     );

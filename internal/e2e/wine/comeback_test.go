@@ -8,3 +8,10 @@ func TestComebackUnderWine(t *testing.T) {
 	tests(t, "host/comeback", "TestWhatIsKeptIsTakenOnce", "TestWhatIsTakenBackLeavesNothing", "TestTooLateIsTooLate",
 		"TestWhatIsDamagedIsRefused", "TestWindowsStartsWhatTheEntryNames")
 }
+
+// TestRaisedHandsUnderWine: another process injects, for the host that started it and
+// for nobody else. Wine asks nobody: it shows no UAC.
+func TestRaisedHandsUnderWine(t *testing.T) {
+	tests(t, "host/raise", "TestRaisedHandsPassTheSuite", "TestRaisedHandsPassTheSuite/text_arrives_exactly",
+		"TestTheHandsEndWithTheirGrant", "TestAnotherProgramIsRefused", "TestAnotherProcessOfTheSameProgramIsRefused")
+}

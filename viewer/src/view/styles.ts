@@ -288,8 +288,10 @@ dialog .lead { margin-top: 0.5rem; }
 .taught [data-state="done"] .state-of { color: var(--_accent); }
 .taught .order { float: right; }
 .button.small { min-height: 1.75rem; min-width: 1.75rem; padding: 0; font-size: 0.9375rem; }
-#restart-state { margin-block-start: 0.5rem; }
-#restart-state:empty { display: none; }
+.of-computer + .of-computer { margin-block-start: 1rem; padding-block-start: 1rem; border-top: 1px solid var(--_border); }
+.of-computer h4 { margin-block-start: 0.5rem; }
+.of-computer .state-of { margin-block-start: 0.5rem; }
+.of-computer .state-of:empty { display: none; }
 `;
 
 let sheet: CSSStyleSheet | undefined;

@@ -8,13 +8,13 @@ import type { View } from "../state";
 import type { ToolView } from "../tool";
 import { Banner, noticesOf } from "./banner";
 import { Causes } from "./causes";
+import { Computer } from "./computer";
 import { button, h, icon, setLabel, setText } from "./dom";
 import { Facts } from "./facts";
 import { Keys } from "./keys";
 import { firstLook, type Look } from "./lens";
 import { Looking, lookText } from "./looking";
 import { People } from "./people";
-import { Restart } from "./restart";
 import type { T } from "./texts";
 
 export interface ToolbarActions {
@@ -23,9 +23,9 @@ export interface ToolbarActions {
   handOver(participant: string): void;
   invite(kind: ParticipantKind): void;
   showInvite(): void;
-  /** Asks whether the session may go on after a restart, and gives that back. */
-  askReturn(): void;
-  giveReturn(): void;
+  /** Asks the person for a grant, and gives one back. */
+  ask(grant: string): void;
+  giveUp(grant: string): void;
   /** Presses keys that the technician's own keyboard cannot send. */
   press(combo: Combo): void;
   fullscreen(): void;
@@ -56,7 +56,7 @@ export class Toolbar {
   readonly people: People;
   readonly keys: Keys;
   readonly looking: Looking;
-  readonly restart: Restart;
+  readonly computer: Computer;
   #state = h("span", { class: "state", part: "state" });
   #stateText = h("span");
   #path = h("span", { class: "path" });
@@ -65,7 +65,7 @@ export class Toolbar {
   #lookButton = button("show-look", "quiet", "screen");
   #peopleButton = button("show-people", "quiet", "people");
   #keysButton = button("show-keys", "quiet", "keyboard");
-  #restartButton = button("show-restart", "quiet", "restart");
+  #computerButton = button("show-computer", "quiet", "restart");
   #fullscreen = button("fullscreen", "quiet", "expand");
   #detailsButton = button("show-details", "quiet", "info");
   #end = button("end", "danger", "stop");
@@ -95,7 +95,7 @@ export class Toolbar {
       this.#lookButton,
       this.#keysButton,
       ...tools.map(({ button }) => button),
-      this.#restartButton,
+      this.#computerButton,
       this.#peopleButton,
       this.#fullscreen,
       this.#detailsButton,
@@ -121,10 +121,10 @@ export class Toolbar {
       watch: (display) => actions.watch(display),
       close: () => this.#open(this.looking.element, false),
     });
-    this.restart = new Restart({
-      ask: () => actions.askReturn(),
-      giveBack: () => actions.giveReturn(),
-      close: () => this.#open(this.restart.element, false),
+    this.computer = new Computer({
+      ask: (grant) => actions.ask(grant),
+      giveBack: (grant) => actions.giveUp(grant),
+      close: () => this.#open(this.computer.element, false),
     });
     this.element = h(
       "div",
@@ -137,7 +137,7 @@ export class Toolbar {
       this.#lookButton,
       this.#keysButton,
       ...tools.map(({ button }) => button),
-      this.#restartButton,
+      this.#computerButton,
       this.#peopleButton,
       this.#fullscreen,
       this.#detailsButton,
@@ -163,7 +163,7 @@ export class Toolbar {
       sheet(this.looking, this.#lookButton),
       sheet(this.keys, this.#keysButton),
       ...tools,
-      sheet(this.restart, this.#restartButton),
+      sheet(this.computer, this.#computerButton),
       sheet(this.people, this.#peopleButton),
       sheet({ element: this.details, title: this.#detailsTitle }, this.#detailsButton),
     ];
@@ -198,9 +198,9 @@ export class Toolbar {
     this.#keysButton.hidden = handsOf(view) !== "yes";
     setLabel(this.#keysButton, t("toolbar.keys"));
     if (this.#keysButton.hidden) this.keys.element.hidden = true;
-    this.#restartButton.hidden = !("reconnect" in view.grants) || view.kind === ParticipantKind.OBSERVER;
-    setLabel(this.#restartButton, t("restart.title"));
-    if (this.#restartButton.hidden) this.restart.element.hidden = true;
+    this.#computerButton.hidden = !this.computer.useful(view);
+    setLabel(this.#computerButton, t("computer.title"));
+    if (this.#computerButton.hidden) this.computer.element.hidden = true;
     setLabel(this.#fullscreen, t(this.#inFullscreen ? "toolbar.fullscreenEnd" : "toolbar.fullscreen"));
     setLabel(this.#detailsButton, t("toolbar.details"));
     const { look, scale } = this.#look;
@@ -215,7 +215,7 @@ export class Toolbar {
     this.#causes.update(view, t);
     this.people.update(view, t);
     this.keys.update(t);
-    this.restart.update(view, t);
+    this.computer.update(view, t);
     this.looking.update(view, look, scale, t);
     if (!live) {
       this.#shut("sheet");
@@ -227,7 +227,7 @@ export class Toolbar {
       button.setAttribute("aria-expanded", String(!element.hidden));
     for (const compact of [
       ...this.#tools.map(({ button }) => button),
-      this.#restartButton,
+      this.#computerButton,
       this.#peopleButton,
       this.#fullscreen,
       this.#detailsButton,
