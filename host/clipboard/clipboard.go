@@ -57,6 +57,8 @@ var (
 	ErrTooLarge = errors.New("clipboard: too large")
 	// ErrUnreadable: the program that has it does not give it, or not as what it said.
 	ErrUnreadable = errors.New("clipboard: not readable")
+	// ErrBusy: another program holds it and does not let go.
+	ErrBusy = errors.New("clipboard: another program holds it")
 	// ErrUnsupported: this system has no clipboard that the host knows.
 	ErrUnsupported = errors.New("clipboard: none on this system")
 	// ErrClosed: Close was called, or the desktop is gone.

@@ -45,7 +45,10 @@ func showWindows(t *testing.T) {
 		if err != nil {
 			return
 		}
-		if strings.TrimSpace(line) == "focus" {
+		if order, ok := strings.CutPrefix(strings.TrimSpace(line), "do "); ok {
+			obey(t, a, order)
+			fmt.Println("done")
+		} else if strings.TrimSpace(line) == "focus" {
 			a.Focus()
 			fmt.Println("done")
 		}
@@ -56,10 +59,12 @@ func showWindows(t *testing.T) {
 type program struct {
 	first, second uint64 // HWNDs
 	focus         func()
+	do            func(order string) // see obey
+	hangs         bool
 }
 
 // other starts it; its second window belongs to owner, or to nobody for 0.
-func other(t *testing.T, owner windows.HWND) program {
+func other(t *testing.T, owner windows.HWND) *program {
 	t.Helper()
 	cmd := exec.Command(os.Args[0])
 	cmd.Env = append(os.Environ(), otherProgram+"="+strconv.FormatUint(uint64(owner), 10))
@@ -74,13 +79,16 @@ func other(t *testing.T, owner windows.HWND) program {
 	if err := cmd.Start(); err != nil {
 		t.Fatal(err)
 	}
+	p := new(program)
 	t.Cleanup(func() {
 		in.Close()
+		if p.hangs {
+			_ = cmd.Process.Kill()
+		}
 		_, _ = io.Copy(io.Discard, out)
 		_ = cmd.Wait()
 	})
 	lines := bufio.NewScanner(out)
-	var p program
 	for lines.Scan() {
 		if _, err := fmt.Sscanf(lines.Text(), "windows %d %d", &p.first, &p.second); err == nil {
 			break
@@ -89,12 +97,14 @@ func other(t *testing.T, owner windows.HWND) program {
 	if p.first == 0 {
 		t.Fatal("the other program shows no windows")
 	}
-	p.focus = func() {
+	tell := func(line string) {
 		t.Helper()
-		if _, err := io.WriteString(in, "focus\n"); err != nil || !lines.Scan() {
-			t.Fatalf("the other program does not take the focus: %v", err)
+		if _, err := io.WriteString(in, line+"\n"); err != nil || !lines.Scan() {
+			t.Fatalf("the other program does not do it: %s: %v", line, err)
 		}
 	}
+	p.focus = func() { t.Helper(); tell("focus") }
+	p.do = func(order string) { t.Helper(); p.hangs = order == "hang"; tell("do " + order) }
 	return p
 }
 

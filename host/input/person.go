@@ -5,6 +5,10 @@ package input
 type Front struct {
 	Class string // X11: the two names of WM_CLASS, "pinentry Pinentry"; Windows: the window's class
 	Title string // as the program wrote it
+
+	// Of Windows alone:
+	Program string // the program's file in lower case, without .exe
+	Secret  bool   // what has the keyboard is a field that hides what is typed
 }
 
 // Ears hear what the person does at the computer itself. They are called on a

@@ -34,7 +34,7 @@ type stroke struct{ vk, scan uint16 } // scan with its E0
 
 // event presses or releases it.
 func (k stroke) event(mode KeyMode, down bool) (e keyEvent) {
-	e.kind = inputKeyboard
+	e.kind, e.key.extra = inputKeyboard, ours
 	e.key.vk, e.key.scan = k.vk, k.scan&0xFF
 	if k.scan >= extended {
 		e.key.flags |= keyExtended
@@ -51,7 +51,7 @@ func (k stroke) event(mode KeyMode, down bool) (e keyEvent) {
 
 // unit types half or all of a character.
 func unit(u uint16, down bool) (e keyEvent) {
-	e.kind = inputKeyboard
+	e.kind, e.key.extra = inputKeyboard, ours
 	e.key.scan, e.key.flags = u, keyUnicode
 	if !down {
 		e.key.flags |= keyUp

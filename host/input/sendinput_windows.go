@@ -83,6 +83,7 @@ var mouseButtons = [buttonCount]mouseButton{
 // stays where it is can be seen.
 func mouse(flags uint32, dx, dy int32, data uint32) error {
 	var e [1]mouseEvent
+	e[0].mouse.extra = ours
 	e[0].mouse.flags, e[0].mouse.dx, e[0].mouse.dy, e[0].mouse.data = flags, dx, dy, data
 	if err := send(e[:]); err != nil && !errors.Is(err, errRefused) {
 		return err
@@ -103,6 +104,7 @@ func (s *SendInput) Move(x, y int) error {
 	if s.area.Empty() {
 		return nil
 	}
+	left(x+s.area.Min.X, y+s.area.Min.Y)
 	return mouse(mouseMove|mouseAbsolute|mouseVirtualDesk, absolute(x, s.area.Dx()), absolute(y, s.area.Dy()), 0)
 }
 

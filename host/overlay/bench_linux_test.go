@@ -6,6 +6,7 @@ import (
 
 	"github.com/mainforte/mainforte/host/capture/capturetest"
 	"github.com/mainforte/mainforte/host/overlay"
+	"github.com/mainforte/mainforte/host/overlay/overlaytest"
 )
 
 // BenchmarkLaser moves a pointer over a screen with marks on it; an operation ends
@@ -16,7 +17,7 @@ func BenchmarkLaser(b *testing.B) {
 		b.Fatal(err)
 	}
 	defer x.Close()
-	s := overlay.Scene{Marks: everything.Marks, Pointers: []overlay.Pointer{{Who: 1, Name: "Chloé Martin"}}}
+	s := overlay.Scene{Marks: overlaytest.Everything.Marks, Pointers: []overlay.Pointer{{Who: 1, Name: "Chloé Martin"}}}
 	b.ReportAllocs()
 	for i := 0; b.Loop(); i++ {
 		s.Pointers = []overlay.Pointer{{Who: 1, Name: "Chloé Martin", At: image.Pt(100+i%1700, 300+i%500)}}

@@ -6,10 +6,11 @@
 // lies beneath. It can hide nothing: no more than a quarter of the screen is ever
 // inked (C76), all shapes but the plates of texts are thin lines, and the windows
 // that a scene spares are never covered (C75). [Open] makes the one that this
-// system has, an X server's ([OpenX11]); overlay/fake is a strict one for tests.
+// system has, an X server's (OpenX11) or that of Windows (OpenWindows); overlaytest
+// holds what each must do, and overlay/fake is a strict one for tests.
 //
 // The plates of texts and names are opaque and as large as the text: without a
-// compositor, X has nothing that one can see through. Texts are drawn in the Go
+// compositor, X has nothing that one can see through, and Windows shows the same. Texts are drawn in the Go
 // fonts, which have Latin, Greek and Cyrillic letters.
 package overlay
 

@@ -51,11 +51,10 @@ type X11 struct {
 	gone    bool            // the painter has ended
 
 	// The painter's own.
-	ink      *canvas
+	sheet
 	pix      xproto.Pixmap
 	window   xproto.Window // 0: none
-	shown    []Mark
-	watched  []uint64 // windows whose moves we are told
+	watched  []uint64      // windows whose moves we are told
 	raised   time.Time
 	pointers map[int]*pointerWindow
 }
@@ -86,7 +85,7 @@ func OpenX11(display string) (*X11, error) {
 		c.Close()
 		return nil, err
 	}
-	go x.paint()
+	go x.work()
 	return x, nil
 }
 
@@ -183,8 +182,8 @@ func (x *X11) Close() error {
 	return nil
 }
 
-// paint shows scenes until the connection ends.
-func (x *X11) paint() {
+// work shows scenes until the connection ends.
+func (x *X11) work() {
 	defer func() {
 		x.mu.Lock()
 		x.gone = true
@@ -255,35 +254,15 @@ func (x *X11) marks(s *Scene, size image.Point, spared []image.Rectangle, stale 
 		x.ink = newScreen(size.X, size.Y)
 		x.window, x.pix = x.newWindow(image.Rectangle{Max: size})
 	}
-	on := len(x.shown)
-	for i := range x.shown {
-		if i >= len(s.Marks) || s.Marks[i].ID != x.shown[i].ID || len(s.Marks[i].Points) < len(x.shown[i].Points) ||
-			i < on-1 && len(s.Marks[i].Points) != len(x.shown[i].Points) {
-			on = -1
-			break
-		}
-	}
 	touched := image.Rectangle{}
-	if on < 0 {
-		x.ink.clear()
-		x.shown, on = nil, 0
-	}
-	whole := fresh || x.shown == nil
-	for i := max(on-1, 0); i < len(s.Marks); i++ {
-		from := 0
-		if i < len(x.shown) {
-			from = len(x.shown[i].Points)
+	whole := x.begin(s.Marks) || fresh
+	x.paint(s.Marks, func(r image.Rectangle) {
+		x.put(x.ink, x.pix, r)
+		if !whole {
+			x.cut(x.window, shape.SoUnion, x.ink.runs(r), nil)
 		}
-		if from == 0 || from < len(s.Marks[i].Points) {
-			r := x.ink.mark(&s.Marks[i], from)
-			x.put(x.ink, x.pix, r)
-			if !whole {
-				x.cut(x.window, shape.SoUnion, x.ink.runs(r), nil)
-			}
-			touched = touched.Union(r)
-		}
-	}
-	x.shown = slices.Clone(s.Marks)
+		touched = touched.Union(r)
+	})
 	if whole || stale {
 		x.cut(x.window, shape.SoSet, x.ink.runs(image.Rectangle{Max: size}), spared)
 	} else if len(spared) > 0 {

@@ -17,11 +17,12 @@ import (
 
 	"github.com/mainforte/mainforte/host/capture/capturetest"
 	"github.com/mainforte/mainforte/host/overlay"
+	"github.com/mainforte/mainforte/host/overlay/overlaytest"
 )
 
 const (
 	patience      = 20 * time.Second
-	width, height = 800, 600
+	width, height = overlaytest.Width, overlaytest.Height
 	ground        = 0x336699
 )
 
@@ -146,78 +147,19 @@ func (d *desk) window(parent xproto.Window, r image.Rectangle) xproto.Window {
 	return w
 }
 
-var everything = overlay.Scene{
-	Marks: []overlay.Mark{
-		{ID: 1, Kind: overlay.Pen, Colour: 0, Points: []image.Point{{X: 40, Y: 60}, {X: 120, Y: 140}, {X: 200, Y: 60}, {X: 280, Y: 140}}},
-		{ID: 2, Kind: overlay.Arrow, Colour: 1, Points: []image.Point{{X: 320, Y: 300}, {X: 440, Y: 200}}},
-		{ID: 3, Kind: overlay.Box, Colour: 2, Points: []image.Point{{X: 480, Y: 60}, {X: 640, Y: 160}}},
-		{ID: 4, Kind: overlay.Ellipse, Colour: 3, Points: []image.Point{{X: 480, Y: 220}, {X: 640, Y: 320}}},
-		{ID: 5, Kind: overlay.Text, Colour: 1, Points: []image.Point{{X: 60, Y: 400}}, Text: "Cliquez ici, s’il vous plaît, puis attendez que la fenêtre se ferme d’elle-même"},
-	},
-	Pointers: []overlay.Pointer{
-		{Who: 1, At: image.Pt(440, 200), Name: "Chloé Martin", Colour: 1},
-		{Who: 2, At: image.Pt(280, 140), Name: "Paul", Colour: 0, Bare: true},
-	},
-}
-
-// TestMarksAreSeenWhereTheyAreDrawn draws one of each kind and looks at the screen.
-func TestMarksAreSeenWhereTheyAreDrawn(t *testing.T) {
+// TestX11PassesTheSuite with and without a window manager.
+func TestX11PassesTheSuite(t *testing.T) {
 	t.Parallel()
 	for _, manager := range []bool{false, true} {
 		t.Run(map[bool]string{false: "bare", true: "openbox"}[manager], func(t *testing.T) {
 			t.Parallel()
-			d := newDesk(t, manager)
-			d.show(everything)
-			if d.ours() == 0 {
-				t.Error("no window of the overlay's")
-			}
-			for _, want := range []struct {
-				x, y   int
-				colour uint32
-			}{
-				{120, 140, overlay.Colours[0]}, {380, 250, overlay.Colours[1]}, {480, 110, overlay.Colours[2]},
-				{560, 60, overlay.Colours[2]}, {480, 270, overlay.Colours[3]}, {560, 110, ground}, {560, 270, ground}, {10, 10, ground},
-			} {
-				if got := d.at(want.x, want.y); got != want.colour {
-					t.Errorf("%d,%d is %06x, want %06x", want.x, want.y, got, want.colour)
+			overlaytest.Run(t, func(t *testing.T) overlaytest.Desk {
+				d := newDesk(t, manager)
+				return overlaytest.Desk{
+					Overlay: d.over, Width: width, Height: height, Ground: ground, Windows: d.ours,
+					Pixels: func() []uint32 { return d.eyes.Pixels(width, height) }, Keep: func() { save(t, d) },
 				}
-			}
-			if n := d.inked(image.Rect(60, 400, 200, 440)); n < 4000 {
-				t.Errorf("the text inked %d pixels", n)
-			}
-			save(t, d)
-
-			// More of a pen, and one mark less.
-			s := overlay.Scene{Marks: slices.Clone(everything.Marks[:1])}
-			d.show(s)
-			if n := d.inked(image.Rect(300, 0, width, height)); n != 0 {
-				t.Errorf("%d pixels stay of marks that are gone", n)
-			}
-			s = overlay.Scene{Marks: []overlay.Mark{s.Marks[0]}}
-			s.Marks[0].Points = append(slices.Clone(s.Marks[0].Points), image.Pt(360, 60))
-			d.show(s)
-			if got := d.at(320, 100); got != overlay.Colours[0] {
-				t.Errorf("the longer line is %06x in its middle", got)
-			}
-
-			s.Hidden = true
-			d.show(s)
-			if n := d.inked(image.Rect(0, 0, width, height)); n != 0 {
-				t.Errorf("%d pixels of a hidden scene", n)
-			}
-			s.Hidden = false
-			d.show(s)
-			if got := d.at(120, 140); got != overlay.Colours[0] {
-				t.Errorf("shown again: %06x", got)
-			}
-			if err := d.over.Close(); err != nil {
-				t.Fatal(err)
-			}
-			d.until("every window is gone", func() bool { return d.ours() == 0 })
-			if n := d.inked(image.Rect(0, 0, width, height)); n != 0 {
-				t.Errorf("%d pixels after the end", n)
-			}
-			<-d.over.Show(s) // closed: nobody waits
+			})
 		})
 	}
 }
@@ -350,20 +292,6 @@ func TestOwnWindowsAreNeverCovered(t *testing.T) {
 			d.until("the window is free where it is now", whole)
 			d.until("ink is where it was", func() bool { return d.at(310, 330) != ground })
 		})
-	}
-}
-
-// TestMarksCannotHideTheScreen draws more than anybody needs.
-func TestMarksCannotHideTheScreen(t *testing.T) {
-	t.Parallel()
-	d := newDesk(t, false)
-	var s overlay.Scene
-	for y := 0; y < height; y += 4 {
-		s.Marks = append(s.Marks, overlay.Mark{ID: uint64(y + 1), Kind: overlay.Pen, Points: []image.Point{{X: 0, Y: y}, {X: width - 1, Y: y}}})
-	}
-	d.show(s)
-	if n := d.inked(image.Rect(0, 0, width, height)); n > width*height/4 || n < width*height/8 {
-		t.Errorf("%d of %d pixels are inked", n, width*height)
 	}
 }
 

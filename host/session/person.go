@@ -112,7 +112,7 @@ func (h *Host) judgeFront() {
 	s := h.live
 	code := mfpb.NoticeCode_NOTICE_CODE_UNSPECIFIED
 	switch {
-	case isPasswordPrompt(h.front.Class):
+	case isPasswordPrompt(h.front):
 		code = mfpb.NoticeCode_NOTICE_CODE_INPUT_HELD_PASSWORD
 	case isPrivate(h.front, h.private):
 		code = mfpb.NoticeCode_NOTICE_CODE_INPUT_HELD_PRIVATE

@@ -169,6 +169,8 @@ func TestPasswordsAndBanksAreThePersonsAlone(t *testing.T) { // C66, C67
 		code  mfpb.NoticeCode
 	}{
 		{input.Front{Class: "pinentry-gtk-2 Pinentry-gtk-2", Title: secret}, "password", mfpb.NoticeCode_NOTICE_CODE_INPUT_HELD_PASSWORD},
+		{input.Front{Class: "#32770", Program: "credentialuibroker", Title: secret}, "password", mfpb.NoticeCode_NOTICE_CODE_INPUT_HELD_PASSWORD},
+		{input.Front{Class: "Notepad", Program: "notepad", Title: secret, Secret: true}, "password", mfpb.NoticeCode_NOTICE_CODE_INPUT_HELD_PASSWORD},
 		{input.Front{Class: "firefox Firefox", Title: secret}, "private", mfpb.NoticeCode_NOTICE_CODE_INPUT_HELD_PRIVATE},
 	} {
 		acked(t, v, 4)

@@ -20,9 +20,14 @@ var passwordClasses = []string{
 	"credential dialog xaml host", "$$$secure uap dummy window class for interim dialog",
 }
 
+// passwordPrograms are those of Windows, by the file of the program.
+var passwordPrograms = []string{
+	"credentialuibroker", "consent", "logonui", "keepass", "keepassxc", "1password", "bitwarden", "dashlane", "nordpass", "enpass",
+}
+
 // privateWords is the list that the person begins with: what the windows of banks
-// are called, in the languages of this app. A window counts whose title or class has
-// one of them, word by word; case and accents do not matter.
+// are called, in the languages of this app. A window counts whose title, class or program
+// has one of them, word by word; case and accents do not matter.
 var privateWords = []string{
 	"bank", "banking", "e-banking", "online banking", "credit union", "building society", "paypal", "hsbc", "barclays", "lloyds",
 	"natwest", "santander", "citibank", "wells fargo", "bank of america", "capital one", "scotiabank", "bmo", "rbc", "cibc",
@@ -36,9 +41,13 @@ const (
 	maxPrivateWord = 100 // characters
 )
 
-// isPasswordPrompt tells whether a window's class is that of a question for a password.
-func isPasswordPrompt(class string) bool { // C66
-	class = strings.ToLower(class)
+// isPasswordPrompt tells whether a window asks for a password: the field that has
+// the keyboard hides what is typed, or its class or program is one that asks.
+func isPasswordPrompt(f input.Front) bool { // C66
+	if f.Secret || slices.Contains(passwordPrograms, strings.ToLower(f.Program)) {
+		return true
+	}
+	class := strings.ToLower(f.Class)
 	for _, known := range passwordClasses {
 		if class == known {
 			return true
@@ -55,7 +64,7 @@ func isPasswordPrompt(class string) bool { // C66
 
 // isPrivate tells whether a window is one of the person's list.
 func isPrivate(f input.Front, list []string) bool { // C67
-	text := " " + plainWords(f.Title) + " " + plainWords(f.Class) + " "
+	text := " " + plainWords(f.Title) + " " + plainWords(f.Class) + " " + plainWords(f.Program) + " "
 	return slices.ContainsFunc(list, func(word string) bool {
 		word = plainWords(word)
 		return word != "" && strings.Contains(text, " "+word+" ")

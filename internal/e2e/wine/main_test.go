@@ -155,7 +155,8 @@ func TestVideoUnderWine(t *testing.T) {
 func TestInputUnderWine(t *testing.T) {
 	tests(t, "host/input", "TestSendInputPassesTheSuite", "TestSendInputPassesTheSuite/text_arrives_exactly",
 		"TestNoInputReachesTheHostsOwnWindows", "TestAProtectedWindowsWholeProgramIsProtected",
-		"TestAWindowThatBelongsToTheHostsIsProtected", "TestHeldModifiersDoNotSpoilText", "TestCloseLetsEverythingGo")
+		"TestAWindowThatBelongsToTheHostsIsProtected", "TestHeldModifiersDoNotSpoilText", "TestCloseLetsEverythingGo",
+		"TestThePersonsHandsAreToldFromTheTechnicians", "TestThePanicKey", "TestTheWindowInFront", "TestAWindowThatHangsIsDescribed")
 }
 
 // TestTheStubIsNotShipped: what only Wine needs is in no program and no folder

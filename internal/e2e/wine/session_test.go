@@ -101,6 +101,7 @@ func session(t *testing.T, lang string) {
 
 	// The technician's hands in another program.
 	at := s.free(page.Bounds, hostClass)
+	s.rest()
 	s.until("the pointer follows", func() bool {
 		s.must(s.browser.ClickAt(s.on(at)))
 		return s.pointer() == at
@@ -119,6 +120,7 @@ func session(t *testing.T, lang string) {
 	// With control granted, the window's Stop is still the person's alone.
 	s.raise()
 	stop := s.button("session.stop")
+	s.rest() // else it proves nothing
 	s.must(s.browser.ClickAt(s.on(middle(stop.Bounds))))
 	s.must(s.browser.Keys("\r"))
 	time.Sleep(700 * time.Millisecond)
@@ -308,6 +310,9 @@ func (s *scene) raise() {
 	s.click(at)
 	s.before(hostClass)
 }
+
+// rest lets the person's hands rest for as long as they come first (C65).
+func (s *scene) rest() { time.Sleep(1200 * time.Millisecond) }
 
 // before waits until a window has the keyboard.
 func (s *scene) before(class string) {
