@@ -158,6 +158,10 @@ func TestInputUnderWine(t *testing.T) {
 		"TestAWindowThatBelongsToTheHostsIsProtected", "TestHeldModifiersDoNotSpoilText", "TestCloseLetsEverythingGo")
 }
 
+func TestFilesUnderWine(t *testing.T) {
+	some(t, "host/files", "TestWhatAnotherProgram", "TestWhatAnotherProgramHasOpenLandsAllTheSame")
+}
+
 // TestTheStubIsNotShipped: what only Wine needs is in no program and no folder
 // that leaves this machine.
 func TestTheStubIsNotShipped(t *testing.T) {

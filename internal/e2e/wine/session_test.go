@@ -288,7 +288,7 @@ func (s *scene) press(key string) {
 	s.t.Helper()
 	text := s.texts.T(key)
 	b := s.button(key)
-	time.Sleep(800 * time.Millisecond)
+	time.Sleep(600 * time.Millisecond) // a question cannot be answered sooner
 	s.click(middle(b.Bounds))
 	for deadline := time.Now().Add(4 * time.Second); time.Now().Before(deadline); time.Sleep(100 * time.Millisecond) {
 		all, err := s.desktop.Windows(s.ctx)
