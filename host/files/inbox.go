@@ -254,8 +254,8 @@ func (in *Inbox) Finish(file int, sum []byte) ([]byte, error) {
 	if err != nil {
 		return nil, diskError(err)
 	}
-	if err := in.root.Rename(in.partAt, at); err != nil {
-		_ = in.root.Remove(at)
+	if err := patiently(func() error { return in.root.Rename(in.partAt, at) }); err != nil {
+		_ = patiently(func() error { return in.root.Remove(at) })
 		return nil, diskError(err)
 	}
 	if !e.Modified.IsZero() {
@@ -273,7 +273,7 @@ func (in *Inbox) Forget(file int) error {
 		return nil
 	}
 	in.landed[file] = ""
-	return in.root.Remove(at)
+	return patiently(func() error { return in.root.Remove(at) })
 }
 
 // Close ends the transfer. What has landed stays; what has not is removed, and so
@@ -286,13 +286,23 @@ func (in *Inbox) Close() error {
 	var errs []error
 	if in.part != nil {
 		_ = in.part.Close() // closed already when its rename failed
-		errs = append(errs, in.root.Remove(in.partAt))
+		errs = append(errs, patiently(func() error { return in.root.Remove(in.partAt) }))
 		in.part = nil
 	}
 	for _, dir := range slices.Backward(in.made) {
 		_ = in.root.Remove(dir) // one that holds something stays
 	}
 	return errors.Join(append(errs, in.root.Close())...)
+}
+
+// patiently repeats a step, for a second or so, while another program has the file.
+func patiently(step func() error) error {
+	err := step()
+	for wait := 10 * time.Millisecond; err != nil && held(err) && wait < time.Second; wait *= 2 {
+		time.Sleep(wait)
+		err = step()
+	}
+	return err
 }
 
 // maxTwins bounds the search for a name that is free.

@@ -28,6 +28,9 @@ func full(err error) bool { return errors.Is(err, unix.ENOSPC) || errors.Is(err,
 // mark is for systems that know where a file came from.
 func mark(string) {}
 
+// held: nobody's open file is in the way here.
+func held(error) bool { return false }
+
 // Downloads is the person's folder for what comes from elsewhere: XDG_DOWNLOAD_DIR
 // of user-dirs.dirs, else Downloads in the home folder, else that folder.
 func Downloads() string {

@@ -25,6 +25,12 @@ func full(err error) bool {
 	return errors.Is(err, windows.ERROR_DISK_FULL) || errors.Is(err, windows.ERROR_HANDLE_DISK_FULL)
 }
 
+// held tells whether another program may have a file open: what scans or shows new
+// files does so for a moment, and then they can be neither renamed nor removed.
+func held(err error) bool {
+	return errors.Is(err, windows.ERROR_SHARING_VIOLATION) || errors.Is(err, windows.ERROR_ACCESS_DENIED)
+}
+
 // mark writes the mark of the web, zone 3: Windows then warns before a received
 // file is run. A file system without streams (FAT) cannot carry it.
 func mark(file string) {

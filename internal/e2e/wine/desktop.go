@@ -1,6 +1,7 @@
 package wine
 
 import (
+	"bufio"
 	"bytes"
 	"context"
 	"encoding/json"
@@ -19,6 +20,16 @@ type Desktop struct {
 	prefix  *Prefix
 	display string
 	eye     string // the program that looks at windows
+
+	mu      sync.Mutex
+	looking *look // the one that runs, or nil
+}
+
+// look is an eye that runs: it answers each line with one.
+type look struct {
+	cmd *exec.Cmd
+	in  io.WriteCloser
+	out *bufio.Reader
 }
 
 // Desktop opens the desktop on an X display. eye is the program of that name,
@@ -50,6 +61,9 @@ func (p *Prefix) Desktop(ctx context.Context, display, eye string) (*Desktop, er
 func (d *Desktop) Close() error {
 	ctx, cancel := context.WithTimeout(context.Background(), 30*time.Second)
 	defer cancel()
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	d.blind()
 	return d.prefix.stop(ctx)
 }
 
@@ -130,15 +144,58 @@ type Control struct {
 // Windows are the visible windows on the desktop, with their visible controls,
 // the one above all others first.
 func (d *Desktop) Windows(ctx context.Context) ([]Control, error) {
-	out, err := d.Command(ctx, d.eye).Output()
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	line, err := d.ask(ctx)
 	if err != nil {
 		return nil, fmt.Errorf("wine: look at the windows: %w", err)
 	}
 	var all []Control
-	if err := json.Unmarshal(out, &all); err != nil {
-		return nil, fmt.Errorf("wine: look at the windows: %w in %q", err, out)
+	if err := json.Unmarshal(line, &all); err != nil {
+		return nil, fmt.Errorf("wine: look at the windows: %w in %q", err, line)
 	}
 	return all, nil
+}
+
+// ask gets one answer of the eye, which is started when it does not run yet.
+func (d *Desktop) ask(ctx context.Context) ([]byte, error) {
+	if d.looking == nil {
+		cmd := d.Command(context.WithoutCancel(ctx), d.eye)
+		in, err := cmd.StdinPipe()
+		if err != nil {
+			return nil, err
+		}
+		out, err := cmd.StdoutPipe()
+		if err != nil {
+			return nil, err
+		}
+		if err := cmd.Start(); err != nil {
+			return nil, err
+		}
+		d.looking = &look{cmd: cmd, in: in, out: bufio.NewReader(out)}
+	}
+	l := d.looking
+	defer context.AfterFunc(ctx, func() { _ = l.cmd.Process.Kill() })() // a read then ends
+	_, err := l.in.Write([]byte("\n"))
+	var line []byte
+	if err == nil {
+		line, err = l.out.ReadBytes('\n')
+	}
+	if err != nil {
+		d.blind()
+		return nil, errors.Join(err, ctx.Err())
+	}
+	return line, nil
+}
+
+// blind ends the eye.
+func (d *Desktop) blind() {
+	if l := d.looking; l != nil {
+		d.looking = nil
+		_ = l.in.Close()
+		_ = l.cmd.Process.Kill()
+		_ = l.cmd.Wait()
+	}
 }
 
 // Find returns the first window or control that fits, looking into each before

@@ -159,6 +159,10 @@ func TestInputUnderWine(t *testing.T) {
 		"TestThePersonsHandsAreToldFromTheTechnicians", "TestThePanicKey", "TestTheWindowInFront", "TestAWindowThatHangsIsDescribed")
 }
 
+func TestFilesUnderWine(t *testing.T) {
+	some(t, "host/files", "TestWhatAnotherProgram", "TestWhatAnotherProgramHasOpenLandsAllTheSame")
+}
+
 // TestTheStubIsNotShipped: what only Wine needs is in no program and no folder
 // that leaves this machine.
 func TestTheStubIsNotShipped(t *testing.T) {

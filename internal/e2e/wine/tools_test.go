@@ -141,11 +141,12 @@ func (s *scene) tab(key string, shows ...string) {
 func (s *scene) take(grant string) {
 	s.t.Helper()
 	name := s.texts.Grant(grant)
-	row := func() Control {
-		return s.control("what is allowed: "+name, func(c Control) bool { return c.Class == "Static" && strings.HasPrefix(c.Text, name) })
-	}
+	var row image.Rectangle // of the list as it is just being looked through, in which the name comes first
 	s.clicks("the button that takes back "+name, func(c Control) bool {
-		return c.Class == "Button" && c.Bounds.Min.X >= row().Bounds.Max.X && c.Bounds.Overlaps(image.Rect(0, row().Bounds.Min.Y, Width, row().Bounds.Max.Y))
+		if c.Class == "Static" && c.Text == name {
+			row = image.Rect(c.Bounds.Max.X, c.Bounds.Min.Y, Width, c.Bounds.Max.Y)
+		}
+		return c.Class == "Button" && c.Bounds.Overlaps(row)
 	}, says(name+s.texts.T("colon")+s.texts.T("state.revoked")))
 }
 

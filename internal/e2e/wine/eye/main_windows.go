@@ -6,6 +6,7 @@
 package main
 
 import (
+	"bufio"
 	"encoding/json"
 	"fmt"
 	"image"
@@ -51,7 +52,9 @@ const staying = "mainforte stays"
 func main() {
 	switch {
 	case len(os.Args) < 2:
-		list()
+		for lines := bufio.NewScanner(os.Stdin); lines.Scan(); {
+			list()
+		}
 	case os.Args[1] == "stay":
 		stay()
 	default:
@@ -82,12 +85,17 @@ func stay() {
 	}
 }
 
-func list() {
-	var handles []windows.HWND
-	each := windows.NewCallback(func(h windows.HWND, _ uintptr) uintptr {
+// handles are what each saw; a process may make only so many callbacks.
+var (
+	handles []windows.HWND
+	each    = windows.NewCallback(func(h windows.HWND, _ uintptr) uintptr {
 		handles = append(handles, h)
 		return 1 // go on
 	})
+)
+
+func list() {
+	handles = nil
 	enumWindows.Call(each, 0)
 	all := []control{}
 	for _, h := range handles {
