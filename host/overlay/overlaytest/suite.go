@@ -2,6 +2,7 @@
 package overlaytest
 
 import (
+	"fmt"
 	"image"
 	"slices"
 	"testing"
@@ -28,7 +29,8 @@ type Desk struct {
 	Keep          func()          // a picture of it, for who wants to look
 }
 
-// Show shows a scene and waits until it is on the screen.
+// Show shows a scene and waits until the desktop has it; what is seen of it comes
+// when the desktop puts its windows together.
 func Show(t *testing.T, o overlay.Overlay, s overlay.Scene) {
 	t.Helper()
 	select {
@@ -96,56 +98,40 @@ func seen(t *testing.T, d Desk) {
 		{120, 140, overlay.Colours[0]}, {380, 250, overlay.Colours[1]}, {480, 110, overlay.Colours[2]},
 		{560, 60, overlay.Colours[2]}, {480, 270, overlay.Colours[3]}, {560, 110, d.Ground}, {560, 270, d.Ground}, {10, 10, d.Ground},
 	} {
-		if got := d.at(want.x, want.y); got != want.colour {
-			t.Errorf("%d,%d is %06x, want %06x", want.x, want.y, got, want.colour)
-		}
+		d.until(t, fmt.Sprintf("%d,%d is %06x", want.x, want.y, want.colour), func() bool { return d.at(want.x, want.y) == want.colour })
 	}
-	if n := d.inked(image.Rect(60, 400, 200, 440)); n < 4000 {
-		t.Errorf("the text inked %d pixels", n)
-	}
+	d.until(t, "the text is inked", func() bool { return d.inked(image.Rect(60, 400, 200, 440)) >= 4000 })
 	d.Keep()
 
 	// A pointer that moves leaves nothing where it was.
 	s := overlay.Scene{Marks: slices.Clone(Everything.Marks), Pointers: slices.Clone(Everything.Pointers[:1])}
 	s.Pointers[0].At = image.Pt(700, 500)
 	Show(t, d.Overlay, s)
-	if n := d.inked(image.Rect(460, 330, 680, 390)) + d.inked(image.Rect(300, 150, 318, 170)); n != 0 {
-		t.Errorf("%d pixels stay of pointers that are gone", n)
-	}
-	if n := d.inked(image.Rect(680, 480, 720, 520)); n == 0 {
-		t.Error("the pointer is not where it went")
-	}
+	d.until(t, "the pointer is where it went", func() bool { return d.inked(image.Rect(680, 480, 720, 520)) > 0 })
+	d.until(t, "nothing stays of pointers that are gone", func() bool {
+		return d.inked(image.Rect(460, 330, 680, 390))+d.inked(image.Rect(300, 150, 318, 170)) == 0
+	})
 
 	// More of a pen, and one mark less.
 	s = overlay.Scene{Marks: slices.Clone(Everything.Marks[:1])}
 	Show(t, d.Overlay, s)
-	if n := d.inked(image.Rect(300, 0, d.Width, d.Height)); n != 0 {
-		t.Errorf("%d pixels stay of marks that are gone", n)
-	}
+	d.until(t, "nothing stays of marks that are gone", func() bool { return d.inked(image.Rect(300, 0, d.Width, d.Height)) == 0 })
 	s = overlay.Scene{Marks: []overlay.Mark{s.Marks[0]}}
 	s.Marks[0].Points = append(slices.Clone(s.Marks[0].Points), image.Pt(360, 60))
 	Show(t, d.Overlay, s)
-	if got := d.at(320, 100); got != overlay.Colours[0] {
-		t.Errorf("the longer line is %06x in its middle", got)
-	}
+	d.until(t, "the line is longer", func() bool { return d.at(320, 100) == overlay.Colours[0] })
 
 	s.Hidden = true
 	Show(t, d.Overlay, s)
-	if n := d.inked(image.Rect(0, 0, d.Width, d.Height)); n != 0 { // C75
-		t.Errorf("%d pixels of a hidden scene", n)
-	}
+	d.until(t, "nothing is seen of a hidden scene", func() bool { return d.inked(image.Rect(0, 0, d.Width, d.Height)) == 0 }) // C75
 	s.Hidden = false
 	Show(t, d.Overlay, s)
-	if got := d.at(120, 140); got != overlay.Colours[0] {
-		t.Errorf("shown again: %06x", got)
-	}
+	d.until(t, "it is shown again", func() bool { return d.at(120, 140) == overlay.Colours[0] })
 	if err := d.Overlay.Close(); err != nil {
 		t.Fatal(err)
 	}
 	d.until(t, "every window is gone", func() bool { return d.Windows() == 0 })
-	if n := d.inked(image.Rect(0, 0, d.Width, d.Height)); n != 0 {
-		t.Errorf("%d pixels after the end", n)
-	}
+	d.until(t, "nothing is seen after the end", func() bool { return d.inked(image.Rect(0, 0, d.Width, d.Height)) == 0 })
 	<-d.Overlay.Show(s) // closed: nobody waits
 }
 
@@ -156,8 +142,9 @@ func bounded(t *testing.T, d Desk) { // C76
 		s.Marks = append(s.Marks, overlay.Mark{ID: uint64(y + 1), Kind: overlay.Pen, Points: []image.Point{{X: 0, Y: y}, {X: d.Width - 1, Y: y}}})
 	}
 	Show(t, d.Overlay, s)
-	all := d.Width * d.Height
-	if n := d.inked(image.Rect(0, 0, d.Width, d.Height)); n > all/4 || n < all/8 {
+	all, n := d.Width*d.Height, 0
+	d.until(t, "much of the screen is inked", func() bool { n = d.inked(image.Rect(0, 0, d.Width, d.Height)); return n >= all/8 })
+	if n > all/4 {
 		t.Errorf("%d of %d pixels are inked", n, all)
 	}
 }
