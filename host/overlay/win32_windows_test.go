@@ -181,7 +181,7 @@ func TestWindowsPassesTheSuite(t *testing.T) {
 	overlaytest.Run(t, func(t *testing.T) overlaytest.Desk {
 		d := newDesk(t)
 		return overlaytest.Desk{
-			Overlay: d.over, Width: d.size.X, Height: d.size.Y, Ground: ground, Windows: d.ours, Pixels: d.pixels, Keep: d.keep,
+			Overlay: d.over, Width: d.size.X, Height: d.size.Y, Ground: ground, Windows: d.ours, Pixels: d.pixels, Keep: d.keep, Late: true,
 		}
 	})
 }
@@ -195,9 +195,7 @@ func TestTheOverlayTakesNoInput(t *testing.T) { // C74
 		Marks:    []overlay.Mark{{ID: 1, Kind: overlay.Pen, Points: []image.Point{{X: 150, Y: 200}, {X: 250, Y: 200}}}},
 		Pointers: []overlay.Pointer{{Who: 1, At: image.Pt(200, 200), Name: "Chloé"}},
 	})
-	if got := d.pixels()[200*d.size.X+160]; got != overlay.Colours[0] {
-		t.Fatalf("no ink to click on: %06x", got)
-	}
+	d.until("there is ink to click on", func() bool { return d.pixels()[200*d.size.X+160] == overlay.Colours[0] })
 	g := new(input.WindowsGuard)
 	defer g.Close()
 	hands := input.OpenSendInput(input.VirtualKeys)
@@ -254,13 +252,15 @@ func TestOwnWindowsAreNeverCovered(t *testing.T) { // C75
 	}
 	overlaytest.Show(t, d.over, s)
 	at := func(x, y int) uint32 { return d.pixels()[y*d.size.X+x] }
-	if at(310, 330) != white || !free(place) || !free(dialog) {
+	d.until("something is drawn", func() bool { return at(10, 1) != ground })
+	if !free(place) || !free(dialog) {
 		t.Error("the window or its dialog is covered")
 	}
 	s.Marks = append(slices.Clone(s.Marks), overlay.Mark{ID: 9999, Kind: overlay.Pen, Points: []image.Point{{X: 310, Y: 0}, {X: 310, Y: d.size.Y}}})
 	overlaytest.Show(t, d.over, s)
-	if at(310, 100) == ground || !free(place) {
-		t.Error("a new mark is not seen, or covers the window")
+	d.until("the new mark is seen", func() bool { return at(310, 100) != ground })
+	if !free(place) {
+		t.Error("a new mark covers the window")
 	}
 	w.Do(func() {
 		win.SetWindowPos(win.HWND(w.Handle), 0, 60, 80, 0, 0, win.SWP_NOSIZE|win.SWP_NOZORDER|win.SWP_NOACTIVATE)
