@@ -54,8 +54,39 @@ func raised(t *testing.T) *Hands {
 	if err != nil {
 		t.Fatal(err)
 	}
-	t.Cleanup(func() { _ = h.Close() })
+	t.Cleanup(func() {
+		_ = h.Close()
+		ends(t, h.conn.(*timed).process, "the test") // who waits for this program waits for its output to be closed
+	})
 	return h
+}
+
+// runHost runs this program as a host that has started hands, and returns their process.
+func runHost(t *testing.T) (host *exec.Cmd, hands uint32) {
+	t.Helper()
+	host = exec.Command(os.Args[0])
+	host.Env = append(os.Environ(), asHost+"=1")
+	stdin, err := host.StdinPipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	stdout, err := host.StdoutPipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := host.Start(); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		_, _ = stdin.Close(), host.Process.Kill()
+		_ = host.Wait()
+		ends(t, hands, "the host's end")
+	})
+	line, err := bufio.NewReader(stdout).ReadString('\n')
+	if _, scanned := fmt.Sscanf(line, "process %d", &hands); err != nil || scanned != nil {
+		t.Fatalf("%q, %v", line, err)
+	}
+	return host, hands
 }
 
 // ends waits until a process has ended.
@@ -116,28 +147,10 @@ func TestTheHandsEndWithTheirGrant(t *testing.T) {
 	}
 	ends(t, process, "the grant")
 
-	host := exec.Command(os.Args[0])
-	host.Env = append(os.Environ(), asHost+"=1")
-	stdin, err := host.StdinPipe()
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer stdin.Close()
-	stdout, err := host.StdoutPipe()
-	if err != nil {
-		t.Fatal(err)
-	}
-	if err := host.Start(); err != nil {
-		t.Fatal(err)
-	}
-	line, err := bufio.NewReader(stdout).ReadString('\n')
-	if _, scanned := fmt.Sscanf(line, "process %d", &process); err != nil || scanned != nil {
-		t.Fatalf("%q, %v", line, err)
-	}
+	host, process := runHost(t)
 	if err := host.Process.Kill(); err != nil {
 		t.Fatal(err)
 	}
-	_ = host.Wait()
 	ends(t, process, "the host was killed")
 }
 
@@ -191,17 +204,7 @@ func TestAnotherProgramIsRefused(t *testing.T) {
 
 // TestAnotherProcessOfTheSameProgramIsRefused is C87: only the one that was started.
 func TestAnotherProcessOfTheSameProgramIsRefused(t *testing.T) {
-	idle := exec.Command(os.Args[0])
-	idle.Env = append(os.Environ(), asHost+"=1")
-	stdin, err := idle.StdinPipe()
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer stdin.Close()
-	if err := idle.Start(); err != nil {
-		t.Fatal(err)
-	}
-	defer func() { _, _ = idle.Process.Kill(), idle.Wait() }()
+	idle, _ := runHost(t)
 	started, err := windows.OpenProcess(windows.SYNCHRONIZE|windows.PROCESS_QUERY_LIMITED_INFORMATION, false, uint32(idle.Process.Pid))
 	if err != nil {
 		t.Fatal(err)

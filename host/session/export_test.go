@@ -1,9 +1,10 @@
 package session
 
 import (
-	"github.com/mainforte/mainforte/host/track"
 	"time"
 
+	"github.com/mainforte/mainforte/host/input"
+	"github.com/mainforte/mainforte/host/track"
 	"github.com/mainforte/mainforte/internal/wire/mfpb"
 )
 
@@ -139,3 +140,10 @@ func (h *Host) HearLate(msg []byte, out bool) (couriers int, err error) {
 
 // LastOf is the number of the newest event that is kept.
 func LastOf(r *Return) uint64 { return r.kept.Acked + uint64(len(r.events)) }
+
+// LiftedKey presses or releases a key by raised hands.
+func LiftedKey(far, own input.Injector, k input.Key, down bool) error {
+	f := &lifted{own: &reach{Injector: own}, far: far, down: map[any]bool{}}
+	f.on.Store(true)
+	return f.Key(k, down)
+}

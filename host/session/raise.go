@@ -228,7 +228,14 @@ func (f *lifted) Button(b input.Button, down bool) error {
 func (f *lifted) Wheel(dx, dy int) error {
 	return f.do(func(i input.Injector) error { return i.Wheel(dx, dy) })
 }
+
+// Key keeps the panic key (C64) from windows in which nobody can tell whether the
+// person or the technician pressed it.
 func (f *lifted) Key(k input.Key, down bool) error {
+	const end, keypadEnd, both = 0x4d, 0x59, input.ModControl | input.ModAlt
+	if down && f.on.Load() && (k.Usage == end || k.Usage == keypadEnd) && k.Modifiers&both == both {
+		return input.ErrReserved
+	}
 	return f.held(k.Usage, down, func(i input.Injector) error { return i.Key(k, down) })
 }
 func (f *lifted) Text(s string) error {

@@ -2,8 +2,10 @@ package session_test
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"testing"
+	"time"
 
 	"github.com/mainforte/mainforte/host/input"
 	inputfake "github.com/mainforte/mainforte/host/input/fake"
@@ -60,7 +62,7 @@ func (r *rig) raises(u *uac, v *gopeer.Viewer) {
 	r.t.Helper()
 	ok(r.t, v.Ask("elevate"))
 	r.window.Answer(r.t, "elevate", "allow")
-	<-u.asked
+	happens(r.t, "the system's question", u.asked)
 	if v.Grant("elevate") == gopeer.Allowed {
 		r.t.Error("the grant stands before the system said yes")
 	}
@@ -74,6 +76,17 @@ func (r *rig) types(v *gopeer.Viewer, usage uint16, text string, down bool) {
 	seq, err := v.Key(usage, text, down)
 	ok(r.t, err)
 	ok(r.t, v.WaitAck(ctx(r.t), seq))
+}
+
+// happens waits for something that must come.
+func happens[T any](t *testing.T, what string, c <-chan T) (v T) {
+	t.Helper()
+	select {
+	case v = <-c:
+	case <-time.After(patience):
+		t.Fatalf("waited for %s", what)
+	}
+	return v
 }
 
 // keysIn are the keys among what an injector did.
@@ -104,7 +117,7 @@ func TestRaisedHandsServeTheirGrant(t *testing.T) { // C87
 	}
 	r.window.Say(ui.Command{Do: "revoke", Grant: "elevate"})
 	ok(t, v.WaitGrant(ctx(t), "elevate", mfpb.GrantState_GRANT_STATE_REVOKED))
-	<-u.closed
+	happens(t, "the end of the raised hands", u.closed)
 	if len(u.hands.Down()) > 0 {
 		t.Errorf("the raised hands stay: %v, down %v", u.hands.Ops(), u.hands.Down())
 	}
@@ -125,22 +138,22 @@ func TestANoOfTheSystemIsANo(t *testing.T) {
 	for _, err := range []error{raise.ErrRefused, raise.ErrForeign} {
 		ok(t, v.Ask("elevate"))
 		r.window.Answer(t, "elevate", "allow")
-		<-u.asked
+		happens(t, "the system's question", u.asked)
 		u.answer <- fmt.Errorf("as if: %w", err)
 		ok(t, v.WaitGrant(ctx(t), "elevate", mfpb.GrantState_GRANT_STATE_DENIED))
 	}
 	// While the system asks, the technician may take it back, and the person end it all.
 	ok(t, v.Ask("elevate"))
 	r.window.Answer(t, "elevate", "allow")
-	wait := <-u.asked
+	wait := happens(t, "the system's question", u.asked)
 	ok(t, v.GiveBack("elevate"))
 	ok(t, v.WaitGrant(ctx(t), "elevate", mfpb.GrantState_GRANT_STATE_GIVEN_BACK))
-	<-wait.Done()
+	happens(t, "that nobody waits", wait.Done())
 	ok(t, v.Ask("elevate"))
 	r.window.Answer(t, "elevate", "allow")
-	wait = <-u.asked
+	wait = happens(t, "the system's question", u.asked)
 	r.window.Say(ui.Command{Do: "stop"})
-	<-wait.Done()
+	happens(t, "that nobody waits", wait.Done())
 	r.ends(v, s, mfpb.Reason_REASON_PERSON_STOPPED)
 }
 
@@ -185,4 +198,25 @@ func TestRaisedHandsAreOnesOwn(t *testing.T) {
 	}
 	r.window.Say(ui.Command{Do: "stop"})
 	r.ends(v, s, mfpb.Reason_REASON_PERSON_STOPPED)
+}
+
+// TestTheTechniciansPanicKeyIsNotRaised is C64: in an administrator's window nobody
+// could tell it from the person's.
+func TestTheTechniciansPanicKeyIsNotRaised(t *testing.T) {
+	far, own := inputfake.New(t), inputfake.New(t)
+	for _, usage := range []uint16{0x4d, 0x59} {
+		k := input.Key{Usage: usage, Modifiers: input.ModControl | input.ModAlt}
+		if err := session.LiftedKey(far, own, k, true); !errors.Is(err, input.ErrReserved) {
+			t.Errorf("usage %#x: %v", usage, err)
+		}
+		k.Modifiers = input.ModControl
+		for _, down := range []bool{true, false} {
+			if err := session.LiftedKey(far, own, k, down); err != nil {
+				t.Errorf("usage %#x without Alt: %v", usage, err)
+			}
+		}
+	}
+	if keys := keysIn(far); len(keys) != 4 || len(keysIn(own)) > 0 {
+		t.Errorf("pressed: %v, %v", keys, keysIn(own))
+	}
 }
