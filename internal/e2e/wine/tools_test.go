@@ -78,6 +78,10 @@ func (s *scene) marks() {
 		return uint32(c.R)<<16|uint32(c.G)<<8|uint32(c.B) == overlay.Colours[0]
 	}
 	s.until("the box is on the person's screen", ink)
+	s.until("the desktop is seen beside it", func() bool {
+		c := s.xwd().RGBAAt(900, 400)
+		return c.R == 58 && c.G == 110 && c.B == 165 // see settings
+	})
 	s.desktopShot("marks")
 	s.take("annotate")
 	s.until("it went with the grant", func() bool { return !ink() })
