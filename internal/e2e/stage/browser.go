@@ -297,6 +297,22 @@ func (b *Browser) Key(code, text string, modifiers int64) error {
 	return nil
 }
 
+// Paste presses the keys that paste what this browser's clipboard holds.
+func (b *Browser) Paste() error {
+	const control = 2
+	for _, p := range []input.DispatchKeyEventParams{
+		{Type: input.DispatchKeyEventTypeRawKeyDown, Code: "ControlLeft", Key: "Control", Modifiers: control},
+		{Type: input.DispatchKeyEventTypeRawKeyDown, Code: "KeyV", Key: "v", Modifiers: control, Commands: []string{"paste"}},
+		{Type: input.DispatchKeyEventTypeKeyUp, Code: "KeyV", Key: "v", Modifiers: control},
+		{Type: input.DispatchKeyEventTypeKeyUp, Code: "ControlLeft", Key: "Control"},
+	} {
+		if _, err := chromedp.Call(b.ctx, input.DispatchKeyEvent, p); err != nil {
+			return fmt.Errorf("stage: paste: %w", err)
+		}
+	}
+	return nil
+}
+
 // Screenshot is the viewport as it is on screen, device pixel for device pixel.
 func (b *Browser) Screenshot() (image.Image, []byte, error) {
 	data, err := chromedp.Run(b.ctx, chromedp.CaptureScreenshot())

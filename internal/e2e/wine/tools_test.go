@@ -10,12 +10,84 @@ import (
 	"strings"
 	"time"
 
+	"github.com/chromedp/cdproto/input"
+
+	"github.com/mainforte/mainforte/host/overlay"
 	"github.com/mainforte/mainforte/internal/e2e/stage"
 )
 
 // chooseFile makes the page choose one file of n letters.
 const chooseFile = `((name, n) => { const data = new DataTransfer(); data.items.add(new File(['x'.repeat(n)], name));
  const input = document.querySelector('remote-session').shadowRoot.querySelector('#files-input'); input.files = data.files; input.dispatchEvent(new Event('change')); return true })`
+
+// again asks once more for a grant that the person took back, and is refused.
+func (s *scene) again(button string) {
+	s.t.Helper()
+	s.must(s.browser.Click(button))
+	s.press("ask.deny")
+}
+
+// clip copies and pastes with notepad, which stands at a place and holds a text.
+func (s *scene) clip(at image.Point, text string) {
+	s.t.Helper()
+	asks := []string{"#ask-clipboard_in", "#ask-clipboard_out"}
+	s.must(s.browser.Click("#show-clip"))
+	for _, ask := range asks {
+		s.must(s.browser.Click(ask))
+		s.press("ask.allow")
+	}
+	_, err := stage.Eval[bool](s.browser, `(write => { navigator.clipboard.writeText = t => { window.__copied = t; return write(t) }; return true })(navigator.clipboard.writeText.bind(navigator.clipboard))`)
+	s.must(err)
+	s.click(at)
+	s.before("Notepad")
+	s.x.Command(s.t, "xdotool", "key", "ctrl+a", "ctrl+c") // the person's own
+	s.must(s.browser.Click("#clip-copy"))
+	s.must(s.browser.Wait(10*time.Second, fmt.Sprintf("window.__copied?.trim() === %q", text)))
+	s.must(s.browser.Click("#close-clip"))
+	s.rest()
+	_, err = stage.Eval[bool](s.browser, `navigator.clipboard.writeText('collé : é ß €').then(() => true)`)
+	s.must(err)
+	s.must(s.browser.ClickAt(s.on(at)))
+	s.must(s.browser.Paste())
+	read := func() string { return s.control("notepad's text", isClass("Edit")).Text }
+	s.until("notepad has what the technician pasted", func() bool { return strings.Contains(read(), "collé : é ß €") }, read)
+	s.raise()
+	s.must(s.browser.Click("#show-clip"))
+	for i, grant := range []string{"clipboard_in", "clipboard_out"} {
+		s.take(grant)
+		s.again(asks[i])
+	}
+	s.shot("clip")
+	s.must(s.browser.Click("#close-clip"))
+}
+
+// marks draws a box over the desktop, where nothing else stands.
+func (s *scene) marks() {
+	s.t.Helper()
+	s.must(s.browser.Click("#show-marks"))
+	s.must(s.browser.Click("#ask-annotate"))
+	s.press("ask.allow")
+	s.must(s.browser.Click("#mark-box"))
+	from, to := image.Pt(720, 60), image.Pt(960, 160)
+	s.must(s.browser.Mouse(input.DispatchMouseEventTypeMouseMoved, s.on(from), false))
+	s.must(s.browser.Mouse(input.DispatchMouseEventTypeMousePressed, s.on(from), true))
+	s.must(s.browser.Mouse(input.DispatchMouseEventTypeMouseMoved, s.on(to), true))
+	s.must(s.browser.Mouse(input.DispatchMouseEventTypeMouseReleased, s.on(to), true))
+	ink := func() bool {
+		c := s.xwd().RGBAAt(from.X, (from.Y+to.Y)/2)
+		return uint32(c.R)<<16|uint32(c.G)<<8|uint32(c.B) == overlay.Colours[0]
+	}
+	s.until("the box is on the person's screen", ink)
+	s.until("the desktop is seen beside it", func() bool {
+		c := s.xwd().RGBAAt(900, 400)
+		return c.R == 58 && c.G == 110 && c.B == 165 // see settings
+	})
+	s.desktopShot("marks")
+	s.take("annotate")
+	s.until("it went with the grant", func() bool { return !ink() })
+	s.again("#ask-annotate")
+	s.must(s.browser.Click("#close-marks"))
+}
 
 // tools walks what is not picture and hands: each is allowed by the person's click
 // in the native window, used, taken back there, and refused when it is asked for
@@ -27,8 +99,6 @@ func (s *scene) tools() {
 		t.Helper()
 		s.must(s.browser.Wait(15*time.Second, fmt.Sprintf("%s?.textContent.includes(%q)", stage.Element(selector), text)))
 	}
-
-	s.raise()
 
 	// Words, both ways: they need no grant.
 	s.must(s.browser.Click("#show-talk"))
@@ -56,8 +126,7 @@ func (s *scene) tools() {
 	s.take("sysinfo")
 	s.take("screenshot")
 	for _, ask := range []string{"#talk-ask-system", "#talk-ask-picture"} {
-		s.must(s.browser.Click(ask))
-		s.press("ask.deny")
+		s.again(ask)
 		reads("#talk-status", s.page("talk.trouble.denied"))
 	}
 
@@ -103,8 +172,7 @@ func (s *scene) tools() {
 	s.shot("files")
 	s.tab("tab.rights", "private.open", "session.revoke.view")
 	s.take("file_out")
-	s.must(s.browser.Click("#ask-file"))
-	s.press("ask.deny")
+	s.again("#ask-file")
 	reads("#files-asked", s.page("files.deniedHint"))
 }
 

@@ -305,10 +305,18 @@ func shown(t *testing.T, d *Desktop, what string, fits func(Control) bool) (wind
 	return window
 }
 
-// native waits for the host's window to show something.
+// native waits for the host's window to show something, and to have its size.
 func native(t *testing.T, d *Desktop, what string, fits func(Control) bool) Control {
 	t.Helper()
 	w := shown(t, d, "a window that shows "+what, fits)
+	for range 20 {
+		time.Sleep(60 * time.Millisecond)
+		again := shown(t, d, "a window that shows "+what, fits)
+		if reflect.DeepEqual(w, again) {
+			break
+		}
+		w = again
+	}
 	if w.Class != hostClass {
 		t.Fatalf("%s is shown in a window of class %q", what, w.Class)
 	}
