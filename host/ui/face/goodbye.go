@@ -180,12 +180,12 @@ func (f *Face) viewRate(v *View) {
 	}
 	var row []Cell
 	for i := 1; i <= 5; i++ {
-		c := Cell{ID: fmt.Sprint("score ", i), What: Neutral, Text: fmt.Sprint(i), Share: 18}
+		c := Cell{ID: fmt.Sprint("score ", i), What: Neutral, Text: fmt.Sprint(i), Share: 16}
 		if g.score == i {
 			c.What = Primary
 		}
 		if i > 1 {
-			row = append(row, Cell{Share: 2})
+			row = append(row, Cell{Share: 5})
 		}
 		if i == 5 {
 			c.Share = 0
