@@ -198,6 +198,11 @@ func TestAnotherParticipantGetsNothingOfIt(t *testing.T) { // C42, C61, C62
 	newsOf(t, lead, 1)
 	ok(t, v.FetchClip(1))
 	ok(t, v.WaitClipRefused(ctx(t), 1, mfpb.ClipWhy_CLIP_WHY_NOT_ALLOWED))
+	for _, m := range v.Clips() {
+		if m.GetNews() != nil {
+			t.Error("who has no grant hears that something was copied")
+		}
+	}
 	r.allow(v, "clipboard_out") // from now on
 	ok(t, v.FetchClip(1))
 	ok(t, v.WaitClipRefused(ctx(t), 1, mfpb.ClipWhy_CLIP_WHY_NOTHING))
