@@ -120,7 +120,9 @@ func (l *layer) show(at image.Point, r image.Rectangle) {
 	u.size = uint32(unsafe.Sizeof(u))
 	if underWine {
 		// Wine 8 shows what is transparent as black on an X server that composes
-		// nothing, unless a colour says where: black itself, which no ink has.
+		// nothing, unless a colour says where: black itself, which no ink has. For a
+		// second or two after a change it may do so all the same; GDI, and so our own
+		// capture, sees the right picture meanwhile.
 		u.flags |= colourKey
 	}
 	if l.placed {
