@@ -17,6 +17,8 @@ var (
 	updateLayeredWindowIndirect = user32.NewProc("UpdateLayeredWindowIndirect")
 )
 
+var underWine = windows.NewLazySystemDLL("ntdll.dll").NewProc("wine_get_version").Find() == nil
+
 // layer is a window with transparency of its own, and what it shows. Everything
 // of it belongs to the thread.
 type layer struct {
@@ -107,7 +109,7 @@ type updateLayered struct {
 
 // show puts it onto the screen at a place, r of it new.
 func (l *layer) show(at image.Point, r image.Rectangle) {
-	const alpha = 2 // ULW_ALPHA
+	const colourKey, alpha = 1, 2 // ULW_
 	place := win.POINT{X: int32(at.X), Y: int32(at.Y)}
 	extent := win.SIZE{CX: int32(l.w), CY: int32(l.h)}
 	dirty := win.RECT{Left: int32(r.Min.X), Top: int32(r.Min.Y), Right: int32(r.Max.X), Bottom: int32(r.Max.Y)}
@@ -116,6 +118,13 @@ func (l *layer) show(at image.Point, r image.Rectangle) {
 		blend: &win.BLENDFUNCTION{SourceConstantAlpha: 255, AlphaFormat: win.AC_SRC_ALPHA},
 	}
 	u.size = uint32(unsafe.Sizeof(u))
+	if underWine {
+		// Wine 8 shows what is transparent as black on an X server that composes
+		// nothing, unless a colour says where: black itself, which no ink has. For a
+		// second or two after a change it may do so all the same; GDI, and so our own
+		// capture, sees the right picture meanwhile.
+		u.flags |= colourKey
+	}
 	if l.placed {
 		u.dirty = &dirty
 	}

@@ -21,6 +21,7 @@ import (
 // person's and the technician's, on which other programs copy and paste: refused,
 // allowed, text and picture each way, by the button and by the keys, and taken back.
 func TestTheClipboardGoesBothWays(t *testing.T) {
+	t.Parallel() // with the other that is: both wait most of their time
 	for _, lang := range stage.Langs("fr") {
 		t.Run(lang, func(t *testing.T) { bothWays(t, lang) })
 	}

@@ -19,6 +19,7 @@ import (
 // each is said on the technician's page, and one press of the panic key ends it all.
 // Windows of one xterm stand for prompt and bank: the class and the title tell.
 func TestThePersonComesFirst(t *testing.T) {
+	t.Parallel() // with the other that is: both wait most of their time
 	for _, lang := range stage.Langs("en") {
 		t.Run(lang, func(t *testing.T) { personFirst(t, lang) })
 	}

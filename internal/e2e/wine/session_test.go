@@ -16,6 +16,7 @@ import (
 
 	"github.com/mainforte/mainforte/host/capture/capturetest"
 	"github.com/mainforte/mainforte/host/ui"
+	"github.com/mainforte/mainforte/host/ui/face"
 	"github.com/mainforte/mainforte/internal/e2e/stage"
 	"github.com/mainforte/mainforte/viewer"
 	"github.com/mainforte/mainforte/web"
@@ -128,6 +129,7 @@ func session(t *testing.T, lang string) {
 
 	s.clip(at.Add(image.Pt(30, -20)), text)
 	s.marks()
+	s.computer()
 	s.tools()
 
 	// With control granted, the window's Stop is still the person's alone.
@@ -293,7 +295,7 @@ func (s *scene) press(key string) {
 	s.t.Helper()
 	text := s.texts.T(key)
 	b := s.button(key)
-	time.Sleep(600 * time.Millisecond) // a question cannot be answered sooner
+	time.Sleep(face.AnswerDelay + 30*time.Millisecond)
 	s.click(middle(b.Bounds))
 	for deadline := time.Now().Add(4 * time.Second); time.Now().Before(deadline); time.Sleep(100 * time.Millisecond) {
 		all, err := s.desktop.Windows(s.ctx)
@@ -309,8 +311,8 @@ func (s *scene) press(key string) {
 // click clicks as a hand does, which comes from somewhere.
 func (s *scene) click(at image.Point) {
 	s.t.Helper()
-	s.x.Command(s.t, "xdotool", "mousemove", fmt.Sprint(at.X-9), fmt.Sprint(at.Y-5), "sleep", "0.1",
-		"mousemove", fmt.Sprint(at.X), fmt.Sprint(at.Y), "sleep", "0.1", "click", "1")
+	s.x.Command(s.t, "xdotool", "mousemove", fmt.Sprint(at.X-9), fmt.Sprint(at.Y-5), "sleep", "0.06",
+		"mousemove", fmt.Sprint(at.X), fmt.Sprint(at.Y), "sleep", "0.06", "click", "1")
 }
 
 // raise clicks into what is to be seen of the host's window, beside its buttons,

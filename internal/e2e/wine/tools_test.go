@@ -89,6 +89,22 @@ func (s *scene) marks() {
 	s.must(s.browser.Click("#close-marks"))
 }
 
+// computer walks what concerns the computer as a whole: that the session goes on once
+// after a restart, and administrator windows, which Wine does not have and which are
+// only refused here.
+func (s *scene) computer() {
+	s.t.Helper()
+	s.must(s.browser.Click("#show-computer"))
+	s.must(s.browser.Click("#ask-reconnect"))
+	s.press("ask.allow")
+	s.must(s.browser.WaitFor(10*time.Second, "#give-reconnect"))
+	s.take("reconnect")
+	s.again("#ask-reconnect")
+	s.again("#ask-elevate")
+	s.must(s.browser.Wait(10*time.Second, fmt.Sprintf("%s?.textContent === %q", stage.Element("#elevate-state"), s.page("elevate.denied"))))
+	s.must(s.browser.Click("#close-computer"))
+}
+
 // tools walks what is not picture and hands: each is allowed by the person's click
 // in the native window, used, taken back there, and refused when it is asked for
 // once more.
@@ -179,7 +195,6 @@ func (s *scene) tools() {
 // goodbye keeps the receipt, answers the one question and closes the window.
 func (s *scene) goodbye() {
 	s.t.Helper()
-	s.desktopShot("goodbye")
 	receipt := filepath.Join(s.t.TempDir(), "receipt.txt")
 	s.dialog("goodbye.keep", receipt)
 	s.until("the receipt is kept", func() bool {
