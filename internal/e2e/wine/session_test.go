@@ -297,7 +297,7 @@ func (s *scene) press(key string) {
 	b := s.button(key)
 	time.Sleep(face.AnswerDelay + 30*time.Millisecond)
 	s.click(middle(b.Bounds))
-	for deadline := time.Now().Add(4 * time.Second); time.Now().Before(deadline); time.Sleep(100 * time.Millisecond) {
+	for deadline := time.Now().Add(4 * time.Second); time.Now().Before(deadline); time.Sleep(30 * time.Millisecond) {
 		all, err := s.desktop.Windows(s.ctx)
 		s.must(err)
 		if _, there := Find(all, func(c Control) bool { return c.Handle == b.Handle && Plain(c.Text) == text }); !there {
@@ -466,7 +466,7 @@ func (s *scene) shot(step string) {
 
 func (s *scene) desktopShot(step string) {
 	s.t.Helper()
-	time.Sleep(300 * time.Millisecond)
+	time.Sleep(150 * time.Millisecond)
 	var b bytes.Buffer
 	s.must(png.Encode(&b, s.xwd()))
 	s.keep("desktop-"+step, b.Bytes())

@@ -266,7 +266,7 @@ func (s *scene) clicks(what string, on, until func(Control) bool) {
 // keyboard types on the person's own keyboard.
 func (s *scene) keyboard(text string, keys ...string) {
 	s.t.Helper()
-	s.x.Command(s.t, "xdotool", "type", "--delay", "8", text)
+	s.x.Command(s.t, "xdotool", "type", "--delay", "4", text)
 	s.x.Command(s.t, "xdotool", append([]string{"key"}, keys...)...)
 }
 
