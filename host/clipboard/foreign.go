@@ -20,10 +20,6 @@ import (
 // program may have written it, so it is as little to be trusted as what the wire
 // brings.
 
-// maxUTF16 is how much of a text is looked at, in bytes: every character a line's
-// end, and one more.
-const maxUTF16 = 2 * (2*MaxText + 1)
-
 // fromUTF16 reads CF_UNICODETEXT. The error wraps ErrTooLarge.
 func fromUTF16(b []byte) ([]byte, error) {
 	units := make([]uint16, 0, min(len(b)/2, 64<<10))
@@ -55,8 +51,6 @@ const (
 	dibHeader = 40  // BITMAPINFOHEADER
 	dibV5     = 124 // BITMAPV5HEADER
 	dibFile   = 14  // BITMAPFILEHEADER
-	// maxDIB is the longest that is read: 32 bits a pixel and a palette.
-	maxDIB = MaxPixels*4 + dibV5 + 16 + 1024
 )
 
 // fromDIB makes a PNG of a CF_DIB or CF_DIBV5. The error wraps ErrTooLarge or

@@ -17,6 +17,12 @@ import (
 	"github.com/mainforte/mainforte/host/winthread"
 )
 
+// How much of a content is looked at, in bytes.
+const (
+	maxUTF16 = 2 * (2*MaxText + 1)             // every character a line's end, and one more
+	maxDIB   = MaxPixels*4 + dibV5 + 16 + 1024 // 32 bits a pixel, and a palette
+)
+
 const (
 	// putTime is how long Put waits for a clipboard that another program holds. A
 	// session that ends may have to wait for it.
