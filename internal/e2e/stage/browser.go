@@ -4,10 +4,12 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"image"
 	"image/png"
 	"os"
+	"path/filepath"
 	"strings"
 	"sync"
 	"time"
@@ -49,6 +51,10 @@ func StartBrowser(ctx context.Context, o BrowserOptions) (*Browser, error) {
 	}
 	dir, err := os.MkdirTemp("", "mainforte-chromium-")
 	if err != nil {
+		return nil, fmt.Errorf("stage: browser: %w", err)
+	}
+	if err := keepDownloads(dir); err != nil {
+		_ = os.RemoveAll(dir)
 		return nil, fmt.Errorf("stage: browser: %w", err)
 	}
 	opts := append([]chromedp.ExecAllocatorOption{}, chromedp.DefaultExecAllocatorOptions[:]...)
@@ -113,6 +119,18 @@ func StartBrowser(ctx context.Context, o BrowserOptions) (*Browser, error) {
 		}
 	}()
 	return b, nil
+}
+
+// keepDownloads lets a profile keep what it downloads: else it would lie in the home of
+// whoever runs the tests, which is also the person's under Wine.
+func keepDownloads(profile string) error {
+	to := filepath.Join(profile, "Downloads")
+	b, err := json.Marshal(map[string]any{"download": map[string]any{"default_directory": to, "prompt_for_download": false}})
+	if err != nil {
+		return err
+	}
+	file := filepath.Join(profile, "Default", "Preferences")
+	return errors.Join(os.MkdirAll(filepath.Dir(file), 0o700), os.WriteFile(file, b, 0o600))
 }
 
 // Close ends Chromium and removes its profile; of a tab, the tab.
