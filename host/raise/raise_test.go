@@ -93,6 +93,10 @@ func TestTheHandsTakeNothingElse(t *testing.T) {
 			if _, err := here.Write(b); err != nil {
 				t.Fatal(err)
 			}
+			go func() { // whoever did take it would answer, and wait for more
+				_, _ = io.ReadFull(here, make([]byte, 1))
+				_, _ = here.Write([]byte{9, 0})
+			}()
 			if err := <-end; !errors.Is(err, errRequest) {
 				t.Errorf("ended with %v", err)
 			}

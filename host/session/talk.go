@@ -43,7 +43,6 @@ type talk struct {
 
 // seat is what talk knows of a participant.
 type seat struct {
-	from  uint64 // the first line that it may read
 	heard uint64 // its newest line
 	sent  uint64 // the newest line sent on the present link
 	taken uint64 // the newest line that arrived there
@@ -266,7 +265,7 @@ func (t *talk) send(p *participant) {
 	if s == nil || !p.welcome || !p.up() { // C68
 		return
 	}
-	for _, m := range t.after(max(s.sent, s.from-1)) {
+	for _, m := range t.after(s.sent) {
 		if m.Id-s.taken > maxAhead && s.sent > s.taken {
 			return // its next word goes on
 		}
@@ -312,7 +311,6 @@ func (t *talk) welcomed(p *participant) {
 		s = &seat{last: make(map[mfpb.TalkKind]time.Time)}
 		t.seats[p] = s
 	}
-	s.from = t.next
 	s.sent = t.next - 1
 	s.taken = s.sent
 	if p.up() {

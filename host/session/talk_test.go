@@ -240,6 +240,22 @@ func TestNothingIsSaidBeforeTheFirstYes(t *testing.T) {
 	}
 }
 
+// C68: who joins hears nothing of what the others say before the person's yes to them.
+func TestNobodyHearsTheChatBeforeTheirOwnYes(t *testing.T) {
+	r := start(t)
+	e, late := newEar(t), newEar(t)
+	v, s := r.live(e.listens)
+	expert := must[*gopeer.Viewer](t)(r.claim(s, r.invite(v, expert, 1), late.listens))
+	ok(t, expert.Attach(ctx(t)))
+	ok(t, expert.WaitProven(ctx(t)))
+	saysLine(t, v, 1, "between us")
+	e.line(1)
+	saysLine(t, expert, 1, "let me in")
+	late.until("a refusal, and nothing before it", func(got []*mfpb.TalkMessage) bool {
+		return len(got) > 0 && got[0].GetRefused().GetWhy() == mfpb.TalkRefusal_TALK_REFUSAL_EARLY
+	})
+}
+
 // C70: over a reconnect no line is lost and none is there twice.
 func TestChatSurvivesACutLine(t *testing.T) {
 	r := start(t)
