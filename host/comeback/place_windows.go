@@ -1,6 +1,7 @@
 package comeback
 
 import (
+	"encoding/binary"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -91,6 +92,8 @@ func open(path string) (*os.File, error) { return os.Open(path) }
 func settle(string) {}
 
 // seal encrypts for this person on this computer (DPAPI).
+// seal makes a blob of DPAPI's, after its length in 4 bytes (LE): DPAPI itself does
+// not look at what follows a blob.
 func seal(b []byte) ([]byte, error) {
 	var out windows.DataBlob
 	in := blob(b)
@@ -99,13 +102,14 @@ func seal(b []byte) ([]byte, error) {
 	if err != nil {
 		return nil, fmt.Errorf("comeback: seal: %w", err)
 	}
-	return taken(out), nil
+	return append(binary.LittleEndian.AppendUint32(nil, out.Size), taken(out)...), nil
 }
 
 func unseal(b []byte) ([]byte, error) {
-	if len(b) == 0 {
+	if len(b) < 4 || int64(binary.LittleEndian.Uint32(b)) != int64(len(b)-4) { // C84
 		return nil, ErrSpoilt
 	}
+	b = b[4:]
 	var out windows.DataBlob
 	in := blob(b)
 	err := windows.CryptUnprotectData(&in, nil, nil, 0, nil, windows.CRYPTPROTECT_UI_FORBIDDEN, &out)

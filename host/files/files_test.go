@@ -332,18 +332,6 @@ func TestAnOfferHasBounds(t *testing.T) {
 	}
 }
 
-func TestAFolderThatCannotBeWrittenInIsSaid(t *testing.T) {
-	dir := t.TempDir()
-	if err := os.Chmod(dir, 0o500); err != nil {
-		t.Fatal(err)
-	}
-	in := open(t, dir, Entry{Path: []string{"a"}, Size: 1})
-	asNobody(t)
-	if err := in.Write(0, 0, []byte("1")); !errors.Is(err, ErrFolder) {
-		t.Errorf("wrote: %v", err)
-	}
-}
-
 func TestOnlyWhatThePersonNamedIsListed(t *testing.T) {
 	t.Parallel()
 	dir := t.TempDir()
@@ -422,32 +410,5 @@ func TestRandomChunksAreTheFile(t *testing.T) {
 		if info, err := os.Stat(in.Place(0)); err != nil || info.ModTime().UnixMilli() != 1_700_000_000_000 {
 			t.Errorf("its time is %v, %v", info.ModTime(), err)
 		}
-	}
-}
-
-func TestThePersonsDownloadFolder(t *testing.T) {
-	if runtime.GOOS != "linux" {
-		t.Skip("what the person's desktop calls the folder is asked in another way on " + runtime.GOOS)
-	}
-	home := t.TempDir()
-	t.Setenv("HOME", home)
-	t.Setenv("XDG_CONFIG_HOME", "")
-	if got := Downloads(); got != home {
-		t.Errorf("%q, want the home folder", got)
-	}
-	for _, dir := range []string{".config", "Downloads", "Téléchargements"} {
-		if err := os.MkdirAll(filepath.Join(home, dir), 0o755); err != nil {
-			t.Fatal(err)
-		}
-	}
-	if got := Downloads(); got != filepath.Join(home, "Downloads") {
-		t.Errorf("%q, want Downloads", got)
-	}
-	line := "# comment\nXDG_DESKTOP_DIR=\"$HOME/Bureau\"\nXDG_DOWNLOAD_DIR=\"$HOME/Téléchargements\"\n"
-	if err := os.WriteFile(filepath.Join(home, ".config/user-dirs.dirs"), []byte(line), 0o644); err != nil {
-		t.Fatal(err)
-	}
-	if got := Downloads(); got != filepath.Join(home, "Téléchargements") {
-		t.Errorf("%q, want Téléchargements", got)
 	}
 }

@@ -2,6 +2,7 @@ package input_test
 
 import (
 	"errors"
+	"fmt"
 	"image"
 	"os"
 	"strings"
@@ -62,7 +63,9 @@ func person(t *testing.T, h *heard) *input.WindowsPerson {
 func devices(t *testing.T) func(args ...string) {
 	t.Helper()
 	if windows.NewLazySystemDLL("ntdll.dll").NewProc("wine_get_version").Find() != nil {
-		t.Skip("this test moves the mouse of an X server, under Wine")
+		const why = "this test moves the mouse of an X server, under Wine"
+		fmt.Fprintln(os.Stderr, t.Name()+":", why)
+		t.Skip(why)
 	}
 	return func(args ...string) {
 		t.Helper()

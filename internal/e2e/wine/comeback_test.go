@@ -6,7 +6,7 @@ import "testing"
 // profile, and Windows' own RunOnce starts it.
 func TestComebackUnderWine(t *testing.T) {
 	tests(t, "host/comeback", "TestWhatIsKeptIsTakenOnce", "TestWhatIsTakenBackLeavesNothing", "TestTooLateIsTooLate",
-		"TestWhatIsDamagedIsRefused", "TestWindowsStartsWhatTheEntryNames")
+		"TestWhatIsDamagedIsRefused", "TestWhatIsDamagedIsRefused/longer", "TestALongPathIsNotKept", "TestWindowsStartsWhatTheEntryNames")
 }
 
 // TestRaisedHandsUnderWine: another process injects, for the host that started it and
