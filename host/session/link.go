@@ -1,7 +1,6 @@
 package session
 
 import (
-	"bytes"
 	"crypto/ecdsa"
 	"crypto/elliptic"
 	"crypto/rand"
@@ -9,9 +8,7 @@ import (
 	"crypto/x509/pkix"
 	"errors"
 	"fmt"
-	"image"
 	"math/big"
-	"sync"
 	"sync/atomic"
 	"time"
 
@@ -21,7 +18,6 @@ import (
 
 	"github.com/mainforte/mainforte/host/capture"
 	"github.com/mainforte/mainforte/host/input"
-	"github.com/mainforte/mainforte/host/picture"
 	"github.com/mainforte/mainforte/host/track"
 	"github.com/mainforte/mainforte/internal/pake"
 	"github.com/mainforte/mainforte/internal/wire"
@@ -31,10 +27,6 @@ import (
 const (
 	maxOffers     = 16  // in one epoch: the first and its ICE restarts
 	maxCandidates = 128 // in one epoch
-	// maxBuffered is how many bytes of picture the data channel may hold: two
-	// whole pictures of a large screen that compress to nothing. The window of
-	// unacknowledged updates keeps it far below that; more is a fault.
-	maxBuffered = 128 << 20
 
 	// SCTP takes a lost packet for congestion: at 2 % loss and a round trip of 50 ms
 	// pion would carry 1.3 Mbit/s. How much may be under way is for the picture's own
@@ -49,10 +41,6 @@ const (
 	// another was found the picture does not wait for it.
 	retransmitAtMost = 400 * time.Millisecond
 )
-
-// errSlow is what a stream's sink answers when the network takes nothing: the
-// link is as good as lost.
-var errSlow = errors.New("session: the data channel is full")
 
 // link is one attach: the sealed signaling of its epoch and, once that has met,
 // one peer connection with its channels. Fields without a note belong to
@@ -94,15 +82,6 @@ type link struct {
 	measured measured
 	watched  *uint32 // the display that the viewer looks at; nil: all of them
 	route    string  // as the log knows it, see routed
-}
-
-// tileEnd is where the viewer's messages about the picture go. Its hello may
-// come long before the person allows view: it is kept for the stream.
-type tileEnd struct {
-	mu     sync.Mutex
-	stream *picture.Stream
-	held   bool // the stream is suspended: its participant may not see
-	hello  []byte
 }
 
 // newLink prepares a peer connection for the viewer's offer.
@@ -533,78 +512,4 @@ func (l *link) takeDown(bye *mfpb.Control) {
 			l.h.log.Info("peer connection not closed cleanly", "error", err)
 		}
 	})
-}
-
-// Send puts one picture message on the channel; it makes a link a picture.Sink.
-// It runs on the pump's goroutine, so it leaves word for the loop and never waits.
-func (l *link) Send(msg []byte) error {
-	var err error
-	if l.tileDCs.BufferedAmount() > maxBuffered {
-		err = errSlow
-	} else {
-		err = l.tileDCs.Send(msg)
-	}
-	l.given.Add(uint64(len(msg)))
-	if err != nil {
-		l.failed.Store(true)
-	}
-	if err != nil || msg[0] == wire.PictureStart {
-		select {
-		case l.h.look <- struct{}{}:
-		default:
-		}
-	}
-	return err
-}
-
-// maxFastBuffered is how many bytes of repeats the channel may hold: a repeat that
-// has to wait is worth nothing.
-const maxFastBuffered = 64 << 10
-
-// SendFast puts one repeat on the channel tiles-fast, or drops it; it makes a link
-// a picture.FastSink.
-func (l *link) SendFast(msg []byte) error {
-	if l.tilesFast.BufferedAmount() < maxFastBuffered {
-		_ = l.tilesFast.Send(msg) // what it repeats is on its way by the other channel
-	}
-	return nil
-}
-
-// handleFast takes an ack; one that comes when nothing is shown is late.
-func (t *tileEnd) handleFast(msg []byte) error {
-	t.mu.Lock()
-	defer t.mu.Unlock()
-	if t.stream == nil {
-		return nil
-	}
-	return t.stream.HandleFast(msg)
-}
-
-// look lets a picture that comes in parts come from the viewer's pointer outwards.
-func (t *tileEnd) look(msg []byte) {
-	var ev wire.InputEvent
-	if msg[0] != byte(wire.InputMotion) || wire.ParseInput(msg, &ev) != nil {
-		return
-	}
-	t.mu.Lock()
-	defer t.mu.Unlock()
-	if t.stream != nil {
-		t.stream.Look(image.Pt(int(ev.X), int(ev.Y)))
-	}
-}
-
-func (t *tileEnd) handle(msg []byte) error {
-	t.mu.Lock()
-	defer t.mu.Unlock()
-	if t.stream != nil {
-		return t.stream.Handle(msg)
-	}
-	a, err := wire.ParseTileAnswer(msg)
-	if errors.Is(err, wire.ErrSkip) {
-		return nil
-	}
-	if err == nil && a.Kind == wire.AnswerHello {
-		t.hello = bytes.Clone(msg)
-	}
-	return err
 }

@@ -1,6 +1,6 @@
-// What the host's notices (PROTOCOL.md §3) change in what is shown.
+// What the host's notices and answers (PROTOCOL.md §3) change in what is shown.
 
-import { NoticeCode, type Notice } from "./gen/session_pb";
+import { GrantState, NoticeCode, type Notice } from "./gen/session_pb";
 import type { News, View } from "./state";
 
 /** What stands from now on, or what has just happened; neither for a notice of a newer host. */
@@ -38,5 +38,19 @@ export function noticed({ code, value }: Notice): { change?: Partial<View>; news
       return { change: { slowHost: null } };
     default:
       return {}; // the server says itself that the host's line is away: HostState
+  }
+}
+
+/** What the person's answer about control is as news; null: the wish or the yes shows itself. */
+export function answer(control: GrantState): News | null {
+  switch (control) {
+    case GrantState.DENIED:
+      return { kind: "denied" };
+    case GrantState.REVOKED:
+      return { kind: "revoked" };
+    case GrantState.HANDED_OVER:
+      return { kind: "handedOver" };
+    default:
+      return null;
   }
 }

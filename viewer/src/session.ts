@@ -3,6 +3,7 @@
 // attachment and the connection, and holds no DOM but the canvas it passes on.
 
 import { Attachment, type SealedContent } from "./attach";
+import { restartUntil, returnUntil } from "./comeback";
 import type { HostConnection } from "./connection";
 import type { ControlBody } from "./control";
 import { displays } from "./displays";
@@ -10,7 +11,7 @@ import { weigh } from "./ending";
 import { GrantState, NoticeCode, type Displays, type Notice } from "./gen/session_pb";
 import { ParticipantKind, Reason, type HostState, type Welcome } from "./gen/signaling_pb";
 import { Gauge } from "./gauge";
-import { noticed } from "./notices";
+import { answer, noticed } from "./notices";
 import type { Keys, Link } from "./pake/link";
 import { Pairing, type Paired } from "./pairing";
 import { invite, members } from "./participants";
@@ -32,8 +33,6 @@ const byeTimeout = 1_000;
 const causeFor = 10_000;
 /** How long news stand, ms. */
 const newsFor = 6_000;
-/** How long a host may come back after a restart, from the person's yes, ms. */
-const returnLife = 15 * 60_000;
 /** Bounds of what the server says about its grace time, s. */
 const maxGrace = 600;
 
@@ -278,9 +277,10 @@ export class Session {
     } else {
       attachment.interrupted();
       const since = this.#view.hostAway ?? Date.now();
-      const { returnUntil } = this.#view;
-      const restartUntil = returnUntil === null ? null : Math.min(returnUntil, since + this.#graceMs);
-      this.#change({ hostAway: since, restartUntil });
+      this.#change({
+        hostAway: since,
+        restartUntil: restartUntil(this.#view.returnUntil, since, this.#graceMs),
+      });
       this.#route?.lineBroke();
     }
   }
@@ -456,18 +456,8 @@ export class Session {
     if (!saw && sees) this.#around.picture.unblank();
     const state = sees ? (this.#painted ? "live" : "connecting") : "asking";
     const answered = control !== this.#view.control;
-    const returnUntil =
-      grants["reconnect"] === GrantState.ALLOWED ? (this.#view.returnUntil ?? Date.now() + returnLife) : null;
-    this.#change({ view, control, grants, state, returnUntil });
-    if (answered) {
-      const answer = {
-        [GrantState.DENIED]: "denied",
-        [GrantState.REVOKED]: "revoked",
-        [GrantState.HANDED_OVER]: "handedOver",
-      } as const;
-      const kind = answer[control as keyof typeof answer];
-      this.#news(kind ? { kind } : null);
-    }
+    this.#change({ view, control, grants, state, returnUntil: returnUntil(grants, this.#view.returnUntil) });
+    if (answered) this.#news(answer(control));
     this.#setHands(this.#mayDrive());
     for (const tool of this.#around.tools) tool.granted(grants);
   }
