@@ -8,9 +8,7 @@ import (
 	"errors"
 	"fmt"
 	"image/png"
-	"io"
 	"os"
-	"os/exec"
 	"slices"
 	"sync"
 	"testing"
@@ -23,14 +21,13 @@ import (
 	"github.com/mainforte/mainforte/host/clipboard"
 	"github.com/mainforte/mainforte/host/clipboard/clipboardtest"
 	"github.com/mainforte/mainforte/host/winthread"
+	"github.com/mainforte/mainforte/host/winthread/wintest"
 )
 
-// A test binary with this in its environment is another program: it copies,
-// pastes and misbehaves as it is told on its standard input.
-const otherProgram = "MAINFORTE_TEST_OTHER_PROGRAM"
-
+// TestMain is the other program as well: it copies, pastes and misbehaves as it is
+// told on its standard input.
 func TestMain(m *testing.M) {
-	if os.Getenv(otherProgram) != "" {
+	if _, is := wintest.Other(); is {
 		if err := obey(); err != nil {
 			fmt.Fprintln(os.Stderr, err)
 			os.Exit(1)
@@ -154,35 +151,14 @@ func obey() error {
 
 // other is that program, as a test speaks with it.
 type other struct {
-	mu  sync.Mutex
-	in  io.Writer
-	out *bufio.Reader
+	*wintest.Program
+	mu sync.Mutex
 }
 
 // program starts it; it ends with the test.
 func program(t *testing.T) *other {
 	t.Helper()
-	cmd := exec.Command(os.Args[0])
-	cmd.Env = append(os.Environ(), otherProgram+"=1")
-	cmd.Stderr = os.Stderr
-	in, err := cmd.StdinPipe()
-	if err != nil {
-		t.Fatal(err)
-	}
-	out, err := cmd.StdoutPipe()
-	if err != nil {
-		t.Fatal(err)
-	}
-	if err := cmd.Start(); err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() {
-		in.Close()
-		_ = cmd.Process.Kill() // it may hang, as it was told
-		_, _ = io.Copy(io.Discard, out)
-		_ = cmd.Wait()
-	})
-	return &other{in: in, out: bufio.NewReader(out)}
+	return &other{Program: wintest.Start(t, "clipboard")}
 }
 
 func (p *other) tell(t *testing.T, o order) order {
@@ -191,12 +167,12 @@ func (p *other) tell(t *testing.T, o order) order {
 	defer p.mu.Unlock()
 	b, err := json.Marshal(o)
 	if err == nil {
-		_, err = p.in.Write(append(b, '\n'))
+		_, err = p.In.Write(append(b, '\n'))
 	}
 	var a order
 	if err == nil {
 		var line []byte
-		if line, err = p.out.ReadBytes('\n'); err == nil {
+		if line, err = p.Out.ReadBytes('\n'); err == nil {
 			err = json.Unmarshal(line, &a)
 		}
 	}

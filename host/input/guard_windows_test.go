@@ -6,7 +6,6 @@ import (
 	"image"
 	"io"
 	"os"
-	"os/exec"
 	"strconv"
 	"strings"
 	"testing"
@@ -16,14 +15,13 @@ import (
 
 	"github.com/mainforte/mainforte/host/capture/capturetest"
 	"github.com/mainforte/mainforte/host/input"
+	"github.com/mainforte/mainforte/host/winthread/wintest"
 )
 
-// A test binary with this in its environment is another program: it shows two
-// windows and waits. The second window belongs to the one that is named, if any.
-const otherProgram = "MAINFORTE_TEST_OTHER_PROGRAM"
-
+// TestMain is the other program as well: it shows two windows and waits. The second
+// window belongs to the one that it was given, if any.
 func TestMain(m *testing.M) {
-	if os.Getenv(otherProgram) != "" {
+	if _, is := wintest.Other(); is {
 		every := func(string, string) (bool, error) { return true, nil }
 		testing.Main(every, []testing.InternalTest{{Name: "windows", F: showWindows}}, nil, nil) // exits
 	}
@@ -33,7 +31,8 @@ func TestMain(m *testing.M) {
 // showWindows is the other program.
 func showWindows(t *testing.T) {
 	a := capturetest.NewWindow(t, image.Rect(0, 0, 150, 150), true)
-	owner, err := strconv.ParseUint(os.Getenv(otherProgram), 10, 64)
+	given, _ := wintest.Other()
+	owner, err := strconv.ParseUint(given, 10, 64)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -60,35 +59,14 @@ type program struct {
 	first, second uint64 // HWNDs
 	focus         func()
 	do            func(order string) // see obey
-	hangs         bool
 }
 
 // other starts it; its second window belongs to owner, or to nobody for 0.
 func other(t *testing.T, owner windows.HWND) *program {
 	t.Helper()
-	cmd := exec.Command(os.Args[0])
-	cmd.Env = append(os.Environ(), otherProgram+"="+strconv.FormatUint(uint64(owner), 10))
-	in, err := cmd.StdinPipe()
-	if err != nil {
-		t.Fatal(err)
-	}
-	out, err := cmd.StdoutPipe()
-	if err != nil {
-		t.Fatal(err)
-	}
-	if err := cmd.Start(); err != nil {
-		t.Fatal(err)
-	}
+	started := wintest.Start(t, strconv.FormatUint(uint64(owner), 10))
 	p := new(program)
-	t.Cleanup(func() {
-		in.Close()
-		if p.hangs {
-			_ = cmd.Process.Kill()
-		}
-		_, _ = io.Copy(io.Discard, out)
-		_ = cmd.Wait()
-	})
-	lines := bufio.NewScanner(out)
+	lines := bufio.NewScanner(started.Out)
 	for lines.Scan() {
 		if _, err := fmt.Sscanf(lines.Text(), "windows %d %d", &p.first, &p.second); err == nil {
 			break
@@ -99,12 +77,12 @@ func other(t *testing.T, owner windows.HWND) *program {
 	}
 	tell := func(line string) {
 		t.Helper()
-		if _, err := io.WriteString(in, line+"\n"); err != nil || !lines.Scan() {
+		if _, err := io.WriteString(started.In, line+"\n"); err != nil || !lines.Scan() {
 			t.Fatalf("the other program does not do it: %s: %v", line, err)
 		}
 	}
 	p.focus = func() { t.Helper(); tell("focus") }
-	p.do = func(order string) { t.Helper(); p.hangs = order == "hang"; tell("do " + order) }
+	p.do = func(order string) { t.Helper(); tell("do " + order) }
 	return p
 }
 

@@ -6,7 +6,6 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
-	"sync"
 	"testing"
 
 	"github.com/jezek/xgb/xproto"
@@ -20,40 +19,9 @@ const (
 	keyEnd, keyControl, keyAlt, keyCaps, keyNum, keyA = 115, 37, 64, 66, 77, 38
 )
 
-// heard is what a Person told.
-type heard struct {
-	mu     sync.Mutex
-	acted  int
-	panics int
-	front  []input.Front
-}
-
-func (h *heard) ears() input.Ears {
-	return input.Ears{
-		Acted: func() { h.mu.Lock(); h.acted++; h.mu.Unlock() },
-		Panic: func() { h.mu.Lock(); h.panics++; h.mu.Unlock() },
-		Front: func(f input.Front) { h.mu.Lock(); h.front = append(h.front, f); h.mu.Unlock() },
-	}
-}
-
-func (h *heard) counts() (acted, panics int) {
-	h.mu.Lock()
-	defer h.mu.Unlock()
-	return h.acted, h.panics
-}
-
-func (h *heard) last() input.Front {
-	h.mu.Lock()
-	defer h.mu.Unlock()
-	if len(h.front) == 0 {
-		return input.Front{Class: "nothing told"}
-	}
-	return h.front[len(h.front)-1]
-}
-
-func (d *desktop) person(h *heard) *input.X11Person {
+func (d *desktop) person(h *inputtest.Heard) *input.X11Person {
 	d.t.Helper()
-	p, err := input.OpenX11Person(d.server.Display, h.ears())
+	p, err := input.OpenX11Person(d.server.Display, h.Ears())
 	if err != nil {
 		d.t.Fatal(err)
 	}
@@ -64,23 +32,23 @@ func (d *desktop) person(h *heard) *input.X11Person {
 func TestThePersonsHandsAreToldFromTheTechnicians(t *testing.T) { // C65
 	d := newDesktop(t)
 	d.layout("us")
-	h := new(heard)
+	h := new(inputtest.Heard)
 	d.person(h)
 	x := d.hands(false)
 	devices := inputtest.OpenDevices(t, d.server.Display)
 	step := func(name string, do func(), mine bool) {
 		t.Helper()
-		before, _ := h.counts()
+		before, _ := h.Counts()
 		do()
 		if mine {
-			d.until(name, func() bool { now, _ := h.counts(); return now > before })
+			d.until(name, func() bool { now, _ := h.Counts(); return now > before })
 			return
 		}
 		// A touch of the mouse's own comes after what the hands did before it.
 		devices.Button(2, true)
 		devices.Button(2, false)
-		d.until(name, func() bool { now, _ := h.counts(); return now >= before+2 })
-		if now, _ := h.counts(); now != before+2 {
+		d.until(name, func() bool { now, _ := h.Counts(); return now >= before+2 })
+		if now, _ := h.Counts(); now != before+2 {
 			t.Errorf("%s: the technician's hands were taken for the person's", name)
 		}
 	}
@@ -106,7 +74,7 @@ func TestThePersonsHandsAreToldFromTheTechnicians(t *testing.T) { // C65
 func TestThePanicKey(t *testing.T) { // C64
 	d := newDesktop(t)
 	d.layout("us")
-	h := new(heard)
+	h := new(inputtest.Heard)
 	p := d.person(h)
 	if p.PanicKey() != "Ctrl+Alt+End" {
 		t.Fatalf("the panic key is %q", p.PanicKey())
@@ -122,10 +90,10 @@ func TestThePanicKey(t *testing.T) { // C64
 	}
 	wait := func(want int) {
 		t.Helper()
-		before, _ := h.counts()
+		before, _ := h.Counts()
 		press(keyA)
-		d.until("the keys are heard", func() bool { now, _ := h.counts(); return now >= before+2 })
-		if _, now := h.counts(); now != want {
+		d.until("the keys are heard", func() bool { now, _ := h.Counts(); return now >= before+2 })
+		if _, now := h.Counts(); now != want {
 			t.Errorf("the panic key was heard %d times, want %d", now, want)
 		}
 	}
@@ -152,13 +120,13 @@ func TestThePanicKey(t *testing.T) { // C64
 		wait(2)
 	})
 	t.Run("not where another program has it", func(t *testing.T) {
-		other := new(heard)
+		other := new(inputtest.Heard)
 		if key := d.person(other).PanicKey(); key != "" {
 			t.Errorf("promises %q", key)
 		}
 		press(keyControl, keyAlt, keyEnd)
 		wait(3)
-		if _, n := other.counts(); n != 0 {
+		if _, n := other.Counts(); n != 0 {
 			t.Error("heard a key that it does not have")
 		}
 	})
@@ -198,23 +166,23 @@ func (d *desktop) program(class, title string) xproto.Window {
 
 func TestTheWindowInFront(t *testing.T) { // C66, C67
 	d := newDesktop(t)
-	h := new(heard)
+	h := new(inputtest.Heard)
 	d.person(h)
-	d.until("nothing is in front", func() bool { return h.last() == input.Front{} })
+	d.until("nothing is in front", func() bool { return h.Last() == input.Front{} })
 	prompt := d.program("pinentry\x00Pinentry\x00", "Passphrase:")
-	d.until("the prompt is", func() bool { return h.last() == input.Front{Class: "pinentry Pinentry", Title: "Passphrase:"} })
+	d.until("the prompt is", func() bool { return h.Last() == input.Front{Class: "pinentry Pinentry", Title: "Passphrase:"} })
 	other := d.program("firefox\x00Firefox\x00", "News")
-	d.until("the browser is", func() bool { return h.last() == input.Front{Class: "firefox Firefox", Title: "News"} })
+	d.until("the browser is", func() bool { return h.Last() == input.Front{Class: "firefox Firefox", Title: "News"} })
 	title := "Ma banque – Comptes"
 	name, _ := xproto.InternAtom(d.c, false, 12, "_NET_WM_NAME").Reply()
 	utf8, _ := xproto.InternAtom(d.c, false, 11, "UTF8_STRING").Reply()
 	if err := xproto.ChangePropertyChecked(d.c, xproto.PropModeReplace, other, name.Atom, utf8.Atom, 8, uint32(len(title)), []byte(title)).Check(); err != nil {
 		t.Fatal(err)
 	}
-	d.until("its other page is", func() bool { return h.last().Title == title })
+	d.until("its other page is", func() bool { return h.Last().Title == title })
 	xproto.DestroyWindow(d.c, other)
 	xproto.SetInputFocus(d.c, xproto.InputFocusParent, prompt, xproto.TimeCurrentTime)
-	d.until("the prompt is again", func() bool { return strings.HasPrefix(h.last().Class, "pinentry") })
+	d.until("the prompt is again", func() bool { return strings.HasPrefix(h.Last().Class, "pinentry") })
 }
 
 // A hostile or broken stream of the X server's ends the connection and nothing else.
@@ -291,7 +259,7 @@ func TestTheCookieOfADisplay(t *testing.T) {
 	}
 	t.Setenv("XAUTHORITY", filepath.Join(t.TempDir(), "none"))
 	d := newDesktop(t)
-	d.person(new(heard))
+	d.person(new(inputtest.Heard))
 }
 
 func TestADisplayWithoutAPersonIsAnError(t *testing.T) {

@@ -6,7 +6,6 @@ import (
 	"image"
 	"os"
 	"strings"
-	"sync"
 	"testing"
 	"time"
 	"unsafe"
@@ -15,42 +14,12 @@ import (
 
 	"github.com/mainforte/mainforte/host/capture/capturetest"
 	"github.com/mainforte/mainforte/host/input"
+	"github.com/mainforte/mainforte/host/input/inputtest"
 )
 
-// heard is what a Person told.
-type heard struct {
-	mu     sync.Mutex
-	acted  int
-	panics int
-	front  []input.Front
-}
-
-func (h *heard) ears() input.Ears {
-	return input.Ears{
-		Acted: func() { h.mu.Lock(); h.acted++; h.mu.Unlock() },
-		Panic: func() { h.mu.Lock(); h.panics++; h.mu.Unlock() },
-		Front: func(f input.Front) { h.mu.Lock(); h.front = append(h.front, f); h.mu.Unlock() },
-	}
-}
-
-func (h *heard) counts() (acted, panics int) {
-	h.mu.Lock()
-	defer h.mu.Unlock()
-	return h.acted, h.panics
-}
-
-func (h *heard) last() input.Front {
-	h.mu.Lock()
-	defer h.mu.Unlock()
-	if len(h.front) == 0 {
-		return input.Front{Class: "nothing told"}
-	}
-	return h.front[len(h.front)-1]
-}
-
-func person(t *testing.T, h *heard) *input.WindowsPerson {
+func person(t *testing.T, h *inputtest.Heard) *input.WindowsPerson {
 	t.Helper()
-	p, err := input.OpenWindowsPerson(h.ears())
+	p, err := input.OpenWindowsPerson(h.Ears())
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -94,7 +63,7 @@ func until(t *testing.T, what string, ok func() bool) {
 
 func TestThePersonsHandsAreToldFromTheTechnicians(t *testing.T) { // C65
 	focused(t)
-	h := new(heard)
+	h := new(inputtest.Heard)
 	device := devices(t)
 	person(t, h)
 	s := hands(t, input.VirtualKeys)
@@ -120,15 +89,15 @@ func TestThePersonsHandsAreToldFromTheTechnicians(t *testing.T) { // C65
 			must(s.Text("é"))
 		}, 0},
 	} {
-		before, _ := h.counts()
+		before, _ := h.Counts()
 		want := before + step.events
 		step.do()
 		if step.events == 0 { // a touch of the mouse's own comes after what the hands did before it
 			device("click", "2")
 			want += 2
 		}
-		until(t, step.name, func() bool { now, _ := h.counts(); return now >= want })
-		if now, _ := h.counts(); now != want {
+		until(t, step.name, func() bool { now, _ := h.Counts(); return now >= want })
+		if now, _ := h.Counts(); now != want {
 			t.Errorf("%s: %d events were taken for the person's, want %d", step.name, now-before, want-before)
 		}
 	}
@@ -136,7 +105,7 @@ func TestThePersonsHandsAreToldFromTheTechnicians(t *testing.T) { // C65
 
 func TestThePanicKey(t *testing.T) { // C64
 	focused(t)
-	h := new(heard)
+	h := new(inputtest.Heard)
 	device := devices(t)
 	p := person(t, h)
 	if p.PanicKey() != "Ctrl+Alt+End" {
@@ -144,17 +113,17 @@ func TestThePanicKey(t *testing.T) { // C64
 	}
 	wait := func(after string, want int) {
 		t.Helper()
-		until(t, after, func() bool { _, now := h.counts(); return now >= want })
-		if _, now := h.counts(); now != want {
+		until(t, after, func() bool { _, now := h.Counts(); return now >= want })
+		if _, now := h.Counts(); now != want {
 			t.Errorf("%s: the panic key was heard %d times, want %d", after, now, want)
 		}
 	}
 	// Each key is heard going down and up; else the next are pressed while these are down.
-	heardBy := func(h *heard, keys string) {
+	heardBy := func(h *inputtest.Heard, keys string) {
 		t.Helper()
-		before, _ := h.counts()
+		before, _ := h.Counts()
 		device("key", keys)
-		until(t, keys, func() bool { now, _ := h.counts(); return now >= before+2*(1+strings.Count(keys, "+")) })
+		until(t, keys, func() bool { now, _ := h.Counts(); return now >= before+2*(1+strings.Count(keys, "+")) })
 	}
 	pressed := func(keys string) { t.Helper(); heardBy(h, keys) }
 	pressed("End")
@@ -192,41 +161,41 @@ func TestThePanicKey(t *testing.T) { // C64
 		t.Fatal(err)
 	}
 	other(t, 0).do("hotkey")
-	q := new(heard)
+	q := new(inputtest.Heard)
 	late := person(t, q)
 	if key := late.PanicKey(); key != "" {
 		t.Errorf("promises %q, which another program has", key)
 	}
 	heardBy(q, "ctrl+alt+End")
 	heardBy(q, "a")
-	if _, n := q.counts(); n != 0 {
+	if _, n := q.Counts(); n != 0 {
 		t.Error("heard a key that it does not have")
 	}
-	if _, n := h.counts(); n != 4 {
+	if _, n := h.Counts(); n != 4 {
 		t.Error("heard after it was closed")
 	}
 }
 
 func TestTheWindowInFront(t *testing.T) { // C66, C67
 	w := capturetest.NewWindow(t, image.Rect(0, 200, 100, 300), true)
-	h := new(heard)
+	h := new(inputtest.Heard)
 	person(t, h)
 	w.Focus()
 	until(t, "ours is in front", func() bool {
-		f := h.last()
+		f := h.Last()
 		return f.Class == "mainforte-test" && f.Title == "Mainforte test" && strings.HasSuffix(f.Program, ".test") && !f.Secret
 	})
 	p := other(t, 0)
 	p.focus()
-	until(t, "another program's is", func() bool { return h.last().Title == "Mainforte test" && !h.last().Secret })
+	until(t, "another program's is", func() bool { return h.Last().Title == "Mainforte test" && !h.Last().Secret })
 	p.do("title Ma banque – Comptes")
-	until(t, "its other page is", func() bool { return h.last().Title == "Ma banque – Comptes" })
+	until(t, "its other page is", func() bool { return h.Last().Title == "Ma banque – Comptes" })
 	for _, kind := range []string{"text", "password"} {
 		p.do("edit " + kind)
-		until(t, "a field for a "+kind, func() bool { return h.last().Secret == (kind == "password") })
+		until(t, "a field for a "+kind, func() bool { return h.Last().Secret == (kind == "password") })
 	}
 	p.do("focus")
-	until(t, "no field", func() bool { return !h.last().Secret })
+	until(t, "no field", func() bool { return !h.Last().Secret })
 }
 
 // TestAWindowThatHangsIsDescribed: nothing is asked of a program that may not answer.
@@ -235,9 +204,9 @@ func TestAWindowThatHangsIsDescribed(t *testing.T) {
 	p.focus()
 	p.do("title hangs")
 	p.do("hang")
-	h := new(heard)
+	h := new(inputtest.Heard)
 	person(t, h)
-	until(t, "it is described", func() bool { return h.last().Title == "hangs" })
+	until(t, "it is described", func() bool { return h.Last().Title == "hangs" })
 }
 
 var (

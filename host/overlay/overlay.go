@@ -17,6 +17,7 @@ package overlay
 import (
 	"errors"
 	"image"
+	"slices"
 )
 
 // ErrUnsupported is wrapped where no overlay can be had: in a Wayland session, on
@@ -52,6 +53,16 @@ type Pointer struct {
 	Name   string // safe to show
 	Colour int
 	Bare   bool // the name alone
+}
+
+// looks tells whether two pointers differ in nothing but their place.
+func (p *Pointer) looks(like *Pointer) bool {
+	return p.Name == like.Name && p.Colour == like.Colour && p.Bare == like.Bare
+}
+
+// has tells whether one of these is that participant's.
+func has(pointers []Pointer, who int) bool {
+	return slices.ContainsFunc(pointers, func(p Pointer) bool { return p.Who == who })
 }
 
 // Scene is everything that is shown.

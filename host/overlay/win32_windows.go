@@ -245,7 +245,7 @@ func (o *Windows) showPointers(s *Scene, moved bool) {
 	for i := range s.Pointers {
 		p := &s.Pointers[i]
 		l := o.pointers[p.Who]
-		if l != nil && (l.last.Name != p.Name || l.last.Colour != p.Colour || l.last.Bare != p.Bare) {
+		if l != nil && !l.last.looks(p) {
 			o.dropPointer(p.Who)
 			l = nil
 		}
@@ -289,7 +289,7 @@ func (o *Windows) dropMarks() {
 // dropPointers takes away those that are not among these.
 func (o *Windows) dropPointers(but []Pointer) {
 	for who := range o.pointers {
-		if !slices.ContainsFunc(but, func(p Pointer) bool { return p.Who == who }) {
+		if !has(but, who) {
 			o.dropPointer(who)
 		}
 	}

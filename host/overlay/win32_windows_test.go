@@ -8,7 +8,6 @@ import (
 	"image/color"
 	"image/png"
 	"os"
-	"os/exec"
 	"slices"
 	"strings"
 	"testing"
@@ -23,16 +22,15 @@ import (
 	"github.com/mainforte/mainforte/host/input"
 	"github.com/mainforte/mainforte/host/overlay"
 	"github.com/mainforte/mainforte/host/overlay/overlaytest"
+	"github.com/mainforte/mainforte/host/winthread/wintest"
 )
 
 const ground = 0x336699
 
-// A test binary with this in its environment is another program: a window under
-// everything of the ground's colour.
-const otherProgram = "MAINFORTE_TEST_OTHER_PROGRAM"
-
+// TestMain is the other program as well: a window under everything of the ground's
+// colour.
 func TestMain(m *testing.M) {
-	if os.Getenv(otherProgram) != "" {
+	if _, is := wintest.Other(); is {
 		every := func(string, string) (bool, error) { return true, nil }
 		testing.Main(every, []testing.InternalTest{{Name: "ground", F: showGround}}, nil, nil) // exits
 	}
@@ -69,24 +67,8 @@ type desk struct {
 func newDesk(t *testing.T) *desk {
 	t.Helper()
 	d := &desk{t: t, size: screen().Max}
-	cmd := exec.Command(os.Args[0])
-	cmd.Env = append(os.Environ(), otherProgram+"=1")
-	in, err := cmd.StdinPipe()
-	if err != nil {
-		t.Fatal(err)
-	}
-	out, err := cmd.StdoutPipe()
-	if err != nil {
-		t.Fatal(err)
-	}
-	if err := cmd.Start(); err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() {
-		in.Close()
-		_ = cmd.Wait()
-	})
-	lines := bufio.NewScanner(out)
+	other := wintest.Start(t, "ground")
+	lines := bufio.NewScanner(other.Out)
 	for lines.Scan() && d.window == 0 {
 		var w uint64
 		if _, err := fmt.Sscanf(lines.Text(), "ground %d", &w); err == nil {
@@ -98,7 +80,7 @@ func newDesk(t *testing.T) *desk {
 		t.Fatal("the other program shows no window")
 	}
 	d.buttons = func() string {
-		fmt.Fprintln(in)
+		fmt.Fprintln(other.In)
 		lines.Scan()
 		return strings.TrimPrefix(lines.Text(), "buttons ")
 	}
@@ -106,6 +88,7 @@ func newDesk(t *testing.T) *desk {
 		pix := d.pixels()
 		return !slices.ContainsFunc(pix, func(p uint32) bool { return p != ground })
 	})
+	var err error
 	if d.over, err = overlay.OpenWindows(); err != nil {
 		t.Fatal(err)
 	}

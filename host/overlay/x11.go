@@ -65,6 +65,7 @@ type pointerWindow struct {
 	hot    image.Point
 	last   Pointer
 	runs   []image.Rectangle
+	cut    bool // at spared windows
 }
 
 // OpenX11 connects to an X server, such as ":0"; an empty name is that of
@@ -294,7 +295,7 @@ func (x *X11) point(s *Scene, size image.Point, spared []image.Rectangle) {
 	for i := range s.Pointers {
 		p := &s.Pointers[i]
 		w := x.pointers[p.Who]
-		if w != nil && (w.last.Name != p.Name || w.last.Colour != p.Colour || w.last.Bare != p.Bare) {
+		if w != nil && !w.last.looks(p) {
 			x.dropPointer(p.Who)
 			w = nil
 		}
@@ -309,7 +310,7 @@ func (x *X11) point(s *Scene, size image.Point, spared []image.Rectangle) {
 			x.pointers[p.Who] = w
 		}
 		at := p.At.Sub(w.hot)
-		if fresh || len(spared) > 0 {
+		if fresh || len(spared) > 0 || w.cut {
 			var cut []image.Rectangle
 			for _, r := range spared {
 				cut = append(cut, r.Sub(at))
@@ -319,7 +320,7 @@ func (x *X11) point(s *Scene, size image.Point, spared []image.Rectangle) {
 		if !fresh && w.last.At != p.At {
 			xproto.ConfigureWindow(x.c, w.window, xproto.ConfigWindowX|xproto.ConfigWindowY, []uint32{uint32(int32(at.X)), uint32(int32(at.Y))})
 		}
-		w.last = *p
+		w.last, w.cut = *p, len(spared) > 0
 		if fresh {
 			xproto.MapWindow(x.c, w.window)
 		}
@@ -329,7 +330,7 @@ func (x *X11) point(s *Scene, size image.Point, spared []image.Rectangle) {
 // dropPointers takes away those that are not among these.
 func (x *X11) dropPointers(but []Pointer) {
 	for who := range x.pointers {
-		if !slices.ContainsFunc(but, func(p Pointer) bool { return p.Who == who }) {
+		if !has(but, who) {
 			x.dropPointer(who)
 		}
 	}

@@ -1,5 +1,5 @@
 // Package inputtest is the suite that every input.Injector passes, on a real
-// desktop or a fake one.
+// desktop or a fake one, and ears for what an input.Person tells.
 package inputtest
 
 import (
