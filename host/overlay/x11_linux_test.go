@@ -283,6 +283,14 @@ func TestOwnWindowsAreNeverCovered(t *testing.T) {
 				t.Error("a new mark is not seen, or covers the window")
 			}
 
+			d.show(overlay.Scene{Spared: s.Spared, Pointers: s.Pointers})
+			if !whole() {
+				t.Error("a pointer covers the window")
+			}
+			d.show(overlay.Scene{Pointers: s.Pointers}) // it is no window of ours any more
+			d.until("the pointer has no bite", func() bool { return !whole() })
+			d.show(s)
+
 			corner = image.Pt(60, 80)
 			xproto.ConfigureWindow(d.c, frame, xproto.ConfigWindowX|xproto.ConfigWindowY, []uint32{60, 80})
 			if framed {
