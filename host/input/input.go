@@ -5,10 +5,12 @@
 // before every one, asks its [Guard] before whatever could land in the host's
 // own window, and lets everything go that is down when it must.
 //
+// A [Person] tells what the person's own hands do, and what window is in front.
+//
 // [Open] finds hands and guard for this system. On Linux they are [X11] and
-// [X11Guard], on Windows [SendInput] and [WindowsGuard]; input/fake is a strict recorder for tests, and input/inputtest the
-// suite that every Injector passes. Nothing here keeps or logs what was typed:
-// the Receiver counts, and only that.
+// [X11Guard], on Windows [SendInput] and [WindowsGuard]; input/fake is a strict
+// recorder for tests, and input/inputtest the suite that every Injector passes.
+// Nothing here keeps or logs what was typed: the Receiver counts, and only that.
 package input
 
 import (

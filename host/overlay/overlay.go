@@ -10,8 +10,8 @@
 // holds what each must do, and overlay/fake is a strict one for tests.
 //
 // The plates of texts and names are opaque and as large as the text: without a
-// compositor, X has nothing that one can see through, and Windows shows the same. Texts are drawn in the Go
-// fonts, which have Latin, Greek and Cyrillic letters.
+// compositor, X has nothing that one can see through, and Windows shows the same.
+// Texts are drawn in the Go fonts, which have Latin, Greek and Cyrillic letters.
 package overlay
 
 import (
