@@ -2,7 +2,10 @@
 
 package overlay
 
-import "image"
+import (
+	"image"
+	"slices"
+)
 
 // runs are the rectangles of all inked pixels of r: one a run of a row, joined
 // with those above that are as wide.
@@ -34,4 +37,37 @@ func (c *canvas) runs(r image.Rectangle) []image.Rectangle {
 		above, here = here, above
 	}
 	return all
+}
+
+// without is what of rectangles lies outside of places on the screen, where the
+// rectangles count from at.
+func without(runs, places []image.Rectangle, at image.Point) []image.Rectangle {
+	for _, p := range places {
+		p = p.Sub(at)
+		var rest []image.Rectangle
+		for _, r := range runs {
+			in := r.Intersect(p)
+			if in.Empty() {
+				rest = append(rest, r)
+				continue
+			}
+			for _, piece := range [...]image.Rectangle{
+				{r.Min, image.Pt(r.Max.X, in.Min.Y)},
+				{image.Pt(r.Min.X, in.Min.Y), image.Pt(in.Min.X, in.Max.Y)},
+				{image.Pt(in.Max.X, in.Min.Y), image.Pt(r.Max.X, in.Max.Y)},
+				{image.Pt(r.Min.X, in.Max.Y), r.Max},
+			} {
+				if !piece.Empty() {
+					rest = append(rest, piece)
+				}
+			}
+		}
+		runs = rest
+	}
+	return runs
+}
+
+// touching are those places that a rectangle reaches.
+func touching(places []image.Rectangle, r image.Rectangle) []image.Rectangle {
+	return slices.DeleteFunc(slices.Clone(places), func(p image.Rectangle) bool { return !p.Overlaps(r) })
 }

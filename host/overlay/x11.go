@@ -45,7 +45,7 @@ type X11 struct {
 	mu      sync.Mutex
 	scene   Scene
 	waiting []chan struct{} // for the scene
-	stale   bool            // what is spared has moved
+	moved   bool            // something that is spared, maybe
 	covered bool            // something lies above
 	size    image.Point     // of the screen
 	gone    bool            // the painter has ended
@@ -53,8 +53,9 @@ type X11 struct {
 	// The painter's own.
 	sheet
 	pix      xproto.Pixmap
-	window   xproto.Window // 0: none
-	watched  []uint64      // windows whose moves we are told
+	window   xproto.Window     // 0: none
+	watched  []uint64          // windows whose moves we are told
+	spared   []image.Rectangle // what the marks' window leaves free
 	raised   time.Time
 	pointers map[int]*pointerWindow
 }
@@ -63,9 +64,10 @@ type X11 struct {
 type pointerWindow struct {
 	window xproto.Window
 	hot    image.Point
+	size   image.Point
 	last   Pointer
 	runs   []image.Rectangle
-	cut    bool // at spared windows
+	bites  []image.Rectangle // places on the screen that it leaves free
 }
 
 // OpenX11 connects to an X server, such as ":0"; an empty name is that of
@@ -131,9 +133,9 @@ func (x *X11) events() {
 			if e.Window == x.root {
 				x.size = image.Pt(int(e.Width), int(e.Height))
 			}
-			x.stale = true
+			x.moved = true
 		case xproto.MapNotifyEvent, xproto.UnmapNotifyEvent, xproto.ReparentNotifyEvent, xproto.DestroyNotifyEvent:
-			x.stale = true
+			x.moved = true
 		case xproto.VisibilityNotifyEvent:
 			x.covered = x.covered || e.State != xproto.VisibilityUnobscured
 		case nil:
@@ -142,7 +144,7 @@ func (x *X11) events() {
 				return
 			}
 		}
-		news := x.stale || x.covered
+		news := x.moved || x.covered
 		x.mu.Unlock()
 		if news {
 			x.wakeUp()
@@ -206,10 +208,10 @@ func (x *X11) work() {
 			return
 		}
 		x.mu.Lock()
-		scene, waiting, size, stale, covered := x.scene, x.waiting, x.size, x.stale, x.covered
-		x.waiting, x.stale = nil, false
+		scene, waiting, size, covered := x.scene, x.waiting, x.size, x.covered
+		x.waiting, x.moved = nil, false
 		x.mu.Unlock()
-		x.show(&scene, size, stale)
+		x.show(&scene, size)
 		if covered && (x.window != 0 || len(x.pointers) > 0) {
 			if wait := raiseEvery - time.Since(x.raised); wait > 0 {
 				if again == nil {
@@ -233,19 +235,19 @@ func (x *X11) work() {
 }
 
 // show makes the screen what the scene says.
-func (x *X11) show(s *Scene, size image.Point, stale bool) {
+func (x *X11) show(s *Scene, size image.Point) {
 	if x.ink != nil && (x.ink.w != size.X || x.ink.h != size.Y) {
 		x.dropMarks()
 		x.dropPointers(nil)
 	}
 	x.watch(s.Spared)
 	spared := x.places(s)
-	x.marks(s, size, spared, stale)
+	x.marks(s, size, spared)
 	x.point(s, size, spared)
 }
 
 // marks makes the marks' window what the scene says.
-func (x *X11) marks(s *Scene, size image.Point, spared []image.Rectangle, stale bool) {
+func (x *X11) marks(s *Scene, size image.Point, spared []image.Rectangle) {
 	if len(s.Marks) == 0 || s.Hidden { // C75
 		x.dropMarks()
 		return
@@ -256,18 +258,17 @@ func (x *X11) marks(s *Scene, size image.Point, spared []image.Rectangle, stale 
 		x.window, x.pix = x.newWindow(image.Rectangle{Max: size})
 	}
 	touched := image.Rectangle{}
-	whole := x.begin(s.Marks) || fresh
+	whole := x.begin(s.Marks) || fresh || !slices.Equal(spared, x.spared)
+	x.spared = spared
 	x.paint(s.Marks, func(r image.Rectangle) {
 		x.put(x.ink, x.pix, r)
 		if !whole {
-			x.cut(x.window, shape.SoUnion, x.ink.runs(r), nil)
+			x.cut(x.window, shape.SoUnion, without(x.ink.runs(r), spared, image.Point{}))
 		}
 		touched = touched.Union(r)
 	})
-	if whole || stale {
-		x.cut(x.window, shape.SoSet, x.ink.runs(image.Rectangle{Max: size}), spared)
-	} else if len(spared) > 0 {
-		x.cut(x.window, shape.SoSubtract, spared, nil)
+	if whole {
+		x.cut(x.window, shape.SoSet, without(x.ink.runs(image.Rectangle{Max: size}), spared, image.Point{}))
 	}
 	if fresh {
 		xproto.MapWindow(x.c, x.window)
@@ -302,25 +303,27 @@ func (x *X11) point(s *Scene, size image.Point, spared []image.Rectangle) {
 		fresh := w == nil
 		if fresh {
 			ink, hot := pointer(p, scaleOf(size.Y))
-			w = &pointerWindow{hot: hot, runs: ink.runs(image.Rect(0, 0, ink.w, ink.h))}
+			w = &pointerWindow{hot: hot, size: image.Pt(ink.w, ink.h), runs: ink.runs(image.Rect(0, 0, ink.w, ink.h))}
 			var pix xproto.Pixmap
 			w.window, pix = x.newWindow(image.Rectangle{Max: image.Pt(ink.w, ink.h)}.Add(p.At.Sub(hot)))
 			x.put(ink, pix, image.Rect(0, 0, ink.w, ink.h))
 			xproto.FreePixmap(x.c, pix) // the window keeps its background
 			x.pointers[p.Who] = w
 		}
-		at := p.At.Sub(w.hot)
-		if fresh || len(spared) > 0 || w.cut {
-			var cut []image.Rectangle
-			for _, r := range spared {
-				cut = append(cut, r.Sub(at))
+		at, was := p.At.Sub(w.hot), w.last.At.Sub(w.hot)
+		moves := !fresh && at != was
+		bites := touching(spared, image.Rectangle{Max: w.size}.Add(at))
+		runs := without(w.runs, bites, at)
+		if moves {
+			if len(bites) > 0 { // it is cut for where it goes before it goes there
+				x.cut(w.window, shape.SoSet, without(runs, w.bites, was))
 			}
-			x.cut(w.window, shape.SoSet, w.runs, cut)
-		}
-		if !fresh && w.last.At != p.At {
 			xproto.ConfigureWindow(x.c, w.window, xproto.ConfigWindowX|xproto.ConfigWindowY, []uint32{uint32(int32(at.X)), uint32(int32(at.Y))})
 		}
-		w.last, w.cut = *p, len(spared) > 0
+		if fresh || moves && len(bites) > 0 || !slices.Equal(bites, w.bites) {
+			x.cut(w.window, shape.SoSet, runs)
+		}
+		w.last, w.bites = *p, bites
 		if fresh {
 			xproto.MapWindow(x.c, w.window)
 		}
@@ -359,26 +362,19 @@ func (x *X11) newWindow(r image.Rectangle) (xproto.Window, xproto.Pixmap) {
 	return w, pix
 }
 
-// cut changes a window's shape by rectangles, then takes others out of it.
-func (x *X11) cut(w xproto.Window, op shape.Op, runs []image.Rectangle, out []image.Rectangle) {
-	send := func(op shape.Op, list []image.Rectangle) {
-		const most = 8000 // in one request of at most 256 KiB
-		for first := true; first || len(list) > 0; first = false {
-			part := list[:min(most, len(list))]
-			list = list[len(part):]
-			var rects []xproto.Rectangle
-			for _, r := range part {
-				rects = append(rects, xproto.Rectangle{X: int16(r.Min.X), Y: int16(r.Min.Y), Width: uint16(r.Dx()), Height: uint16(r.Dy())})
-			}
-			shape.Rectangles(x.c, op, shape.SkBounding, xproto.ClipOrderingUnsorted, w, 0, 0, rects)
-			if op == shape.SoSet {
-				op = shape.SoUnion
-			}
+// cut changes a window's shape by rectangles. What is to be free is never among
+// them: between two requests others see the screen.
+func (x *X11) cut(w xproto.Window, op shape.Op, runs []image.Rectangle) {
+	const most = 8000 // in one request of at most 256 KiB
+	for first := true; first || len(runs) > 0; first = false {
+		part := runs[:min(most, len(runs))]
+		runs = runs[len(part):]
+		rects := make([]xproto.Rectangle, len(part))
+		for i, r := range part {
+			rects[i] = xproto.Rectangle{X: int16(r.Min.X), Y: int16(r.Min.Y), Width: uint16(r.Dx()), Height: uint16(r.Dy())}
 		}
-	}
-	send(op, runs)
-	if len(out) > 0 {
-		send(shape.SoSubtract, out)
+		shape.Rectangles(x.c, op, shape.SkBounding, xproto.ClipOrderingUnsorted, w, 0, 0, rects)
+		op = shape.SoUnion
 	}
 }
 

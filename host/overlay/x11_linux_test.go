@@ -283,6 +283,26 @@ func TestOwnWindowsAreNeverCovered(t *testing.T) {
 				t.Error("a new mark is not seen, or covers the window")
 			}
 
+			// Not for a moment either, while a pointer goes across it and a mark grows.
+			for i := range 25 {
+				s.Marks = slices.Clone(s.Marks)
+				grown := &s.Marks[len(s.Marks)-1]
+				grown.Points = append(slices.Clone(grown.Points), image.Pt(200+8*i, 220))
+				s.Pointers = []overlay.Pointer{{Who: 1, At: image.Pt(180+8*i, 190+8*i), Name: "Chloé"}}
+				shown := d.over.Show(s)
+				for over := false; !over; {
+					select {
+					case <-shown:
+						over = true
+					default:
+					}
+					if !whole() {
+						t.Fatalf("the window is covered while a pointer goes to %v", s.Pointers[0].At)
+					}
+				}
+			}
+			s.Pointers = []overlay.Pointer{{Who: 1, At: image.Pt(300, 300), Name: "Chloé"}}
+
 			d.show(overlay.Scene{Spared: s.Spared, Pointers: s.Pointers})
 			if !whole() {
 				t.Error("a pointer covers the window")

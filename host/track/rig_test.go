@@ -102,6 +102,8 @@ type watcher struct {
 	shown   []uint32
 	last    *image.YCbCr
 	keys    int
+	gap     time.Duration // the longest between two frames shown
+	at      time.Time     // when the last was
 	failed  error
 	news    chan struct{}
 }
@@ -300,6 +302,11 @@ func (w *watcher) receive(remote *webrtc.TrackRemote, delay uint8) {
 				return
 			}
 			w.mu.Lock()
+			now := time.Now()
+			if len(w.shown) > 0 {
+				w.gap = max(w.gap, now.Sub(w.at))
+			}
+			w.at = now
 			w.shown = append(w.shown, p.Timestamp)
 			w.last = img
 			if frame[0]&1 == 0 { // RFC 6386 §9.1
@@ -346,6 +353,13 @@ func (w *watcher) sees(stamp uint32) *image.YCbCr {
 			w.t.Fatalf("frame %d was never shown; %d were", stamp, n)
 		}
 	}
+}
+
+// stood says that this machine did nothing for so long that frames count as lost.
+func (w *watcher) stood() bool {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return w.gap > time.Second
 }
 
 func (w *watcher) counts() (packets, plain, frames, keys int) {

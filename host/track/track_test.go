@@ -40,10 +40,10 @@ func TestAFilmArrives(t *testing.T) {
 		t.Errorf("PSNR-Y %.1f dB", db)
 	}
 	packets, plain, frames, keys := w.counts()
-	if frames != 40 || keys != 1 || plain != 0 {
+	if frames != 40 || keys != 1 && !w.stood() || plain != 0 {
 		t.Errorf("%d frames, %d key frames; %d of %d packets without a playout delay of 0", frames, keys, plain, packets)
 	}
-	if c := tr.Counts(); c.Frames != 40 || c.Keys != 1 || c.Encode == 0 || c.Convert == 0 {
+	if c := tr.Counts(); c.Frames != 40 || c.Keys != uint64(keys) || c.Encode == 0 || c.Convert == 0 {
 		t.Errorf("%+v", c)
 	}
 }
@@ -92,7 +92,7 @@ func TestLostPacketsComeAgain(t *testing.T) {
 	f = scene(width, height, 61)
 	w.sees(p.frame(f, full, whole(f)))
 	_, plain, frames, keys := w.counts()
-	if frames != 62 || keys != 1 || plain != 0 {
+	if frames != 62 || keys != 1 && !w.stood() || plain != 0 {
 		t.Errorf("%d frames, %d key frames, %d packets without a playout delay of 0", frames, keys, plain)
 	}
 	if w.socket.Lost() < 10 {

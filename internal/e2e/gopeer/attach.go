@@ -59,9 +59,9 @@ func (v *Viewer) Attach(ctx context.Context) error {
 	return v.WaitProven(ctx)
 }
 
-// WaitProven waits until the host's proof was checked and its hello heard.
+// WaitProven waits until the host's proof was checked, and its hello and the grants heard.
 func (v *Viewer) WaitProven(ctx context.Context) error {
-	return v.wait(ctx, "the host's proof", func() bool { return v.at.greeted && v.host != nil })
+	return v.wait(ctx, "the host's proof", func() bool { return v.at.greeted && v.host != nil && len(v.grants) > 0 })
 }
 
 // Connect sends Attach and the offer; the rest goes on in the background.
@@ -116,6 +116,7 @@ func (v *Viewer) nextEpoch(ctx context.Context, keep bool) (link *pake.Link, kep
 	v.waiting[epoch] = b
 	if !keep {
 		v.host = nil
+		clear(v.grants) // the host tells them anew
 	}
 	v.mu.Unlock()
 	if err := v.line().Send(&mfpb.ViewerMessage{Body: &mfpb.ViewerMessage_Attach{Attach: &mfpb.Attach{Epoch: epoch, Nonce: b.nonce, Keep: keep}}}); err != nil {

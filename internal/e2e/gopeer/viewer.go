@@ -285,10 +285,14 @@ func (v *Viewer) WaitRoute(ctx context.Context, n int) error {
 	return v.wait(ctx, "a change of the host's addresses", func() bool { return v.routes >= n })
 }
 
-// WaitDisplays waits for the list of monitors.
+// WaitDisplays waits for the list of monitors, and returns the newest.
 func (v *Viewer) WaitDisplays(ctx context.Context) (*mfpb.Displays, error) {
-	err := v.wait(ctx, "displays", func() bool { return v.shows != nil })
-	return v.shows, err
+	if err := v.wait(ctx, "displays", func() bool { return v.shows != nil }); err != nil {
+		return nil, err
+	}
+	v.mu.Lock()
+	defer v.mu.Unlock()
+	return v.shows, nil
 }
 
 // WaitFigures waits for the host's nth figures, from 1.
