@@ -50,12 +50,18 @@ func (c *clock) now() time.Time { return origin.Add(time.Duration(c.ahead.Load()
 // advance moves the clock. What is being written is written first: a database
 // must not seem slow because a test is fast.
 func (b *bench) advance(d time.Duration) {
+	b.rest()
+	b.clock.ahead.Add(int64(d))
+}
+
+// rest waits until what is logged is written, unless the database is in trouble.
+func (b *bench) rest() {
+	b.t.Helper()
 	for deadline := time.Now().Add(soon); b.writing() && !b.store.full.Load() && b.store.gate.Load() == nil; time.Sleep(time.Millisecond) {
 		if time.Now().After(deadline) {
 			b.t.Fatal("the journal does not come to rest")
 		}
 	}
-	b.clock.ahead.Add(int64(d))
 }
 
 func (b *bench) writing() bool {
@@ -250,8 +256,10 @@ func (b *bench) ended(id string) Record {
 	}
 }
 
+// events are a session's events as they are stored: all that happened until now.
 func (b *bench) events(id string) []audit.Record {
 	b.t.Helper()
+	b.rest()
 	list, err := b.log.Events(b.t.Context(), id)
 	if err != nil {
 		b.t.Fatal(err)
