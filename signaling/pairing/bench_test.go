@@ -72,7 +72,7 @@ func (b *bench) writing() bool {
 			return true
 		}
 	}
-	return false
+	return b.desk.loose.working
 }
 
 // failing is a database whose disk can be full, or that can take its time.

@@ -216,7 +216,7 @@ func tokenIs(token []byte, hash [sha256.Size]byte) bool {
 // notResumed ends a line whose resume does not stand. A token that is none is
 // logged, as far as one address can fill the log with it.
 func (d *Desk) notResumed(l *line, session string, who audit.Actor, r mfpb.Reason) {
-	l.fault(r)
+	defer l.fault(r) // who asks one after the other is logged in that order
 	if r != mfpb.Reason_REASON_NOT_ALLOWED {
 		return
 	}
