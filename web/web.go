@@ -16,6 +16,7 @@
 //
 //	signin.html console.html audit.html receipt.html   the pages, once built
 //	assets/NAME-HASH.js, .css, .svg       built; the name changes with the content
+//	assets/NAME-HASH.js.br                the same, packed (internal/pack)
 //	assets/tokens.css, base.css, …        from static; linked with ?v= of their content
 package web
 
@@ -70,7 +71,7 @@ func (overlay) Open(name string) (fs.File, error) {
 	return nil, err
 }
 
-// Names are the files that [Files] holds, without the placeholder, sorted.
+// Names are the files that [Files] holds, without the placeholder and packed copies, sorted.
 func Names() (names []string, err error) {
 	for _, part := range []struct {
 		files fs.FS
@@ -78,7 +79,7 @@ func Names() (names []string, err error) {
 		as    string
 	}{{dist, "dist", ""}, {static, "static", "assets/"}} {
 		walked := fs.WalkDir(part.files, part.dir, func(name string, d fs.DirEntry, err error) error {
-			if err == nil && !d.IsDir() && !strings.HasPrefix(d.Name(), ".") {
+			if err == nil && !d.IsDir() && !strings.HasPrefix(d.Name(), ".") && !strings.HasSuffix(name, ".br") {
 				names = append(names, part.as+strings.TrimPrefix(name, part.dir+"/"))
 			}
 			return err

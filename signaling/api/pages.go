@@ -1,6 +1,8 @@
 package api
 
 import (
+	"crypto/sha256"
+	"encoding/hex"
 	"errors"
 	"io"
 	"io/fs"
@@ -83,8 +85,9 @@ var types = map[string]string{
 	".ico": "image/x-icon", ".woff2": "font/woff2", ".txt": "text/plain; charset=utf-8", ".wasm": "application/wasm",
 }
 
-// file serves one embedded file.
-func file(w http.ResponseWriter, files fs.FS, name, cache string) error {
+// file serves one embedded file, packed for browsers that unpack it, and not again to
+// one that holds it already.
+func file(w http.ResponseWriter, r *http.Request, files fs.FS, name, cache string) error {
 	kind, ok := types[path.Ext(name)]
 	if !ok || !fs.ValidPath(name) {
 		return errNotFound
@@ -93,16 +96,52 @@ func file(w http.ResponseWriter, files fs.FS, name, cache string) error {
 	if err != nil {
 		return errNotFound // also a folder: there are no listings
 	}
-	w.Header().Set("Content-Type", kind)
-	w.Header().Set("Cache-Control", cache)
+	sum := sha256.Sum256(b)
+	tag := hex.EncodeToString(sum[:16])
+	h := w.Header()
+	h.Set("Cache-Control", cache)
+	h.Set("Vary", "Accept-Encoding")
+	if takes(r, "br") {
+		if small, err := fs.ReadFile(files, name+packed); err == nil {
+			b, tag = small, tag+"-br"
+			h.Set("Content-Encoding", "br")
+		}
+	}
+	h.Set("ETag", `"`+tag+`"`)
+	if strings.Contains(r.Header.Get("If-None-Match"), `"`+tag+`"`) {
+		h.Del("Content-Encoding")
+		w.WriteHeader(http.StatusNotModified)
+		return nil
+	}
+	h.Set("Content-Type", kind)
+	h.Set("Content-Length", strconv.Itoa(len(b)))
 	w.Write(b) //nolint:errcheck // the other side has gone
 	return nil
+}
+
+// packed is how the name of a packed copy ends, which `task build` makes.
+const packed = ".br"
+
+// takes says whether a browser unpacks a coding (RFC 9110 §12.5.3).
+func takes(r *http.Request, coding string) bool {
+	for _, list := range r.Header.Values("Accept-Encoding") {
+		for one := range strings.SplitSeq(list, ",") {
+			name, rest, _ := strings.Cut(one, ";")
+			if !strings.EqualFold(strings.TrimSpace(name), coding) {
+				continue
+			}
+			weight, weighed := strings.CutPrefix(strings.ReplaceAll(rest, " ", ""), "q=")
+			q, err := strconv.ParseFloat(weight, 64)
+			return !weighed || err == nil && q > 0
+		}
+	}
+	return false
 }
 
 // asset is a file that the pages refer to: its name or its query changes with
 // its content.
 func (s *Server) asset(w http.ResponseWriter, c *call) error {
-	return file(w, web.Files(), strings.TrimPrefix(c.URL.Path, "/"), "public, max-age=31536000, immutable")
+	return file(w, c.Request, web.Files(), strings.TrimPrefix(c.URL.Path, "/"), "public, max-age=31536000, immutable")
 }
 
 // workerPolicy is the Content-Security-Policy of the Worker that paints: it loads
@@ -114,7 +153,7 @@ func (s *Server) viewerFile(w http.ResponseWriter, c *call) error {
 	if c.URL.Path == "/viewer/worker.js" {
 		w.Header().Set("Content-Security-Policy", workerPolicy)
 	}
-	return file(w, viewer.Files(), strings.TrimPrefix(c.URL.Path, "/viewer/"), "no-cache")
+	return file(w, c.Request, viewer.Files(), strings.TrimPrefix(c.URL.Path, "/viewer/"), "no-cache")
 }
 
 func (s *Server) healthz(w http.ResponseWriter, _ *call) error {
@@ -226,7 +265,7 @@ func (s *Server) downloadName(system string) string {
 // if it is of another program: gzip gives its file the time of what it packed, and a
 // program out of a package may be new and yet bear an old time.
 func smaller(root *os.Root, name string, program fs.FileInfo, r *http.Request) (*os.File, int64) {
-	if r.Header.Get("Range") != "" || !strings.Contains(r.Header.Get("Accept-Encoding"), "gzip") {
+	if r.Header.Get("Range") != "" || !takes(r, "gzip") {
 		return nil, 0
 	}
 	f, err := root.Open(name + ".gz")
