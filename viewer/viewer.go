@@ -13,7 +13,8 @@ import (
 //go:embed all:dist
 var dist embed.FS
 
-// Files holds viewer.js and worker.js.
+// Files holds viewer.js, what it fetches once a code is typed (room-HASH.js), what both
+// use (common-HASH.js), worker.js, and their packed copies (.br).
 func Files() fs.FS {
 	sub, err := fs.Sub(dist, "dist")
 	if err != nil {

@@ -44,10 +44,18 @@ func Manifest(version string) (release.Manifest, error) {
 			m.Files = append(m.Files, release.Of("/"+name, b, kind, policy, false))
 		}
 	}
-	for name, rules := range map[string]string{"viewer.js": policy, "worker.js": workerPolicy} {
+	scripts, err := fs.Glob(viewer.Files(), "*.js")
+	if err != nil {
+		return release.Manifest{}, fmt.Errorf("the embedded viewer: %w", err)
+	}
+	for _, name := range scripts {
 		b, err := fs.ReadFile(viewer.Files(), name)
 		if err != nil {
 			return release.Manifest{}, fmt.Errorf("the embedded viewer: %w", err)
+		}
+		rules := policy
+		if name == "worker.js" {
+			rules = workerPolicy
 		}
 		m.Files = append(m.Files, release.Of("/viewer/"+name, b, types[".js"], rules, false))
 	}

@@ -148,7 +148,8 @@ func (s *Server) asset(w http.ResponseWriter, c *call) error {
 // nothing, and may compile the WebAssembly that it holds, which pages may not.
 const workerPolicy = "default-src 'none'; script-src 'wasm-unsafe-eval'; require-trusted-types-for 'script'; trusted-types 'none'"
 
-// viewerFile is viewer.js or worker.js, whose names do not change.
+// viewerFile is a script of the viewer: the names of viewer.js and worker.js do not
+// change.
 func (s *Server) viewerFile(w http.ResponseWriter, c *call) error {
 	if c.URL.Path == "/viewer/worker.js" {
 		w.Header().Set("Content-Security-Policy", workerPolicy)

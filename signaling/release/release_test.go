@@ -58,6 +58,7 @@ func newServed(t *testing.T) *served {
 		for k, v := range rec.Header() {
 			w.Header()[k] = v
 		}
+		w.Header().Del("Content-Length") // it may have changed
 		w.WriteHeader(status)
 		w.Write(b) //nolint:errcheck // the other side has gone
 	}))

@@ -105,3 +105,11 @@ export const firstView: View = {
   width: 0,
   height: 0,
 };
+
+/** Whether the technician drives, or has asked to. */
+export type Hands = "yes" | "asked" | "no";
+
+export function handsOf(view: View): Hands {
+  if (view.control === GrantState.ALLOWED) return "yes";
+  return view.control === GrantState.ASKED ? "asked" : "no";
+}

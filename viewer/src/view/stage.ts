@@ -8,7 +8,7 @@ import { attachKeyboard, Keyboard, systemOf } from "../input/keyboard";
 import { Holding, type Paster } from "../input/paste";
 import { attachPointer, type PointerSink } from "../input/pointer";
 import { stripCount, stripsOf } from "../picture/strips";
-import type { View } from "../state";
+import { handsOf, type View } from "../state";
 import { h } from "./dom";
 import { Ghost } from "./ghost";
 import {
@@ -26,7 +26,6 @@ import {
   type Point,
 } from "./lens";
 import { attachPan } from "./pan";
-import { handsOf } from "./toolbar";
 import type { T } from "./texts";
 
 type Hands = Pick<Sender, "motion" | "button" | "wheel" | "key" | "text" | "release">;

@@ -1,10 +1,9 @@
 // The slim bar above the picture, with what opens from it.
 
-import { GrantState } from "../gen/session_pb";
 import { ParticipantKind } from "../gen/signaling_pb";
 import type { Combo } from "../input/combos";
 import { heir, otherHands } from "../participants";
-import type { View } from "../state";
+import { handsOf, type View } from "../state";
 import type { ToolView } from "../tool";
 import { Banner, noticesOf } from "./banner";
 import { Causes } from "./causes";
@@ -41,13 +40,6 @@ export interface ToolbarActions {
 
 /** What opens from the bar: sheets one at a time, because they lie in the same place, and panes one at a time. */
 type Opened = Pick<ToolView, "kind" | "element" | "title" | "button">;
-
-export type Hands = "yes" | "asked" | "no";
-
-export function handsOf(view: View): Hands {
-  if (view.control === GrantState.ALLOWED) return "yes";
-  return view.control === GrantState.ASKED ? "asked" : "no";
-}
 
 export class Toolbar {
   readonly element: HTMLElement;
