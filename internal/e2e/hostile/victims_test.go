@@ -110,7 +110,7 @@ func (p *page) said() said {
   const w = window.__watch, last = w.states.at(-1) ?? {}, root = document.querySelector('remote-session').shadowRoot;
   const from = root.querySelector('#picture canvas'), to = document.createElement('canvas');
   to.width = to.height = 8;
-  const c = to.getContext('2d'); c.drawImage(from, 0, 0);
+  const c = to.getContext('2d'); if (from) c.drawImage(from, 0, 0); // the room may not be there yet
   const [r, g, b] = c.getImageData(4, 4, 1, 1).data;
   const text = root.querySelector(last.state === 'ended' ? '#reason' : '#code-error');
   return { State: last.state ?? '', Reason: last.reason ?? '', Text: text && text.getClientRects().length ? text.textContent : '',
