@@ -1,0 +1,368 @@
+// Package pages looks at every page in every state that it has, in both languages, light
+// and dark, wide and narrow, with hostile text in every field: nothing is cut or reaches
+// beyond the window, no text has a hole, the console stays empty, and axe finds nothing
+// against WCAG 2.2 AA. The screenshots lie in artefacts.
+package pages
+
+import (
+	"context"
+	"fmt"
+	"net/http"
+	"net/http/cookiejar"
+	"net/url"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/mainforte/mainforte/internal/e2e/gohost"
+	"github.com/mainforte/mainforte/internal/e2e/gopeer"
+	"github.com/mainforte/mainforte/internal/e2e/stage"
+	"github.com/mainforte/mainforte/internal/wire/mfpb"
+	"github.com/mainforte/mainforte/viewer"
+	"github.com/mainforte/mainforte/web"
+)
+
+const (
+	soon     = 10 * time.Second
+	password = "correct horse battery staple"
+)
+
+func TestEveryPageInEveryState(t *testing.T) {
+	if !viewer.Built() || !web.Built() {
+		t.Fatal("the front end is not built; run `task build:web` first")
+	}
+	ctx, cancel := context.WithTimeout(t.Context(), 8*time.Minute)
+	t.Cleanup(cancel)
+	root, err := stage.Root(ctx)
+	if err != nil {
+		t.Fatal(err)
+	}
+	axe := readAxe(t)
+	shots := os.Getenv("MAINFORTE_ARTEFACTS")
+	if shots == "" {
+		shots = filepath.Join(root, "artefacts")
+	}
+	if err := os.MkdirAll(shots, 0o755); err != nil {
+		t.Fatal(err)
+	}
+	program, err := stage.BuildServer(ctx, t.TempDir())
+	if err != nil {
+		t.Fatal(err)
+	}
+	for lang, list := range screens {
+		t.Run(lang, func(t *testing.T) {
+			w := newHouse(ctx, t, program, lang)
+			l := &looker{t: t, b: w.browser, lang: lang, screens: list, axe: axe, shots: shots}
+			w.person(l)
+			w.technician(l)
+			w.auditor(l)
+		})
+	}
+}
+
+// TestALookFindsTrouble: on a page that has every kind.
+func TestALookFindsTrouble(t *testing.T) {
+	b, err := stage.StartBrowser(t.Context(), stage.BrowserOptions{Width: 400, Height: 400})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(b.Close)
+	if _, err := stage.Eval[bool](b, readAxe(t)+"\n;true"); err != nil {
+		t.Fatal(err)
+	}
+	for what, page := range map[string]string{
+		"":                                `<p>All is well</p>`,
+		"the page is":                     `<div style="width: 900px">wide</div>`,
+		"ends at":                         `<div style="width: 900px">wide</div>`,
+		"is cut":                          `<p style="width: 40px; overflow: hidden; white-space: nowrap">cut in the middle</p>`,
+		"is to be scrolled sideways":      `<div style="width: 40px; overflow: auto; white-space: nowrap">cut in the middle</div>`,
+		"hole: 3 of undefined":            `<p>3 of undefined</p>`,
+		"hole: of {n}":                    `<p>of {n}</p>`,
+		"axe button-name: button":         `<button></button>`,
+		"axe color-contrast: p":           `<p style="color: #aaa; background: #fff">pale</p>`,
+		"axe label: input":                `<input>`,
+		"axe aria-required-attr: #slider": `<div id="slider" role="slider" tabindex="0" aria-label="a"></div>`,
+	} {
+		if _, err := stage.Eval[bool](b, `(document.documentElement.lang = "en", document.title = "Test", document.body.innerHTML = `+quoted("<main>"+page+"</main>")+`, true)`); err != nil {
+			t.Fatal(err)
+		}
+		found, err := stage.Eval[trouble](b, look)
+		if err != nil {
+			t.Fatal(err)
+		}
+		all := slices.Concat(found.Wide, found.Holes, found.Axe)
+		if what == "" && len(all) > 0 || !slices.ContainsFunc(append(all, ""), func(s string) bool { return strings.Contains(s, what) }) {
+			t.Errorf("of %s it tells %q", page, all)
+		}
+	}
+}
+
+func readAxe(t *testing.T) string {
+	t.Helper()
+	root, err := stage.Root(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	axe, err := os.ReadFile(filepath.Join(root, "web/node_modules/axe-core/axe.min.js"))
+	if err != nil {
+		t.Fatalf("%v: run `task npm` first", err)
+	}
+	return string(axe)
+}
+
+// house is a server with people in it.
+type house struct {
+	t       *testing.T
+	ctx     context.Context
+	server  *stage.Server
+	browser *stage.Browser
+	cookie  string // the technician's
+	ticket  string
+	session string
+	n       int
+}
+
+func newHouse(ctx context.Context, t *testing.T, program, lang string) *house {
+	t.Helper()
+	w := &house{t: t, ctx: ctx}
+	addr, err := stage.FreeAddr()
+	w.must(err)
+	downloads := t.TempDir()
+	for _, name := range []string{"mainforte-host-linux-amd64", "mainforte-host-windows-amd64.exe"} {
+		w.must(os.WriteFile(filepath.Join(downloads, name), make([]byte, 12_000_000), 0o644))
+	}
+	w.server, err = stage.StartServer(ctx, program, addr, filepath.Join(t.TempDir(), "data"),
+		"--organisation", `Hôpital <b>Sainte-Anne</b> & Fils`, "--downloads", downloads)
+	w.must(err)
+	t.Cleanup(func() { _ = w.server.Stop() })
+	w.browser, err = stage.StartBrowser(ctx, stage.BrowserOptions{Lang: lang + "-CA"})
+	w.must(err)
+	t.Cleanup(w.browser.Close)
+	t.Cleanup(func() {
+		if t.Failed() {
+			t.Logf("server:\n%s", w.server.Out)
+		}
+	})
+	return w
+}
+
+func (w *house) must(err error) {
+	w.t.Helper()
+	if err != nil {
+		w.t.Fatal(err)
+	}
+}
+
+// join makes an account by a one-time link and returns its cookie.
+func (w *house) join(role, name string) string {
+	w.t.Helper()
+	link, err := w.server.Link(w.ctx, role)
+	w.must(err)
+	jar, err := cookiejar.New(nil)
+	w.must(err)
+	body := fmt.Sprintf(`{"token":%s,"name":%s,"password":%q}`, quoted(link[strings.LastIndex(link, "/")+1:]), quoted(name), password)
+	resp, err := (&http.Client{Jar: jar}).Post(w.server.URL+"/api/v1/signin/link", "application/json", strings.NewReader(body))
+	w.must(err)
+	resp.Body.Close()
+	if resp.StatusCode != http.StatusOK {
+		w.t.Fatalf("no account for %s: %s", role, resp.Status)
+	}
+	u, err := url.Parse(w.server.URL)
+	w.must(err)
+	var cookies []string
+	for _, c := range jar.Cookies(u) {
+		cookies = append(cookies, c.Name+"="+c.Value)
+	}
+	return strings.Join(cookies, "; ")
+}
+
+// enter signs in with the browser, by the form.
+func (w *house) enter(name string) {
+	w.t.Helper()
+	w.must(w.browser.WaitFor(soon, "#name"))
+	w.must(w.browser.Fill("#name", name))
+	w.must(w.browser.Fill("#password", password))
+	w.must(w.browser.Click("#submit"))
+}
+
+func (w *house) goTo(path string) {
+	w.t.Helper()
+	w.must(w.browser.Goto(w.server.URL + path))
+}
+
+func (w *house) click(selector string) {
+	w.t.Helper()
+	w.must(w.browser.WaitFor(soon, selector))
+	w.must(w.browser.Click(selector))
+}
+
+func (w *house) wait(selector string) {
+	w.t.Helper()
+	w.must(w.browser.WaitFor(soon, selector))
+}
+
+// post calls the API as the page does.
+func (w *house) post(path, body string) string {
+	w.t.Helper()
+	out, err := stage.Eval[string](w.browser, fmt.Sprintf(
+		`fetch(%q, {method: "POST", headers: {"Content-Type": "application/json"}, body: %s}).then(async (r) => { const b = await r.text(); if (!r.ok) throw new Error(r.status + " " + b); return b })`,
+		path, quoted(body)))
+	w.must(err)
+	return out
+}
+
+// person looks at what people see who need help.
+func (w *house) person(l *looker) {
+	w.goTo("/")
+	l.see("landing")
+	w.goTo("/help/none")
+	l.see("old-help-link")
+	w.goTo("/nowhere")
+	l.see("no-such-page")
+	w.goTo("/receipt")
+	w.wait("#receipt-file")
+	l.see("receipt-without-link")
+	w.goTo("/receipt#none")
+	w.must(w.browser.Wait(soon, `document.querySelector("main")?.innerText.length > 40`))
+	l.see("receipt-of-nothing")
+}
+
+// technician looks at the sign-in and the console.
+func (w *house) technician(l *looker) {
+	name := "Zoë " + strings.Repeat("W", 40)
+	w.cookie = w.join("technician", name)
+	w.goTo("/signin")
+	w.wait("#name")
+	l.see("sign-in")
+	w.click("#submit")
+	w.wait("#name-missing")
+	l.see("sign-in-empty")
+	w.must(w.browser.Fill("#name", "nobody"))
+	w.must(w.browser.Fill("#password", "not the password"))
+	w.click("#submit")
+	w.wait("#trouble")
+	l.see("sign-in-wrong")
+	w.goTo("/signin/none")
+	w.wait("#gone")
+	l.see("link-gone")
+	link, err := w.server.Link(w.ctx, "technician")
+	w.must(err)
+	w.must(w.browser.Goto(link))
+	w.wait("#use-link")
+	w.must(w.browser.Fill("#password", "short"))
+	l.see("link")
+
+	w.goTo("/signin")
+	w.enter(name)
+	w.wait("#new-ticket")
+	l.see("console-empty")
+	w.click("#new-ticket")
+	w.wait("#new-ticket-dialog")
+	w.click("#create-ticket")
+	w.wait("#subject-trouble")
+	l.see("new-ticket-empty")
+	w.must(w.browser.Keys("\x1b"))
+	for _, lang := range []string{"en", "fr"} {
+		made := w.post("/api/v1/tickets", fmt.Sprintf(`{"subject":%s,"requester":%s,"lang":%q}`, quoted(cut(hostile, 190)), quoted(cut(hostile, 90)), lang))
+		_, rest, _ := strings.Cut(made, `"id":"`)
+		w.ticket, _, _ = strings.Cut(rest, `"`)
+	}
+	w.goTo("/console")
+	w.wait("#tickets a")
+	l.see("console")
+	w.click("#tickets a")
+	w.wait("#start-session")
+	l.see("ticket")
+	w.must(w.browser.Fill("#note-text", hostile))
+	w.click("#create-note, #add-note")
+	w.must(w.browser.Wait(soon, `document.body.innerText.includes("onerror=")`))
+	l.see("ticket-with-a-note")
+	w.click("#send-link")
+	w.wait("#send-link-dialog")
+	l.see("send-link")
+	w.must(w.browser.Keys("\x1b"))
+	w.click("#start-session")
+	w.wait("#code")
+	l.see("code")
+	w.must(w.browser.Fill("#code", "000 000 000"))
+	w.must(w.browser.Keys("\r"))
+	w.must(w.browser.Wait(soon, stage.Element("#code-error")+` !== null`))
+	l.see("code-wrong")
+	w.goTo("/console")
+	w.click("#keys")
+	w.wait("#keys-dialog")
+	l.see("keys")
+	w.must(w.browser.Keys("\x1b"))
+	w.aSession()
+	w.goTo("/console?ticket=" + url.QueryEscape(w.ticket))
+	w.wait("#sessions-title")
+	l.see("ticket-after-a-session")
+	w.click("#close-ticket")
+	w.wait("#reopen-ticket")
+	l.see("ticket-closed")
+	w.leave()
+}
+
+// auditor looks at the log.
+func (w *house) auditor(l *looker) {
+	w.join("auditor", "Auditrice")
+	w.goTo("/signin")
+	w.enter("Auditrice")
+	w.wait("#sessions")
+	l.see("sessions")
+	w.click("#sessions a, #sessions button")
+	w.wait("#events")
+	l.see("events")
+	w.click("#proof summary, #run-proof")
+	w.must(w.browser.Wait(2*soon, stage.Element("#verdict")+` !== null`))
+	l.see("proof")
+	w.must(w.browser.Goto(w.server.URL + "/audit"))
+	w.must(w.browser.WaitFor(soon, "#session-search"))
+	w.must(w.browser.Fill("#session-search", "no such session"))
+	w.must(w.browser.Keys("\r"))
+	w.must(w.browser.Wait(soon, `!document.querySelector("#sessions tbody tr, #sessions li")`))
+	l.see("nothing-found")
+	w.leave()
+}
+
+// leave signs out without the page.
+func (w *house) leave() {
+	w.t.Helper()
+	w.post("/api/v1/signout", "{}")
+}
+
+// aSession has one with hostile words in its log.
+func (w *house) aSession() {
+	w.t.Helper()
+	ctx, cancel := context.WithTimeout(w.ctx, 30*time.Second)
+	defer cancel()
+	h, err := gohost.Wait(ctx, "ws://"+w.server.Addr+"/ws/host", cut(hostile, 60))
+	w.must(err)
+	line, err := gopeer.Dial(ctx, "ws://"+w.server.Addr+"/ws/viewer", http.Header{"Cookie": {w.cookie}, "Origin": {w.server.URL}}, nil)
+	w.must(err)
+	paired := make(chan error, 1)
+	go func() { paired <- h.Pair(ctx) }()
+	v, err := gopeer.Pair(ctx, gopeer.Options{Line: line, Code: h.Code, Ticket: w.ticket})
+	w.must(err)
+	w.must(<-paired)
+	w.session = h.Session
+	for _, e := range []gohost.Event{
+		{Type: "consent.granted", Data: map[string]any{"grant": "view"}},
+		{Type: "file.received", Data: map[string]any{"way": "in", "participant": "1", "transfer": 1, "size": 123456789, "sha256": strings.Repeat("ab", 32)}, Personal: map[string]any{"name": hostile}},
+		{Type: "chat.line", Data: map[string]any{"part": 1, "parts": 1, "noted": true}, Personal: map[string]any{"text": hostile}},
+		{Type: "consent.revoked", Data: map[string]any{"grant": "view", "by": "person"}},
+	} {
+		w.must(h.Write(ctx, e))
+	}
+	w.must(h.End(ctx, mfpb.Reason_REASON_PERSON_STOPPED))
+	_ = v.Close()
+}
+
+// cut is the first n characters of a text, not bytes.
+func cut(s string, n int) string {
+	r := []rune(s)
+	return string(r[:min(n, len(r))])
+}
