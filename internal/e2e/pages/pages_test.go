@@ -122,7 +122,6 @@ type house struct {
 	cookie  string // the technician's
 	ticket  string
 	session string
-	n       int
 }
 
 func newHouse(ctx context.Context, t *testing.T, program, lang string) *house {
