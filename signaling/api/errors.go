@@ -91,6 +91,13 @@ var known = []struct {
 	{identity.ErrNameTaken, errNameTaken},
 	{identity.ErrBadName, errBadName},
 	{identity.ErrWeakPassword, errWeakPassword},
+	{identity.ErrNoUser, errNoUser},
+	{identity.ErrNoTeam, errNoTeam},
+	{identity.ErrLastAdmin, errLastAdmin},
+	{identity.ErrProvided, errProvided},
+	{identity.ErrClosed, errUserClosed},
+	{identity.ErrBadTier, errBadTier},
+	{identity.ErrTooMany, errTooMany},
 	{pairing.ErrNoSession, errNotFound},
 	{pairing.ErrNotYours, errNotAllowed},
 	{store.ErrUnavailable, errUnavailable}, // also the embedded desk's ErrTransient

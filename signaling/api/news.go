@@ -3,6 +3,7 @@ package api
 import (
 	"encoding/json"
 	"net/http"
+	"slices"
 	"strings"
 	"sync"
 	"time"
@@ -69,6 +70,19 @@ func (n *news) leave(l *newsLine) {
 	if n.lines[l] {
 		delete(n.lines, l)
 		close(l.items)
+	}
+}
+
+// signedOut cuts the lines of sign-ins that ended: their pages come back, and learn
+// it.
+func (n *news) signedOut(ids []string) {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	for l := range n.lines {
+		if slices.Contains(ids, l.signIn) {
+			delete(n.lines, l)
+			close(l.items)
+		}
 	}
 }
 

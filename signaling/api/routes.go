@@ -71,6 +71,7 @@ func (s *Server) build() http.Handler {
 		"GET /signin/{token}":  s.page("signin.html"),
 		"GET /console":         s.page("console.html"),
 		"GET /audit":           s.page("audit.html"),
+		"GET /admin":           s.page("admin.html"),
 		"GET /receipt":         s.page("receipt.html"),
 		"GET /assets/":         s.asset,
 		"GET /viewer/":         s.viewerFile,
@@ -118,6 +119,20 @@ func (s *Server) build() http.Handler {
 
 		"GET /api/v1/tokens":         s.listTokens,
 		"DELETE /api/v1/tokens/{id}": s.revokeToken,
+
+		"GET /api/v1/users":               s.listUsers,
+		"POST /api/v1/users":              s.inviteUser,
+		"POST /api/v1/users/{id}/link":    s.resetUser,
+		"POST /api/v1/users/{id}/role":    s.setRole,
+		"PUT /api/v1/users/{id}/teams":    s.setUserTeams,
+		"POST /api/v1/users/{id}/disable": s.change(s.disableUser),
+		"POST /api/v1/users/{id}/enable":  s.change(s.enableUser),
+		"POST /api/v1/users/{id}/signout": s.change(s.signOutUser),
+		"GET /api/v1/teams":               s.listTeams,
+		"POST /api/v1/teams":              s.makeTeam,
+		"PUT /api/v1/teams/{id}":          s.setTeam,
+		"DELETE /api/v1/teams/{id}":       s.removeTeam,
+		"GET /api/v1/changes":             s.listChanges,
 
 		"GET /ws/host":   s.wsHost,
 		"GET /ws/viewer": s.wsViewer,

@@ -194,7 +194,7 @@ func New(cfg Config) (*Server, error) {
 	s := &Server{cfg: cfg, log: cfg.Logger, news: newNews(), beat: newsBeat}
 	ctx := context.Background()
 	s.house, err = open(ctx, Place{cfg.Data, cfg.Database}, func(c *identity.Config) {
-		c.Ended = func(ids []string) { s.desk.SignedOut(ids) }
+		c.Ended = func(ids []string) { s.signedOut(ids) }
 		if cfg.Identity != nil {
 			cfg.Identity(c)
 		}
@@ -245,6 +245,12 @@ func New(cfg Config) (*Server, error) {
 	s.loops.Go(func() { s.tryDesks(ctx) })
 	s.loops.Go(func() { s.heed(ctx) })
 	return s, nil
+}
+
+// signedOut ends the sockets and the lines of sign-ins that ended before their time.
+func (s *Server) signedOut(ids []string) {
+	s.desk.SignedOut(ids)
+	s.news.signedOut(ids)
 }
 
 // tryDesks says at the start which desks will not do. They may still come: the

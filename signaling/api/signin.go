@@ -80,9 +80,10 @@ func (s *Server) lookLink(w http.ResponseWriter, c *call) error {
 		name = &l.Name
 	}
 	answer(w, http.StatusOK, struct {
-		Role string  `json:"role"`
-		Name *string `json:"name"`
-	}{string(l.Role), name})
+		Role  string  `json:"role"`
+		Name  *string `json:"name"`
+		Reset bool    `json:"reset"` // a new password for that name, instead of a new account
+	}{string(l.Role), name, l.For != ""})
 	return nil
 }
 

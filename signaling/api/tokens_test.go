@@ -10,6 +10,7 @@ import (
 
 	"github.com/gorilla/websocket"
 
+	"github.com/mainforte/mainforte/signaling/audit"
 	"github.com/mainforte/mainforte/signaling/identity"
 )
 
@@ -87,7 +88,7 @@ func TestATokenIsNeverMoreThanItsOwner(t *testing.T) {
 		t.Errorf("listed: %v", list)
 	}
 	user := v.want(200, "POST", "/api/v1/signin", map[string]any{"name": "Sue", "password": password})["id"].(string)
-	if err := s.Users().Disable(t.Context(), user); err != nil {
+	if _, err := s.Users().Disable(t.Context(), audit.Actor{Kind: "system"}, user); err != nil {
 		t.Fatal(err)
 	}
 	s.visitor().code(401, "BAD_TOKEN", "GET", "/api/v1/sessions", nil, as(secret)...)

@@ -5,6 +5,7 @@ import (
 	"crypto/hmac"
 	"errors"
 	"fmt"
+	"strings"
 
 	"github.com/mainforte/mainforte/signaling/store"
 )
@@ -29,7 +30,40 @@ func (l *Log) Events(ctx context.Context, session string) (list []Record, err er
 
 // EventsTx is Events within a transaction.
 func (l *Log) EventsTx(tx store.Tx, session string) ([]Record, error) {
-	rows, err := tx.Query(stored+" where l.session = ? order by l.idx limit ?", session, maxEvents)
+	return l.recordsTx(tx, session, " order by l.idx limit ?", maxEvents)
+}
+
+// MaxRecent bounds what Recent returns.
+const MaxRecent = 200
+
+// Recent returns the events outside sessions that have one of these types, the last
+// first; only those before a line, if before is not negative; at most limit.
+func (l *Log) Recent(ctx context.Context, types []string, before int64, limit int) (list []Record, err error) {
+	if len(types) == 0 {
+		return nil, nil
+	}
+	rest := " and l.type in (?" + strings.Repeat(", ?", len(types)-1) + ")"
+	args := make([]any, len(types), len(types)+2)
+	for i, t := range types {
+		args[i] = t
+	}
+	if before >= 0 {
+		rest, args = rest+" and l.idx < ?", append(args, before)
+	}
+	args = append(args, max(1, min(limit, MaxRecent)))
+	err = l.st.View(ctx, func(tx store.Tx) error {
+		list, err = l.recordsTx(tx, "", rest+" order by l.idx desc limit ?", args...)
+		return err
+	})
+	if err != nil {
+		return nil, fmt.Errorf("audit: reading the last events: %w", err)
+	}
+	return list, nil
+}
+
+// recordsTx reads events of a session; rest goes on after the where clause.
+func (l *Log) recordsTx(tx store.Tx, session, rest string, args ...any) ([]Record, error) {
+	rows, err := tx.Query(stored+" where l.session = ?"+rest, append([]any{session}, args...)...)
 	if err != nil {
 		return nil, err
 	}

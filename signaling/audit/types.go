@@ -104,8 +104,19 @@ var eventTypes = map[string]EventType{
 	"auth.failed":       {Doc: "a sign-in was refused", Data: "method", Personal: "address name"},
 	"auth.logout":       {Doc: "somebody signed out, or was signed out"},
 	"auth.disabled":     {Doc: "an account was closed and its sign-ins ended", Data: "user signins:n"},
-	"auth.link_created": {Doc: "a one-time sign-in link was made", Data: "role setup:b"},
-	"auth.link_used":    {Doc: "a one-time sign-in link was used; the account is made", Data: "role"},
+	"auth.link_created": {Doc: "a one-time sign-in link was made: for a new account, or for a new password of a user", Data: "role setup:b user"},
+	"auth.link_used":    {Doc: "a one-time sign-in link was used; the account is made, or has a new password (reset)", Data: "role reset:b"},
+
+	"auth.role_changed":  {Doc: "a user was given another role, and every sign-in of theirs ended", Data: "user from role signins:n"},
+	"auth.enabled":       {Doc: "a closed account was opened again", Data: "user"},
+	"auth.signins_ended": {Doc: "every sign-in of a user was ended", Data: "user signins:n"},
+	"auth.provided":      {Doc: "an account was made for somebody whom a sign-in provider vouches for", Data: "user role provider", Personal: "name"},
+
+	"team.created": {Doc: "a team was made", Data: "team tier:n", Personal: "name"},
+	"team.changed": {Doc: "a team was given another name or tier", Data: "team tier:n", Personal: "name"},
+	"team.removed": {Doc: "a team was taken away", Data: "team tier:n", Personal: "name"},
+	"team.joined":  {Doc: "a user is in a team from now on", Data: "user team"},
+	"team.left":    {Doc: "a user is in a team no more", Data: "user team"},
 
 	"token.created": {Doc: "an API token was made; data: its id, role and owner, and what it may be used for", Data: "token role scopes owner", Personal: "name"},
 	"token.revoked": {Doc: "an API token was revoked; data: its id", Data: "token", Personal: "name"},

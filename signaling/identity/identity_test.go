@@ -237,7 +237,7 @@ func TestASessionKeepsItsSignInAlive(t *testing.T) {
 			t.Fatalf("alive: %v %v", ok, err)
 		}
 	}
-	if err := h.Disable(t.Context(), in.User.ID); err != nil {
+	if _, err := h.Disable(t.Context(), audit.Actor{Kind: "system"}, in.User.ID); err != nil {
 		t.Fatal(err)
 	}
 	if ok, err := h.Alive(t.Context(), in.ID); err != nil || ok {

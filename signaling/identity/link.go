@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"net/netip"
+	"strings"
 	"time"
 	"unicode/utf8"
 
@@ -23,15 +24,26 @@ const (
 // maxName is the longest account name in characters.
 const maxName = 64
 
-// Link is an invitation to make one account.
+// Link is an invitation to make one account, or to choose a new password.
 type Link struct {
-	Role Role
-	Name string // suggested; empty: the person chooses
+	Role  Role
+	Name  string   // suggested; empty: the person chooses
+	Teams []string // ids of those that a new account is in
+	For   string   // id of the user who chooses a new password; empty: a new account
+
+	By audit.Actor // who makes it; zero: who runs the server
 }
 
-// Link makes a one-time link for an account with that role; who holds the token
-// may make it, once, within LinkLife.
+// Link makes a one-time link for an account with that role, or with For for a new
+// password of a user, whose name and role are then those of the link; who holds the
+// token may use it, once, within LinkLife. It ends before that when its maker is
+// admin no more. Errors: ErrBadName, ErrNoTeam; ErrNoUser, ErrClosed and ErrProvided
+// of the user; or one of the store.
 func (d *Directory) Link(ctx context.Context, l Link) (token string, err error) {
+	l.Name = wire.Clean(l.Name)
+	if utf8.RuneCountInString(l.Name) > maxName {
+		return "", ErrBadName
+	}
 	return d.link(ctx, l, LinkLife, false)
 }
 
@@ -49,8 +61,11 @@ func (d *Directory) SetupLink(ctx context.Context) (token string, err error) {
 var errUsers = errors.New("identity: there are users already")
 
 func (d *Directory) link(ctx context.Context, l Link, life time.Duration, setup bool) (string, error) {
-	if _, ok := ParseRole(string(l.Role)); !ok {
+	if _, ok := ParseRole(string(l.Role)); !ok && l.For == "" {
 		return "", fmt.Errorf("identity: %q is not a role", l.Role)
+	}
+	if l.By.Kind == "" {
+		l.By.Kind = "system"
 	}
 	now := d.cfg.Now()
 	token, sum := newToken()
@@ -65,20 +80,56 @@ func (d *Directory) link(ctx context.Context, l Link, life time.Duration, setup 
 				return err
 			}
 		}
-		if _, err := tx.Exec(`insert into links (token_hash, role, name, created, expires, setup) values (?, ?, ?, ?, ?, ?)`,
-			sum, string(l.Role), sql.NullString{String: l.Name, Valid: l.Name != ""},
-			store.FormatTime(now), store.FormatTime(now.Add(life)), flag); err != nil {
+		if err := d.linkFor(tx, &l); err != nil {
 			return err
 		}
+		if _, err := tx.Exec(`insert into links (token_hash, role, name, created, expires, setup, user_id, teams, made_by) values (?, ?, ?, ?, ?, ?, ?, ?, ?)`,
+			sum, string(l.Role), sql.NullString{String: l.Name, Valid: l.Name != ""},
+			store.FormatTime(now), store.FormatTime(now.Add(life)), flag,
+			sql.NullString{String: l.For, Valid: l.For != ""}, strings.Join(l.Teams, " "), l.By.Ref); err != nil {
+			return err
+		}
+		data := map[string]any{"role": string(l.Role), "setup": setup}
+		if l.For != "" {
+			data["user"] = l.For
+		}
 		return d.log(tx, audit.Event{
-			Type: "auth.link_created", Outcome: "ok", Origin: "server", Time: now,
-			Actor: audit.Actor{Kind: "system"}, Data: map[string]any{"role": string(l.Role), "setup": setup},
+			Type: "auth.link_created", Outcome: "ok", Origin: "server", Time: now, Actor: l.By, Data: data,
 		})
 	})
 	if err != nil {
 		return "", fmt.Errorf("identity: %w", err)
 	}
 	return token, nil
+}
+
+// linkFor completes a link: who it is for, and that the teams are there. A new link
+// for a password takes the place of earlier ones.
+func (d *Directory) linkFor(tx store.Tx, l *Link) error {
+	for _, t := range l.Teams {
+		var n int64
+		if err := tx.QueryRow(`select count(*) from teams where id = ?`, t).Scan(&n); err != nil {
+			return err
+		}
+		if n == 0 {
+			return ErrNoTeam
+		}
+	}
+	if l.For == "" {
+		return nil
+	}
+	a, err := d.accountTx(tx, l.For)
+	switch {
+	case err != nil:
+		return err
+	case !a.Disabled.IsZero():
+		return ErrClosed
+	case a.Provider != "":
+		return ErrProvided
+	}
+	l.Name, l.Role, l.Teams = a.Name, a.Role, nil
+	_, err = tx.Exec(`delete from links where user_id = ? and used is null`, l.For)
+	return err
 }
 
 func noUsers(tx store.Tx) error {
@@ -109,12 +160,13 @@ func (d *Directory) LookLink(ctx context.Context, token string) (l Link, err err
 // standing reads a link that can still be used.
 func (d *Directory) standing(tx store.Tx, sum []byte) (Link, error) {
 	var (
-		l     Link
-		name  sql.NullString
-		setup int64
+		l          Link
+		name, user sql.NullString
+		teams      string
+		setup      int64
 	)
-	err := tx.QueryRow(`select role, name, setup from links where token_hash = ? and used is null and expires > ?`,
-		sum, store.FormatTime(d.cfg.Now())).Scan(&l.Role, &name, &setup)
+	err := tx.QueryRow(`select role, name, setup, user_id, teams from links where token_hash = ? and used is null and expires > ?`,
+		sum, store.FormatTime(d.cfg.Now())).Scan(&l.Role, &name, &setup, &user, &teams)
 	if errors.Is(err, sql.ErrNoRows) {
 		return Link{}, ErrNoLink
 	}
@@ -128,12 +180,21 @@ func (d *Directory) standing(tx store.Tx, sum []byte) (Link, error) {
 			return Link{}, fmt.Errorf("identity: %w", err)
 		}
 	}
-	l.Name = name.String
-	return l, nil
+	l.Name, l.For, l.Teams = name.String, user.String, strings.Fields(teams)
+	if l.For == "" {
+		return l, nil
+	}
+	a, err := d.accountTx(tx, l.For)
+	if errors.Is(err, ErrNoUser) || err == nil && !a.Disabled.IsZero() {
+		return Link{}, ErrNoLink
+	}
+	l.Name, l.Role = a.Name, a.Role // as they are today
+	return l, err
 }
 
 // UseLink makes the account and signs it in; the link is used up in the same
-// transaction. Errors: ErrLimited, ErrNoLink, ErrBadName, ErrWeakPassword,
+// transaction. One for a new password leaves the account its name, and ends every
+// other sign-in of it. Errors: ErrLimited, ErrNoLink, ErrBadName, ErrWeakPassword,
 // ErrNameTaken (the link stays good for these three), or one of the store.
 func (d *Directory) UseLink(ctx context.Context, token, name, password string, from netip.Addr) (cookie string, in SignIn, err error) {
 	now := d.cfg.Now()
@@ -141,10 +202,14 @@ func (d *Directory) UseLink(ctx context.Context, token, name, password string, f
 	if !ok {
 		return "", SignIn{}, ErrLimited
 	}
-	if _, err := d.LookLink(ctx, token); err != nil {
+	known, err := d.LookLink(ctx, token)
+	if err != nil {
 		return "", SignIn{}, err // a guess: not given back
 	}
 	refund()
+	if known.For != "" {
+		name = known.Name
+	}
 	name = wire.Clean(name)
 	if name == "" || utf8.RuneCountInString(name) > maxName || nameKey(name) == "" {
 		return "", SignIn{}, ErrBadName
@@ -157,28 +222,38 @@ func (d *Directory) UseLink(ctx context.Context, token, name, password string, f
 		return "", SignIn{}, fmt.Errorf("identity: %w", err)
 	}
 	sum, _ := parseToken(token)
+	var ended []string
 	err = d.cfg.Store.Update(ctx, func(tx store.Tx) error {
 		l, err := d.standing(tx, sum)
 		if err != nil {
 			return err
 		}
-		user := User{ID: newID(now), Name: name, Role: l.Role}
-		_, err = tx.Exec(`insert into users (id, name, name_key, role, password_hash, created) values (?, ?, ?, ?, ?, ?)`,
-			user.ID, user.Name, nameKey(name), string(user.Role), phc, store.FormatTime(now))
-		if errors.Is(err, store.ErrExists) {
-			return ErrNameTaken
-		}
-		if err != nil {
+		user := User{ID: l.For, Name: name, Role: l.Role}
+		who := audit.Actor{Kind: string(user.Role)}
+		if l.For != "" {
+			if _, err := tx.Exec(`update users set password_hash = ? where id = ?`, phc, user.ID); err != nil {
+				return err
+			}
+			if ended, err = endSignIns(tx, user.ID); err != nil {
+				return err
+			}
+		} else if err := d.newUser(tx, &user, nameKey(name), phc); err != nil {
 			return err
 		}
+		who.Ref = user.ID
 		if _, err := tx.Exec(`update links set used = ? where token_hash = ?`, store.FormatTime(now), sum); err != nil {
 			return err
 		}
 		if err := d.log(tx, audit.Event{
 			Type: "auth.link_used", Outcome: "ok", Origin: "server", Time: now,
-			Actor: audit.Actor{Kind: string(user.Role), Ref: user.ID}, Data: map[string]any{"role": string(l.Role)},
+			Actor: who, Data: map[string]any{"role": string(l.Role), "reset": l.For != ""},
 		}); err != nil {
 			return err
+		}
+		if l.For == "" {
+			if err := d.joinAll(tx, who, user.ID, strings.Join(l.Teams, " ")); err != nil {
+				return err
+			}
 		}
 		cookie, in, err = d.open(tx, user, ByLink, from, now)
 		return err
@@ -189,5 +264,20 @@ func (d *Directory) UseLink(ctx context.Context, token, name, password string, f
 	case err != nil:
 		return "", SignIn{}, fmt.Errorf("identity: %w", err)
 	}
+	if len(ended) > 0 {
+		d.cfg.Ended(ended)
+	}
 	return cookie, in, nil
+}
+
+// newUser makes a user in tx and gives it an id. key is what no other user has.
+func (d *Directory) newUser(tx store.Tx, u *User, key, phc string) error {
+	now := d.cfg.Now()
+	u.ID = newID(now)
+	_, err := tx.Exec(`insert into users (id, name, name_key, search, role, password_hash, created) values (?, ?, ?, ?, ?, ?, ?)`,
+		u.ID, u.Name, key, audit.Fold(u.Name), string(u.Role), phc, store.FormatTime(now))
+	if errors.Is(err, store.ErrExists) {
+		return ErrNameTaken
+	}
+	return err
 }

@@ -67,6 +67,7 @@ var table = map[string]access{
 	"GET /console": readDesk,
 	"GET /audit":   sessions,
 	"GET /launch":  workDesk,
+	"GET /admin":   settings,
 
 	"POST /api/v1/signin":     anyone,
 	"GET /api/v1/signin/link": anyone,
@@ -120,6 +121,23 @@ var table = map[string]access{
 	// A token is made where the server runs, as accounts are.
 	"GET /api/v1/tokens":         settings,
 	"DELETE /api/v1/tokens/{id}": settings,
+
+	// Who may do what. Nobody changes what he may do himself but an admin, and the
+	// last one cannot leave.
+	"GET /api/v1/users":               settings,
+	"POST /api/v1/users":              settings,
+	"POST /api/v1/users/{id}/link":    settings,
+	"POST /api/v1/users/{id}/role":    settings,
+	"PUT /api/v1/users/{id}/teams":    settings,
+	"POST /api/v1/users/{id}/disable": settings,
+	"POST /api/v1/users/{id}/enable":  settings,
+	"POST /api/v1/users/{id}/signout": settings,
+	"GET /api/v1/teams":               settings,
+	"POST /api/v1/teams":              settings,
+	"PUT /api/v1/teams/{id}":          settings,
+	"DELETE /api/v1/teams/{id}":       settings,
+	// And who changed it: no event of a session.
+	"GET /api/v1/changes": settings,
 
 	// Hosts have no account: the code is what lets a technician in (C1).
 	"GET /ws/host": anyone,

@@ -62,6 +62,10 @@ var activities = map[string]activity{
 	"auth.disabled":     {accountChange, 5}, // Disable
 	"auth.link_used":    {accountChange, 1}, // Create
 	"token":             {accountChange, other},
+	"team":              {accountChange, other},
+	"auth.role_changed": {accountChange, other},
+	"auth.enabled":      {accountChange, 2}, // Enable
+	"auth.provided":     {accountChange, 1},
 	"token.created":     {accountChange, 1},
 	"token.revoked":     {accountChange, 6}, // Delete
 	"ticket":            {apiActivity, 3},   // Update

@@ -306,6 +306,9 @@ var holds = map[string]string{
 	"ticket_notes":         others,
 	"tickets":              others,
 	"users":                others,
+	"teams":                others,
+	"team_members":         bare,
+	"user_origins":         others,
 }
 
 // columns of the tables in which a session's own words could one day stand: a

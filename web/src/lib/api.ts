@@ -137,6 +137,8 @@ export interface SessionLog {
 export interface SignInLink {
   role: Role;
   name: string | null;
+  /** A new password for that name, instead of a new account. */
+  reset: boolean;
 }
 
 export type SessionFormat = "html" | "pdf" | "csv" | "jsonl" | "proof";
@@ -184,7 +186,7 @@ async function ask(method: string, path: string, body?: unknown): Promise<Respon
   return answer;
 }
 
-async function call(method: string, path: string, body?: unknown): Promise<unknown> {
+export async function call(method: string, path: string, body?: unknown): Promise<unknown> {
   const answer = await ask(method, path, body);
   if (answer.status === 204) return null;
   try {
@@ -208,8 +210,9 @@ async function refusal(answer: Response): Promise<Problem> {
   return new Problem(answer.status, code, message);
 }
 
-const at = (path: string, query: Record<string, string>): string => `${path}?${new URLSearchParams(query)}`;
-const id = encodeURIComponent;
+export const at = (path: string, query: Record<string, string>): string =>
+  `${path}?${new URLSearchParams(query)}`;
+export const id = encodeURIComponent;
 
 export const api = {
   async signIn(name: string, password: string): Promise<Me> {
@@ -217,7 +220,7 @@ export const api = {
   },
   async link(token: string): Promise<SignInLink> {
     const o = record(await call("GET", at("/api/v1/signin/link", { token })));
-    return { role: role(o), name: optional(o, "name") };
+    return { role: role(o), name: optional(o, "name"), reset: o["reset"] === true };
   },
   async takeLink(token: string, name: string, password: string): Promise<Me> {
     return me(await call("POST", "/api/v1/signin/link", { token, name, password }));
@@ -320,30 +323,30 @@ async function download(path: string): Promise<Download> {
 
 // Shapes. A missing or mistyped field is a TypeError, which asProblem puts into words.
 
-function record(v: unknown): Record<string, unknown> {
+export function record(v: unknown): Record<string, unknown> {
   if (typeof v !== "object" || v === null || Array.isArray(v)) throw new TypeError("not an object");
   return v as Record<string, unknown>;
 }
 
-function string(o: Record<string, unknown>, key: string): string {
+export function string(o: Record<string, unknown>, key: string): string {
   const v = o[key];
   if (typeof v !== "string") throw new TypeError(`${key} is not a string`);
   return v;
 }
 
-function optional(o: Record<string, unknown>, key: string): string | null {
+export function optional(o: Record<string, unknown>, key: string): string | null {
   const v = o[key];
   return v === undefined || v === null || v === "" ? null : string(o, key);
 }
 
-function integer(o: Record<string, unknown>, key: string): number {
+export function integer(o: Record<string, unknown>, key: string): number {
   const v = o[key];
   if (typeof v !== "number" || !Number.isFinite(v)) throw new TypeError(`${key} is not a number`);
   return v;
 }
 
 /** An absent list is an empty one: Go writes a nil slice as null. */
-function list<T>(v: unknown, key: string, item: (v: unknown) => T): T[] {
+export function list<T>(v: unknown, key: string, item: (v: unknown) => T): T[] {
   const items = record(v)[key] ?? [];
   if (!Array.isArray(items)) throw new TypeError(`${key} is not a list`);
   return items.map(item);
@@ -354,7 +357,7 @@ function language(o: Record<string, unknown>): Lang {
   return typeof l === "string" && isLang(l) ? l : "en";
 }
 
-function role(o: Record<string, unknown>): Role {
+export function role(o: Record<string, unknown>): Role {
   const r = string(o, "role");
   if (r !== "technician" && r !== "supervisor" && r !== "auditor" && r !== "admin")
     throw new TypeError("unknown role");

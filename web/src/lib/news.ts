@@ -38,7 +38,11 @@ export function listen(heard: (n: News) => void, missed: () => void): () => void
     const n = newsItem(e.data);
     if (n !== null) heard(n);
   };
-  // The browser comes back by itself, unless the server said that it shall not.
+  // The browser comes back by itself, unless the server said that it shall not: who
+  // was signed out, or has pages enough, looks once more and learns which.
+  line.onerror = () => {
+    if (line.readyState === EventSource.CLOSED) missed();
+  };
   return () => {
     line.close();
   };

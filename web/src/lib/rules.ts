@@ -71,6 +71,7 @@ function safeDecode(s: string): string {
 }
 
 export const mayClaim = (role: Role): boolean => role === "technician" || role === "supervisor";
+export const mayAdmin = (role: Role): boolean => role === "admin";
 export const mayReadOutbox = (role: Role): boolean => role === "supervisor" || role === "admin";
 export const mayReadTickets = (role: Role): boolean => role !== "auditor";
 export const mayReadSessions = (role: Role): boolean => role !== "technician";

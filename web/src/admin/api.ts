@@ -1,0 +1,132 @@
+// The part of the server's interface that is for the role admin only.
+import { at, call, id, integer, list, optional, record, role, string, type Role } from "../lib/api";
+
+/** Names are hostile text, as everywhere. */
+export interface User {
+  id: string;
+  name: string;
+  role: Role;
+  created: string;
+  disabled: string | null;
+  signIns: number;
+  seen: string | null;
+  /** Who vouches for the user and decides the role; null: signs in here. */
+  provider: string | null;
+  teams: string[];
+  you: boolean;
+}
+
+export interface Team {
+  id: string;
+  name: string;
+  tier: number;
+  members: number;
+}
+
+export interface OneTimeLink {
+  /** Whole, with this server's own name. */
+  url: string;
+  expires: string;
+}
+
+export interface Change {
+  index: number;
+  time: string;
+  type: string;
+  actor: { kind: string; name: string | null };
+  user: string | null;
+  team: string | null;
+  name: string | null;
+  data: Record<string, unknown>;
+}
+
+export type AccountState = "open" | "closed";
+
+export const adminApi = {
+  async users(q: string, state: AccountState, after: string): Promise<{ users: User[]; more: boolean }> {
+    const query = { q, state, ...(after === "" ? {} : { after }) };
+    const o = record(await call("GET", at("/api/v1/users", query)));
+    return { users: list(o, "users", user), more: o["more"] === true };
+  },
+  async invite(name: string, as: Role, teams: string[]): Promise<OneTimeLink> {
+    return link(await call("POST", "/api/v1/users", { name, role: as, teams }));
+  },
+  async reset(userID: string): Promise<OneTimeLink> {
+    return link(await call("POST", `/api/v1/users/${id(userID)}/link`, {}));
+  },
+  async setRole(userID: string, to: Role): Promise<User> {
+    return user(await call("POST", `/api/v1/users/${id(userID)}/role`, { role: to }));
+  },
+  async setTeams(userID: string, teams: string[]): Promise<User> {
+    return user(await call("PUT", `/api/v1/users/${id(userID)}/teams`, { teams }));
+  },
+  async act(userID: string, what: "disable" | "enable" | "signout"): Promise<User> {
+    return user(await call("POST", `/api/v1/users/${id(userID)}/${what}`, {}));
+  },
+  async teams(): Promise<Team[]> {
+    return list(await call("GET", "/api/v1/teams"), "teams", team);
+  },
+  async makeTeam(name: string, tier: number): Promise<void> {
+    await call("POST", "/api/v1/teams", { name, tier });
+  },
+  async setTeam(teamID: string, name: string, tier: number): Promise<void> {
+    await call("PUT", `/api/v1/teams/${id(teamID)}`, { name, tier });
+  },
+  async removeTeam(teamID: string): Promise<void> {
+    await call("DELETE", `/api/v1/teams/${id(teamID)}`);
+  },
+  async changes(before: number | null): Promise<{ changes: Change[]; more: boolean }> {
+    const path = before === null ? "/api/v1/changes" : at("/api/v1/changes", { before: String(before) });
+    const o = record(await call("GET", path));
+    return { changes: list(o, "changes", change), more: o["more"] === true };
+  },
+};
+
+function user(v: unknown): User {
+  const o = record(v);
+  return {
+    id: string(o, "id"),
+    name: string(o, "name"),
+    role: role(o),
+    created: string(o, "created"),
+    disabled: optional(o, "disabled"),
+    signIns: integer(o, "signins"),
+    seen: optional(o, "seen"),
+    provider: optional(o, "provider"),
+    teams: list(o, "teams", (t) => {
+      if (typeof t !== "string") throw new TypeError("a team is not an id");
+      return t;
+    }),
+    you: o["you"] === true,
+  };
+}
+
+function team(v: unknown): Team {
+  const o = record(v);
+  return {
+    id: string(o, "id"),
+    name: string(o, "name"),
+    tier: integer(o, "tier"),
+    members: integer(o, "members"),
+  };
+}
+
+function link(v: unknown): OneTimeLink {
+  const o = record(v);
+  return { url: new URL(string(o, "path"), location.origin).href, expires: string(o, "expires") };
+}
+
+function change(v: unknown): Change {
+  const o = record(v);
+  const actor = record(o["actor"]);
+  return {
+    index: integer(o, "index"),
+    time: string(o, "time"),
+    type: string(o, "type"),
+    actor: { kind: string(actor, "kind"), name: optional(actor, "name") },
+    user: optional(o, "user"),
+    team: optional(o, "team"),
+    name: optional(o, "name"),
+    data: record(o["data"] ?? {}),
+  };
+}
