@@ -1,0 +1,184 @@
+package e2e
+
+import (
+	"context"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/chromedp/chromedp"
+
+	"github.com/mainforte/mainforte/internal/e2e/stage"
+)
+
+// pages is a server and a browser, without host and desktop.
+type pages struct {
+	*world
+}
+
+func newPages(t *testing.T, lang string, serve ...string) *pages {
+	t.Helper()
+	ctx, cancel := context.WithTimeout(t.Context(), 2*time.Minute)
+	t.Cleanup(cancel)
+	w := &world{t: t, ctx: ctx, lang: lang}
+	addr, err := stage.FreeAddr()
+	w.must(err)
+	w.server, err = stage.StartServer(ctx, programs.Signaling, addr, filepath.Join(t.TempDir(), "data"), serve...)
+	w.must(err)
+	t.Cleanup(func() { _ = w.server.Stop() })
+	w.url = w.server.URL
+	w.browser = startBrowser(w)
+	t.Cleanup(func() {
+		if t.Failed() {
+			w.shot("failed")
+			t.Logf("server:\n%s", tail(w.server.Out.String()))
+			t.Logf("console: %q", w.browser.Console())
+		}
+	})
+	return &pages{w}
+}
+
+func startBrowser(w *world) *stage.Browser {
+	w.t.Helper()
+	b, err := stage.StartBrowser(w.ctx, stage.BrowserOptions{Lang: w.lang + "-CA", Width: 1280, Height: 900})
+	w.must(err)
+	w.t.Cleanup(b.Close)
+	return b
+}
+
+// blameless demands of the page as it stands that axe finds nothing, that it does
+// not overflow at 320 px, and that its console is empty; it keeps pictures.
+func (p *pages) blameless(step string, axe string) {
+	p.t.Helper()
+	found, err := stage.Eval[[]string](p.browser, axe+`; axe.run(document, {resultTypes: ['violations']}).then(r => r.violations.map(v => v.id + ': ' + v.nodes.map(n => n.target.join(' ')).join(', ')))`)
+	p.must(err)
+	if len(found) > 0 {
+		p.t.Errorf("%s: axe finds %q", step, found)
+	}
+	p.shot(step)
+	p.must(chromedp.Do(p.browser.Context(), chromedp.EmulateViewport(320, 800)))
+	wide, err := stage.Eval[int](p.browser, `document.documentElement.scrollWidth`)
+	p.must(err)
+	if wide > 320 {
+		p.t.Errorf("%s: %d px wide in a window of 320", step, wide)
+	}
+	p.shot(step + "-narrow")
+	p.must(chromedp.Do(p.browser.Context(), chromedp.EmulateViewport(1280, 900)))
+}
+
+// An admin invites somebody, makes a team, changes a role, closes an account, and
+// the open page of the one whom it is about knows at once. What can be taken back is
+// taken back; the last admin stays; every change stands in the list.
+func TestAnAdminDecidesWhoMayDoWhat(t *testing.T) {
+	for _, lang := range stage.Langs("fr") {
+		t.Run(lang, func(t *testing.T) { decides(t, lang) })
+	}
+}
+
+func decides(t *testing.T, lang string) {
+	p := newPages(t, lang)
+	root, err := stage.Root(p.ctx)
+	p.must(err)
+	source, err := os.ReadFile(filepath.Join(root, "web/node_modules/axe-core/axe.min.js"))
+	p.must(err)
+	axe := string(source)
+
+	p.signIn(p.browser, "admin", "Odile Roy")
+	p.must(p.browser.Wait(15*time.Second, `location.pathname !== '/signin' && !location.pathname.startsWith('/signin/')`))
+	p.must(p.browser.Goto(p.url + "/admin?view=teams"))
+	p.must(p.browser.WaitFor(15*time.Second, "#new-team"))
+	p.must(p.browser.Click("#new-team"))
+	p.must(p.browser.Fill("#team-name", "Réseau"))
+	p.must(p.browser.Click("#save-team"))
+	p.must(p.browser.WaitFor(10*time.Second, "[data-team]"))
+	p.must(p.browser.Click("#new-team"))
+	p.must(p.browser.Fill("#team-name", "réseau"))
+	p.must(p.browser.Click("#save-team"))
+	p.must(p.browser.Wait(10*time.Second, `document.querySelector('#team-name-trouble').textContent !== ''`))
+	p.blameless("team-taken", axe)
+	p.must(p.browser.Goto(p.url + "/admin"))
+
+	// A new person, by a link that is shown once.
+	p.must(p.browser.WaitFor(10*time.Second, "#invite"))
+	p.must(p.browser.Click("#invite"))
+	p.must(p.browser.Fill("#invite-name", `Ana <b>"Tremblay"</b>`))
+	p.must(p.browser.Click(`#invite-dialog [name="team"]`))
+	p.blameless("invite", axe)
+	p.must(p.browser.Click("#make-link"))
+	p.must(p.browser.WaitFor(10*time.Second, "#one-time"))
+	link, err := stage.Eval[string](p.browser, `document.querySelector('#one-time').value`)
+	p.must(err)
+	p.blameless("link", axe)
+	ana := startBrowser(p.world)
+	p.must(ana.Goto(link))
+	p.must(ana.Fill("#password", "correct horse battery staple"))
+	p.must(ana.Click("#submit"))
+	p.must(ana.WaitFor(15*time.Second, "#new-ticket"))
+
+	// Another role: her open page learns it at once.
+	p.must(p.browser.Goto(p.url + "/admin"))
+	row := `[...document.querySelectorAll('#people .row')].find(b => b.textContent.includes('Ana'))`
+	open := func() {
+		p.t.Helper()
+		p.must(p.browser.Wait(10*time.Second, row))
+		_, err := stage.Eval[bool](p.browser, row+`.click(), true`)
+		p.must(err)
+		p.must(p.browser.WaitFor(10*time.Second, "#person-dialog"))
+	}
+	open()
+	p.blameless("person", axe)
+	p.must(p.browser.Click(`#person-dialog [value="supervisor"]`))
+	p.must(p.browser.Click("#save-person"))
+	p.must(p.browser.WaitFor(5*time.Second, "#confirm"))
+	p.blameless("confirm", axe)
+	p.must(p.browser.Click("#confirm"))
+	p.must(p.browser.WaitFor(5*time.Second, "#undo"))
+	p.must(ana.WaitFor(15*time.Second, `.problem a[href^="/signin"]`))
+	if _, png, err := ana.Screenshot(); err == nil {
+		p.keep("signed-out", png)
+	}
+	role := func(is string) {
+		p.t.Helper()
+		p.must(p.browser.Wait(10*time.Second, `(b => b && b.closest('tr').cells[1].textContent === `+is+`)(`+row+`)`))
+	}
+	role(`'Superviseur'`)
+	p.shot("changed")
+	p.must(p.browser.Click("#undo"))
+	role(`'Technicien'`)
+
+	// An account is closed, and opened again.
+	open()
+	p.must(p.browser.Click("#close-account"))
+	p.must(p.browser.Click("#confirm"))
+	p.must(p.browser.Wait(10*time.Second, `!(`+row+`)`))
+	p.must(p.browser.Click(`[name="people-state"][value="closed"]`))
+	p.must(p.browser.Wait(10*time.Second, row))
+	p.blameless("closed", axe)
+	open()
+	p.must(p.browser.Click("#reopen"))
+	p.must(p.browser.Wait(10*time.Second, `!(`+row+`)`))
+
+	// The last admin stays.
+	p.must(p.browser.Goto(p.url + "/admin"))
+	p.must(p.browser.WaitFor(10*time.Second, "#people .row"))
+	_, err = stage.Eval[bool](p.browser, `[...document.querySelectorAll('#people .row')].find(b => b.textContent === 'Odile Roy').click(), true`)
+	p.must(err)
+	p.must(p.browser.Click("#close-account"))
+	p.must(p.browser.Click("#confirm"))
+	p.must(p.browser.WaitFor(10*time.Second, "#person-dialog .problem"))
+	p.shot("last-admin")
+
+	p.must(p.browser.Goto(p.url + "/admin?view=changes"))
+	p.must(p.browser.WaitFor(10*time.Second, `#changes [data-type="auth.enabled"]`))
+	p.blameless("changes", axe)
+	types, err := stage.Eval[string](p.browser, `[...document.querySelectorAll('#changes tbody tr')].map(r => r.dataset.type).join(' ')`)
+	p.must(err)
+	if want := "auth.enabled auth.disabled auth.role_changed auth.role_changed team.joined auth.link_used auth.link_created team.created auth.link_used auth.link_created auth.link_created"; types != want {
+		t.Errorf("the changes: %s", types)
+	}
+	if said := strings.Join(p.browser.Console(), "\n"); strings.Contains(said, "Security Policy") || strings.Contains(said, "TrustedType") || strings.Contains(said, "Uncaught") {
+		t.Errorf("the console: %s", said)
+	}
+}
