@@ -20,6 +20,7 @@ import (
 	"github.com/mainforte/mainforte/internal/wire"
 	"github.com/mainforte/mainforte/signaling/api"
 	"github.com/mainforte/mainforte/signaling/audit/retention"
+	"github.com/mainforte/mainforte/signaling/identity"
 	"github.com/mainforte/mainforte/signaling/relay"
 	"github.com/mainforte/mainforte/signaling/tickets"
 )
@@ -38,7 +39,10 @@ and over TCP on the port of the pages, which is the one that every network lets
 through.
 
 Sessions are logged to the tickets of its own desk, and to those of the service
-desks that --desks names; signaling desks check tries them.`
+desks that --desks names; signaling desks check tries them.
+
+People sign in by passwords, and by the providers that --sign-in names;
+docs/sign-in.md says how to write it.`
 
 // drainIn is how long the end may take.
 const drainIn = 4 * time.Second
@@ -57,6 +61,7 @@ type options struct {
 	organisation, downloads string
 	abuse                   string
 	desks                   string
+	providers               string
 	grace                   time.Duration
 	turn                    turnOptions
 	verbose                 bool
@@ -74,6 +79,7 @@ func serve(ctx context.Context, args []string, out, errs io.Writer) error {
 		f.StringVar(&o.abuse, "abuse-contact", "", "`ADDRESS` where a person reports abuse besides: https://... or an e-mail address; shown on the receipt")
 		f.StringVar(&o.downloads, "downloads", "", "`DIR` with the host programs; default: downloads beside --data")
 		f.StringVar(&o.desks, "desks", "", "`FILE` with the service desks of other systems and the policy of tickets")
+		f.StringVar(&o.providers, "sign-in", "", "`FILE` with the sign-in providers (OpenID Connect) that may vouch for people")
 		f.DurationVar(&o.grace, "grace", maxGrace, "`TIME` for which a session waits for a side that is lost, or for this server; 10s to 10m")
 		o.turn.flags(f)
 		f.BoolVar(&o.verbose, "verbose", false, "also log every request")
@@ -97,6 +103,12 @@ func serve(ctx context.Context, args []string, out, errs io.Writer) error {
 			return err
 		}
 	}
+	var providers []identity.ProviderSetup
+	if o.providers != "" {
+		if providers, err = identity.ReadProviders(o.providers); err != nil {
+			return err
+		}
+	}
 	var pair *certs.Pair
 	if secure {
 		if pair, err = certs.Load(o.cert, o.key); err != nil {
@@ -115,7 +127,7 @@ func serve(ctx context.Context, args []string, out, errs io.Writer) error {
 	srv, err := api.New(api.Config{
 		Data: o.place.Data, Database: o.place.Database, PublicHost: o.publicHost, BaseURL: base, Organisation: o.organisation, Abuse: o.abuse,
 		Downloads: o.downloads, Version: versionText(), Secure: secure, Logger: log, Grace: o.grace,
-		Relay: rel, Desks: setup,
+		Relay: rel, Desks: setup, Providers: providers,
 	})
 	if err != nil {
 		return errors.Join(err, ln.Close(), closeRelay(rel))

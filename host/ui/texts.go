@@ -155,7 +155,8 @@ func (t *Texts) SignedIn(tech Technician) string {
 		return ""
 	}
 	at, _ := time.Parse(time.RFC3339, tech.SignedInAt) // without a time Clock shows a dash
-	return t.T("ask.signed_in") + t.T("colon") + t.T("signed_in."+tech.SignedIn, "time", Clock(at))
+	how, via, _ := strings.Cut(tech.SignedIn, ":")
+	return t.T("ask.signed_in") + t.T("colon") + t.T("signed_in."+how, "time", Clock(at), "via", via)
 }
 
 // Clock is a time of day where the person is, as in 15:04.

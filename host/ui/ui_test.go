@@ -146,8 +146,9 @@ func TestTheQuestionSaysHowTheTechnicianSignedIn(t *testing.T) {
 	en := Load("en")
 	at := time.Date(2026, 11, 24, 14, 5, 0, 0, time.Local)
 	for want, tech := range map[string]Technician{
-		"Signed in with: a password, at 14:05":  {SignedIn: "password", SignedInAt: at.UTC().Format(time.RFC3339)},
-		"Signed in with: a one-time link, at –": {SignedIn: "link"},
+		"Signed in with: a password, at 14:05":                       {SignedIn: "password", SignedInAt: at.UTC().Format(time.RFC3339)},
+		"Signed in with: a one-time link, at –":                      {SignedIn: "link"},
+		"Signed in with: the account of Example: Hospital, at 14:05": {SignedIn: "oidc:Example: Hospital", SignedInAt: at.UTC().Format(time.RFC3339)},
 		"": {Name: "Ana"},
 	} {
 		if got := en.SignedIn(tech); got != want {

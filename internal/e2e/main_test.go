@@ -246,6 +246,12 @@ func (w *world) keep(step string, png []byte) {
 func (w *world) toSession(subject, requester string) {
 	w.t.Helper()
 	w.signIn(w.browser, "technician", "Anaïs Tremblay")
+	w.newSession(subject, requester)
+}
+
+// newSession does so for who is signed in.
+func (w *world) newSession(subject, requester string) {
+	w.t.Helper()
 	w.must(w.browser.Click("#new-ticket"))
 	w.must(w.browser.Fill("#ticket-subject", subject))
 	w.must(w.browser.Fill("#ticket-requester", requester))

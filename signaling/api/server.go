@@ -59,9 +59,13 @@ type Config struct {
 	Grace        time.Duration // of a session without a side; 0: pairing's own
 	Relay        *relay.Server // nil: sessions have none. The caller closes it, after Close
 	Desks        tickets.Setup // of other systems; see tickets.ReadDesks
+	// Providers vouch for people who sign in; see identity.ReadProviders. They send
+	// browsers back to BaseURL.
+	Providers []identity.ProviderSetup
 
 	// Knobs for tests: limits, clock, cost. They run on the configuration that
 	// would otherwise be used.
+	Clock    func() time.Time // of what providers say
 	Identity func(*identity.Config)
 	Pairing  func(*pairing.Config)
 }
@@ -78,6 +82,7 @@ type Server struct {
 	hooks   *hooks
 	news    *news
 	beat    time.Duration // of news
+	vouch   []*identity.Provider
 	handler http.Handler
 	routes  []string
 
@@ -201,6 +206,9 @@ func New(cfg Config) (*Server, error) {
 	})
 	if err != nil {
 		return nil, err
+	}
+	for _, p := range cfg.Providers {
+		s.vouch = append(s.vouch, identity.NewProvider(p, cfg.Clock))
 	}
 	if s.tickets, err = tickets.NewDesks(s.house.local, cfg.Desks); err != nil {
 		return nil, errors.Join(err, s.house.store.Close())

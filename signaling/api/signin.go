@@ -60,13 +60,21 @@ func (s *Server) signIn(w http.ResponseWriter, c *call) error {
 // signedIn gives the new cookie; the sign-in of an old one ends, so that what
 // somebody planted before is worth nothing after.
 func (s *Server) signedIn(w http.ResponseWriter, c *call, token string, who identity.SignIn) error {
+	if err := s.enter(w, c, token); err != nil {
+		return err
+	}
+	answer(w, http.StatusOK, s.meOf(c, who.User))
+	return nil
+}
+
+// enter changes an old cookie for the new one.
+func (s *Server) enter(w http.ResponseWriter, c *call, token string) error {
 	if old, err := c.Cookie(s.cookieName()); err == nil {
 		if err := s.house.users.SignOut(c.Context(), old.Value); err != nil {
 			return err
 		}
 	}
 	s.setCookie(w, token, cookieLife)
-	answer(w, http.StatusOK, s.meOf(c, who.User))
 	return nil
 }
 

@@ -101,7 +101,7 @@ var eventTypes = map[string]EventType{
 	"ticket.hook_received": {Doc: "a desk told of a ticket by a signed webhook; data: desk, kind (closed, opened, assigned, changed), user (to whom, if known here)", Data: "desk kind user"},
 
 	"auth.login":        {Doc: "somebody signed in", Data: "method", Personal: "name address"},
-	"auth.failed":       {Doc: "a sign-in was refused", Data: "method", Personal: "address name"},
+	"auth.failed":       {Doc: "a sign-in was refused", Data: "method provider", Personal: "address name"},
 	"auth.logout":       {Doc: "somebody signed out, or was signed out"},
 	"auth.disabled":     {Doc: "an account was closed and its sign-ins ended", Data: "user signins:n"},
 	"auth.link_created": {Doc: "a one-time sign-in link was made: for a new account, or for a new password of a user", Data: "role setup:b user"},

@@ -56,6 +56,7 @@ var (
 const (
 	ByPassword = "password"
 	ByLink     = "link"
+	ByProvider = "oidc"
 )
 
 // User is somebody who signs in. Name is hostile text.
@@ -71,8 +72,18 @@ type SignIn struct {
 	ID      string // opaque; not the token
 	User    User
 	Method  string
+	Via     string // of ByProvider: the provider, as people read it
 	At      time.Time
 	Expires time.Time // the absolute end
+}
+
+// Told is how the user signed in, as the person's computer is told: the method, and
+// after a colon who vouches.
+func (in SignIn) Told() string {
+	if in.Via == "" {
+		return in.Method
+	}
+	return in.Method + ":" + in.Via
 }
 
 // Log is the part of the audit log that identity writes to.
@@ -107,6 +118,7 @@ type Directory struct {
 
 	pair, account, address *limit.Keyed
 	tokens, badTokens      *limit.Keyed
+	flows                  *limit.Keyed // of sign-ins by a provider: each once
 }
 
 // limitedKeys bounds the memory of each limiter: a few megabytes.
@@ -153,6 +165,7 @@ func New(cfg Config) (*Directory, error) {
 
 		tokens:    limit.New(cfg.PerToken, limitedKeys),
 		badTokens: limit.New(cfg.BadTokens, limitedKeys),
+		flows:     limit.New(limit.Every{N: 1, In: FlowLife}, limitedKeys),
 	}, nil
 }
 
@@ -364,9 +377,9 @@ func (d *Directory) look(ctx context.Context, sum []byte) (SignIn, time.Time, er
 	in := SignIn{ID: signInID(sum)}
 	var at, seen, expires string
 	err := d.cfg.Store.View(ctx, func(tx store.Tx) error {
-		return tx.QueryRow(`select u.id, u.name, u.role, u.lang, s.method, s.created, s.last_seen, s.expires
+		return tx.QueryRow(`select u.id, u.name, u.role, u.lang, s.method, s.via, s.created, s.last_seen, s.expires
 			from signins s join users u on u.id = s.user_id where s.token_hash = ? and u.disabled is null`, sum).
-			Scan(&in.User.ID, &in.User.Name, &in.User.Role, &in.User.Lang, &in.Method, &at, &seen, &expires)
+			Scan(&in.User.ID, &in.User.Name, &in.User.Role, &in.User.Lang, &in.Method, &in.Via, &at, &seen, &expires)
 	})
 	if errors.Is(err, sql.ErrNoRows) {
 		return SignIn{}, time.Time{}, ErrNotSignedIn

@@ -58,11 +58,15 @@ var table = map[string]access{
 	"GET /help/{token}":    anyone, // a person, with a link to a ticket
 	"GET /signin":          anyone,
 	"GET /signin/{token}":  anyone,
-	"GET /assets/":         anyone,
-	"GET /viewer/":         anyone,
-	"GET /receipt":         anyone,
-	"GET /healthz":         anyone,
-	"GET /readyz":          anyone,
+	// To a sign-in provider, and back with what it says.
+	"GET /signin/with/{provider}":  anyone,
+	"GET /signin/back/{provider}":  anyone,
+	"GET /api/v1/signin/providers": anyone,
+	"GET /assets/":                 anyone,
+	"GET /viewer/":                 anyone,
+	"GET /receipt":                 anyone,
+	"GET /healthz":                 anyone,
+	"GET /readyz":                  anyone,
 
 	"GET /console": readDesk,
 	"GET /audit":   sessions,

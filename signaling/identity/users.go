@@ -231,17 +231,16 @@ func (d *Directory) SetRole(ctx context.Context, by audit.Actor, id string, role
 			return nil, nil
 		case a.Provider != "":
 			return nil, ErrProvided
+		case a.Role == Admin && a.Disabled.IsZero():
+			if err := anotherAdmin(tx, a.ID); err != nil {
+				return nil, err
+			}
 		}
 		return d.setRole(tx, by, a, role)
 	})
 }
 
 func (d *Directory) setRole(tx store.Tx, by audit.Actor, a Account, role Role) ([]string, error) {
-	if a.Role == Admin && a.Disabled.IsZero() {
-		if err := anotherAdmin(tx, a.ID); err != nil {
-			return nil, err
-		}
-	}
 	if _, err := tx.Exec(`update users set role = ? where id = ?`, string(role), a.ID); err != nil {
 		return nil, err
 	}

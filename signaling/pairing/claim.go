@@ -172,7 +172,7 @@ func (v *viewer) claim(m *mfpb.Claim) {
 		Claim: c.id[:], Sid: m.Sid, Share: m.Share, Ad: m.Ad,
 		Technician: &mfpb.Technician{
 			Id: v.in.User.ID, Name: wire.Clean(v.in.User.Name),
-			SignedIn: v.in.Method, SignedInAt: v.in.At.UnixMilli(),
+			SignedIn: v.in.Told(), SignedInAt: v.in.At.UnixMilli(),
 		},
 		Ticket: told(ticket),
 	}}})

@@ -225,6 +225,12 @@ export const api = {
   async takeLink(token: string, name: string, password: string): Promise<Me> {
     return me(await call("POST", "/api/v1/signin/link", { token, name, password }));
   },
+  async providers(): Promise<{ name: string; label: string }[]> {
+    return list(await call("GET", "/api/v1/signin/providers"), "providers", (v) => {
+      const o = record(v);
+      return { name: string(o, "name"), label: string(o, "label") };
+    });
+  },
   async signOut(): Promise<void> {
     await call("POST", "/api/v1/signout", {});
   },

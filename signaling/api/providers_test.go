@@ -1,0 +1,109 @@
+package api
+
+import (
+	"net/http"
+	"net/url"
+	"strings"
+	"testing"
+
+	"github.com/mainforte/mainforte/signaling/identity"
+	"github.com/mainforte/mainforte/signaling/identity/identitytest"
+)
+
+// From the button to the page that was asked for, and every way that does not end
+// there: one word for the page, and nobody signed in.
+func TestThroughAProvider(t *testing.T) {
+	p := identitytest.New(t)
+	s := newSite(t, func(c *Config) { c.Providers = []identity.ProviderSetup{p.Setup()} })
+	v := s.visitor()
+	if l := v.want(200, "GET", "/api/v1/signin/providers", nil)["providers"].([]any); len(l) != 1 || l[0].(map[string]any)["label"] != "Example Hospital" {
+		t.Errorf("the buttons: %v", l)
+	}
+	v.want(404, "GET", "/signin/with/another", nil)
+	v.want(404, "GET", "/signin/back/another", nil)
+
+	// go goes to the provider and comes back; trouble is why nobody is signed in.
+	through := func(v *visitor, next string, bend func(q url.Values)) (resp *http.Response, trouble string) {
+		t.Helper()
+		resp, _ = v.do("GET", "/signin/with/hospital?next="+url.QueryEscape(next), nil)
+		if resp.StatusCode != http.StatusSeeOther || !strings.HasPrefix(resp.Header.Get("Location"), p.URL+"/auth?") {
+			t.Fatalf("to the provider: %d %s", resp.StatusCode, resp.Header.Get("Location"))
+		}
+		k := resp.Cookies()[0]
+		if k.Name != "mf-flow" || !k.HttpOnly || k.SameSite != http.SameSiteLaxMode || k.Path != "/" || k.MaxAge > 600 {
+			t.Errorf("the cookie: %v", k)
+		}
+		q := p.Visit(resp.Header.Get("Location"))
+		if bend != nil {
+			bend(q)
+		}
+		resp, _ = v.do("GET", "/signin/back/hospital?"+q.Encode(), nil)
+		at, err := url.Parse(resp.Header.Get("Location"))
+		if err != nil || resp.StatusCode != http.StatusSeeOther || at.Host != "" {
+			t.Fatalf("back: %d %s", resp.StatusCode, resp.Header.Get("Location"))
+		}
+		return resp, at.Query().Get("trouble")
+	}
+
+	p.Person("u-1", "Ana", "desk")
+	resp, trouble := through(v, "/console?ticket=local%3A1", nil)
+	if trouble != "" || resp.Header.Get("Location") != "/console?ticket=local%3A1" {
+		t.Fatalf("%s, %s", trouble, resp.Header.Get("Location"))
+	}
+	if me := v.want(200, "GET", "/api/v1/me", nil); me["name"] != "Ana" || me["role"] != "technician" {
+		t.Errorf("me: %v", me)
+	}
+	u, _ := url.Parse(s.srv.URL)
+	first := v.http.Jar.Cookies(u)
+	if len(first) != 1 {
+		t.Errorf("the attempt is kept after its end: %v", first)
+	}
+	// T-FIX: signing in again is another cookie, and the end of the old one.
+	through(v, "", nil)
+	thief := s.visitor()
+	thief.http.Jar.SetCookies(u, first)
+	thief.code(401, "NOT_SIGNED_IN", "GET", "/api/v1/me", nil)
+
+	for next, want := range map[string]string{
+		"": "/console", "https://evil.example/": "/console", "//evil.example": "/console", `/\evil.example`: "/console", "/.//evil.example": "/console",
+		"/%2fevil.example": "/console", "/signin": "/console", "javascript:alert(1)": "/console", "/launch?x=1": "/launch?x=1", "/console\r\nX: y": "/console",
+	} {
+		if resp, _ := through(s.visitor(), next, nil); resp.Header.Get("Location") != want {
+			t.Errorf("next %q leads to %s", next, resp.Header.Get("Location"))
+		}
+	}
+
+	for name, c := range map[string]struct {
+		groups []string
+		bend   func(q url.Values)
+		want   string
+	}{
+		"another state": {[]string{"desk"}, func(q url.Values) { q.Set("state", "x") }, "lost"},
+		"no code":       {[]string{"desk"}, func(q url.Values) { q.Del("code") }, "bad"},
+		"said no":       {[]string{"desk"}, func(q url.Values) { q.Del("code"); q.Set("error", "access_denied") }, "denied"},
+		"its fault":     {[]string{"desk"}, func(q url.Values) { q.Del("code"); q.Set("error", "server_error<script>") }, "error"},
+		"no group":      {[]string{"cooks"}, nil, "no_group"},
+	} {
+		p.Person("u-2", "Eve", c.groups...)
+		v := s.visitor()
+		if _, got := through(v, "/console", c.bend); got != c.want {
+			t.Errorf("%s: %q", name, got)
+		}
+		v.code(401, "NOT_SIGNED_IN", "GET", "/api/v1/me", nil)
+	}
+
+	// The way back in a browser that never went: what an attacker would send somebody.
+	p.Person("u-1", "Ana", "desk")
+	resp, _ = s.visitor().do("GET", "/signin/with/hospital", nil)
+	q := p.Visit(resp.Header.Get("Location"))
+	stranger := s.visitor()
+	resp, _ = stranger.do("GET", "/signin/back/hospital?"+q.Encode(), nil)
+	if !strings.Contains(resp.Header.Get("Location"), "trouble=lost") {
+		t.Errorf("in another browser: %s", resp.Header.Get("Location"))
+	}
+	stranger.code(401, "NOT_SIGNED_IN", "GET", "/api/v1/me", nil)
+
+	if log := s.out.String(); strings.Contains(log, identitytest.Secret) {
+		t.Error("the secret stands in the server's output")
+	}
+}

@@ -1,0 +1,296 @@
+package identity
+
+import (
+	"context"
+	"crypto/rand"
+	"crypto/subtle"
+	"crypto/tls"
+	"encoding/base64"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"net/url"
+	"slices"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/coreos/go-oidc/v3/oidc"
+	"golang.org/x/oauth2"
+)
+
+// Sign-in by a provider of OpenID Connect: authorization code with PKCE (RFC 7636),
+// state and nonce bound to the one browser by a cookie of ours. Whatever comes back
+// by the browser is hostile until the provider, asked by ourselves over TLS, has
+// vouched for it in a token that is signed, of this issuer, for us, of now, and for
+// this very attempt.
+
+// Errors of signing in by a provider. Each is one plain sentence on the page.
+var (
+	ErrProviderAway  = errors.New("identity: the sign-in provider does not answer")
+	ErrProviderNo    = errors.New("identity: the sign-in provider was told no")
+	ErrProviderSays  = errors.New("identity: the sign-in provider reports an error")
+	ErrProviderLost  = errors.New("identity: this attempt to sign in did not begin in this browser, is used up or too old")
+	ErrProviderBad   = errors.New("identity: what the sign-in provider sent does not hold")
+	ErrProviderClock = errors.New("identity: the clocks of the sign-in provider and of this server differ")
+	ErrNoGroup       = errors.New("identity: none of the groups gives a role here")
+)
+
+// Bounds of a sign-in by a provider.
+const (
+	FlowLife     = 10 * time.Minute // from the button to the way back
+	clockSkew    = 2 * time.Minute  // that two clocks may differ
+	providerWait = 10 * time.Second // for one answer
+	discoverOnce = time.Hour
+	maxAnswer    = 1 << 20 // bytes of an answer
+	maxGroups    = 2000
+	maxSubject   = 255 // bytes; OpenID Connect Core §2
+)
+
+// Provider is one that vouches for people. Safe for concurrent use.
+type Provider struct {
+	set    ProviderSetup
+	client *http.Client
+	now    func() time.Time
+
+	mu    sync.Mutex
+	found *oidc.Provider
+	at    time.Time
+}
+
+// NewProvider does not call it.
+func NewProvider(set ProviderSetup, now func() time.Time) *Provider {
+	if now == nil {
+		now = time.Now
+	}
+	way := &http.Transport{
+		Proxy:                 http.ProxyFromEnvironment,
+		DialContext:           (&net.Dialer{Timeout: providerWait}).DialContext,
+		TLSClientConfig:       &tls.Config{RootCAs: set.Roots, MinVersion: tls.VersionTLS12},
+		TLSHandshakeTimeout:   providerWait,
+		ResponseHeaderTimeout: providerWait,
+		MaxIdleConnsPerHost:   2,
+		IdleConnTimeout:       time.Minute,
+	}
+	return &Provider{set: set, now: now, client: &http.Client{
+		Transport: bounded{way}, Timeout: providerWait,
+		// A provider does not send us anywhere.
+		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
+	}}
+}
+
+// bounded keeps an answer from filling the memory.
+type bounded struct{ next http.RoundTripper }
+
+func (b bounded) RoundTrip(r *http.Request) (*http.Response, error) {
+	resp, err := b.next.RoundTrip(r)
+	if err != nil {
+		return nil, err
+	}
+	resp.Body = struct {
+		io.Reader
+		io.Closer
+	}{io.LimitReader(resp.Body, maxAnswer), resp.Body}
+	return resp, nil
+}
+
+// Name is that of the configuration, Label as people read it.
+func (p *Provider) Name() string  { return p.set.Name }
+func (p *Provider) Label() string { return p.set.Label }
+
+// discover asks the provider where its parts are, once an hour.
+func (p *Provider) discover(ctx context.Context) (*oidc.Provider, error) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.found != nil && p.now().Sub(p.at) < discoverOnce {
+		return p.found, nil
+	}
+	// The keys are fetched later by the context of now: it must not end.
+	found, err := oidc.NewProvider(oidc.ClientContext(context.WithoutCancel(ctx), p.client), p.set.Issuer)
+	if err != nil {
+		return nil, fmt.Errorf("%w: %w", ErrProviderAway, err)
+	}
+	p.found, p.at = found, p.now()
+	return found, nil
+}
+
+func (p *Provider) config(found *oidc.Provider, back string) *oauth2.Config {
+	return &oauth2.Config{
+		ClientID: p.set.ClientID, ClientSecret: p.set.ClientSecret, Endpoint: found.Endpoint(), RedirectURL: back,
+		Scopes: append([]string{oidc.ScopeOpenID, "profile"}, p.set.Scopes...),
+	}
+}
+
+// Flow is one attempt to sign in, kept by the browser that began it and by nobody
+// else. What is in it helps nobody without an answer of the provider.
+type Flow struct {
+	Provider, State, Nonce, Verifier string
+	Next                             string // where to go afterwards; hostile
+	Began                            time.Time
+}
+
+// Begin starts an attempt; back is our address to which the provider sends the
+// browser, at is where the browser goes now. ErrProviderAway: it does not answer.
+func (p *Provider) Begin(ctx context.Context, back, next string) (at string, f Flow, err error) {
+	found, err := p.discover(ctx)
+	if err != nil {
+		return "", Flow{}, err
+	}
+	f = Flow{Provider: p.set.Name, State: random(), Nonce: random(), Verifier: oauth2.GenerateVerifier(), Next: next, Began: p.now()}
+	return p.config(found, back).AuthCodeURL(f.State, oidc.Nonce(f.Nonce), oauth2.S256ChallengeOption(f.Verifier)), f, nil
+}
+
+func random() string {
+	b := make([]byte, 32)
+	rand.Read(b) // never fails since Go 1.24
+	return base64.RawURLEncoding.EncodeToString(b)
+}
+
+func same(a, b string) bool { return a != "" && subtle.ConstantTimeCompare([]byte(a), []byte(b)) == 1 }
+
+// finish takes what the browser brought back and asks the provider whom it vouches
+// for.
+func (p *Provider) finish(ctx context.Context, back string, f Flow, q url.Values) (Vouched, error) {
+	now := p.now()
+	if f.Provider != p.set.Name || !same(q.Get("state"), f.State) || now.Sub(f.Began) > FlowLife || f.Began.Sub(now) > clockSkew {
+		return Vouched{}, ErrProviderLost
+	}
+	if iss := q.Get("iss"); iss != "" && iss != p.set.Issuer { // RFC 9207: another provider's answer
+		return Vouched{}, fmt.Errorf("%w: an answer of another issuer", ErrProviderBad)
+	}
+	if code := q.Get("error"); code != "" {
+		if code == "access_denied" || code == "login_required" || code == "interaction_required" {
+			return Vouched{}, ErrProviderNo
+		}
+		return Vouched{}, fmt.Errorf("%w: %.80q", ErrProviderSays, code)
+	}
+	if q.Get("code") == "" {
+		return Vouched{}, fmt.Errorf("%w: no code", ErrProviderBad)
+	}
+	found, err := p.discover(ctx)
+	if err != nil {
+		return Vouched{}, err
+	}
+	ctx = oidc.ClientContext(ctx, p.client)
+	set := p.config(found, back)
+	token, err := set.Exchange(ctx, q.Get("code"), oauth2.VerifierOption(f.Verifier))
+	if err != nil {
+		if said := (*oauth2.RetrieveError)(nil); errors.As(err, &said) && said.Response.StatusCode < 500 {
+			// invalid_grant: the code was used before, or is too old.
+			return Vouched{}, fmt.Errorf("%w: the code was refused: %.80q", ErrProviderLost, said.ErrorCode)
+		}
+		return Vouched{}, fmt.Errorf("%w: %w", ErrProviderAway, err)
+	}
+	raw, _ := token.Extra("id_token").(string)
+	id, err := p.verify(ctx, found, raw)
+	if err != nil {
+		return Vouched{}, err
+	}
+	if !same(id.Nonce, f.Nonce) {
+		return Vouched{}, fmt.Errorf("%w: the nonce is of another attempt", ErrProviderBad)
+	}
+	return p.vouched(ctx, found, id, set.TokenSource(ctx, token))
+}
+
+// verify checks signature, issuer, audience and time of an ID token.
+func (p *Provider) verify(ctx context.Context, found *oidc.Provider, raw string) (*oidc.IDToken, error) {
+	now := p.now()
+	v := found.VerifierContext(ctx, &oidc.Config{ClientID: p.set.ClientID, Now: func() time.Time { return now.Add(-clockSkew) }})
+	id, err := v.Verify(ctx, raw)
+	switch {
+	case errors.As(err, new(*oidc.TokenExpiredError)):
+		return nil, fmt.Errorf("%w: %w", ErrProviderClock, err)
+	case err != nil:
+		return nil, fmt.Errorf("%w: %w", ErrProviderBad, err)
+	case id.IssuedAt.Sub(now) > clockSkew:
+		return nil, fmt.Errorf("%w: a token of %v from now", ErrProviderClock, id.IssuedAt.Sub(now).Round(time.Second))
+	case id.Subject == "" || len(id.Subject) > maxSubject:
+		return nil, fmt.Errorf("%w: no subject", ErrProviderBad)
+	}
+	var azp struct {
+		Party string `json:"azp"`
+	}
+	if err := id.Claims(&azp); err != nil {
+		return nil, fmt.Errorf("%w: %w", ErrProviderBad, err)
+	}
+	// OpenID Connect Core §3.1.3.7: a token for several says whom it was made for.
+	if (len(id.Audience) > 1 || azp.Party != "") && azp.Party != p.set.ClientID {
+		return nil, fmt.Errorf("%w: a token made for %.80q", ErrProviderBad, azp.Party)
+	}
+	return id, nil
+}
+
+// vouched reads who it is, and which groups. What the ID token lacks is asked for.
+func (p *Provider) vouched(ctx context.Context, found *oidc.Provider, id *oidc.IDToken, token oauth2.TokenSource) (Vouched, error) {
+	claims := map[string]any{}
+	if err := id.Claims(&claims); err != nil {
+		return Vouched{}, fmt.Errorf("%w: %w", ErrProviderBad, err)
+	}
+	if claims[p.set.GroupsClaim] == nil && found.UserInfoEndpoint() != "" {
+		info, err := found.UserInfo(ctx, token)
+		if err != nil {
+			return Vouched{}, fmt.Errorf("%w: %w", ErrProviderAway, err)
+		}
+		if info.Subject != id.Subject { // OpenID Connect Core §5.3.2
+			return Vouched{}, fmt.Errorf("%w: the user information is of somebody else", ErrProviderBad)
+		}
+		more := map[string]any{}
+		if err := info.Claims(&more); err != nil {
+			return Vouched{}, fmt.Errorf("%w: %w", ErrProviderBad, err)
+		}
+		for k, v := range more {
+			if claims[k] == nil {
+				claims[k] = v
+			}
+		}
+	}
+	v := Vouched{Provider: p.set.Name, Label: p.set.Label, Issuer: id.Issuer, Subject: id.Subject}
+	for _, name := range []string{p.set.NameClaim, "name", "preferred_username", "email"} {
+		if s, ok := claims[name].(string); ok && strings.TrimSpace(s) != "" {
+			v.Name = s
+			break
+		}
+	}
+	role, teams, ok := p.set.roleOf(groups(claims[p.set.GroupsClaim]))
+	if !ok {
+		return v, ErrNoGroup
+	}
+	v.Role, v.Teams = role, teams
+	return v, nil
+}
+
+// groups reads a claim: a list of texts, or one text.
+func groups(claim any) (list []string) {
+	switch c := claim.(type) {
+	case string:
+		return []string{c}
+	case []any:
+		for _, g := range c[:min(len(c), maxGroups)] {
+			if s, ok := g.(string); ok {
+				list = append(list, s)
+			}
+		}
+	}
+	return list
+}
+
+// roleOf is what groups give: the role of the first line of the configuration that
+// fits, and the teams of all lines that do.
+func (s ProviderSetup) roleOf(has []string) (role Role, teams []string, ok bool) {
+	for _, g := range s.Groups {
+		if !slices.Contains(has, g.Group) {
+			continue
+		}
+		if role == "" {
+			role = g.Role
+		}
+		for _, t := range g.Teams {
+			if !slices.Contains(teams, t) {
+				teams = append(teams, t)
+			}
+		}
+	}
+	return role, teams, role != ""
+}
