@@ -2,12 +2,18 @@ package e2e
 
 import (
 	"context"
+	"fmt"
+	"io"
+	"maps"
+	"net/http"
+	"net/http/httptest"
 	"os"
 	"path/filepath"
 	"strings"
 	"testing"
 	"time"
 
+	"github.com/chromedp/cdproto/emulation"
 	"github.com/chromedp/chromedp"
 
 	"github.com/mainforte/mainforte/internal/e2e/stage"
@@ -48,24 +54,80 @@ func startBrowser(w *world) *stage.Browser {
 	return b
 }
 
-// blameless demands of the page as it stands that axe finds nothing, that it does
+// blameless demands of the page as it stands that axe finds nothing in light and in
+// dark, that it does
 // not overflow at 320 px, and that its console is empty; it keeps pictures.
 func (p *pages) blameless(step string, axe string) {
 	p.t.Helper()
-	found, err := stage.Eval[[]string](p.browser, axe+`; axe.run(document, {resultTypes: ['violations']}).then(r => r.violations.map(v => v.id + ': ' + v.nodes.map(n => n.target.join(' ')).join(', ')))`)
-	p.must(err)
-	if len(found) > 0 {
-		p.t.Errorf("%s: axe finds %q", step, found)
+	look := func(how string) {
+		p.t.Helper()
+		found, err := stage.Eval[[]string](p.browser, axe+`; axe.run(document, {resultTypes: ['violations']}).then(r => r.violations.map(v => v.id + ': ' + v.nodes.map(n => n.target.join(' ')).join(', ')))`)
+		p.must(err)
+		if len(found) > 0 {
+			p.t.Errorf("%s%s: axe finds %q", step, how, found)
+		}
+		p.shot(step + how)
 	}
-	p.shot(step)
+	colours := func(scheme string) {
+		p.t.Helper()
+		_, err := chromedp.Call(p.browser.Context(), emulation.SetEmulatedMedia, emulation.SetEmulatedMediaParams{
+			Features: []*emulation.MediaFeature{{Name: "prefers-color-scheme", Value: scheme}}})
+		p.must(err)
+	}
+	colours("light")
+	look("")
+	colours("dark")
 	p.must(chromedp.Do(p.browser.Context(), chromedp.EmulateViewport(320, 800)))
+	look("-narrow")
 	wide, err := stage.Eval[int](p.browser, `document.documentElement.scrollWidth`)
 	p.must(err)
 	if wide > 320 {
 		p.t.Errorf("%s: %d px wide in a window of 320", step, wide)
 	}
-	p.shot(step + "-narrow")
 	p.must(chromedp.Do(p.browser.Context(), chromedp.EmulateViewport(1280, 900)))
+}
+
+// secondOrigin lets a page of another origin, to which the browser sends the admin's
+// own cookie (another port is the same site), try what it can: P15.
+func (p *pages) secondOrigin() {
+	p.t.Helper()
+	saw := make(chan http.Header, 1)
+	evil := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		select {
+		case saw <- r.Header:
+		default:
+		}
+		w.Header().Set("Content-Type", "text/html")
+		_, _ = io.WriteString(w, "<title>evil</title>")
+	}))
+	p.t.Cleanup(evil.Close)
+	b, err := p.browser.Tab()
+	p.must(err)
+	p.t.Cleanup(b.Close)
+	p.must(b.Goto(evil.URL))
+	if h := <-saw; !strings.Contains(h.Get("Cookie"), "mf=") {
+		p.t.Fatalf("the browser sends no cookie there, so this proves nothing: %v", h)
+	}
+	got, err := stage.Eval[map[string]string](b, fmt.Sprintf(`(async () => { const at = %q, out = {};
+ const post = async (name, path, kind, mode) => { try { const r = await fetch(at + path, {method: 'POST', mode, credentials: 'include', headers: {'Content-Type': kind}, body: '{"name":"evil","tier":1}'}); out[name] = String(r.status) } catch { out[name] = 'refused' } };
+ await post('json', '/api/v1/teams', 'application/json', 'cors');
+ await post('plain', '/api/v1/teams', 'text/plain', 'no-cors');
+ try { await (await fetch(at + '/api/v1/users', {credentials: 'include'})).text(); out.read = 'read' } catch { out.read = 'refused' }
+ for (const [name, path] of [['viewer', '/ws/viewer'], ['host', '/ws/host']]) out[name] = await new Promise(done => { const w = new WebSocket(at.replace('http', 'ws') + path); w.onopen = () => done('open'); w.onerror = () => done('refused') });
+ const f = document.createElement('form'); f.method = 'post'; f.action = at + '/api/v1/teams'; f.enctype = 'text/plain'; const i = document.createElement('input'); i.name = '{"name":"evil","tier":1,"x":"'; i.value = '"}'; f.append(i); document.body.append(f);
+ setTimeout(() => f.submit(), 0); return out })()`, p.url))
+	p.must(err)
+	want := map[string]string{"json": "refused", "plain": "refused", "read": "refused", "viewer": "refused", "host": "refused"}
+	if !maps.Equal(got, want) {
+		p.t.Errorf("a second origin: %v, want %v", got, want)
+	}
+	// The form's answer is shown: our own refusal.
+	p.must(b.Wait(10*time.Second, `location.href.startsWith(`+fmt.Sprintf("%q", p.url)+`) && document.body.innerText.includes('CROSS_ORIGIN')`))
+	teams, err := stage.Eval[string](p.browser, `fetch('/api/v1/teams').then(r => r.text())`)
+	p.must(err)
+	if strings.Contains(teams, "evil") || !strings.Contains(teams, "Réseau") {
+		p.t.Errorf("another origin made a team: %s", teams)
+	}
 }
 
 // An admin invites somebody, makes a team, changes a role, closes an account, and
@@ -178,6 +240,7 @@ func decides(t *testing.T, lang string) {
 	if want := "auth.enabled auth.disabled auth.role_changed auth.role_changed team.joined auth.link_used auth.link_created team.created auth.link_used auth.link_created auth.link_created"; types != want {
 		t.Errorf("the changes: %s", types)
 	}
+	p.secondOrigin()
 	if said := strings.Join(p.browser.Console(), "\n"); strings.Contains(said, "Security Policy") || strings.Contains(said, "TrustedType") || strings.Contains(said, "Uncaught") {
 		t.Errorf("the console: %s", said)
 	}

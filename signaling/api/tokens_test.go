@@ -88,6 +88,15 @@ func TestATokenIsNeverMoreThanItsOwner(t *testing.T) {
 		t.Errorf("listed: %v", list)
 	}
 	user := v.want(200, "POST", "/api/v1/signin", map[string]any{"name": "Sue", "password": password})["id"].(string)
+	by := audit.Actor{Kind: "system"}
+	if _, err := s.Users().SetRole(t.Context(), by, user, identity.Technician); err != nil {
+		t.Fatal(err)
+	}
+	s.visitor().code(403, "NOT_ALLOWED", "GET", "/api/v1/sessions", nil, as(secret)...)
+	if _, err := s.Users().SetRole(t.Context(), by, user, identity.Supervisor); err != nil {
+		t.Fatal(err)
+	}
+	s.visitor().want(200, "GET", "/api/v1/sessions", nil, as(secret)...)
 	if _, err := s.Users().Disable(t.Context(), audit.Actor{Kind: "system"}, user); err != nil {
 		t.Fatal(err)
 	}

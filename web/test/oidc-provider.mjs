@@ -4,6 +4,7 @@
 //
 // Whoever says "ana" is in the group helpdesk; others are in none. It says "ready"
 // when it answers, and ends with its standard input.
+import process from "node:process";
 import Provider from "oidc-provider";
 
 const [issuer, redirect, secret] = process.argv.slice(2);
