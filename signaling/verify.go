@@ -156,7 +156,7 @@ func verifyServer(ctx context.Context, address string, o verifyOptions, out io.W
 	}
 	fmt.Fprintf(&b, "%s: %d of %d files, and their policies, are those of release %s\n", base.Host, r.Files, len(m.Files), m.Version)
 	if len(r.Unseen) > 0 {
-		fmt.Fprintf(&b, "NOT ALL LOOKED AT: %s need a sign-in: give --cookie, of a supervisor or an administrator.\n", strings.Join(r.Unseen, ", "))
+		fmt.Fprintf(&b, "NOT ALL LOOKED AT: %s need a sign-in: give --cookie, of an administrator.\n", strings.Join(r.Unseen, ", "))
 		return errors.Join(print(out, b.String()), verdict(2))
 	}
 	b.WriteString("THE RELEASE: this is what the server sent to you, now. What it sends to others only they can check.\n")

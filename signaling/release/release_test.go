@@ -63,7 +63,7 @@ func newServed(t *testing.T) *served {
 		w.Write(b) //nolint:errcheck // the other side has gone
 	}))
 	t.Cleanup(s.Close)
-	token, err := srv.Users().Link(t.Context(), identity.Link{Role: identity.Supervisor})
+	token, err := srv.Users().Link(t.Context(), identity.Link{Role: identity.Admin})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -101,7 +101,7 @@ func TestTheServedFilesAreTheRelease(t *testing.T) {
 	if r := s.check(t, s.cookie); len(r.Problems) != 0 || len(r.Unseen) != 0 || r.Files != len(s.manifest.Files) || r.Files < 12 {
 		t.Errorf("%+v of %d", r, len(s.manifest.Files))
 	}
-	if r := s.check(t, ""); len(r.Problems) != 0 || !slices.Equal(r.Unseen, []string{"/audit", "/console"}) {
+	if r := s.check(t, ""); len(r.Problems) != 0 || !slices.Equal(r.Unseen, []string{"/admin", "/audit", "/console"}) {
 		t.Errorf("without a sign-in: %+v", r)
 	}
 	for _, f := range s.manifest.Files {
