@@ -165,7 +165,7 @@ func decides(t *testing.T, lang string) {
 	// A new person, by a link that is shown once.
 	p.must(p.browser.WaitFor(10*time.Second, "#invite"))
 	p.must(p.browser.Click("#invite"))
-	p.must(p.browser.Fill("#invite-name", `Ana <b>"Tremblay"</b>`))
+	p.must(p.browser.Fill("#invite-name", `Ana <b>"Tremblay"</b>`+strings.Repeat("W", 40)))
 	p.must(p.browser.Click(`#invite-dialog [name="team"]`))
 	p.blameless("invite", axe)
 	p.must(p.browser.Click("#make-link"))
