@@ -55,10 +55,11 @@ type Config struct {
 	Version      string
 	Secure       bool // behind TLS: Secure cookies, wss, HSTS
 	Logger       *slog.Logger
-	Abuse        string        // where abuse is reported, an https or mailto address; may be empty
-	Grace        time.Duration // of a session without a side; 0: pairing's own
-	Relay        *relay.Server // nil: sessions have none. The caller closes it, after Close
-	Desks        tickets.Setup // of other systems; see tickets.ReadDesks
+	Abuse        string          // where abuse is reported, an https or mailto address; may be empty
+	Grace        time.Duration   // of a session without a side; 0: pairing's own
+	Relay        *relay.Server   // nil: sessions have none. The caller closes it, after Close
+	Require      []identity.Role // roles that must have a second factor or a passkey
+	Desks        tickets.Setup   // of other systems; see tickets.ReadDesks
 
 	// Knobs for tests: limits, clock, cost. They run on the configuration that
 	// would otherwise be used.
@@ -195,6 +196,7 @@ func New(cfg Config) (*Server, error) {
 	ctx := context.Background()
 	s.house, err = open(ctx, Place{cfg.Data, cfg.Database}, func(c *identity.Config) {
 		c.Ended = func(ids []string) { s.desk.SignedOut(ids) }
+		c.Require = cfg.Require
 		if cfg.Identity != nil {
 			cfg.Identity(c)
 		}

@@ -61,6 +61,7 @@ var activities = map[string]activity{
 	"auth":              {accountChange, other},
 	"auth.disabled":     {accountChange, 5}, // Disable
 	"auth.link_used":    {accountChange, 1}, // Create
+	"factor":            {accountChange, other},
 	"token":             {accountChange, other},
 	"token.created":     {accountChange, 1},
 	"token.revoked":     {accountChange, 6}, // Delete
