@@ -87,6 +87,7 @@ var known = []struct {
 	{identity.ErrWrong, errWrongPassword},
 	{identity.ErrCodeNeeded, errCodeNeeded},
 	{identity.ErrWrongCode, errWrongCode},
+	{identity.ErrWrongPasskey, errWrongPasskey},
 	{identity.ErrStepUp, errStepUp},
 	{identity.ErrNoFactor, errNoFactor},
 	{identity.ErrTooMany, errTooMany},

@@ -17,6 +17,8 @@ var (
 	errStepUp       = &problem{http.StatusForbidden, "STEP_UP"}
 	errNoFactor     = &problem{http.StatusNotFound, "NO_FACTOR"}
 	errTooMany      = &problem{http.StatusConflict, "TOO_MANY_FACTORS"}
+	errWrongPasskey = &problem{http.StatusUnauthorized, "WRONG_PASSKEY"}
+	errNoPasskeys   = &problem{http.StatusConflict, "NO_PASSKEYS"}
 	errFactorNeeded = &problem{http.StatusForbidden, "FACTOR_NEEDED"}
 )
 
@@ -26,6 +28,7 @@ var forFactors = map[string]bool{
 	"GET /account": true, "POST /api/v1/signout": true, "GET /api/v1/me": true, "PUT /api/v1/me/lang": true,
 	"POST /api/v1/me/failures": true, "GET /api/v1/me/factors": true, "DELETE /api/v1/me/factors/{id}": true,
 	"POST /api/v1/me/totp": true, "POST /api/v1/me/totp/confirm": true, "POST /api/v1/me/recovery": true,
+	"POST /api/v1/me/passkeys": true, "PUT /api/v1/me/passkeys": true,
 	"GET /api/v1/stepup": true, "POST /api/v1/stepup": true,
 }
 
@@ -51,7 +54,10 @@ func (s *Server) factors(w http.ResponseWriter, c *call) error {
 		Passkeys []factorAnswer `json:"passkeys"`
 		Recovery int            `json:"recovery"`
 		Required bool           `json:"required"`
+		Possible bool           `json:"passkeys_possible"`
 	}{Passkeys: []factorAnswer{}, Recovery: f.Recovery, Required: s.house.users.Required(c.in.User.Role)}
+	_, err = s.site(c)
+	out.Possible = err == nil
 	if f.TOTP != nil {
 		t := factorOf(*f.TOTP)
 		out.TOTP = &t
@@ -179,17 +185,32 @@ func (s *Server) needStepUp(w http.ResponseWriter, c *call) error {
 // stepUp proves once more who the caller is. The cookie changes.
 func (s *Server) stepUp(w http.ResponseWriter, c *call) error {
 	var in struct {
-		Code     string `json:"code"`
-		Password string `json:"password"`
+		Code     string         `json:"code"`
+		Password string         `json:"password"`
+		Passkey  *passkeyAnswer `json:"passkey"`
 	}
 	if err := read(w, c, &in); err != nil {
 		return err
 	}
 	var token string
 	var err error
+	given := 0
+	for _, some := range []bool{in.Code != "", in.Password != "", in.Passkey != nil} {
+		if some {
+			given++
+		}
+	}
 	switch {
-	case (in.Code == "") == (in.Password == ""):
+	case given != 1:
 		return errBadJSON
+	case in.Passkey != nil:
+		site, err := s.site(c)
+		if err != nil {
+			return err
+		}
+		if token, err = s.house.users.StepUpByPasskey(c.Context(), site, *c.in, in.Passkey.State, in.Passkey.Credential, from(c.Request)); err != nil {
+			return err
+		}
 	case in.Code != "":
 		token, err = s.house.users.StepUp(c.Context(), *c.in, in.Code, from(c.Request))
 	default:

@@ -91,6 +91,10 @@ func (s *Server) build() http.Handler {
 		"POST /api/v1/me/totp":           s.newTOTP,
 		"POST /api/v1/me/totp/confirm":   s.confirmTOTP,
 		"POST /api/v1/me/recovery":       s.newRecovery,
+		"POST /api/v1/me/passkeys":       s.offerPasskey,
+		"PUT /api/v1/me/passkeys":        s.addPasskey,
+		"POST /api/v1/passkey":           s.askPasskey,
+		"POST /api/v1/signin/passkey":    s.signInByPasskey,
 		"GET /api/v1/stepup":             s.needStepUp,
 		"POST /api/v1/stepup":            s.stepUp,
 

@@ -46,7 +46,7 @@ func TestEveryRouteForEveryRole(t *testing.T) {
 	}
 	// Written out by hand, not asked of the table: what each role may do at all.
 	may := map[identity.Role]string{
-		"":                  "/ /download/ /signin /help /assets/ /viewer/ /healthz /readyz /ws/host /api/v1/signin /hooks /receipt /api/v1/receipts",
+		"":                  "/ /api/v1/passkey /download/ /signin /help /assets/ /viewer/ /healthz /readyz /ws/host /api/v1/signin /hooks /receipt /api/v1/receipts",
 		identity.Technician: "/account /api/v1/stepup /console /launch /api/v1/signout /api/v1/me /api/v1/desks /api/v1/tickets /api/v1/queue /api/v1/news POST:/api/v1/sessions GET:/api/v1/sessions/nothing/attachments PUT:/api/v1/sessions/nothing/system /ws/viewer",
 		identity.Supervisor: "/account /api/v1/stepup /console /audit /launch /api/v1/signout /api/v1/me /api/v1/desks /api/v1/outbox /api/v1/tickets /api/v1/queue /api/v1/news /api/v1/sessions /ws/viewer",
 		identity.Auditor:    "/account /api/v1/stepup /audit /api/v1/signout /api/v1/me GET:/api/v1/sessions",

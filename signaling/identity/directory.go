@@ -333,6 +333,8 @@ func (d *Directory) failed(ctx context.Context, user User, known bool, method st
 		return fmt.Errorf("identity: a failed sign-in could not be logged: %w", err)
 	case method == ByCode:
 		return ErrWrongCode
+	case method == ByPasskey:
+		return ErrWrongPasskey
 	}
 	return ErrWrong
 }

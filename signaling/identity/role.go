@@ -84,6 +84,10 @@ var table = map[string]access{
 	"POST /api/v1/me/totp":           signedIn,
 	"POST /api/v1/me/totp/confirm":   signedIn,
 	"POST /api/v1/me/recovery":       signedIn,
+	"POST /api/v1/me/passkeys":       signedIn,
+	"PUT /api/v1/me/passkeys":        signedIn,
+	"POST /api/v1/passkey":           anyone, // a challenge; nothing is kept
+	"POST /api/v1/signin/passkey":    anyone,
 	"GET /api/v1/stepup":             signedIn,
 	"POST /api/v1/stepup":            signedIn,
 

@@ -32,6 +32,14 @@ export interface Factors {
   /** Recovery codes that are left. */
   recovery: number;
   required: boolean;
+  /** The page was opened under the server's name, which passkeys belong to. */
+  possible: boolean;
+}
+
+/** A challenge for passkeys: options are the browser's own. */
+export interface Challenge {
+  options: { publicKey: unknown };
+  state: string;
 }
 
 /** A secret for an authenticator app, shown once; path draws the dark squares of its QR code. */
@@ -275,6 +283,7 @@ export const api = {
       passkeys: list(o, "passkeys", factor),
       recovery: integer(o, "recovery"),
       required: o["required"] === true,
+      possible: o["passkeys_possible"] === true,
     };
   },
   async removeFactor(factorID: string): Promise<void> {
@@ -297,7 +306,21 @@ export const api = {
     const o = record(await call("GET", "/api/v1/stepup"));
     return { control: o["control"] === true, by: list(o, "by", text) };
   },
-  async stepUp(proof: { code: string } | { password: string }): Promise<void> {
+  async askPasskey(): Promise<Challenge> {
+    return challenge(await call("POST", "/api/v1/passkey", {}));
+  },
+  async signInByPasskey(state: string, credential: unknown): Promise<Me> {
+    return me(await call("POST", "/api/v1/signin/passkey", { state, credential }));
+  },
+  async offerPasskey(): Promise<Challenge> {
+    return challenge(await call("POST", "/api/v1/me/passkeys", {}));
+  },
+  async addPasskey(name: string, state: string, credential: unknown): Promise<void> {
+    await call("PUT", "/api/v1/me/passkeys", { name, state, credential });
+  },
+  async stepUp(
+    proof: { code: string } | { password: string } | { passkey: { state: string; credential: unknown } },
+  ): Promise<void> {
     await call("POST", "/api/v1/stepup", proof);
   },
   async desks(): Promise<Desks> {
@@ -458,6 +481,11 @@ function factor(v: unknown): Factor {
     since: string(o, "since"),
     used: optional(o, "used"),
   };
+}
+
+function challenge(v: unknown): Challenge {
+  const o = record(v);
+  return { options: { publicKey: record(o["options"])["publicKey"] }, state: string(o, "state") };
 }
 
 function text(v: unknown): string {
