@@ -20,6 +20,7 @@ import (
 	"github.com/mainforte/mainforte/internal/wire"
 	"github.com/mainforte/mainforte/signaling/api"
 	"github.com/mainforte/mainforte/signaling/audit/retention"
+	"github.com/mainforte/mainforte/signaling/identity"
 	"github.com/mainforte/mainforte/signaling/relay"
 	"github.com/mainforte/mainforte/signaling/tickets"
 )
@@ -57,6 +58,8 @@ type options struct {
 	organisation, downloads string
 	abuse                   string
 	desks                   string
+	require                 string
+	roles                   []identity.Role // of require
 	grace                   time.Duration
 	turn                    turnOptions
 	verbose                 bool
@@ -75,6 +78,7 @@ func serve(ctx context.Context, args []string, out, errs io.Writer) error {
 		f.StringVar(&o.downloads, "downloads", "", "`DIR` with the host programs; default: downloads beside --data")
 		f.StringVar(&o.desks, "desks", "", "`FILE` with the service desks of other systems and the policy of tickets")
 		f.DurationVar(&o.grace, "grace", maxGrace, "`TIME` for which a session waits for a side that is lost, or for this server; 10s to 10m")
+		f.StringVar(&o.require, "require-factor", "", "`ROLES` that must have a second factor or a passkey, separated by commas: technician, supervisor, auditor, admin; whoever has none yet can do nothing before getting one")
 		o.turn.flags(f)
 		f.BoolVar(&o.verbose, "verbose", false, "also log every request")
 	})
@@ -115,7 +119,7 @@ func serve(ctx context.Context, args []string, out, errs io.Writer) error {
 	srv, err := api.New(api.Config{
 		Data: o.place.Data, Database: o.place.Database, PublicHost: o.publicHost, BaseURL: base, Organisation: o.organisation, Abuse: o.abuse,
 		Downloads: o.downloads, Version: versionText(), Secure: secure, Logger: log, Grace: o.grace,
-		Relay: rel, Desks: setup,
+		Relay: rel, Desks: setup, Require: o.roles,
 	})
 	if err != nil {
 		return errors.Join(err, ln.Close(), closeRelay(rel))
@@ -198,6 +202,16 @@ func serve(ctx context.Context, args []string, out, errs io.Writer) error {
 // check fills what was left out and refuses what would be unsafe or could not
 // work, with what to do instead.
 func (o *options) check() (secure bool, err error) {
+	for word := range strings.SplitSeq(o.require, ",") {
+		if word = strings.TrimSpace(word); word == "" {
+			continue
+		}
+		r, ok := identity.ParseRole(word)
+		if !ok {
+			return false, usage(fmt.Sprintf("--require-factor: %q is no role: technician, supervisor, auditor or admin", word))
+		}
+		o.roles = append(o.roles, r)
+	}
 	host, _, err := net.SplitHostPort(o.listen)
 	if err != nil {
 		return false, usage(fmt.Sprintf("--listen %q is not host:port, for instance 127.0.0.1:8080 or :443", o.listen))
