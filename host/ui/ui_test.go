@@ -151,7 +151,7 @@ func TestTheQuestionSaysHowTheTechnicianSignedIn(t *testing.T) {
 
 		"Signed in with: a password and a code, at 14:05": {SignedIn: "password+code", SignedInAt: at.UTC().Format(time.RFC3339)},
 		"Signed in with: a passkey, at 14:05":             {SignedIn: "passkey", SignedInAt: at.UTC().Format(time.RFC3339)},
-		"": {Name: "Ana"},
+		"":                                                {Name: "Ana"},
 	} {
 		if got := en.SignedIn(tech); got != want {
 			t.Errorf("%+v: %q, want %q", tech, got, want)
