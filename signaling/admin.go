@@ -23,10 +23,11 @@ else), admin (settings; can neither join a session nor read its log).`
 
 // adminWords are the commands of admin beside link.
 var adminWords = map[string]func(ctx context.Context, args []string, out io.Writer) error{
-	"rotate-key":   rotateKey,
-	"token":        makeToken,
-	"token-list":   listTokens,
-	"token-revoke": revokeToken,
+	"reset-factors": resetFactors,
+	"rotate-key":    rotateKey,
+	"token":         makeToken,
+	"token-list":    listTokens,
+	"token-revoke":  revokeToken,
 }
 
 func admin(ctx context.Context, args []string, out, _ io.Writer) error {

@@ -62,6 +62,8 @@ type options struct {
 	abuse                   string
 	desks                   string
 	providers               string
+	require                 string
+	roles                   []identity.Role // of require
 	grace                   time.Duration
 	turn                    turnOptions
 	verbose                 bool
@@ -81,6 +83,7 @@ func serve(ctx context.Context, args []string, out, errs io.Writer) error {
 		f.StringVar(&o.desks, "desks", "", "`FILE` with the service desks of other systems and the policy of tickets")
 		f.StringVar(&o.providers, "sign-in", "", "`FILE` with the sign-in providers (OpenID Connect) that may vouch for people")
 		f.DurationVar(&o.grace, "grace", maxGrace, "`TIME` for which a session waits for a side that is lost, or for this server; 10s to 10m")
+		f.StringVar(&o.require, "require-factor", "", "`ROLES` that must have a second factor or a passkey, separated by commas: technician, supervisor, auditor, admin; whoever has none yet can do nothing before getting one")
 		o.turn.flags(f)
 		f.BoolVar(&o.verbose, "verbose", false, "also log every request")
 	})
@@ -127,7 +130,7 @@ func serve(ctx context.Context, args []string, out, errs io.Writer) error {
 	srv, err := api.New(api.Config{
 		Data: o.place.Data, Database: o.place.Database, PublicHost: o.publicHost, BaseURL: base, Organisation: o.organisation, Abuse: o.abuse,
 		Downloads: o.downloads, Version: versionText(), Secure: secure, Logger: log, Grace: o.grace,
-		Relay: rel, Desks: setup, Providers: providers,
+		Relay: rel, Desks: setup, Providers: providers, Require: o.roles,
 	})
 	if err != nil {
 		return errors.Join(err, ln.Close(), closeRelay(rel))
@@ -210,6 +213,16 @@ func serve(ctx context.Context, args []string, out, errs io.Writer) error {
 // check fills what was left out and refuses what would be unsafe or could not
 // work, with what to do instead.
 func (o *options) check() (secure bool, err error) {
+	for word := range strings.SplitSeq(o.require, ",") {
+		if word = strings.TrimSpace(word); word == "" {
+			continue
+		}
+		r, ok := identity.ParseRole(word)
+		if !ok {
+			return false, usage(fmt.Sprintf("--require-factor: %q is no role: technician, supervisor, auditor or admin", word))
+		}
+		o.roles = append(o.roles, r)
+	}
 	host, _, err := net.SplitHostPort(o.listen)
 	if err != nil {
 		return false, usage(fmt.Sprintf("--listen %q is not host:port, for instance 127.0.0.1:8080 or :443", o.listen))

@@ -43,6 +43,7 @@ export default defineConfig({
         signin: resolve(here, "signin.html"),
         receipt: resolve(here, "receipt.html"),
         admin: resolve(here, "admin.html"),
+        account: resolve(here, "account.html"),
       },
       external: ["/viewer/viewer.js"],
     },

@@ -14,7 +14,7 @@
 //
 // [Files] is laid out as the server serves it:
 //
-//	signin.html console.html audit.html receipt.html admin.html   the pages, once built
+//	signin.html account.html console.html audit.html receipt.html admin.html   the pages, once built
 //	assets/NAME-HASH.js, .css, .svg       built; the name changes with the content
 //	assets/NAME-HASH.js.br                the same, packed (internal/pack)
 //	assets/tokens.css, base.css, …        from static; linked with ?v= of their content
@@ -37,7 +37,7 @@ var dist embed.FS
 var static embed.FS
 
 // Pages that a build must have made.
-var pages = []string{"signin.html", "console.html", "audit.html", "receipt.html", "admin.html"}
+var pages = []string{"signin.html", "account.html", "console.html", "audit.html", "receipt.html", "admin.html"}
 
 // Files holds the built pages at its root and everything they and the
 // landing page refer to in the folder assets.

@@ -149,7 +149,9 @@ func TestTheQuestionSaysHowTheTechnicianSignedIn(t *testing.T) {
 		"Signed in with: a password, at 14:05":                       {SignedIn: "password", SignedInAt: at.UTC().Format(time.RFC3339)},
 		"Signed in with: a one-time link, at –":                      {SignedIn: "link"},
 		"Signed in with: the account of Example: Hospital, at 14:05": {SignedIn: "oidc:Example: Hospital", SignedInAt: at.UTC().Format(time.RFC3339)},
-		"": {Name: "Ana"},
+		"Signed in with: a password and a code, at 14:05":            {SignedIn: "password+code", SignedInAt: at.UTC().Format(time.RFC3339)},
+		"Signed in with: a passkey, at 14:05":                        {SignedIn: "passkey", SignedInAt: at.UTC().Format(time.RFC3339)},
+		"":                                                           {Name: "Ana"},
 	} {
 		if got := en.SignedIn(tech); got != want {
 			t.Errorf("%+v: %q, want %q", tech, got, want)

@@ -10,15 +10,15 @@ import (
 )
 
 var (
-	errBadCursor  = &problem{http.StatusUnprocessableEntity, "BAD_CURSOR"}
-	errBadRole    = &problem{http.StatusUnprocessableEntity, "BAD_ROLE"}
-	errBadTier    = &problem{http.StatusUnprocessableEntity, "BAD_TIER"}
-	errLastAdmin  = &problem{http.StatusConflict, "LAST_ADMIN"}
-	errNoTeam     = &problem{http.StatusNotFound, "NO_TEAM"}
-	errNoUser     = &problem{http.StatusNotFound, "NO_USER"}
-	errProvided   = &problem{http.StatusConflict, "PROVIDED"}
-	errTooMany    = &problem{http.StatusConflict, "TOO_MANY_TEAMS"}
-	errUserClosed = &problem{http.StatusConflict, "USER_CLOSED"}
+	errBadCursor    = &problem{http.StatusUnprocessableEntity, "BAD_CURSOR"}
+	errBadRole      = &problem{http.StatusUnprocessableEntity, "BAD_ROLE"}
+	errBadTier      = &problem{http.StatusUnprocessableEntity, "BAD_TIER"}
+	errLastAdmin    = &problem{http.StatusConflict, "LAST_ADMIN"}
+	errNoTeam       = &problem{http.StatusNotFound, "NO_TEAM"}
+	errNoUser       = &problem{http.StatusNotFound, "NO_USER"}
+	errProvided     = &problem{http.StatusConflict, "PROVIDED"}
+	errTooManyTeams = &problem{http.StatusConflict, "TOO_MANY_TEAMS"}
+	errUserClosed   = &problem{http.StatusConflict, "USER_CLOSED"}
 )
 
 // peoplePage is how many users, and how many changes, one answer holds.

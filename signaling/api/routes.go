@@ -90,6 +90,20 @@ func (s *Server) build() http.Handler {
 		"GET /api/v1/me":           s.me,
 		"PUT /api/v1/me/lang":      s.setLang,
 
+		"GET /account":                   s.page("account.html"),
+		"POST /api/v1/me/failures":       s.sawFailures,
+		"GET /api/v1/me/factors":         s.factors,
+		"DELETE /api/v1/me/factors/{id}": s.removeFactor,
+		"POST /api/v1/me/totp":           s.newTOTP,
+		"POST /api/v1/me/totp/confirm":   s.confirmTOTP,
+		"POST /api/v1/me/recovery":       s.newRecovery,
+		"POST /api/v1/me/passkeys":       s.offerPasskey,
+		"PUT /api/v1/me/passkeys":        s.addPasskey,
+		"POST /api/v1/passkey":           s.askPasskey,
+		"POST /api/v1/signin/passkey":    s.signInByPasskey,
+		"GET /api/v1/stepup":             s.needStepUp,
+		"POST /api/v1/stepup":            s.stepUp,
+
 		"GET /api/v1/desks":               s.desks,
 		"GET /api/v1/tickets":             s.listTickets,
 		"POST /api/v1/tickets":            s.createTicket,
@@ -166,6 +180,9 @@ func (s *Server) guard(pattern string, h route) http.Handler {
 		}
 		if err == nil {
 			err = c.allowed(pattern)
+		}
+		if err == nil && c.in != nil && s.house.users.Lacks(*c.in) && !forFactors[pattern] {
+			err = errFactorNeeded
 		}
 		if err == nil {
 			err = h(w, c)
@@ -287,6 +304,10 @@ func (s *Server) fail(w http.ResponseWriter, c *call, err error) {
 	}
 	if p == errNotSignedIn {
 		http.Redirect(w, c.Request, "/signin?next="+url.QueryEscape(c.URL.RequestURI()), http.StatusSeeOther)
+		return
+	}
+	if p == errFactorNeeded {
+		http.Redirect(w, c.Request, "/account", http.StatusSeeOther)
 		return
 	}
 	w.Header().Set("Content-Type", "text/html; charset=utf-8")

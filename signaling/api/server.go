@@ -62,6 +62,7 @@ type Config struct {
 	// Providers vouch for people who sign in; see identity.ReadProviders. They send
 	// browsers back to BaseURL.
 	Providers []identity.ProviderSetup
+	Require   []identity.Role // roles that must have a second factor or a passkey
 
 	// Knobs for tests: limits, clock, cost. They run on the configuration that
 	// would otherwise be used.
@@ -200,6 +201,7 @@ func New(cfg Config) (*Server, error) {
 	ctx := context.Background()
 	s.house, err = open(ctx, Place{cfg.Data, cfg.Database}, func(c *identity.Config) {
 		c.Ended = func(ids []string) { s.signedOut(ids) }
+		c.Require = cfg.Require
 		if cfg.Identity != nil {
 			cfg.Identity(c)
 		}

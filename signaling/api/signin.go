@@ -2,6 +2,7 @@ package api
 
 import (
 	"net/http"
+	"time"
 
 	"github.com/mainforte/mainforte/signaling/identity"
 )
@@ -32,25 +33,41 @@ type meAnswer struct {
 	Lang         string `json:"lang"`
 	Organisation string `json:"organisation"`
 	PublicHost   string `json:"public_host"`
+
+	// Failures are sign-ins that had failed before this one, until they were read.
+	Failures *failures `json:"failures"`
+	// FactorNeeded: nothing can be done yet but to get a factor.
+	FactorNeeded bool `json:"factor_needed"`
 }
 
-func (s *Server) meOf(c *call, u identity.User) meAnswer {
+type failures struct {
+	Count int       `json:"count"`
+	Last  time.Time `json:"last"`
+}
+
+func (s *Server) meOf(c *call, in identity.SignIn) meAnswer {
+	u := in.User
 	lang := u.Lang
 	if lang == "" {
 		lang = c.lang
 	}
-	return meAnswer{u.ID, u.Name, string(u.Role), lang, s.cfg.Organisation, s.cfg.PublicHost}
+	me := meAnswer{u.ID, u.Name, string(u.Role), lang, s.cfg.Organisation, s.cfg.PublicHost, nil, s.house.users.Lacks(in)}
+	if in.Failed > 0 {
+		me.Failures = &failures{in.Failed, in.FailedLast.UTC()}
+	}
+	return me
 }
 
 func (s *Server) signIn(w http.ResponseWriter, c *call) error {
 	var in struct {
 		Name     string `json:"name"`
 		Password string `json:"password"`
+		Code     string `json:"code"`
 	}
 	if err := read(w, c, &in); err != nil {
 		return err
 	}
-	token, who, err := s.house.users.SignIn(c.Context(), in.Name, in.Password, from(c.Request))
+	token, who, err := s.house.users.SignInWithCode(c.Context(), in.Name, in.Password, in.Code, from(c.Request))
 	if err != nil {
 		return err
 	}
@@ -63,7 +80,7 @@ func (s *Server) signedIn(w http.ResponseWriter, c *call, token string, who iden
 	if err := s.enter(w, c, token); err != nil {
 		return err
 	}
-	answer(w, http.StatusOK, s.meOf(c, who.User))
+	answer(w, http.StatusOK, s.meOf(c, who))
 	return nil
 }
 
@@ -128,7 +145,7 @@ func (s *Server) signOut(w http.ResponseWriter, c *call) error {
 }
 
 func (s *Server) me(w http.ResponseWriter, c *call) error {
-	answer(w, http.StatusOK, s.meOf(c, c.in.User))
+	answer(w, http.StatusOK, s.meOf(c, *c.in))
 	return nil
 }
 

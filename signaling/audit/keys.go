@@ -304,3 +304,21 @@ func (l *Log) OpenLink(use, token string) (text string, ok bool) {
 const maxLink = 512
 
 func linkAAD(use string) []byte { return []byte("mf/1 link|" + use) }
+
+// Seal closes a secret of the house for the database, under the key file that
+// wraps the keys of personal parts. what binds it to its place: [Log.Unseal] opens
+// it only under the same.
+func (l *Log) Seal(what string, secret []byte) []byte {
+	return l.keys.kek.Seal(nil, nil, secret, houseAAD(what))
+}
+
+// Unseal opens what Seal closed.
+func (l *Log) Unseal(what string, box []byte) ([]byte, error) {
+	secret, err := l.keys.kek.Open(nil, nil, box, houseAAD(what))
+	if err != nil {
+		return nil, fmt.Errorf("%w: a sealed secret does not open: %w", ErrKey, err)
+	}
+	return secret, nil
+}
+
+func houseAAD(what string) []byte { return []byte("mf house 1\x00" + what) }

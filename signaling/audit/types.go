@@ -118,6 +118,14 @@ var eventTypes = map[string]EventType{
 	"team.joined":  {Doc: "a user is in a team from now on", Data: "user team"},
 	"team.left":    {Doc: "a user is in a team no more", Data: "user team"},
 
+	"auth.locked":       {Doc: "so many sign-ins of an account failed that no more are taken for a while", Data: "method", Personal: "address"},
+	"auth.stepped_up":   {Doc: "somebody who is signed in proved again who they are; data: method (code, recovery, passkey, password)", Data: "method"},
+	"factor.added":      {Doc: "somebody added a second factor or a passkey to their account; data: kind (totp, passkey), factor (its id)", Data: "kind factor"},
+	"factor.removed":    {Doc: "somebody removed one", Data: "kind factor"},
+	"factor.reset":      {Doc: "all factors and recovery codes of an account were removed where the server runs, and its sign-ins ended; data: user", Data: "user factors:n signins:n"},
+	"factor.codes_made": {Doc: "somebody had new recovery codes made; the earlier ones are worth nothing", Data: "codes:n"},
+	"factor.code_used":  {Doc: "a recovery code was used; data: how many are left", Data: "left:n"},
+
 	"token.created": {Doc: "an API token was made; data: its id, role and owner, and what it may be used for", Data: "token role scopes owner", Personal: "name"},
 	"token.revoked": {Doc: "an API token was revoked; data: its id", Data: "token", Personal: "name"},
 

@@ -50,6 +50,12 @@ var (
 	ErrNameTaken    = errors.New("identity: the name is taken")
 	ErrBadName      = errors.New("identity: the name is empty or too long")
 	ErrWeakPassword = errors.New("identity: the password is too short, too long, or the name itself")
+
+	ErrCodeNeeded     = errors.New("identity: the password is right; a code is needed too")
+	ErrWrongCode      = errors.New("identity: the code is wrong, or was used")
+	ErrStepUp         = errors.New("identity: it must be proven again who this is")
+	ErrNoFactor       = errors.New("identity: there is no such factor")
+	ErrTooManyFactors = errors.New("identity: there are as many factors as there may be")
 )
 
 // Methods of signing in, as the person on the host reads them.
@@ -57,6 +63,8 @@ const (
 	ByPassword = "password"
 	ByLink     = "link"
 	ByProvider = "oidc"
+	ByCode     = "password+code"
+	ByPasskey  = "passkey"
 )
 
 // User is somebody who signs in. Name is hostile text.
@@ -69,12 +77,17 @@ type User struct {
 
 // SignIn is one browser of one user.
 type SignIn struct {
-	ID      string // opaque; not the token
+	ID      string // opaque; not the token, and the same when that is changed
 	User    User
 	Method  string
 	Via     string // of ByProvider: the provider, as people read it
 	At      time.Time
 	Expires time.Time // the absolute end
+
+	Proven     time.Time // when the strongest that the user has was last proven in it; zero: not
+	Factor     bool      // whether the user has a second factor or a passkey
+	Failed     int       // sign-ins of the user that had failed before this one
+	FailedLast time.Time
 }
 
 // Told is how the user signed in, as the person's computer is told: the method, and
@@ -89,6 +102,9 @@ func (in SignIn) Told() string {
 // Log is the part of the audit log that identity writes to.
 type Log interface {
 	AppendTx(tx store.Tx, events ...audit.Event) (first int64, err error)
+	// Seal closes a secret for the database, Unseal opens it under the same what.
+	Seal(what string, secret []byte) []byte
+	Unseal(what string, box []byte) ([]byte, error)
 }
 
 // Config of a Directory. Store and Log are required; the rest has defaults.
@@ -107,6 +123,11 @@ type Config struct {
 	AllAccount limit.Every // failures of one account from anywhere; default 60 in 1 h
 	PerAddress limit.Every // failures of one address; default 30 in 10 min
 
+	PerCode limit.Every // wrong codes of one account, whose password was right; default 10 in 24 h
+
+	// Require is which roles must have a second factor or a passkey; none by default.
+	Require []Role
+
 	PerToken  limit.Every // calls by one API token; default 120 in 1 min
 	BadTokens limit.Every // calls of one address with a token that is none; default 30 in 10 min
 }
@@ -117,6 +138,7 @@ type Directory struct {
 	hash *hasher
 
 	pair, account, address *limit.Keyed
+	codes                  *limit.Keyed
 	tokens, badTokens      *limit.Keyed
 	flows                  *limit.Keyed // of sign-ins by a provider: each once
 }
@@ -150,6 +172,7 @@ func New(cfg Config) (*Directory, error) {
 	lim(&cfg.PerAccount, 5, 10*time.Minute)
 	lim(&cfg.AllAccount, 60, time.Hour)
 	lim(&cfg.PerAddress, 30, 10*time.Minute)
+	lim(&cfg.PerCode, 10, 24*time.Hour)
 	lim(&cfg.PerToken, 120, time.Minute)
 	lim(&cfg.BadTokens, 30, 10*time.Minute)
 	h, err := newHasher(cfg.Cost)
@@ -162,6 +185,7 @@ func New(cfg Config) (*Directory, error) {
 		pair:    limit.New(cfg.PerAccount, limitedKeys),
 		account: limit.New(cfg.AllAccount, limitedKeys),
 		address: limit.New(cfg.PerAddress, limitedKeys),
+		codes:   limit.New(cfg.PerCode, limitedKeys),
 
 		tokens:    limit.New(cfg.PerToken, limitedKeys),
 		badTokens: limit.New(cfg.BadTokens, limitedKeys),
@@ -170,9 +194,16 @@ func New(cfg Config) (*Directory, error) {
 }
 
 // SignIn checks a password and makes a sign-in; token goes into the cookie.
-// Errors: ErrLimited, ErrWrong (also for a name that does not exist), or one of
-// the store.
+// Errors: ErrLimited, ErrWrong (also for a name that does not exist), ErrCodeNeeded,
+// or one of the store.
 func (d *Directory) SignIn(ctx context.Context, name, password string, from netip.Addr) (token string, in SignIn, err error) {
+	return d.SignInWithCode(ctx, name, password, "", from)
+}
+
+// SignInWithCode is SignIn of somebody who may have a second factor: code is of the
+// authenticator app, or a recovery code, or empty. The password comes with it
+// again: nothing stands open between the two. Errors also: ErrWrongCode.
+func (d *Directory) SignInWithCode(ctx context.Context, name, password, code string, from netip.Addr) (token string, in SignIn, err error) {
 	now := d.cfg.Now()
 	key := nameKey(name)
 	refund, ok := d.take(key, from, now)
@@ -212,7 +243,21 @@ func (d *Directory) SignIn(ctx context.Context, name, password string, from neti
 		return "", SignIn{}, fmt.Errorf("identity: %w", err)
 	}
 	if !right || !known || retired {
-		return "", SignIn{}, d.failed(ctx, user, known, from)
+		return "", SignIn{}, d.failed(ctx, user, known, ByPassword, from)
+	}
+	method := ByPassword
+	switch need, err := d.needsCode(ctx, user.ID); {
+	case err != nil:
+		refund()
+		return "", SignIn{}, fmt.Errorf("identity: %w", err)
+	case need && code == "":
+		refund()
+		return "", SignIn{}, ErrCodeNeeded
+	case need:
+		method = ByCode
+	}
+	if method == ByCode && !d.codes.Take(user.ID, now) {
+		return "", SignIn{}, ErrLimited
 	}
 	if stale {
 		if phc, err = d.hash.hash(ctx, password); err != nil {
@@ -226,9 +271,20 @@ func (d *Directory) SignIn(ctx context.Context, name, password string, from neti
 				return err
 			}
 		}
-		token, in, err = d.open(tx, user, ByPassword, from, now)
+		if method == ByCode {
+			if err := d.useCode(tx, user, code, now); err != nil {
+				return err
+			}
+		}
+		token, in, err = d.open(tx, user, method, from, now)
 		return err
 	})
+	if errors.Is(err, ErrWrongCode) {
+		return "", SignIn{}, d.failed(ctx, user, true, ByCode, from)
+	}
+	if method == ByCode {
+		d.codes.Refund(user.ID, now)
+	}
 	if err != nil {
 		refund()
 		return "", SignIn{}, fmt.Errorf("identity: %w", err)
@@ -259,31 +315,69 @@ func (d *Directory) take(key string, from netip.Addr, now time.Time) (refund fun
 	return refund, true
 }
 
-// failed logs a failed sign-in and returns ErrWrong. The typed name is never
-// logged: people type passwords into that field.
-func (d *Directory) failed(ctx context.Context, user User, known bool, from netip.Addr) error {
+// failed logs a failed sign-in, counts it for its user to know, and returns ErrWrong,
+// or ErrWrongCode where the password was right. The typed name is never logged:
+// people type passwords into that field. The attempt that used up a limit is logged
+// as such.
+func (d *Directory) failed(ctx context.Context, user User, known bool, method string, from netip.Addr) error {
+	now := d.cfg.Now()
 	e := audit.Event{
-		Type: "auth.failed", Outcome: "deny", Origin: "server", Time: d.cfg.Now(),
+		Type: "auth.failed", Outcome: "deny", Origin: "server", Time: now,
 		Actor:    audit.Actor{Kind: "system"},
-		Data:     map[string]any{"method": ByPassword},
+		Data:     map[string]any{"method": method},
 		Personal: map[string]any{"address": from.Unmap().String()},
 	}
 	if known {
 		e.Actor = audit.Actor{Kind: string(user.Role), Ref: user.ID}
 	}
-	if err := d.cfg.Store.Update(ctx, func(tx store.Tx) error { return d.log(tx, e) }); err != nil {
+	events := []audit.Event{e}
+	key := nameKey(user.Name)
+	if known && (d.pair.Wait(key+"\x00"+limit.AddressKey(from), now) > 0 || d.account.Wait(key, now) > 0 ||
+		method == ByCode && d.codes.Wait(user.ID, now) > 0) {
+		locked := e
+		locked.Type = "auth.locked"
+		events = append(events, locked)
+	}
+	err := d.cfg.Store.Update(ctx, func(tx store.Tx) error {
+		// Nobody's row is updated too: the same work for a name that does not exist.
+		if _, err := tx.Exec(`update users set failed = failed + 1, failed_last = ? where id = ?`, store.FormatTime(now), user.ID); err != nil {
+			return err
+		}
+		return d.log(tx, events...)
+	})
+	switch {
+	case err != nil:
 		return fmt.Errorf("identity: a failed sign-in could not be logged: %w", err)
+	case method == ByCode:
+		return ErrWrongCode
+	case method == ByPasskey:
+		return ErrWrongPasskey
 	}
 	return ErrWrong
 }
 
-// open makes a sign-in in tx and logs it.
+// open makes a sign-in in tx of somebody who proved by method who they are, and logs
+// it. It is the only way in. Whoever has a factor has proven the strongest that they
+// have only by a method that takes it.
 func (d *Directory) open(tx store.Tx, user User, method string, from netip.Addr, now time.Time) (string, SignIn, error) {
 	token, sum := newToken()
-	in := SignIn{ID: signInID(sum), User: user, Method: method, At: now, Expires: now.Add(d.cfg.Absolute)}
-	_, err := tx.Exec(`insert into signins (token_hash, user_id, method, created, last_seen, expires) values (?, ?, ?, ?, ?, ?)`,
-		sum, user.ID, method, store.FormatTime(now), store.FormatTime(now), store.FormatTime(in.Expires))
+	in := SignIn{ID: newID(now), User: user, Method: method, At: now, Expires: now.Add(d.cfg.Absolute)}
+	var factors, failed int64
+	var last string
+	if err := tx.QueryRow(`select failed, failed_last, (select count(*) from factors where user_id = users.id and confirmed <> '') from users where id = ?`, user.ID).
+		Scan(&failed, &last, &factors); err != nil {
+		return "", SignIn{}, err
+	}
+	in.Factor, in.Failed = factors > 0, int(failed)
+	if !in.Factor || method == ByCode || method == ByPasskey {
+		in.Proven = now
+	}
+	_, err := tx.Exec(`insert into signins (token_hash, id, user_id, method, created, last_seen, expires, proven, failed, failed_last) values (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
+		sum, in.ID, user.ID, method, store.FormatTime(now), store.FormatTime(now), store.FormatTime(in.Expires), store.FormatTime(in.Proven), failed, last)
 	if err != nil {
+		return "", SignIn{}, err
+	}
+	if _, err := tx.Exec(`update users set failed = 0, failed_last = '' where id = ?`, user.ID); err != nil {
 		return "", SignIn{}, err
 	}
 	// What is over is swept up here: the table holds no history.
@@ -306,7 +400,7 @@ func (d *Directory) Check(ctx context.Context, token string) (SignIn, error) {
 	if !ok {
 		return SignIn{}, ErrNotSignedIn
 	}
-	return d.check(ctx, sum)
+	return d.check(ctx, byToken, sum)
 }
 
 // Look is Check, and no use.
@@ -315,33 +409,24 @@ func (d *Directory) Look(ctx context.Context, token string) (SignIn, error) {
 	if !ok {
 		return SignIn{}, ErrNotSignedIn
 	}
-	in, _, err := d.look(ctx, sum)
+	in, _, err := d.look(ctx, byToken, sum)
 	return in, err
 }
 
 // Standing tells whether the sign-in of that id still stands, and is no use of it.
 func (d *Directory) Standing(ctx context.Context, id string) (bool, error) {
-	return d.stands(ctx, id, func(ctx context.Context, sum []byte) error {
-		_, _, err := d.look(ctx, sum)
-		return err
-	})
+	_, _, err := d.look(ctx, byID, id)
+	return stands(err)
 }
 
 // Alive tells whether the sign-in of that id still stands and counts as its use:
 // a technician in a session does not click in the console for an hour.
 func (d *Directory) Alive(ctx context.Context, id string) (bool, error) {
-	return d.stands(ctx, id, func(ctx context.Context, sum []byte) error {
-		_, err := d.check(ctx, sum)
-		return err
-	})
+	_, err := d.check(ctx, byID, id)
+	return stands(err)
 }
 
-func (d *Directory) stands(ctx context.Context, id string, check func(ctx context.Context, sum []byte) error) (bool, error) {
-	sum, err := base64.RawURLEncoding.DecodeString(id)
-	if err != nil {
-		return false, nil
-	}
-	err = check(ctx, sum)
+func stands(err error) (bool, error) {
 	if errors.Is(err, ErrNotSignedIn) {
 		return false, nil
 	}
@@ -352,15 +437,21 @@ func (d *Directory) stands(ctx context.Context, id string, check func(ctx contex
 // would be too dear.
 const touchEvery = time.Minute
 
+// How a sign-in is found.
+const (
+	byToken = "token_hash"
+	byID    = "id"
+)
+
 // check looks and counts as a use.
-func (d *Directory) check(ctx context.Context, sum []byte) (SignIn, error) {
-	in, last, err := d.look(ctx, sum)
+func (d *Directory) check(ctx context.Context, column string, value any) (SignIn, error) {
+	in, last, err := d.look(ctx, column, value)
 	if err != nil {
 		return SignIn{}, err
 	}
 	if now := d.cfg.Now(); now.Sub(last) >= touchEvery {
 		err := d.cfg.Store.Update(ctx, func(tx store.Tx) error {
-			_, err := tx.Exec(`update signins set last_seen = ? where token_hash = ?`, store.FormatTime(now), sum)
+			_, err := tx.Exec(`update signins set last_seen = ? where id = ?`, store.FormatTime(now), in.ID)
 			return err
 		})
 		// A full disk must not sign everybody out in the middle of a session.
@@ -372,14 +463,16 @@ func (d *Directory) check(ctx context.Context, sum []byte) (SignIn, error) {
 }
 
 // look reads a sign-in that stands, and when it was last used.
-func (d *Directory) look(ctx context.Context, sum []byte) (SignIn, time.Time, error) {
+func (d *Directory) look(ctx context.Context, column string, value any) (SignIn, time.Time, error) {
 	now := d.cfg.Now()
-	in := SignIn{ID: signInID(sum)}
-	var at, seen, expires string
+	var in SignIn
+	var at, seen, expires, proven, failed string
+	var factors int64
 	err := d.cfg.Store.View(ctx, func(tx store.Tx) error {
-		return tx.QueryRow(`select u.id, u.name, u.role, u.lang, s.method, s.via, s.created, s.last_seen, s.expires
-			from signins s join users u on u.id = s.user_id where s.token_hash = ? and u.disabled is null`, sum).
-			Scan(&in.User.ID, &in.User.Name, &in.User.Role, &in.User.Lang, &in.Method, &in.Via, &at, &seen, &expires)
+		return tx.QueryRow(`select s.id, u.id, u.name, u.role, u.lang, s.method, s.via, s.created, s.last_seen, s.expires, s.proven, s.failed, s.failed_last,
+			(select count(*) from factors f where f.user_id = u.id and f.confirmed <> '')
+			from signins s join users u on u.id = s.user_id where s.`+column+` = ? and u.disabled is null`, value).
+			Scan(&in.ID, &in.User.ID, &in.User.Name, &in.User.Role, &in.User.Lang, &in.Method, &in.Via, &at, &seen, &expires, &proven, &in.Failed, &failed, &factors)
 	})
 	if errors.Is(err, sql.ErrNoRows) {
 		return SignIn{}, time.Time{}, ErrNotSignedIn
@@ -391,11 +484,12 @@ func (d *Directory) look(ctx context.Context, sum []byte) (SignIn, time.Time, er
 	for _, t := range []struct {
 		to   *time.Time
 		from string
-	}{{&in.At, at}, {&last, seen}, {&in.Expires, expires}} {
+	}{{&in.At, at}, {&last, seen}, {&in.Expires, expires}, {&in.Proven, proven}, {&in.FailedLast, failed}} {
 		if *t.to, err = store.ParseTime(t.from); err != nil {
 			return SignIn{}, time.Time{}, err
 		}
 	}
+	in.Factor = factors > 0
 	if !now.Before(in.Expires) || now.Sub(last) >= d.cfg.Idle {
 		return SignIn{}, time.Time{}, ErrNotSignedIn
 	}
@@ -408,12 +502,13 @@ func (d *Directory) SignOut(ctx context.Context, token string) error {
 	if !ok {
 		return nil
 	}
-	gone := false
+	gone := ""
 	err := d.cfg.Store.Update(ctx, func(tx store.Tx) error {
-		gone = false
+		gone = ""
 		var user User
-		err := tx.QueryRow(`select u.id, u.role from signins s join users u on u.id = s.user_id where s.token_hash = ?`, sum).
-			Scan(&user.ID, &user.Role)
+		var id string
+		err := tx.QueryRow(`select s.id, u.id, u.role from signins s join users u on u.id = s.user_id where s.token_hash = ?`, sum).
+			Scan(&id, &user.ID, &user.Role)
 		if errors.Is(err, sql.ErrNoRows) {
 			return nil
 		}
@@ -423,7 +518,7 @@ func (d *Directory) SignOut(ctx context.Context, token string) error {
 		if _, err := tx.Exec(`delete from signins where token_hash = ?`, sum); err != nil {
 			return err
 		}
-		gone = true
+		gone = id
 		return d.log(tx, audit.Event{
 			Type: "auth.logout", Outcome: "ok", Origin: "server", Time: d.cfg.Now(),
 			Actor: audit.Actor{Kind: string(user.Role), Ref: user.ID},
@@ -432,10 +527,30 @@ func (d *Directory) SignOut(ctx context.Context, token string) error {
 	if err != nil {
 		return fmt.Errorf("identity: %w", err)
 	}
-	if gone {
-		d.cfg.Ended([]string{signInID(sum)})
+	if gone != "" {
+		d.cfg.Ended([]string{gone})
 	}
 	return nil
+}
+
+// endAll ends the sign-ins of a user but that of the id kept, and returns their ids.
+func endAll(tx store.Tx, userID, kept string) (ids []string, err error) {
+	rows, err := tx.Query(`select id from signins where user_id = ? and id <> ?`, userID, kept)
+	if err != nil {
+		return nil, err
+	}
+	for rows.Next() {
+		var id string
+		if err := rows.Scan(&id); err != nil {
+			return nil, err
+		}
+		ids = append(ids, id)
+	}
+	if err := errors.Join(rows.Err(), rows.Close()); err != nil {
+		return nil, err
+	}
+	_, err = tx.Exec(`delete from signins where user_id = ? and id <> ?`, userID, kept)
+	return ids, err
 }
 
 // SetLang keeps the language a user chose, "en" or "fr".
@@ -469,8 +584,8 @@ func (d *Directory) Names(ctx context.Context, ids []string) (map[string]string,
 	return out, err
 }
 
-func (d *Directory) log(tx store.Tx, e audit.Event) error {
-	_, err := d.cfg.Log.AppendTx(tx, e)
+func (d *Directory) log(tx store.Tx, events ...audit.Event) error {
+	_, err := d.cfg.Log.AppendTx(tx, events...)
 	return err
 }
 
@@ -490,8 +605,6 @@ func parseToken(token string) (sum []byte, ok bool) {
 	h := sha256.Sum256(raw)
 	return h[:], true
 }
-
-func signInID(sum []byte) string { return base64.RawURLEncoding.EncodeToString(sum) }
 
 var fold = cases.Fold()
 

@@ -477,7 +477,7 @@ func TestSignInFailsWhenItCannotBeLogged(t *testing.T) {
 	}
 }
 
-type noLog struct{}
+type noLog struct{ Log }
 
 func (noLog) AppendTx(store.Tx, ...audit.Event) (int64, error) { return 0, store.ErrUnavailable }
 

@@ -234,7 +234,7 @@ func (d *Directory) UseLink(ctx context.Context, token, name, password string, f
 			if _, err := tx.Exec(`update users set password_hash = ? where id = ?`, phc, user.ID); err != nil {
 				return err
 			}
-			if ended, err = endSignIns(tx, user.ID); err != nil {
+			if ended, err = endAll(tx, user.ID, ""); err != nil {
 				return err
 			}
 		} else if err := d.newUser(tx, &user, nameKey(name), phc); err != nil {

@@ -81,6 +81,21 @@ var table = map[string]access{
 	"GET /api/v1/me":           signedIn,
 	"PUT /api/v1/me/lang":      signedIn,
 
+	// One's own sign-in. What needs a fresh proof asks for it there.
+	"GET /account":                   signedIn,
+	"POST /api/v1/me/failures":       signedIn,
+	"GET /api/v1/me/factors":         signedIn,
+	"DELETE /api/v1/me/factors/{id}": signedIn,
+	"POST /api/v1/me/totp":           signedIn,
+	"POST /api/v1/me/totp/confirm":   signedIn,
+	"POST /api/v1/me/recovery":       signedIn,
+	"POST /api/v1/me/passkeys":       signedIn,
+	"PUT /api/v1/me/passkeys":        signedIn,
+	"POST /api/v1/passkey":           anyone, // a challenge; nothing is kept
+	"POST /api/v1/signin/passkey":    anyone,
+	"GET /api/v1/stepup":             signedIn,
+	"POST /api/v1/stepup":            signedIn,
+
 	"GET /api/v1/desks":               readDesk,
 	"GET /api/v1/tickets":             readDesk.by(ReadTickets),
 	"POST /api/v1/tickets":            workDesk,

@@ -33,10 +33,10 @@ type Team struct {
 
 // Errors of teams; also ErrBadName and ErrNameTaken.
 var (
-	ErrNoTeam   = errors.New("identity: there is no such team")
-	ErrBadTier  = errors.New("identity: there is no such tier")
-	ErrTooMany  = errors.New("identity: there are too many teams")
-	errTeamName = fmt.Errorf("a team's name: %w", ErrBadName)
+	ErrNoTeam       = errors.New("identity: there is no such team")
+	ErrBadTier      = errors.New("identity: there is no such tier")
+	ErrTooManyTeams = errors.New("identity: there are too many teams")
+	errTeamName     = fmt.Errorf("a team's name: %w", ErrBadName)
 )
 
 // Teams are all teams, by tier and name.
@@ -83,7 +83,7 @@ func (d *Directory) logTeam(tx store.Tx, what string, by audit.Actor, t Team) er
 }
 
 // NewTeam makes a team of that name and tier. Errors: ErrBadName, ErrBadTier,
-// ErrNameTaken, ErrTooMany, or one of the store.
+// ErrNameTaken, ErrTooManyTeams, or one of the store.
 func (d *Directory) NewTeam(ctx context.Context, by audit.Actor, t Team) (Team, error) {
 	if err := checkTeam(&t); err != nil {
 		return Team{}, err
@@ -104,7 +104,7 @@ func (d *Directory) makeTeam(tx store.Tx, by audit.Actor, t Team) (Team, error) 
 		return Team{}, err
 	}
 	if n >= MaxTeams {
-		return Team{}, ErrTooMany
+		return Team{}, ErrTooManyTeams
 	}
 	t.ID, t.Members = newID(d.cfg.Now()), 0
 	_, err := tx.Exec(`insert into teams (id, name, name_key, tier, created) values (?, ?, ?, ?, ?)`,

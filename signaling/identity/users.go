@@ -179,26 +179,6 @@ func (d *Directory) change(ctx context.Context, id string, f func(tx store.Tx, a
 	return a, nil
 }
 
-// endSignIns ends every sign-in of a user in tx.
-func endSignIns(tx store.Tx, userID string) (ids []string, err error) {
-	rows, err := tx.Query(`select token_hash from signins where user_id = ?`, userID)
-	if err != nil {
-		return nil, err
-	}
-	for rows.Next() {
-		var sum []byte
-		if err := rows.Scan(&sum); err != nil {
-			return nil, err
-		}
-		ids = append(ids, signInID(sum))
-	}
-	if err := errors.Join(rows.Err(), rows.Close()); err != nil {
-		return nil, err
-	}
-	_, err = tx.Exec(`delete from signins where user_id = ?`, userID)
-	return ids, err
-}
-
 // anotherAdmin refuses what would leave nobody who can be admin.
 func anotherAdmin(tx store.Tx, but string) error {
 	var n int64
@@ -247,7 +227,7 @@ func (d *Directory) setRole(tx store.Tx, by audit.Actor, a Account, role Role) (
 	if err := loseLinks(tx, a.ID); err != nil {
 		return nil, err
 	}
-	ended, err := endSignIns(tx, a.ID)
+	ended, err := endAll(tx, a.ID, "")
 	if err != nil {
 		return nil, err
 	}
@@ -275,7 +255,7 @@ func (d *Directory) Disable(ctx context.Context, by audit.Actor, id string) (Acc
 		if err := loseLinks(tx, id); err != nil {
 			return nil, err
 		}
-		ended, err := endSignIns(tx, id)
+		ended, err := endAll(tx, id, "")
 		if err != nil {
 			return nil, err
 		}
@@ -305,7 +285,7 @@ func (d *Directory) Enable(ctx context.Context, by audit.Actor, id string) (Acco
 // EndSignIns signs a user out everywhere. Errors: ErrNoUser, or one of the store.
 func (d *Directory) EndSignIns(ctx context.Context, by audit.Actor, id string) (Account, error) {
 	return d.change(ctx, id, func(tx store.Tx, a Account) ([]string, error) {
-		ended, err := endSignIns(tx, id)
+		ended, err := endAll(tx, id, "")
 		if err != nil || len(ended) == 0 {
 			return nil, err
 		}

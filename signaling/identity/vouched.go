@@ -111,8 +111,7 @@ func (d *Directory) signInVouched(ctx context.Context, v Vouched, from netip.Add
 			return err
 		}
 		in.Via = v.Label
-		sum, _ := parseToken(token)
-		_, err = tx.Exec(`update signins set via = ? where token_hash = ?`, v.Label, sum)
+		_, err = tx.Exec(`update signins set via = ? where id = ?`, v.Label, in.ID)
 		return err
 	})
 	if err != nil {

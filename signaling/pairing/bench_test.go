@@ -37,6 +37,7 @@ type bench struct {
 	output *buffer // what the server logged
 	ticket tickets.Ticket
 	over   sync.Map // sign-in ids that ended
+	stale  sync.Map // those that must prove again who they are
 
 	stopOutbox func()
 }
@@ -122,6 +123,11 @@ func (b *buffer) String() string {
 func (b *bench) Alive(_ context.Context, id string) (bool, error) {
 	_, over := b.over.Load(id)
 	return !over, nil
+}
+
+func (b *bench) MayControl(_ context.Context, id string) (bool, error) {
+	_, stale := b.stale.Load(id)
+	return !stale, nil
 }
 
 // generous limits let a test try often; the tests of limits set their own.

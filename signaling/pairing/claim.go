@@ -92,6 +92,18 @@ func (v *viewer) claim(m *mfpb.Claim) {
 		d.SignedOut([]string{v.in.ID})
 		return
 	}
+	// C92: who has a second factor or a passkey has proven one in the last minutes.
+	// It costs no try: the code was not looked at, and the page claims again.
+	switch ok, err := d.cfg.SignIns.MayControl(d.stopped, v.in.ID); {
+	case err != nil:
+		d.cfg.Logger.Error("the sign-in of a claim cannot be read", "error", err)
+		v.refuse(mfpb.Reason_REASON_INTERNAL)
+		return
+	case !ok:
+		v.refuse(mfpb.Reason_REASON_STEP_UP)
+		d.rejected(v, "", mfpb.Reason_REASON_STEP_UP)
+		return
+	}
 	// Who is invited may leave the ticket out: it is the session's.
 	id, joins := m.TicketId, false
 	if id == "" {

@@ -47,6 +47,21 @@ func TestPairing(t *testing.T) {
 	}
 }
 
+// C92: a claim without a fresh proof reaches no host and costs no try; after one it
+// goes on, on the same line.
+func TestC92_AClaimNeedsAFreshProof(t *testing.T) {
+	b := newBench(t, func(c *Config) { c.Limits.Account = limit.Every{N: 1, In: time.Hour} })
+	h, v := b.host(), b.viewer("ann")
+	b.stale.Store("signin-ann", true)
+	for range 3 {
+		v.claim(h.plate, b.ticket.ID)
+		v.refused(t, mfpb.Reason_REASON_STEP_UP)
+	}
+	b.stale.Delete("signin-ann")
+	v.claim(h.plate, b.ticket.ID)
+	want[*mfpb.ClaimStart](t, h.peer)
+}
+
 func TestC4_AClaimNeedsAnOpenTicket(t *testing.T) {
 	b := newBench(t, func(c *Config) { c.Limits.Account = limit.Every{N: 1, In: time.Hour} })
 	h, v := b.host(), b.viewer("ann")

@@ -52,6 +52,9 @@ type Log interface {
 type SignIns interface {
 	// Alive tells whether a sign-in still stands, and counts as its use.
 	Alive(ctx context.Context, id string) (bool, error)
+	// MayControl tells whether it has proven who it is freshly enough to come to
+	// control a host.
+	MayControl(ctx context.Context, id string) (bool, error)
 }
 
 // Outbox is the part of tickets.Outbox that pairing writes to.

@@ -65,6 +65,15 @@ export class RemoteSession extends HTMLElement {
     else session?.leave();
   }
 
+  /**
+   * Claims again with the code that was typed, after the server had refused it for
+   * want of a fresh proof (reason STEP_UP) and the page has seen to that.
+   */
+  retry(): void {
+    if (this.#view.state === "code" && this.#view.reason === Reason.STEP_UP)
+      this.#submit(this.#panel.code.value);
+  }
+
   override focus(options?: FocusOptions): void {
     if (this.#view.state === "live") this.#room?.focus();
     else if (this.isConnected) this.#panel.focus(this.#view.state);

@@ -13,6 +13,8 @@ export const me: Me = {
   lang: "en",
   organisation: "",
   publicHost: "help.example.org",
+  failures: null,
+  factorNeeded: false,
 };
 export const ticket = (id: string, open = true): Ticket => ({
   id,

@@ -302,6 +302,12 @@ func (w *house) technician(l *looker) {
 	w.click("#close-ticket")
 	w.wait("#reopen-ticket")
 	l.see("ticket-closed")
+	w.goTo("/account")
+	w.wait("#app-begin")
+	l.see("account")
+	w.click("#app-begin")
+	w.wait("#app-secret")
+	l.see("account-app")
 	w.leave()
 }
 

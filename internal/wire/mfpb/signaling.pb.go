@@ -155,6 +155,7 @@ const (
 	Reason_REASON_OTHER_TICKET          Reason = 12 // an invite code of a session that belongs to another ticket
 	Reason_REASON_TOO_MANY_PARTICIPANTS Reason = 13 // the session has as many as it may have
 	Reason_REASON_DESK_AWAY             Reason = 14 // the service desk of the ticket does not answer, or not to us
+	Reason_REASON_STEP_UP               Reason = 15 // the technician must prove again who they are
 	// Session.
 	Reason_REASON_PERSON_STOPPED       Reason = 20 // the person ended the session
 	Reason_REASON_PERSON_DENIED        Reason = 21 // the person said no to the first question
@@ -200,6 +201,7 @@ var (
 		12: "REASON_OTHER_TICKET",
 		13: "REASON_TOO_MANY_PARTICIPANTS",
 		14: "REASON_DESK_AWAY",
+		15: "REASON_STEP_UP",
 		20: "REASON_PERSON_STOPPED",
 		21: "REASON_PERSON_DENIED",
 		22: "REASON_TECHNICIAN_ENDED",
@@ -240,6 +242,7 @@ var (
 		"REASON_OTHER_TICKET":          12,
 		"REASON_TOO_MANY_PARTICIPANTS": 13,
 		"REASON_DESK_AWAY":             14,
+		"REASON_STEP_UP":               15,
 		"REASON_PERSON_STOPPED":        20,
 		"REASON_PERSON_DENIED":         21,
 		"REASON_TECHNICIAN_ENDED":      22,
@@ -391,7 +394,7 @@ type Technician struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
 	Id            string                 `protobuf:"bytes,1,opt,name=id,proto3" json:"id,omitempty"`
 	Name          string                 `protobuf:"bytes,2,opt,name=name,proto3" json:"name,omitempty"`                                  // as shown to the person; hostile text
-	SignedIn      string                 `protobuf:"bytes,3,opt,name=signed_in,json=signedIn,proto3" json:"signed_in,omitempty"`          // "password", "link"; later "passkey", "oidc", ...
+	SignedIn      string                 `protobuf:"bytes,3,opt,name=signed_in,json=signedIn,proto3" json:"signed_in,omitempty"`          // "password", "password+code", "passkey", "link", ...
 	SignedInAt    int64                  `protobuf:"varint,4,opt,name=signed_in_at,json=signedInAt,proto3" json:"signed_in_at,omitempty"` // Unix milliseconds
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -3653,7 +3656,7 @@ const file_signaling_proto_rawDesc = "" +
 	"\x1cPARTICIPANT_KIND_UNSPECIFIED\x10\x00\x12\x19\n" +
 	"\x15PARTICIPANT_KIND_LEAD\x10\x01\x12\x1b\n" +
 	"\x17PARTICIPANT_KIND_EXPERT\x10\x02\x12\x1d\n" +
-	"\x19PARTICIPANT_KIND_OBSERVER\x10\x03*\xaf\a\n" +
+	"\x19PARTICIPANT_KIND_OBSERVER\x10\x03*\xc3\a\n" +
 	"\x06Reason\x12\x16\n" +
 	"\x12REASON_UNSPECIFIED\x10\x00\x12\x17\n" +
 	"\x13REASON_NO_SUCH_CODE\x10\x01\x12\x15\n" +
@@ -3670,7 +3673,8 @@ const file_signaling_proto_rawDesc = "" +
 	"\x15REASON_MALFORMED_CODE\x10\v\x12\x17\n" +
 	"\x13REASON_OTHER_TICKET\x10\f\x12 \n" +
 	"\x1cREASON_TOO_MANY_PARTICIPANTS\x10\r\x12\x14\n" +
-	"\x10REASON_DESK_AWAY\x10\x0e\x12\x19\n" +
+	"\x10REASON_DESK_AWAY\x10\x0e\x12\x12\n" +
+	"\x0eREASON_STEP_UP\x10\x0f\x12\x19\n" +
 	"\x15REASON_PERSON_STOPPED\x10\x14\x12\x18\n" +
 	"\x14REASON_PERSON_DENIED\x10\x15\x12\x1b\n" +
 	"\x17REASON_TECHNICIAN_ENDED\x10\x16\x12\x1b\n" +

@@ -32,6 +32,7 @@ var ecsKinds = map[string][2][]string{
 	"auth.disabled":      {{"iam"}, {"user", "change"}},
 	"auth.link_created":  {{"iam"}, {"user", "info"}},
 	"auth.link_used":     {{"iam"}, {"user", "creation"}},
+	"factor":             {{"iam"}, {"user", "change"}},
 	"token":              {{"iam"}, {"admin", "change"}},
 	"log":                {{"configuration"}, {"info"}},
 	"log.viewed":         {{"database"}, {"access"}},

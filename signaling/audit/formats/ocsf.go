@@ -61,6 +61,7 @@ var activities = map[string]activity{
 	"auth":              {accountChange, other},
 	"auth.disabled":     {accountChange, 5}, // Disable
 	"auth.link_used":    {accountChange, 1}, // Create
+	"factor":            {accountChange, other},
 	"token":             {accountChange, other},
 	"team":              {accountChange, other},
 	"auth.role_changed": {accountChange, other},

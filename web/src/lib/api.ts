@@ -11,6 +11,48 @@ export interface Me {
   lang: Lang;
   organisation: string;
   publicHost: string;
+  /** Sign-ins that had failed before this one, until they were read. */
+  failures: { count: number; last: string } | null;
+  /** The role must have a second factor; nothing can be done before. */
+  factorNeeded: boolean;
+}
+
+export interface Factor {
+  id: string;
+  /** Of a passkey, as its user calls it; hostile text as any other. */
+  name: string;
+  since: string;
+  used: string | null;
+}
+
+/** What somebody has beside a password. */
+export interface Factors {
+  totp: Factor | null;
+  passkeys: Factor[];
+  /** Recovery codes that are left. */
+  recovery: number;
+  required: boolean;
+  /** The page was opened under the server's name, which passkeys belong to. */
+  possible: boolean;
+}
+
+/** A challenge for passkeys: options are the browser's own. */
+export interface Challenge {
+  options: { publicKey: unknown };
+  state: string;
+}
+
+/** A secret for an authenticator app, shown once; path draws the dark squares of its QR code. */
+export interface NewApp {
+  secret: string;
+  size: number;
+  path: string;
+}
+
+export interface StepUpNeed {
+  /** Before a code is claimed. */
+  control: boolean;
+  by: string[];
 }
 
 /** Subject and requester are hostile text, as everything a person typed. */
@@ -215,8 +257,8 @@ export const at = (path: string, query: Record<string, string>): string =>
 export const id = encodeURIComponent;
 
 export const api = {
-  async signIn(name: string, password: string): Promise<Me> {
-    return me(await call("POST", "/api/v1/signin", { name, password }));
+  async signIn(name: string, password: string, code = ""): Promise<Me> {
+    return me(await call("POST", "/api/v1/signin", { name, password, code }));
   },
   async link(token: string): Promise<SignInLink> {
     const o = record(await call("GET", at("/api/v1/signin/link", { token })));
@@ -239,6 +281,56 @@ export const api = {
   },
   async setLang(lang: Lang): Promise<void> {
     await call("PUT", "/api/v1/me/lang", { lang });
+  },
+  async sawFailures(): Promise<void> {
+    await call("POST", "/api/v1/me/failures", {});
+  },
+  async factors(): Promise<Factors> {
+    const o = record(await call("GET", "/api/v1/me/factors"));
+    return {
+      totp: o["totp"] === null ? null : factor(o["totp"]),
+      passkeys: list(o, "passkeys", factor),
+      recovery: integer(o, "recovery"),
+      required: o["required"] === true,
+      possible: o["passkeys_possible"] === true,
+    };
+  },
+  async removeFactor(factorID: string): Promise<void> {
+    await call("DELETE", `/api/v1/me/factors/${id(factorID)}`);
+  },
+  async newApp(): Promise<NewApp> {
+    const o = record(await call("POST", "/api/v1/me/totp", {}));
+    const qr = record(o["qr"]);
+    return { secret: string(o, "secret"), size: integer(qr, "size"), path: string(qr, "path") };
+  },
+  /** The recovery codes that came with it; null if there were some already. */
+  async confirmApp(code: string): Promise<string[] | null> {
+    const o = record(await call("POST", "/api/v1/me/totp/confirm", { code }));
+    return o["recovery"] === null ? null : list(o, "recovery", text);
+  },
+  async newRecovery(): Promise<string[]> {
+    return list(await call("POST", "/api/v1/me/recovery", {}), "recovery", text);
+  },
+  async stepUpNeed(): Promise<StepUpNeed> {
+    const o = record(await call("GET", "/api/v1/stepup"));
+    return { control: o["control"] === true, by: list(o, "by", text) };
+  },
+  async askPasskey(): Promise<Challenge> {
+    return challenge(await call("POST", "/api/v1/passkey", {}));
+  },
+  async signInByPasskey(state: string, credential: unknown): Promise<Me> {
+    return me(await call("POST", "/api/v1/signin/passkey", { state, credential }));
+  },
+  async offerPasskey(): Promise<Challenge> {
+    return challenge(await call("POST", "/api/v1/me/passkeys", {}));
+  },
+  async addPasskey(name: string, state: string, credential: unknown): Promise<void> {
+    await call("PUT", "/api/v1/me/passkeys", { name, state, credential });
+  },
+  async stepUp(
+    proof: { code: string } | { password: string } | { passkey: { state: string; credential: unknown } },
+  ): Promise<void> {
+    await call("POST", "/api/v1/stepup", proof);
   },
   async desks(): Promise<Desks> {
     const o = record(await call("GET", "/api/v1/desks"));
@@ -379,7 +471,35 @@ function me(v: unknown): Me {
     lang: language(o),
     organisation: optional(o, "organisation") ?? "",
     publicHost: optional(o, "public_host") ?? "",
+    failures: failures(o["failures"]),
+    factorNeeded: o["factor_needed"] === true,
   };
+}
+
+function failures(v: unknown): Me["failures"] {
+  if (v === undefined || v === null) return null;
+  const o = record(v);
+  return { count: integer(o, "count"), last: string(o, "last") };
+}
+
+function factor(v: unknown): Factor {
+  const o = record(v);
+  return {
+    id: string(o, "id"),
+    name: string(o, "name"),
+    since: string(o, "since"),
+    used: optional(o, "used"),
+  };
+}
+
+function challenge(v: unknown): Challenge {
+  const o = record(v);
+  return { options: { publicKey: record(o["options"])["publicKey"] }, state: string(o, "state") };
+}
+
+function text(v: unknown): string {
+  if (typeof v !== "string") throw new TypeError("not a text");
+  return v;
 }
 
 function ticket(v: unknown): Ticket {

@@ -27,6 +27,8 @@ export interface RemoteSession extends HTMLElement {
   readonly state: State;
   /** Ends the session; who does not lead it leaves it. */
   end(): void;
+  /** Claims again with the code that was typed, once it is proven who this is. */
+  retry(): void;
 }
 
 /** States in which leaving the page would cut somebody off. */

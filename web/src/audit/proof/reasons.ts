@@ -14,6 +14,7 @@ export const reasons: Readonly<Record<string, number>> = {
   OTHER_TICKET: 12,
   TOO_MANY_PARTICIPANTS: 13,
   DESK_AWAY: 14,
+  STEP_UP: 15,
   PERSON_STOPPED: 20,
   PERSON_DENIED: 21,
   TECHNICIAN_ENDED: 22,
