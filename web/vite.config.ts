@@ -42,6 +42,7 @@ export default defineConfig({
         audit: resolve(here, "audit.html"),
         signin: resolve(here, "signin.html"),
         receipt: resolve(here, "receipt.html"),
+        supervise: resolve(here, "supervise.html"),
       },
       external: ["/viewer/viewer.js"],
     },

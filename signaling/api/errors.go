@@ -74,6 +74,8 @@ var (
 	errRatedAlready    = &problem{http.StatusConflict, "RATED_ALREADY"}
 	errInvalidFeedback = &problem{http.StatusUnprocessableEntity, "INVALID_FEEDBACK"}
 	errInvalidClosing  = &problem{http.StatusUnprocessableEntity, "INVALID_CLOSING"}
+	errNoWhy           = &problem{http.StatusUnprocessableEntity, "NO_WHY"}
+	errWhyLong         = &problem{http.StatusUnprocessableEntity, "WHY_LONG"}
 )
 
 // known maps the errors of the packages behind the interface, the more telling
@@ -93,6 +95,7 @@ var known = []struct {
 	{identity.ErrWeakPassword, errWeakPassword},
 	{pairing.ErrNoSession, errNotFound},
 	{pairing.ErrNotYours, errNotAllowed},
+	{pairing.ErrNoWhy, errNoWhy},
 	{store.ErrUnavailable, errUnavailable}, // also the embedded desk's ErrTransient
 	{tickets.ErrNoDesk, errDeskUnknown},
 	{tickets.ErrNotFound, errNoTicket},

@@ -6,19 +6,31 @@ import (
 	"strings"
 	"sync"
 	"time"
+
+	"github.com/mainforte/mainforte/signaling/identity"
 )
 
 var errNotAStream = &problem{http.StatusNotAcceptable, "NOT_A_STREAM"}
 
-// newsItem is what a console is told: that a ticket is not as it was. What it is
-// now the console asks for itself.
+// newsItem is what a console is told: that a ticket, or what else its kind says, is
+// not as it was. What it is now the console asks for itself.
 type newsItem struct {
 	Ticket string `json:"ticket"`
-	Kind   string `json:"kind"` // as in tickets.HookEvent
+	Kind   string `json:"kind"` // as in tickets.HookEvent, or newsSessions and so on
 	Mine   bool   `json:"mine"` // it was given to the one who hears this
 
 	user string // to whom it was given; empty: nobody here
+
+	// Who alone hears it; both empty: everybody who listens.
+	to   string        // user
+	role identity.Role // of users
 }
+
+// Kinds of news that are of no ticket.
+const (
+	newsSessions = "sessions" // the sessions that are open are not as they were
+	newsWatch    = "watch"    // somebody would like to watch a session that the hearer leads
+)
 
 // news carries items to the consoles that listen. A console keeps one line open
 // and hears nothing while nothing happens: no page polls, and the page of a
@@ -33,6 +45,7 @@ type newsLine struct {
 	items  chan newsItem
 	signIn string
 	user   string
+	role   identity.Role
 }
 
 // Bounds of a line.
@@ -45,7 +58,7 @@ func newNews() *news { return &news{lines: map[*newsLine]bool{}} }
 
 // join opens a line, or returns nil when the sign-in has enough of them or the
 // server ends.
-func (n *news) join(signIn, user string) *newsLine {
+func (n *news) join(signIn, user string, role identity.Role) *newsLine {
 	n.mu.Lock()
 	defer n.mu.Unlock()
 	of := 0
@@ -57,7 +70,7 @@ func (n *news) join(signIn, user string) *newsLine {
 	if n.over || of >= newsLines {
 		return nil
 	}
-	l := &newsLine{make(chan newsItem, newsWaiting), signIn, user}
+	l := &newsLine{make(chan newsItem, newsWaiting), signIn, user, role}
 	n.lines[l] = true
 	return l
 }
@@ -76,6 +89,9 @@ func (n *news) tell(item newsItem) {
 	n.mu.Lock()
 	defer n.mu.Unlock()
 	for l := range n.lines {
+		if item.to != "" && item.to != l.user || item.role != "" && item.role != l.role {
+			continue
+		}
 		item.Mine = item.user != "" && item.user == l.user
 		select {
 		case l.items <- item:
@@ -110,7 +126,7 @@ func (s *Server) listen(w http.ResponseWriter, c *call) error {
 	if !strings.Contains(c.Header.Get("Accept"), "text/event-stream") {
 		return errNotAStream
 	}
-	l := s.news.join(c.in.ID, c.in.User.ID)
+	l := s.news.join(c.in.ID, c.in.User.ID, c.in.User.Role)
 	if l == nil {
 		w.WriteHeader(http.StatusNoContent) // which tells an EventSource not to come back
 		return nil

@@ -72,6 +72,7 @@ func (s *Server) build() http.Handler {
 		"GET /console":         s.page("console.html"),
 		"GET /audit":           s.page("audit.html"),
 		"GET /receipt":         s.page("receipt.html"),
+		"GET /supervise":       s.page("supervise.html"),
 		"GET /assets/":         s.asset,
 		"GET /viewer/":         s.viewerFile,
 		"GET /healthz":         s.healthz,
@@ -118,6 +119,12 @@ func (s *Server) build() http.Handler {
 
 		"GET /api/v1/tokens":         s.listTokens,
 		"DELETE /api/v1/tokens/{id}": s.revokeToken,
+
+		"GET /api/v1/supervise/live":                 s.liveSessions,
+		"GET /api/v1/supervise/figures":              s.figures,
+		"POST /api/v1/supervise/sessions/{id}/watch": s.askToWatch,
+		"POST /api/v1/sessions/{id}/watched":         s.answerWatch,
+		"GET /api/v1/watches":                        s.watches,
 
 		"GET /ws/host":   s.wsHost,
 		"GET /ws/viewer": s.wsViewer,

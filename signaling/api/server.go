@@ -35,6 +35,7 @@ import (
 	"github.com/mainforte/mainforte/signaling/pairing"
 	"github.com/mainforte/mainforte/signaling/relay"
 	"github.com/mainforte/mainforte/signaling/store"
+	"github.com/mainforte/mainforte/signaling/supervise"
 	"github.com/mainforte/mainforte/signaling/tickets"
 )
 
@@ -77,6 +78,8 @@ type Server struct {
 	links   *launch.Links
 	hooks   *hooks
 	news    *news
+	asks    supervise.Asks
+	stirred chan struct{} // the sessions that are open are not as they were
 	beat    time.Duration // of news
 	handler http.Handler
 	routes  []string
@@ -191,7 +194,7 @@ func New(cfg Config) (*Server, error) {
 	if cfg.Logger == nil {
 		cfg.Logger = slog.Default()
 	}
-	s := &Server{cfg: cfg, log: cfg.Logger, news: newNews(), beat: newsBeat}
+	s := &Server{cfg: cfg, log: cfg.Logger, news: newNews(), beat: newsBeat, stirred: make(chan struct{}, 1)}
 	ctx := context.Background()
 	s.house, err = open(ctx, Place{cfg.Data, cfg.Database}, func(c *identity.Config) {
 		c.Ended = func(ids []string) { s.desk.SignedOut(ids) }
@@ -223,6 +226,7 @@ func New(cfg Config) (*Server, error) {
 		}
 	}
 	pc.Abuse = cfg.Abuse
+	pc.Changed = s.stir
 	pc.Receipt = func(session string, opened time.Time) string {
 		return receiptPath(receipt.PersonLink(s.house.audit, session, opened.Add(receipt.LinkLife).Truncate(time.Second)))
 	}
@@ -244,6 +248,7 @@ func New(cfg Config) (*Server, error) {
 	s.loops.Go(func() { s.checkpoints(ctx) })
 	s.loops.Go(func() { s.tryDesks(ctx) })
 	s.loops.Go(func() { s.heed(ctx) })
+	s.loops.Go(func() { s.tellSupervisors(ctx) })
 	return s, nil
 }
 

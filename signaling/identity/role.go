@@ -46,6 +46,9 @@ var (
 	seePictures = access{roles: []Role{Technician, Supervisor, Auditor}}
 	outbox      = access{roles: []Role{Supervisor, Admin}}
 	settings    = access{roles: []Role{Admin}}
+	// Who helps whom now and what the person allowed. Not for an admin, who never
+	// learns what is in a session (see Admin).
+	supervise = access{roles: []Role{Supervisor}}
 )
 
 // table is the only place that says who may use a route of the server. What has
@@ -120,6 +123,16 @@ var table = map[string]access{
 	// A token is made where the server runs, as accounts are.
 	"GET /api/v1/tokens":         settings,
 	"DELETE /api/v1/tokens/{id}": settings,
+
+	// The page itself holds nothing: an admin may hold it to the release.
+	"GET /supervise":                {roles: []Role{Supervisor, Admin}},
+	"GET /api/v1/supervise/live":    supervise,
+	"GET /api/v1/supervise/figures": supervise,
+	// A wish, told to who leads the session. Only an invite code lets anybody in.
+	"POST /api/v1/supervise/sessions/{id}/watch": supervise,
+	// From who was asked, which is looked at there.
+	"POST /api/v1/sessions/{id}/watched": workDesk,
+	"GET /api/v1/watches":                workDesk,
 
 	// Hosts have no account: the code is what lets a technician in (C1).
 	"GET /ws/host": anyone,

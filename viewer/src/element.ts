@@ -8,7 +8,7 @@
 import { GrantState } from "./gen/session_pb";
 import { ParticipantKind, Reason } from "./gen/signaling_pb";
 import type { Room } from "./room";
-import { firstView, handsOf, type State, type View } from "./state";
+import { firstView, handsOf, mostMembers, type State, type View } from "./state";
 import { noticesOf } from "./view/banner";
 import { h, setText } from "./view/dom";
 import { isCode } from "./view/grouping";
@@ -63,6 +63,16 @@ export class RemoteSession extends HTMLElement {
     const session = this.#room?.session;
     if (this.#view.kind === ParticipantKind.LEAD) session?.end();
     else session?.leave();
+  }
+
+  /** Asks the person's app for an invite code to watch with, and shows it; false where there can be none now. */
+  inviteObserver(): boolean {
+    const { state, kind, invite, members, pathUp } = this.#view;
+    const out = invite?.state === "asked" || invite?.state === "open";
+    if (state !== "live" || kind === ParticipantKind.OBSERVER || out || members.length >= mostMembers || !pathUp)
+      return false;
+    this.#room?.session?.askInvite(ParticipantKind.OBSERVER);
+    return true;
   }
 
   override focus(options?: FocusOptions): void {

@@ -38,6 +38,7 @@ var activities = map[string]activity{
 	"session.route":     {rdpActivity, 6}, // Traffic
 	"participant":       {rdpActivity, other},
 	"invite":            {rdpActivity, other},
+	"watch":             {rdpActivity, other},
 	"protocol":          {rdpActivity, other},
 	"file":              {rdpActivity, 6}, // the hash stands in the line itself
 	"input":             {rdpActivity, 6},
