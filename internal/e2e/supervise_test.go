@@ -122,3 +122,76 @@ func supervisor(t *testing.T, lang string) {
 		}
 	}
 }
+
+// TestAPersonWaitsAndIsTaken: from the landing page into the queue, without and with a
+// script; the technician takes the person, who reads by whom; the code stays the only
+// way in.
+func TestAPersonWaitsAndIsTaken(t *testing.T) {
+	for _, lang := range stage.Langs("fr") {
+		t.Run(lang, func(t *testing.T) { waits(t, lang) })
+	}
+}
+
+func waits(t *testing.T, lang string) {
+	w := newWorld(t, lang)
+	person := func(args ...string) *colleague {
+		b, err := stage.StartBrowser(w.ctx, stage.BrowserOptions{Lang: lang + "-CA", Width: 420, Height: 900, Args: args})
+		w.must(err)
+		t.Cleanup(b.Close)
+		c := &colleague{b, w}
+		t.Cleanup(func() {
+			if t.Failed() {
+				c.keep("failed-person")
+			}
+		})
+		return c
+	}
+	comes := func(c *colleague, name string) {
+		w.must(c.Goto(w.url + "/"))
+		w.must(c.Click("#to-wait"))
+		w.must(c.Fill("#name", name))
+		w.must(c.Fill("#trouble", "L’écran reste noir au démarrage."))
+		w.must(c.Fill("#phone", "418 555-0199"))
+	}
+	luc := person("blink-settings=scriptEnabled=false")
+	comes(luc, "Luc Roy")
+	luc.keep("form")
+	w.must(luc.Click("#wait"))
+	w.must(luc.WaitFor(10*time.Second, `#state[data-place="1"]`))
+	luc.keep("without-script")
+	zoe := person()
+	comes(zoe, "Zoé Côté")
+	w.axe(zoe.Browser, "the form")
+	w.must(zoe.Click("#wait"))
+	w.must(zoe.WaitFor(10*time.Second, `#state[data-place="2"]`))
+	zoe.keep("second")
+	w.axe(zoe.Browser, "the place in the queue")
+
+	w.signIn(w.browser, "technician", "Anaïs Tremblay")
+	w.must(w.browser.WaitFor(15*time.Second, "#waiting li:nth-child(2) button"))
+	w.shot("technician-sees")
+	w.axe(w.browser, "the console")
+	w.must(w.browser.Click("#waiting li:nth-child(1) button"))
+	w.must(w.browser.WaitFor(10*time.Second, "#start-session"))
+	w.must(w.browser.Wait(10*time.Second, `document.querySelectorAll('#waiting li').length === 1 && document.body.innerText.includes('L’écran reste noir au démarrage.')`))
+	w.shot("technician-took")
+	w.must(zoe.WaitFor(10*time.Second, `#state[data-place="1"]`))           // told by the server
+	w.must(luc.WaitFor(30*time.Second, `#state[data-by="Anaïs Tremblay"]`)) // comes again by itself
+	luc.keep("taken-without-script")
+	w.must(w.browser.Click("#waiting li:nth-child(1) button"))
+	w.must(zoe.WaitFor(10*time.Second, `#state[data-by="Anaïs Tremblay"]`))
+	zoe.keep("taken")
+	w.axe(zoe.Browser, "who comes")
+	w.must(zoe.Click("#leave"))
+	w.must(zoe.WaitFor(10*time.Second, "#again"))
+	sessions, err := stage.Eval[int](w.browser, `fetch('/api/v1/tickets').then(r => r.json()).then(l => l.tickets.reduce((n, x) => n + x.sessions, 0))`)
+	w.must(err)
+	if sessions != 0 {
+		t.Errorf("%d sessions came of waiting", sessions)
+	}
+	for _, line := range append(zoe.Console(), w.browser.Console()...) {
+		if strings.Contains(line, "Content Security Policy") || strings.Contains(line, "TrustedScript") || strings.HasPrefix(line, "exception") {
+			t.Errorf("a page complains: %s", line)
+		}
+	}
+}

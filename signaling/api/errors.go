@@ -75,6 +75,7 @@ var (
 	errInvalidFeedback = &problem{http.StatusUnprocessableEntity, "INVALID_FEEDBACK"}
 	errInvalidClosing  = &problem{http.StatusUnprocessableEntity, "INVALID_CLOSING"}
 	errNoWhy           = &problem{http.StatusUnprocessableEntity, "NO_WHY"}
+	errNotWaiting      = &problem{http.StatusConflict, "NOT_WAITING"}
 	errWhyLong         = &problem{http.StatusUnprocessableEntity, "WHY_LONG"}
 )
 

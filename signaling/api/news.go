@@ -30,6 +30,8 @@ type newsItem struct {
 const (
 	newsSessions = "sessions" // the sessions that are open are not as they were
 	newsWatch    = "watch"    // somebody would like to watch a session that the hearer leads
+
+	newsWaitingRoom = "waiting" // others wait than before
 )
 
 // news carries items to the consoles that listen. A console keeps one line open
@@ -121,6 +123,24 @@ const newsPattern = "GET /api/v1/news"
 // what stands between, and whether who listens is still signed in.
 const newsBeat = 30 * time.Second
 
+// openStream begins an answer of server-sent events. write is false when nobody reads.
+func openStream(w http.ResponseWriter) (write func(text string) bool, err error) {
+	line := http.NewResponseController(w)
+	// The server's own limits are for answers that end.
+	if err := line.SetReadDeadline(time.Time{}); err != nil {
+		return nil, err
+	}
+	w.Header().Set("Content-Type", "text/event-stream")
+	w.Header().Set("X-Accel-Buffering", "no") // a proxy would wait for more
+	return func(text string) bool {
+		if err := line.SetWriteDeadline(time.Now().Add(10 * time.Second)); err != nil {
+			return false
+		}
+		_, err := w.Write([]byte(text))
+		return err == nil && line.Flush() == nil
+	}, nil
+}
+
 // listen is the stream of server-sent events of a console.
 func (s *Server) listen(w http.ResponseWriter, c *call) error {
 	if !strings.Contains(c.Header.Get("Accept"), "text/event-stream") {
@@ -132,19 +152,9 @@ func (s *Server) listen(w http.ResponseWriter, c *call) error {
 		return nil
 	}
 	defer s.news.leave(l)
-	line := http.NewResponseController(w)
-	// The server's own limits are for answers that end.
-	if err := line.SetReadDeadline(time.Time{}); err != nil {
+	write, err := openStream(w)
+	if err != nil {
 		return err
-	}
-	w.Header().Set("Content-Type", "text/event-stream")
-	w.Header().Set("X-Accel-Buffering", "no") // a proxy would wait for more
-	write := func(text string) bool {
-		if err := line.SetWriteDeadline(time.Now().Add(10 * time.Second)); err != nil {
-			return false
-		}
-		_, err := w.Write([]byte(text))
-		return err == nil && line.Flush() == nil
 	}
 	beat := time.NewTicker(s.beat)
 	defer beat.Stop()

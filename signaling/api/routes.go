@@ -73,10 +73,19 @@ func (s *Server) build() http.Handler {
 		"GET /audit":           s.page("audit.html"),
 		"GET /receipt":         s.page("receipt.html"),
 		"GET /supervise":       s.page("supervise.html"),
-		"GET /assets/":         s.asset,
-		"GET /viewer/":         s.viewerFile,
-		"GET /healthz":         s.healthz,
-		"GET /readyz":          s.readyz,
+
+		"GET /wait":                s.waitForm,
+		"POST /wait":               s.come,
+		"GET /help/{token}/wait":   s.waitForm,
+		"POST /help/{token}/wait":  s.come,
+		"GET /wait/{token}":        s.wait,
+		"GET /wait/{token}/live":   s.waitLive,
+		"POST /wait/{token}/leave": s.leaveWaiting,
+
+		"GET /assets/": s.asset,
+		"GET /viewer/": s.viewerFile,
+		"GET /healthz": s.healthz,
+		"GET /readyz":  s.readyz,
 
 		"POST /api/v1/signin":      s.signIn,
 		"GET /api/v1/signin/link":  s.lookLink,
@@ -125,6 +134,8 @@ func (s *Server) build() http.Handler {
 		"POST /api/v1/supervise/sessions/{id}/watch": s.askToWatch,
 		"POST /api/v1/sessions/{id}/watched":         s.answerWatch,
 		"GET /api/v1/watches":                        s.watches,
+		"GET /api/v1/waiting":                        s.listWaiting,
+		"POST /api/v1/waiting/{id}/take":             s.takeWaiting,
 
 		"GET /ws/host":   s.wsHost,
 		"GET /ws/viewer": s.wsViewer,

@@ -37,6 +37,7 @@ import (
 	"github.com/mainforte/mainforte/signaling/store"
 	"github.com/mainforte/mainforte/signaling/supervise"
 	"github.com/mainforte/mainforte/signaling/tickets"
+	"github.com/mainforte/mainforte/signaling/waiting"
 )
 
 // Place is where a server's data is.
@@ -60,6 +61,7 @@ type Config struct {
 	Grace        time.Duration // of a session without a side; 0: pairing's own
 	Relay        *relay.Server // nil: sessions have none. The caller closes it, after Close
 	Desks        tickets.Setup // of other systems; see tickets.ReadDesks
+	Waiting      waiting.Limits
 
 	// Knobs for tests: limits, clock, cost. They run on the configuration that
 	// would otherwise be used.
@@ -79,6 +81,7 @@ type Server struct {
 	hooks   *hooks
 	news    *news
 	asks    supervise.Asks
+	room    *waiting.Room
 	stirred chan struct{} // the sessions that are open are not as they were
 	beat    time.Duration // of news
 	handler http.Handler
@@ -194,7 +197,7 @@ func New(cfg Config) (*Server, error) {
 	if cfg.Logger == nil {
 		cfg.Logger = slog.Default()
 	}
-	s := &Server{cfg: cfg, log: cfg.Logger, news: newNews(), beat: newsBeat, stirred: make(chan struct{}, 1)}
+	s := &Server{cfg: cfg, log: cfg.Logger, news: newNews(), beat: newsBeat, stirred: make(chan struct{}, 1), room: waiting.New(cfg.Waiting)}
 	ctx := context.Background()
 	s.house, err = open(ctx, Place{cfg.Data, cfg.Database}, func(c *identity.Config) {
 		c.Ended = func(ids []string) { s.desk.SignedOut(ids) }
@@ -249,6 +252,7 @@ func New(cfg Config) (*Server, error) {
 	s.loops.Go(func() { s.tryDesks(ctx) })
 	s.loops.Go(func() { s.heed(ctx) })
 	s.loops.Go(func() { s.tellSupervisors(ctx) })
+	s.loops.Go(func() { s.sweepRoom(ctx) })
 	return s, nil
 }
 
@@ -325,6 +329,7 @@ func (s *Server) HTTP() *http.Server {
 // New on the folder.
 func (s *Server) Close(ctx context.Context) error {
 	s.news.close()
+	s.room.Close()
 	err := s.desk.Close(ctx)
 	s.stop()
 	s.loops.Wait()

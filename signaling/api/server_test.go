@@ -46,9 +46,9 @@ func TestEveryRouteForEveryRole(t *testing.T) {
 	}
 	// Written out by hand, not asked of the table: what each role may do at all.
 	may := map[identity.Role]string{
-		"":                  "/ /download/ /signin /help /assets/ /viewer/ /healthz /readyz /ws/host /api/v1/signin /hooks /receipt /api/v1/receipts",
-		identity.Technician: "/console /launch /api/v1/signout /api/v1/me /api/v1/desks /api/v1/tickets /api/v1/queue /api/v1/news POST:/api/v1/sessions GET:/api/v1/sessions/nothing/attachments PUT:/api/v1/sessions/nothing/system /api/v1/watches /ws/viewer",
-		identity.Supervisor: "/console /audit /launch /api/v1/signout /api/v1/me /api/v1/desks /api/v1/outbox /api/v1/tickets /api/v1/queue /api/v1/news /api/v1/sessions /supervise /api/v1/supervise /api/v1/watches /ws/viewer",
+		"":                  "/ /download/ /signin /help /wait /assets/ /viewer/ /healthz /readyz /ws/host /api/v1/signin /hooks /receipt /api/v1/receipts",
+		identity.Technician: "/console /launch /api/v1/signout /api/v1/me /api/v1/desks /api/v1/tickets /api/v1/queue /api/v1/news POST:/api/v1/sessions GET:/api/v1/sessions/nothing/attachments PUT:/api/v1/sessions/nothing/system /api/v1/watches /api/v1/waiting /ws/viewer",
+		identity.Supervisor: "/console /audit /launch /api/v1/signout /api/v1/me /api/v1/desks /api/v1/outbox /api/v1/tickets /api/v1/queue /api/v1/news /api/v1/sessions /supervise /api/v1/supervise /api/v1/watches /api/v1/waiting /ws/viewer",
 		identity.Auditor:    "/audit /api/v1/signout /api/v1/me GET:/api/v1/sessions",
 		identity.Admin:      "/console /audit /supervise /api/v1/signout /api/v1/me /api/v1/desks /api/v1/outbox GET:/api/v1/tickets /api/v1/news LIST:/api/v1/sessions /api/v1/tokens",
 	}

@@ -108,6 +108,16 @@ type figuresAnswer struct {
 	Unsaid   int             `json:"unsaid"` // over, without a closing note
 	Scores   [5]int          `json:"scores"` // how often 1 to 5 was said
 	Recurs   []subjectAnswer `json:"recurs"`
+	Waited   waitedAnswer    `json:"waited"`
+}
+
+type waitedAnswer struct {
+	Came     int   `json:"came"`
+	Taken    int   `json:"taken"`
+	InTime   int   `json:"in_time"`
+	Left     int   `json:"left"`
+	MedianMS int64 `json:"median_ms"`
+	TargetMS int64 `json:"target_ms"`
 }
 
 type hourAnswer struct {
@@ -140,6 +150,7 @@ func (s *Server) figures(w http.ResponseWriter, c *call) error {
 		Since: f.Since.UTC(), Sessions: f.Sessions, Open: f.Open, MedianMS: f.Median.Milliseconds(),
 		Hours: make([]hourAnswer, len(f.Hours)), Resolved: f.Resolved, Unsaid: f.Resolved[""], Scores: f.Scores,
 		Recurs: make([]subjectAnswer, len(f.Recurs)),
+		Waited: waitedAnswer{f.Waited.Came, f.Waited.Taken, f.Waited.InTime, f.Waited.Left, f.Waited.Median.Milliseconds(), waitTarget.Milliseconds()},
 	}
 	delete(a.Resolved, "")
 	for i, h := range f.Hours {

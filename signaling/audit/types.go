@@ -100,6 +100,10 @@ var eventTypes = map[string]EventType{
 	"watch.asked":    {Doc: "a supervisor asked the technician to be invited to watch the session; it lets nobody in"},
 	"watch.answered": {Doc: "the technician answered that: a code was made (ok), or not now (deny)"},
 
+	"waiting.came":  {Doc: "somebody without a technician on the phone began to wait; data: how many wait then", Data: "waiting:n"},
+	"waiting.taken": {Doc: "a technician took somebody who waited: a ticket was opened or made, no session; data: how long they had waited", Data: "waited_ms:n"},
+	"waiting.left":  {Doc: "somebody waits no more and was not taken; data: reason (LEFT, UNSEEN, TOO_LONG), how long they had waited", Data: "reason waited_ms:n"},
+
 	"ticket.link_made":     {Doc: "links to a ticket were made, for the person and the technician"},
 	"ticket.hook_received": {Doc: "a desk told of a ticket by a signed webhook; data: desk, kind (closed, opened, assigned, changed), user (to whom, if known here)", Data: "desk kind user"},
 

@@ -133,6 +133,17 @@ var table = map[string]access{
 	// From who was asked, which is looked at there.
 	"POST /api/v1/sessions/{id}/watched": workDesk,
 	"GET /api/v1/watches":                workDesk,
+	// Persons who have nobody on the phone. Waiting gives access to nothing.
+	"GET /wait":               anyone,
+	"POST /wait":              anyone,
+	"GET /help/{token}/wait":  anyone,
+	"POST /help/{token}/wait": anyone,
+	// The token is the right to one's own place in the queue.
+	"GET /wait/{token}":              anyone,
+	"GET /wait/{token}/live":         anyone,
+	"POST /wait/{token}/leave":       anyone,
+	"GET /api/v1/waiting":            workDesk,
+	"POST /api/v1/waiting/{id}/take": workDesk,
 
 	// Hosts have no account: the code is what lets a technician in (C1).
 	"GET /ws/host": anyone,

@@ -67,6 +67,7 @@ var activities = map[string]activity{
 	"token.revoked":     {accountChange, 6}, // Delete
 	"ticket":            {apiActivity, 3},   // Update
 	"ticket.created":    {apiActivity, 1},   // Create
+	"waiting":           {apiActivity, other},
 	"log":               {apiActivity, 3},
 	"log.viewed":        {apiActivity, 2}, // Read
 	"log.verify":        {apiActivity, 2}, // Read

@@ -13,6 +13,7 @@ import {
   type Ticket,
   type TicketDetail,
   type TicketState,
+  type Waiting,
   type Watch,
 } from "../lib/api";
 import { t, type Lang } from "../lib/i18n.svelte";
@@ -110,6 +111,10 @@ export class Desk {
   queue = $state<Ticket[]>([]);
   /** Who would like to watch a session that this technician leads. */
   watches = $state.raw<Watch[]>([]);
+  /** Persons who wait for a technician, the longest first. */
+  waiting = $state.raw<Waiting[]>([]);
+  /** Now by the server's clock, as it was when they were asked for, and since then by ours. */
+  waitingAt = $state.raw({ server: 0, here: 0 });
   tickets = $state<TicketTab[]>([]);
   sessions = $state<SessionTab[]>([]);
   active = $state<Active>({ kind: "list" });
@@ -236,6 +241,34 @@ export class Desk {
     return true;
   }
 
+  async loadWaiting(): Promise<void> {
+    if (!mayClaim(this.me.role)) return;
+    try {
+      const room = await api.waiting();
+      this.waiting = room.waiting;
+      this.waitingAt = { server: Date.parse(room.now), here: Date.now() };
+    } catch {
+      // The last ones stay; the list beside it says what is wrong.
+    }
+  }
+
+  /** Takes care of somebody who waits: their ticket is opened. */
+  async take(person: Waiting): Promise<void> {
+    try {
+      const ticket = await api.takeWaiting(person.id);
+      await this.open(ticket.id, ticket.number);
+      const text =
+        person.phone === ""
+          ? t("console.waiting.calls", { name: person.name })
+          : t("console.waiting.call", { name: person.name, phone: person.phone });
+      this.toast = { text, undo: null };
+    } catch (e) {
+      this.complain(e);
+    }
+    await this.loadWaiting();
+    void this.loadList();
+  }
+
   async loadQueue(): Promise<void> {
     if (!mayClaim(this.me.role)) return;
     try {
@@ -248,6 +281,7 @@ export class Desk {
   /** The server told that a ticket is not as it was. */
   async told(n: News): Promise<void> {
     if (n.kind === "watch") return this.loadWatches();
+    if (n.kind === "waiting") return this.loadWaiting();
     if (n.ticket === "") return; // of no ticket: not for this page
     const turned =
       (n.kind === "closed" || n.kind === "opened") && !this.turning.includes(n.ticket) ? n.kind : null;

@@ -141,6 +141,24 @@ export interface LiveSession {
   watch: "asked" | "invited" | "declined" | null;
 }
 
+/** Somebody who waits for a technician; all of it is hostile text. */
+export interface Waiting {
+  id: string;
+  name: string;
+  trouble: string;
+  phone: string;
+  lang: Lang;
+  /** Number of the ticket whose link they came by. */
+  ticket: string;
+  since: string;
+}
+
+export interface WaitingRoom {
+  waiting: Waiting[];
+  targetMs: number;
+  now: string;
+}
+
 /** Figures of a day. */
 export interface Figures {
   hours: { from: string; sessions: number }[];
@@ -151,6 +169,7 @@ export interface Figures {
   unsaid: number;
   scores: number[];
   recurs: { subject: string; sessions: number; tickets: number }[];
+  waited: { taken: number; inTime: number };
 }
 
 /** Somebody would like to watch a session that we lead. */
@@ -325,6 +344,13 @@ export const api = {
   },
   async figures(since: Date): Promise<Figures> {
     return figures(await call("GET", at("/api/v1/supervise/figures", { since: String(since.getTime()) })));
+  },
+  async waiting(): Promise<WaitingRoom> {
+    const o = record(await call("GET", "/api/v1/waiting"));
+    return { waiting: list(o, "waiting", waiting), targetMs: integer(o, "target_ms"), now: string(o, "now") };
+  },
+  async takeWaiting(personID: string): Promise<Ticket> {
+    return ticket(record(await call("POST", `/api/v1/waiting/${id(personID)}/take`, {}))["ticket"]);
   },
   async askToWatch(sessionID: string): Promise<void> {
     await call("POST", `/api/v1/supervise/sessions/${id(sessionID)}/watch`, {});
@@ -584,8 +610,22 @@ function present(v: unknown): Present {
   };
 }
 
+function waiting(v: unknown): Waiting {
+  const o = record(v);
+  return {
+    id: string(o, "id"),
+    name: string(o, "name"),
+    trouble: string(o, "trouble"),
+    phone: string(o, "phone"),
+    lang: language(o),
+    ticket: string(o, "ticket"),
+    since: string(o, "since"),
+  };
+}
+
 function figures(v: unknown): Figures {
   const o = record(v);
+  const waited = record(o["waited"]);
   const resolved: Record<string, number> = {};
   for (const [k, n] of Object.entries(record(o["resolved"]))) if (typeof n === "number") resolved[k] = n;
   return {
@@ -599,6 +639,7 @@ function figures(v: unknown): Figures {
     resolved,
     unsaid: integer(o, "unsaid"),
     scores: list(o, "scores", Number),
+    waited: { taken: integer(waited, "taken"), inTime: integer(waited, "in_time") },
     recurs: list(o, "recurs", (x) => {
       const r = record(x);
       return {

@@ -1,16 +1,16 @@
 // What the server tells by itself: that a ticket, or what else its kind says, is
 // not as it was. One open line, silent while nothing happens; nothing is polled.
 
+const kinds = ["closed", "opened", "assigned", "changed", "sessions", "watch", "waiting"] as const;
+
 export interface News {
   /** "" where the kind is of no ticket. */
   ticket: string;
-  /** sessions: those that are open are not as they were. watch: somebody would like to watch one that we lead. */
-  kind: "closed" | "opened" | "assigned" | "changed" | "sessions" | "watch";
+  /** sessions: those that are open are not as they were. watch: somebody would like to watch one that we lead. waiting: others wait than before. */
+  kind: (typeof kinds)[number];
   /** It was given to the one who is signed in. */
   mine: boolean;
 }
-
-const kinds: readonly News["kind"][] = ["closed", "opened", "assigned", "changed", "sessions", "watch"];
 
 /** Reads one item; null if it is none. */
 export function newsItem(text: string): News | null {

@@ -1,5 +1,5 @@
 // What a supervisor sees: the sessions that are open, as the server tells of them, and the figures of today.
-import { api, asProblem, type Figures, type LiveSession, type Problem } from "../lib/api";
+import { api, asProblem, type Figures, type LiveSession, type Problem, type WaitingRoom } from "../lib/api";
 import { midnight } from "../lib/format";
 import { listen, type News } from "../lib/news";
 
@@ -12,6 +12,7 @@ const tickMs = 15_000;
 
 export class Floor {
   sessions = $state.raw<LiveSession[] | null>(null);
+  room = $state.raw<WaitingRoom | null>(null);
   problem = $state.raw<Problem | null>(null);
   figures = $state.raw<Figures | null>(null);
   figuresProblem = $state.raw<Problem | null>(null);
@@ -60,17 +61,18 @@ export class Floor {
   }
 
   heard(n: News): void {
-    if (n.kind === "sessions") void this.load();
+    if (n.kind === "sessions" || n.kind === "waiting") void this.load();
   }
 
   async load(): Promise<void> {
     const run = ++this.run;
     try {
-      const { now, sessions } = await api.live();
+      const [{ now, sessions }, room] = await Promise.all([api.live(), api.waiting()]);
       if (run !== this.run) return;
       this.ahead = Date.now() - Date.parse(now);
       this.now = Date.parse(now);
       this.sessions = sessions;
+      this.room = room;
       this.problem = null;
       this.away = false;
     } catch (e) {
