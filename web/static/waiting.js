@@ -16,7 +16,8 @@
         location.reload(); // it is over
         return;
       }
-      if (now === null || (now.dataset.place === then.dataset.place && now.textContent === then.textContent)) return;
+      if (now === null || (now.dataset.place === then.dataset.place && now.textContent === then.textContent))
+        return;
       now.replaceChildren(...[...then.childNodes].map((n) => document.importNode(n, true)));
       now.dataset.place = then.dataset.place;
       now.dataset.by = then.dataset.by;
