@@ -44,6 +44,7 @@ export default defineConfig({
         receipt: resolve(here, "receipt.html"),
         admin: resolve(here, "admin.html"),
         account: resolve(here, "account.html"),
+        supervise: resolve(here, "supervise.html"),
       },
       external: ["/viewer/viewer.js"],
     },

@@ -3,8 +3,8 @@
 // There are two kinds of pages. The landing page and the error pages are for
 // the person who needs help: Go templates, filled in here, that need no
 // JavaScript and none of the built front end ([Landing], [Error], [NotBuilt]).
-// The sign-in page, the console, the audit page and the admin page are for people who sign in, the
-// receipt page for whoever holds a receipt:
+// The pages of sign-in, account, console, audit, supervisor and admin are for people who
+// sign in, the receipt page for whoever holds a receipt:
 // Svelte sources in src, which `task build` turns into dist ([Files]). A fresh
 // clone holds a placeholder in dist, so that `go build` works before npm
 // ([Built]).
@@ -14,7 +14,7 @@
 //
 // [Files] is laid out as the server serves it:
 //
-//	signin.html account.html console.html audit.html receipt.html admin.html   the pages, once built
+//	signin.html account.html console.html …   the pages, once built
 //	assets/NAME-HASH.js, .css, .svg       built; the name changes with the content
 //	assets/NAME-HASH.js.br                the same, packed (internal/pack)
 //	assets/tokens.css, base.css, …        from static; linked with ?v= of their content
@@ -37,7 +37,7 @@ var dist embed.FS
 var static embed.FS
 
 // Pages that a build must have made.
-var pages = []string{"signin.html", "account.html", "console.html", "audit.html", "receipt.html", "admin.html"}
+var pages = []string{"signin.html", "account.html", "console.html", "audit.html", "receipt.html", "supervise.html", "admin.html"}
 
 // Files holds the built pages at its root and everything they and the
 // landing page refer to in the folder assets.

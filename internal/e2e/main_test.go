@@ -388,9 +388,14 @@ func encodePNG(t *testing.T, img image.Image) []byte {
 }
 
 // texts is what the technician's page calls something.
-func (w *world) texts(key string) string {
+func (w *world) texts(key string) string { return w.textsOf("viewer", key) }
+
+// webTexts is what the pages around it call something.
+func (w *world) webTexts(key string) string { return w.textsOf("web", key) }
+
+func (w *world) textsOf(part, key string) string {
 	w.t.Helper()
-	file, err := os.ReadFile(filepath.Join("..", "..", "viewer", "locales", w.lang+".json"))
+	file, err := os.ReadFile(filepath.Join("..", "..", part, "locales", w.lang+".json"))
 	w.must(err)
 	var texts map[string]string
 	w.must(json.Unmarshal(file, &texts))

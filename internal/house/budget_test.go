@@ -14,7 +14,7 @@ import (
 // scripts. On a line of 2 Mbit/s that is half a second and a bit.
 const (
 	scriptBudget = 150_000
-	scriptsMost  = 12
+	scriptsMost  = 16
 )
 
 var (

@@ -74,6 +74,9 @@ var (
 	errRatedAlready    = &problem{http.StatusConflict, "RATED_ALREADY"}
 	errInvalidFeedback = &problem{http.StatusUnprocessableEntity, "INVALID_FEEDBACK"}
 	errInvalidClosing  = &problem{http.StatusUnprocessableEntity, "INVALID_CLOSING"}
+	errNoWhy           = &problem{http.StatusUnprocessableEntity, "NO_WHY"}
+	errNotWaiting      = &problem{http.StatusConflict, "NOT_WAITING"}
+	errWhyLong         = &problem{http.StatusUnprocessableEntity, "WHY_LONG"}
 )
 
 // known maps the errors of the packages behind the interface, the more telling
@@ -106,6 +109,7 @@ var known = []struct {
 	{identity.ErrTooManyTeams, errTooManyTeams},
 	{pairing.ErrNoSession, errNotFound},
 	{pairing.ErrNotYours, errNotAllowed},
+	{pairing.ErrNoWhy, errNoWhy},
 	{store.ErrUnavailable, errUnavailable}, // also the embedded desk's ErrTransient
 	{tickets.ErrNoDesk, errDeskUnknown},
 	{tickets.ErrNotFound, errNoTicket},

@@ -286,7 +286,7 @@ func TestAListenerIsSignedIn(t *testing.T) {
 // A console that does not read is cut off; it holds up nobody.
 func TestASlowListenerIsCutOff(t *testing.T) {
 	n := newNews()
-	slow, other := n.join("a", "u"), n.join("b", "u")
+	slow, other := n.join("a", "u", identity.Technician), n.join("b", "u", identity.Technician)
 	for range newsWaiting + 1 {
 		n.tell(newsItem{Ticket: "7", Kind: "closed"})
 		<-other.items
@@ -299,7 +299,7 @@ func TestASlowListenerIsCutOff(t *testing.T) {
 	}
 	n.leave(slow)
 	n.close()
-	if _, ok := <-other.items; ok || n.join("c", "u") != nil {
+	if _, ok := <-other.items; ok || n.join("c", "u", identity.Technician) != nil {
 		t.Error("a line outlives the server")
 	}
 }

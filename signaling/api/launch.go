@@ -100,7 +100,7 @@ func (s *Server) help(w http.ResponseWriter, c *call) error {
 	if err != nil {
 		return err
 	}
-	return s.landingPage(w, c, lang, l.Number)
+	return s.landingPage(w, c, lang, l.Number, "/help/"+c.PathValue("token")+"/wait")
 }
 
 // launchPage is where a technician comes to from a service desk: it shows the

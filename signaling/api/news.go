@@ -7,19 +7,33 @@ import (
 	"strings"
 	"sync"
 	"time"
+
+	"github.com/mainforte/mainforte/signaling/identity"
 )
 
 var errNotAStream = &problem{http.StatusNotAcceptable, "NOT_A_STREAM"}
 
-// newsItem is what a console is told: that a ticket is not as it was. What it is
-// now the console asks for itself.
+// newsItem is what a console is told: that a ticket, or what else its kind says, is
+// not as it was. What it is now the console asks for itself.
 type newsItem struct {
 	Ticket string `json:"ticket"`
-	Kind   string `json:"kind"` // as in tickets.HookEvent
+	Kind   string `json:"kind"` // as in tickets.HookEvent, or newsSessions and so on
 	Mine   bool   `json:"mine"` // it was given to the one who hears this
 
 	user string // to whom it was given; empty: nobody here
+
+	// Who alone hears it; both empty: everybody who listens.
+	to   string        // user
+	role identity.Role // of users
 }
+
+// Kinds of news that are of no ticket.
+const (
+	newsSessions = "sessions" // the sessions that are open are not as they were
+	newsWatch    = "watch"    // somebody would like to watch a session that the hearer leads
+
+	newsWaitingRoom = "waiting" // others wait than before
+)
 
 // news carries items to the consoles that listen. A console keeps one line open
 // and hears nothing while nothing happens: no page polls, and the page of a
@@ -34,6 +48,7 @@ type newsLine struct {
 	items  chan newsItem
 	signIn string
 	user   string
+	role   identity.Role
 }
 
 // Bounds of a line.
@@ -46,7 +61,7 @@ func newNews() *news { return &news{lines: map[*newsLine]bool{}} }
 
 // join opens a line, or returns nil when the sign-in has enough of them or the
 // server ends.
-func (n *news) join(signIn, user string) *newsLine {
+func (n *news) join(signIn, user string, role identity.Role) *newsLine {
 	n.mu.Lock()
 	defer n.mu.Unlock()
 	of := 0
@@ -58,7 +73,7 @@ func (n *news) join(signIn, user string) *newsLine {
 	if n.over || of >= newsLines {
 		return nil
 	}
-	l := &newsLine{make(chan newsItem, newsWaiting), signIn, user}
+	l := &newsLine{make(chan newsItem, newsWaiting), signIn, user, role}
 	n.lines[l] = true
 	return l
 }
@@ -90,6 +105,9 @@ func (n *news) tell(item newsItem) {
 	n.mu.Lock()
 	defer n.mu.Unlock()
 	for l := range n.lines {
+		if item.to != "" && item.to != l.user || item.role != "" && item.role != l.role {
+			continue
+		}
 		item.Mine = item.user != "" && item.user == l.user
 		select {
 		case l.items <- item:
@@ -119,30 +137,38 @@ const newsPattern = "GET /api/v1/news"
 // what stands between, and whether who listens is still signed in.
 const newsBeat = 30 * time.Second
 
-// listen is the stream of server-sent events of a console.
-func (s *Server) listen(w http.ResponseWriter, c *call) error {
-	if !strings.Contains(c.Header.Get("Accept"), "text/event-stream") {
-		return errNotAStream
-	}
-	l := s.news.join(c.in.ID, c.in.User.ID)
-	if l == nil {
-		w.WriteHeader(http.StatusNoContent) // which tells an EventSource not to come back
-		return nil
-	}
-	defer s.news.leave(l)
+// openStream begins an answer of server-sent events. write is false when nobody reads.
+func openStream(w http.ResponseWriter) (write func(text string) bool, err error) {
 	line := http.NewResponseController(w)
 	// The server's own limits are for answers that end.
 	if err := line.SetReadDeadline(time.Time{}); err != nil {
-		return err
+		return nil, err
 	}
 	w.Header().Set("Content-Type", "text/event-stream")
 	w.Header().Set("X-Accel-Buffering", "no") // a proxy would wait for more
-	write := func(text string) bool {
+	return func(text string) bool {
 		if err := line.SetWriteDeadline(time.Now().Add(10 * time.Second)); err != nil {
 			return false
 		}
 		_, err := w.Write([]byte(text))
 		return err == nil && line.Flush() == nil
+	}, nil
+}
+
+// listen is the stream of server-sent events of a console.
+func (s *Server) listen(w http.ResponseWriter, c *call) error {
+	if !strings.Contains(c.Header.Get("Accept"), "text/event-stream") {
+		return errNotAStream
+	}
+	l := s.news.join(c.in.ID, c.in.User.ID, c.in.User.Role)
+	if l == nil {
+		w.WriteHeader(http.StatusNoContent) // which tells an EventSource not to come back
+		return nil
+	}
+	defer s.news.leave(l)
+	write, err := openStream(w)
+	if err != nil {
+		return err
 	}
 	beat := time.NewTicker(s.beat)
 	defer beat.Stop()

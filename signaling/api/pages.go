@@ -24,14 +24,16 @@ func (s *Server) landing(w http.ResponseWriter, c *call) error {
 	if l := c.URL.Query().Get("lang"); l == "en" || l == "fr" {
 		s.langCookie(w, l)
 	}
-	return s.landingPage(w, c, c.lang, "")
+	return s.landingPage(w, c, c.lang, "", "/wait")
 }
 
-func (s *Server) landingPage(w http.ResponseWriter, c *call, lang, ticket string) error {
+// landingPage is that for a ticket, if there is one; wait is where its reader can wait
+// for a technician.
+func (s *Server) landingPage(w http.ResponseWriter, c *call, lang, ticket, wait string) error {
 	var b page
 	err := web.Landing(&b, web.LandingData{
 		Lang: lang, Organisation: s.cfg.Organisation, PublicHost: s.cfg.PublicHost,
-		UserAgent: c.UserAgent(), Downloads: s.downloads(), Ticket: ticket,
+		UserAgent: c.UserAgent(), Downloads: s.downloads(), Ticket: ticket, Wait: wait,
 	})
 	if err != nil {
 		return err

@@ -35,7 +35,9 @@ import (
 	"github.com/mainforte/mainforte/signaling/pairing"
 	"github.com/mainforte/mainforte/signaling/relay"
 	"github.com/mainforte/mainforte/signaling/store"
+	"github.com/mainforte/mainforte/signaling/supervise"
 	"github.com/mainforte/mainforte/signaling/tickets"
+	"github.com/mainforte/mainforte/signaling/waiting"
 )
 
 // Place is where a server's data is.
@@ -63,6 +65,7 @@ type Config struct {
 	// browsers back to BaseURL.
 	Providers []identity.ProviderSetup
 	Require   []identity.Role // roles that must have a second factor or a passkey
+	Waiting   waiting.Limits
 
 	// Knobs for tests: limits, clock, cost. They run on the configuration that
 	// would otherwise be used.
@@ -82,6 +85,9 @@ type Server struct {
 	links   *launch.Links
 	hooks   *hooks
 	news    *news
+	asks    supervise.Asks
+	room    *waiting.Room
+	stirred chan struct{} // the sessions that are open are not as they were
 	beat    time.Duration // of news
 	vouch   []*identity.Provider
 	handler http.Handler
@@ -197,7 +203,7 @@ func New(cfg Config) (*Server, error) {
 	if cfg.Logger == nil {
 		cfg.Logger = slog.Default()
 	}
-	s := &Server{cfg: cfg, log: cfg.Logger, news: newNews(), beat: newsBeat}
+	s := &Server{cfg: cfg, log: cfg.Logger, news: newNews(), beat: newsBeat, stirred: make(chan struct{}, 1), room: waiting.New(cfg.Waiting)}
 	ctx := context.Background()
 	s.house, err = open(ctx, Place{cfg.Data, cfg.Database}, func(c *identity.Config) {
 		c.Ended = func(ids []string) { s.signedOut(ids) }
@@ -233,6 +239,7 @@ func New(cfg Config) (*Server, error) {
 		}
 	}
 	pc.Abuse = cfg.Abuse
+	pc.Changed = s.stir
 	pc.Receipt = func(session string, opened time.Time) string {
 		return receiptPath(receipt.PersonLink(s.house.audit, session, opened.Add(receipt.LinkLife).Truncate(time.Second)))
 	}
@@ -254,6 +261,8 @@ func New(cfg Config) (*Server, error) {
 	s.loops.Go(func() { s.checkpoints(ctx) })
 	s.loops.Go(func() { s.tryDesks(ctx) })
 	s.loops.Go(func() { s.heed(ctx) })
+	s.loops.Go(func() { s.tellSupervisors(ctx) })
+	s.loops.Go(func() { s.sweepRoom(ctx) })
 	return s, nil
 }
 
@@ -336,6 +345,7 @@ func (s *Server) HTTP() *http.Server {
 // New on the folder.
 func (s *Server) Close(ctx context.Context) error {
 	s.news.close()
+	s.room.Close()
 	err := s.desk.Close(ctx)
 	s.stop()
 	s.loops.Wait()

@@ -4,6 +4,7 @@ import (
 	"encoding/base64"
 	"net/http"
 	"time"
+	"unicode/utf8"
 
 	"github.com/mainforte/mainforte/signaling/audit"
 	"github.com/mainforte/mainforte/signaling/identity"
@@ -84,13 +85,19 @@ func (s *Server) listSessions(w http.ResponseWriter, c *call) error {
 	return nil
 }
 
-// endSession ends a session that is open: a supervisor any, a technician the one
-// that he leads.
+// endSession ends a session that is open: a supervisor any, with a reason in words
+// that stands in the log and in the note; a technician the one that he leads.
 func (s *Server) endSession(w http.ResponseWriter, c *call) error {
-	if err := read(w, c, &struct{}{}); err != nil {
+	var in struct {
+		Why string `json:"why"`
+	}
+	if err := read(w, c, &in); err != nil {
 		return err
 	}
-	if err := s.desk.End(c.PathValue("id"), c.in.User); err != nil {
+	if utf8.RuneCountInString(in.Why) > pairing.MaxWhy {
+		return errWhyLong
+	}
+	if err := s.desk.End(c.PathValue("id"), c.in.User, in.Why); err != nil {
 		return err
 	}
 	w.WriteHeader(http.StatusNoContent)

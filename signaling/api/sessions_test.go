@@ -256,7 +256,12 @@ func TestASupervisorEndsALiveSession(t *testing.T) {
 	bob.code(403, "NOT_ALLOWED", "POST", end, map[string]any{})
 	sue.code(400, "BAD_JSON", "POST", end, map[string]any{"join": true})
 	sue.code(404, "NOT_FOUND", "POST", "/api/v1/sessions/"+over+"/end", map[string]any{})
-	sue.want(204, "POST", end, map[string]any{})
+	// C111: nothing is ended from outside without a reason that stays.
+	for _, none := range []any{map[string]any{}, map[string]any{"why": " \u202e\n "}} {
+		sue.code(422, "NO_WHY", "POST", end, none)
+	}
+	sue.code(422, "WHY_LONG", "POST", end, map[string]any{"why": strings.Repeat("x", 501)})
+	sue.want(204, "POST", end, map[string]any{"why": "La facture\nest d’un autre."})
 	if r := l.ended(); r != mfpb.Reason_REASON_SUPERVISOR_ENDED {
 		t.Errorf("ended with %v", r)
 	}
@@ -269,9 +274,30 @@ func TestASupervisorEndsALiveSession(t *testing.T) {
 	if p := log["session"].(map[string]any)["participants"].([]any)[0].(map[string]any); p["reason"] != "SUPERVISOR_ENDED" || p["left"] == nil {
 		t.Errorf("in the end: %v", p)
 	}
+	said := 0
 	for _, e := range log["events"].([]any) {
-		if e := e.(map[string]any); e["type"] == "session.ended" && e["actor"].(map[string]any)["name"] != "Sue" {
-			t.Errorf("ended by %v", e["actor"])
+		if e := e.(map[string]any); e["type"] == "session.ended" {
+			said++
+			if e["actor"].(map[string]any)["name"] != "Sue" {
+				t.Errorf("ended by %v", e["actor"])
+			}
+			if p, _ := e["personal"].(map[string]any); p["text"] != "La facture est d’un autre." {
+				t.Errorf("the log says why: %v", e["personal"])
+			}
+		}
+	}
+	if said != 1 {
+		t.Errorf("%d ends in the log", said)
+	}
+	for deadline := time.Now().Add(10 * time.Second); ; time.Sleep(10 * time.Millisecond) {
+		notes := ann.want(200, "GET", "/api/v1/tickets/"+ticket, nil)["notes"].([]any)
+		if slices.ContainsFunc(notes, func(n any) bool {
+			return strings.Contains(n.(map[string]any)["text"].(string), "Sue: La facture est d’un autre.")
+		}) {
+			break
+		}
+		if time.Now().After(deadline) {
+			t.Fatalf("no note says why: %v", notes)
 		}
 	}
 

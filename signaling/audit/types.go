@@ -24,7 +24,7 @@ var eventTypes = map[string]EventType{
 	"session.paired":         {Doc: "host and viewer proved the code to each other; the session is open", Data: "host_key signed_in", Personal: "technician person viewer_address host_address host_software", Search: "technician person viewer_address host_address"},
 	"session.paused":         {Doc: "the session stands still: a line was lost", Host: true, Data: "line epoch:n participant"},
 	"session.resumed":        {Doc: "it goes on", Host: true, Data: "line epoch:n participant"},
-	"session.ended":          {Doc: "the session is over, with its reason", Data: "reason by duration_ms:n host_events:n"},
+	"session.ended":          {Doc: "the session is over, with its reason", Data: "reason by duration_ms:n host_events:n", Personal: "text"},
 	"session.closing":        {Doc: "a participant wrote the closing note of the session", Data: "resolution", Personal: "text"},
 	"session.rejected":       {Doc: "a claim was refused before the code was tried: limits, ticket, role", Data: "reason", Personal: "address"},
 	"session.resume_refused": {Doc: "a line came with a token that is not good for its session", Data: "line reason", Personal: "address"},
@@ -96,6 +96,13 @@ var eventTypes = map[string]EventType{
 	"ticket.note_failed":  {Doc: "the note could not be written and was given up", Data: "attempts:n system"},
 	"ticket.note_missing": {Doc: "the note that stood in the ticket is gone; it is written again, or no more (deny)", Data: "system"},
 	"ticket.note_retried": {Doc: "somebody had a note tried again that was not in its ticket", Data: "attempts:n system"},
+
+	"watch.asked":    {Doc: "a supervisor asked the technician to be invited to watch the session; it lets nobody in"},
+	"watch.answered": {Doc: "the technician answered that: a code was made (ok), or not now (deny)"},
+
+	"waiting.came":  {Doc: "somebody without a technician on the phone began to wait; data: how many wait then", Data: "waiting:n"},
+	"waiting.taken": {Doc: "a technician took somebody who waited: a ticket was opened or made, no session; data: how long they had waited", Data: "waited_ms:n"},
+	"waiting.left":  {Doc: "somebody waits no more and was not taken; data: reason (LEFT, UNSEEN, TOO_LONG), how long they had waited", Data: "reason waited_ms:n"},
 
 	"ticket.link_made":     {Doc: "links to a ticket were made, for the person and the technician"},
 	"ticket.hook_received": {Doc: "a desk told of a ticket by a signed webhook; data: desk, kind (closed, opened, assigned, changed), user (to whom, if known here)", Data: "desk kind user"},

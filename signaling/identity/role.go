@@ -46,6 +46,9 @@ var (
 	seePictures = access{roles: []Role{Technician, Supervisor, Auditor}}
 	outbox      = access{roles: []Role{Supervisor, Admin}}
 	settings    = access{roles: []Role{Admin}}
+	// Who helps whom now and what the person allowed. Not for an admin, who never
+	// learns what is in a session (see Admin).
+	supervise = access{roles: []Role{Supervisor}}
 )
 
 // table is the only place that says who may use a route of the server. What has
@@ -157,6 +160,27 @@ var table = map[string]access{
 	"DELETE /api/v1/teams/{id}":       settings,
 	// And who changed it: no event of a session.
 	"GET /api/v1/changes": settings,
+
+	// The page itself holds nothing: an admin may hold it to the release.
+	"GET /supervise":                {roles: []Role{Supervisor, Admin}},
+	"GET /api/v1/supervise/live":    supervise,
+	"GET /api/v1/supervise/figures": supervise,
+	// A wish, told to who leads the session. Only an invite code lets anybody in.
+	"POST /api/v1/supervise/sessions/{id}/watch": supervise,
+	// From who was asked, which is looked at there.
+	"POST /api/v1/sessions/{id}/watched": workDesk,
+	"GET /api/v1/watches":                workDesk,
+	// Persons who have nobody on the phone. Waiting gives access to nothing.
+	"GET /wait":               anyone,
+	"POST /wait":              anyone,
+	"GET /help/{token}/wait":  anyone,
+	"POST /help/{token}/wait": anyone,
+	// The token is the right to one's own place in the queue.
+	"GET /wait/{token}":              anyone,
+	"GET /wait/{token}/live":         anyone,
+	"POST /wait/{token}/leave":       anyone,
+	"GET /api/v1/waiting":            workDesk,
+	"POST /api/v1/waiting/{id}/take": workDesk,
 
 	// Hosts have no account: the code is what lets a technician in (C1).
 	"GET /ws/host": anyone,

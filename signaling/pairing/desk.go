@@ -102,6 +102,9 @@ type Config struct {
 	// Receipt is the path of a session's receipt, with a token after #, for the host:
 	// the person keeps it, and answers with it. nil: there is none.
 	Receipt func(session string, opened time.Time) string
+	// Changed is called when what Live tells is not as it was, with the desk's lock
+	// held: it must neither block nor call the desk. nil: nobody wants to know.
+	Changed func()
 	// Abuse is where abuse is reported, an https or mailto address; may be empty.
 	Abuse string
 
@@ -479,12 +482,21 @@ var (
 	ErrNoSession = errors.New("pairing: no session of this id is open")
 	// ErrNotYours: the technician does not lead this session.
 	ErrNotYours = errors.New("pairing: the session is another technician's")
+	// ErrNoWhy: who ends another's session says why.
+	ErrNoWhy = errors.New("pairing: a session of somebody else's is ended with a reason")
 )
 
+// MaxWhy bounds the words with which a session is ended, in characters.
+const MaxWhy = 500
+
 // End ends a session for somebody who is not at its viewer: for a supervisor any
-// session, for a technician the one that he leads. Nobody joins one this way.
-// It returns ErrNoSession or ErrNotYours, and nil once both sides were told.
-func (d *Desk) End(id string, user identity.User) error {
+// session, for a technician the one that he leads. Nobody joins one this way. why
+// is the reason in words, one line; it stands in the sealed part of the end in
+// the log, and in the note. Only who leads the session owes nobody one.
+// It returns ErrNoSession, ErrNotYours or ErrNoWhy, and nil once both sides were told.
+func (d *Desk) End(id string, user identity.User, why string) error {
+	why = wire.CleanLine(why, MaxWhy)
+
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	s := d.sessions[id]
@@ -494,8 +506,12 @@ func (d *Desk) End(id string, user identity.User) error {
 	who := audit.Actor{Kind: string(user.Role), Ref: user.ID}
 	switch lead := s.lead(nil); {
 	case lead != nil && lead.tech.Ref == user.ID:
+		s.why, s.endedBy = why, user.Name
 		s.endAs(mfpb.Reason_REASON_TECHNICIAN_ENDED, byViewer, who)
+	case user.Role == identity.Supervisor && why == "":
+		return ErrNoWhy
 	case user.Role == identity.Supervisor:
+		s.why, s.endedBy = why, user.Name
 		s.endAs(mfpb.Reason_REASON_SUPERVISOR_ENDED, bySupervisor, who)
 	default:
 		return ErrNotYours

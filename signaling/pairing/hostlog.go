@@ -40,6 +40,9 @@ func (s *session) hostEvent(m *mfpb.HostEvent) mfpb.Reason {
 	}
 	s.seq = m.Seq
 	count := s.tally.add(e, s.when(e.MonoMS))
+	if tells(e.Type) {
+		s.changed()
+	}
 	ok := s.journal.add(job{
 		events: events,
 		also:   func(tx store.Tx, _ int64) error { return s.progress(tx, m.Seq, count) },
@@ -292,7 +295,7 @@ func (s *session) summary() tickets.Summary {
 		Session: s.id, Person: s.ticket.Requester, Started: s.started, Duration: s.duration(),
 		Grants: s.tally.Grants, Course: s.tally.Course,
 		Keys: s.tally.Used["keys"], Clicks: s.tally.Used["clicks"], Lines: s.tally.Used["lines"],
-		Reason: wire.Name(s.reason), HostKey: s.key,
+		Reason: wire.Name(s.reason), HostKey: s.key, Why: s.why, EndedBy: s.endedBy,
 	}
 	for _, p := range s.participants {
 		if p.state == joining {

@@ -235,18 +235,18 @@ func TestASupervisorEndsASession(t *testing.T) {
 		"no session":           {"01JUNKNOWN", sue, ErrNoSession},
 		"a technician, no one": {"", identity.User{ID: "id-bob", Role: identity.Technician}, ErrNoSession},
 	} {
-		if err := b.desk.End(c.session, c.user); !errors.Is(err, c.want) {
+		if err := b.desk.End(c.session, c.user, "x"); !errors.Is(err, c.want) {
 			t.Errorf("%s: %v, want %v", name, err, c.want)
 		}
 	}
 	quiet(t, h.peer)
-	if err := b.desk.End(h.session, sue); err != nil {
+	if err := b.desk.End(h.session, sue, "x"); err != nil {
 		t.Fatal(err)
 	}
 	for _, p := range []*peer{h.peer, ann.peer, bob.peer} {
 		wantEnd(t, p, mfpb.Reason_REASON_SUPERVISOR_ENDED, false)
 	}
-	if err := b.desk.End(h.session, sue); !errors.Is(err, ErrNoSession) {
+	if err := b.desk.End(h.session, sue, "x"); !errors.Is(err, ErrNoSession) {
 		t.Errorf("a second time: %v", err)
 	}
 	h.close(mfpb.Reason_REASON_SUPERVISOR_ENDED)
@@ -266,7 +266,7 @@ func TestATechnicianEndsTheSessionThatHeLeads(t *testing.T) {
 	h, ann, bob, _ := b.three()
 	ann.ws.Close() // the tab is gone; the console ends it
 	h.sees(t, "1", false)
-	if err := b.desk.End(h.session, identity.User{ID: "id-ann", Role: identity.Technician}); err != nil {
+	if err := b.desk.End(h.session, identity.User{ID: "id-ann", Role: identity.Technician}, ""); err != nil {
 		t.Fatal(err)
 	}
 	wantEnd(t, h.peer, mfpb.Reason_REASON_TECHNICIAN_ENDED, false)

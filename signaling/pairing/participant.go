@@ -195,6 +195,7 @@ func (s *session) seat(c *claim, p *participant, token []byte) {
 		return // it ended meanwhile
 	}
 	p.state = in
+	s.changed()
 	if s.host != nil && s.host == c.host {
 		s.host.had = true
 		opened := &mfpb.Opened{
@@ -318,6 +319,7 @@ func (s *session) leave(p *participant, r mfpb.Reason, who by) {
 		return
 	}
 	p.state, p.left, p.reason = out, s.desk.cfg.Now(), r
+	s.changed()
 	actor := audit.Actor{Kind: "system"}
 	switch {
 	case who == byViewer:
@@ -360,6 +362,7 @@ func (s *session) lostViewer(v *viewer, p *participant) {
 		return // replaced by a resume
 	}
 	p.viewer, p.lost = nil, s.desk.cfg.Now()
+	s.changed()
 	if s.state == open && p.state == in {
 		s.line("session.paused", p)
 		s.sayViewer(p)

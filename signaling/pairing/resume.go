@@ -143,6 +143,7 @@ func (d *Desk) resumeHost(h *host, m *mfpb.HostResume) {
 	}
 	s.host, s.hostSecret, s.hostLost = h, m.Token, time.Time{}
 	h.session, h.had = s, true
+	s.changed()
 	for _, p := range s.participants {
 		switch p.state {
 		case in:
@@ -188,6 +189,7 @@ func (d *Desk) resumeViewer(v *viewer, m *mfpb.ViewerResume) {
 	}
 	p.viewer, p.lost = v, time.Time{}
 	v.session, v.place, v.had = s, p, true
+	s.changed()
 	s.sayHost(p, s.host != nil)
 	s.relayViewer(p)
 	s.line("session.resumed", p)

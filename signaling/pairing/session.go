@@ -66,6 +66,8 @@ type session struct {
 	reason   mfpb.Reason
 	by       by
 	ender    audit.Actor
+	why      string // in the words of a supervisor who ended it
+	endedBy  string // and their name
 	ended    time.Time
 	deadline time.Time // for the host's close
 	close    *mfpb.HostClose
@@ -178,6 +180,7 @@ func (s *session) lostHost(h *host) {
 		return // replaced by a resume
 	}
 	s.host, s.hostLost = nil, s.desk.cfg.Now()
+	s.changed()
 	switch s.state {
 	case open:
 		s.line("session.paused", nil)
@@ -267,6 +270,7 @@ func (s *session) endAs(r mfpb.Reason, who by, actor audit.Actor) {
 	now := s.desk.cfg.Now()
 	s.state, s.reason, s.by, s.ender, s.ended = ending, r, who, actor, now
 	s.deadline = now.Add(s.desk.cfg.Closing)
+	s.changed()
 	if s.host != nil {
 		s.desk.takeDown(s.host, mfpb.Reason_REASON_CODE_EXPIRED)
 		s.host.end(r)
@@ -314,6 +318,9 @@ func (s *session) finish() {
 		"reason": wire.Name(s.reason), "by": string(s.by),
 		"duration_ms": s.duration().Milliseconds(), "host_events": s.seq,
 	})
+	if s.why != "" {
+		last.Personal = map[string]any{"text": s.why}
+	}
 	last.Time, last.MonoMS = s.ended, s.duration().Milliseconds()
 	events = append(events, last)
 	n := int64(len(events))

@@ -247,7 +247,7 @@ func (c *checker) references(path string, b []byte) {
 }
 
 // pages are addresses that may be linked to and are no files.
-var pages = map[string]bool{"/": true, "/signin": true, "/console": true, "/audit": true, "/receipt": true, "/admin": true}
+var pages = map[string]bool{"/": true, "/signin": true, "/console": true, "/audit": true, "/receipt": true, "/admin": true, "/account": true, "/supervise": true, "/wait": true}
 
 // landing looks at the page for the person who needs help. The server fills it in,
 // so it has no hash; but it needs no script, and asks for files of the release only.

@@ -25,6 +25,8 @@ type Summary struct {
 	Keys         int64     // applied on the host; which ones is nowhere
 	Clicks       int64
 	Reason       string // name of a wire Reason, without REASON_
+	Why          string // in the words of who ended it from outside; may be empty
+	EndedBy      string // and their name
 	HostKey      []byte // Ed25519 public key of the host, 32 bytes; may be empty
 	// LogIndex is the line of session.ended, and CheckpointRoot the signed root
 	// that holds it, in base64: who rewrites the log has to rewrite the ticket too.
@@ -171,6 +173,10 @@ func (s Summary) Doc(lang string) Doc {
 		Row{Label: "resolution", Value: line(s.Resolution)},
 		Row{Label: "solved", Value: s.solved(w)},
 	)
+	if why := longLine(s.Why); why != "" {
+		section("why")
+		add(Block{Kind: Paragraph, Text: w.fill("why", "name", line(s.EndedBy), "text", why)})
+	}
 	if c := s.closing(); c != "" {
 		section("closing")
 		add(Block{Kind: Paragraph, Text: c})

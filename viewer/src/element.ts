@@ -8,7 +8,7 @@
 import { GrantState } from "./gen/session_pb";
 import { ParticipantKind, Reason } from "./gen/signaling_pb";
 import type { Room } from "./room";
-import { firstView, handsOf, type State, type View } from "./state";
+import { firstView, handsOf, mostMembers, type State, type View } from "./state";
 import { noticesOf } from "./view/banner";
 import { h, setText } from "./view/dom";
 import { isCode } from "./view/grouping";
@@ -71,7 +71,17 @@ export class RemoteSession extends HTMLElement {
    */
   retry(): void {
     if (this.#view.state === "code" && this.#view.reason === Reason.STEP_UP)
-      this.#submit(this.#panel.code.value);
+      void this.#submit(this.#panel.code.value);
+  }
+
+  /** Asks the person's app for an invite code to watch with, and shows it; false where there can be none now. */
+  inviteObserver(): boolean {
+    const { state, kind, invite, members, pathUp } = this.#view;
+    const out = invite?.state === "asked" || invite?.state === "open";
+    if (state !== "live" || kind === ParticipantKind.OBSERVER || out || members.length >= mostMembers || !pathUp)
+      return false;
+    this.#room?.session?.askInvite(ParticipantKind.OBSERVER);
+    return true;
   }
 
   override focus(options?: FocusOptions): void {

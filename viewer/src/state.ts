@@ -70,6 +70,9 @@ export interface View {
   readonly height: number;
 }
 
+/** As many as a session may have. */
+export const mostMembers = 4;
+
 export const firstView: View = {
   state: "code",
   session: null,

@@ -59,6 +59,7 @@ func TestEveryPageInEveryState(t *testing.T) {
 			w.person(l)
 			w.technician(l)
 			w.auditor(l)
+			w.supervisor(l)
 		})
 	}
 }
@@ -219,6 +220,18 @@ func (w *house) person(l *looker) {
 	l.see("landing")
 	w.goTo("/help/none")
 	l.see("old-help-link")
+	w.goTo("/wait")
+	l.see("wait")
+	w.must(w.browser.Fill("#name", hostile))
+	w.must(w.browser.Fill("#trouble", hostile))
+	w.must(w.browser.Fill("#phone", "call me"))
+	w.click("#wait")
+	w.wait("#problem")
+	l.see("wait-again")
+	w.must(w.browser.Fill("#phone", ""))
+	w.click("#wait")
+	w.wait("#state")
+	l.see("waiting")
 	w.goTo("/nowhere")
 	l.see("no-such-page")
 	w.goTo("/receipt")
@@ -330,6 +343,19 @@ func (w *house) auditor(l *looker) {
 	w.must(w.browser.Keys("\r"))
 	w.must(w.browser.Wait(soon, `!document.querySelector("#sessions tbody tr, #sessions li")`))
 	l.see("nothing-found")
+	w.leave()
+}
+
+// supervisor looks at who helps whom, and at the figures.
+func (w *house) supervisor(l *looker) {
+	w.join("supervisor", "Superviseure")
+	w.goTo("/signin?next=/supervise")
+	w.enter("Superviseure")
+	w.wait("#by-hour svg")
+	l.see("supervise")
+	w.click("#outcomes button")
+	w.wait("#outcomes table")
+	l.see("supervise-table")
 	w.leave()
 }
 

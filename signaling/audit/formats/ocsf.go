@@ -38,6 +38,7 @@ var activities = map[string]activity{
 	"session.route":     {rdpActivity, 6}, // Traffic
 	"participant":       {rdpActivity, other},
 	"invite":            {rdpActivity, other},
+	"watch":             {rdpActivity, other},
 	"protocol":          {rdpActivity, other},
 	"file":              {rdpActivity, 6}, // the hash stands in the line itself
 	"input":             {rdpActivity, 6},
@@ -71,6 +72,7 @@ var activities = map[string]activity{
 	"token.revoked":     {accountChange, 6}, // Delete
 	"ticket":            {apiActivity, 3},   // Update
 	"ticket.created":    {apiActivity, 1},   // Create
+	"waiting":           {apiActivity, other},
 	"log":               {apiActivity, 3},
 	"log.viewed":        {apiActivity, 2}, // Read
 	"log.verify":        {apiActivity, 2}, // Read

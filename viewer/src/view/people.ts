@@ -3,7 +3,7 @@
 import { GrantState } from "../gen/session_pb";
 import { ParticipantKind } from "../gen/signaling_pb";
 import type { Member } from "../participants";
-import type { View } from "../state";
+import { mostMembers, type View } from "../state";
 import { button, h, setLabel, setText } from "./dom";
 import { time, type T, type TextKey } from "./texts";
 
@@ -14,9 +14,6 @@ export interface PeopleActions {
   showInvite(): void;
   close(): void;
 }
-
-/** As many as a session may have. */
-const most = 4;
 
 export class People {
   readonly element: HTMLElement;
@@ -61,7 +58,7 @@ export class People {
     setLabel(this.#show, t("people.showInvite"));
     setLabel(this.#close, t("details.close"));
     const out = view.invite?.state === "open" || view.invite?.state === "asked";
-    const full = view.members.length >= most;
+    const full = view.members.length >= mostMembers;
     this.#inviting.hidden = view.kind === ParticipantKind.OBSERVER;
     setText(this.#hint, t(full ? "people.full" : "people.inviteHint"));
     this.#expert.hidden = this.#observer.hidden = out;

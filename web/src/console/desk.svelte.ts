@@ -13,6 +13,8 @@ import {
   type Ticket,
   type TicketDetail,
   type TicketState,
+  type Waiting,
+  type Watch,
 } from "../lib/api";
 import { t, type Lang } from "../lib/i18n.svelte";
 import { mayClaim } from "../lib/rules";
@@ -107,6 +109,12 @@ export class Desk {
   list = $state<Loaded<Ticket[]>>({ value: null, problem: null });
   /** Tickets that a service desk gave to this technician. */
   queue = $state<Ticket[]>([]);
+  /** Who would like to watch a session that this technician leads. */
+  watches = $state.raw<Watch[]>([]);
+  /** Persons who wait for a technician, the longest first. */
+  waiting = $state.raw<Waiting[]>([]);
+  /** Now by the server's clock, as it was when they were asked for, and since then by ours. */
+  waitingAt = $state.raw({ server: 0, here: 0 });
   tickets = $state<TicketTab[]>([]);
   sessions = $state<SessionTab[]>([]);
   active = $state<Active>({ kind: "list" });
@@ -202,6 +210,65 @@ export class Desk {
       await this.open(one.id, one.number);
   }
 
+  /** Who would like to watch a session that we lead. */
+  async loadWatches(): Promise<void> {
+    if (!mayClaim(this.me.role)) return;
+    try {
+      this.watches = await api.watches();
+    } catch {
+      return; // what is known stays; whoever asked sees that there is no answer
+    }
+    for (const s of this.sessions) {
+      const looked = this.active.kind === "session" && this.active.key === s.key;
+      if (!looked && this.watches.some((x) => x.session === s.session)) s.unread = true;
+    }
+  }
+
+  /**
+   * Makes an invite code for who would like to watch, or says that it is not the moment. False: there can be no code
+   * just now.
+   */
+  async answerWatch(s: SessionTab, invite: boolean): Promise<boolean> {
+    if (s.session === null || (invite && s.element?.inviteObserver() !== true)) return false;
+    const session = s.session;
+    try {
+      await api.answerWatch(session, invite);
+      this.watches = this.watches.filter((x) => x.session !== session);
+    } catch (e) {
+      this.complain(e);
+      await this.loadWatches();
+    }
+    return true;
+  }
+
+  async loadWaiting(): Promise<void> {
+    if (!mayClaim(this.me.role)) return;
+    try {
+      const room = await api.waiting();
+      this.waiting = room.waiting;
+      this.waitingAt = { server: Date.parse(room.now), here: Date.now() };
+    } catch {
+      // The last ones stay; the list beside it says what is wrong.
+    }
+  }
+
+  /** Takes care of somebody who waits: their ticket is opened. */
+  async take(person: Waiting): Promise<void> {
+    try {
+      const ticket = await api.takeWaiting(person.id);
+      await this.open(ticket.id, ticket.number);
+      const text =
+        person.phone === ""
+          ? t("console.waiting.calls", { name: person.name })
+          : t("console.waiting.call", { name: person.name, phone: person.phone });
+      this.toast = { text, undo: null };
+    } catch (e) {
+      this.complain(e);
+    }
+    await this.loadWaiting();
+    void this.loadList();
+  }
+
   async loadQueue(): Promise<void> {
     if (!mayClaim(this.me.role)) return;
     try {
@@ -213,6 +280,9 @@ export class Desk {
 
   /** The server told that a ticket is not as it was. */
   async told(n: News): Promise<void> {
+    if (n.kind === "watch") return this.loadWatches();
+    if (n.kind === "waiting") return this.loadWaiting();
+    if (n.ticket === "") return; // of no ticket: not for this page
     const turned =
       (n.kind === "closed" || n.kind === "opened") && !this.turning.includes(n.ticket) ? n.kind : null;
     const tab = this.tickets.find((x) => x.id === n.ticket);

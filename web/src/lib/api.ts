@@ -156,6 +156,70 @@ export interface Session extends TicketSession {
   reported: boolean;
 }
 
+/** Somebody who is in an open session. */
+export interface Present {
+  id: string;
+  technician: string;
+  kind: "lead" | "expert" | "observer";
+  leads: boolean;
+  me: boolean;
+  joined: string;
+  lost: string | null;
+  grants: { name: string; since: string }[];
+}
+
+/** An open session, as a supervisor sees it. */
+export interface LiveSession {
+  id: string;
+  ticket: Session["ticket"];
+  person: string;
+  host: string;
+  started: string;
+  hostLost: string | null;
+  participants: Present[];
+  trouble: { what: string; participant: string; since: string }[];
+  /** The standing grants are known. */
+  counted: boolean;
+  watch: "asked" | "invited" | "declined" | null;
+}
+
+/** Somebody who waits for a technician; all of it is hostile text. */
+export interface Waiting {
+  id: string;
+  name: string;
+  trouble: string;
+  phone: string;
+  lang: Lang;
+  /** Number of the ticket whose link they came by. */
+  ticket: string;
+  since: string;
+}
+
+export interface WaitingRoom {
+  waiting: Waiting[];
+  targetMs: number;
+  now: string;
+}
+
+/** Figures of a day. */
+export interface Figures {
+  hours: { from: string; sessions: number }[];
+  sessions: number;
+  open: number;
+  medianMs: number;
+  resolved: Record<string, number>;
+  unsaid: number;
+  scores: number[];
+  recurs: { subject: string; sessions: number; tickets: number }[];
+  waited: { taken: number; inTime: number };
+}
+
+/** Somebody would like to watch a session that we lead. */
+export interface Watch {
+  session: string;
+  supervisor: string;
+}
+
 export interface LogEvent {
   index: number;
   time: string;
@@ -374,6 +438,35 @@ export const api = {
   async sessions(q: string, before: string): Promise<{ sessions: Session[]; more: boolean }> {
     const o = record(await call("GET", at("/api/v1/sessions", before === "" ? { q } : { q, before })));
     return { sessions: list(o, "sessions", session), more: o["more"] === true };
+  },
+  async live(): Promise<{ now: string; sessions: LiveSession[] }> {
+    const o = record(await call("GET", "/api/v1/supervise/live"));
+    return { now: string(o, "now"), sessions: list(o, "sessions", liveSession) };
+  },
+  async figures(since: Date): Promise<Figures> {
+    return figures(await call("GET", at("/api/v1/supervise/figures", { since: String(since.getTime()) })));
+  },
+  async waiting(): Promise<WaitingRoom> {
+    const o = record(await call("GET", "/api/v1/waiting"));
+    return { waiting: list(o, "waiting", waiting), targetMs: integer(o, "target_ms"), now: string(o, "now") };
+  },
+  async takeWaiting(personID: string): Promise<Ticket> {
+    return ticket(record(await call("POST", `/api/v1/waiting/${id(personID)}/take`, {}))["ticket"]);
+  },
+  async askToWatch(sessionID: string): Promise<void> {
+    await call("POST", `/api/v1/supervise/sessions/${id(sessionID)}/watch`, {});
+  },
+  async watches(): Promise<Watch[]> {
+    return list(await call("GET", "/api/v1/watches"), "watches", (v) => {
+      const o = record(v);
+      return { session: string(o, "session"), supervisor: string(o, "supervisor") };
+    });
+  },
+  async answerWatch(sessionID: string, invited: boolean): Promise<void> {
+    await call("POST", `/api/v1/sessions/${id(sessionID)}/watched`, { invited });
+  },
+  async endSession(sessionID: string, why: string): Promise<void> {
+    await call("POST", `/api/v1/sessions/${id(sessionID)}/end`, { why });
   },
   async closing(sessionID: string, text: string, resolution: string): Promise<void> {
     await call("POST", `/api/v1/sessions/${id(sessionID)}/closing`, { text, resolution });
@@ -607,6 +700,83 @@ function session(v: unknown): Session {
     ticket: shortTicket(o["ticket"]),
     events: typeof o["events"] === "number" ? o["events"] : 0,
     reported: o["reported"] === true,
+  };
+}
+
+function liveSession(v: unknown): LiveSession {
+  const o = record(v);
+  return {
+    id: string(o, "id"),
+    ticket: shortTicket(o["ticket"]),
+    person: string(o, "person"),
+    host: string(o, "host"),
+    started: string(o, "started"),
+    hostLost: optional(o, "host_lost"),
+    participants: list(o, "participants", present),
+    trouble: list(o, "trouble", (x) => {
+      const r = record(x);
+      return { what: string(r, "what"), participant: string(r, "participant"), since: string(r, "since") };
+    }),
+    counted: o["counted"] === true,
+    watch: (["asked", "invited", "declined"] as const).find((w) => w === o["watch"]) ?? null,
+  };
+}
+
+function present(v: unknown): Present {
+  const o = record(v);
+  return {
+    id: string(o, "id"),
+    technician: string(o, "technician"),
+    kind: (["lead", "expert", "observer"] as const).find((k) => k === o["kind"]) ?? "observer",
+    leads: o["leads"] === true,
+    me: o["me"] === true,
+    joined: string(o, "joined"),
+    lost: optional(o, "lost"),
+    grants: list(o, "grants", (x) => {
+      const r = record(x);
+      return { name: string(r, "name"), since: string(r, "since") };
+    }),
+  };
+}
+
+function waiting(v: unknown): Waiting {
+  const o = record(v);
+  return {
+    id: string(o, "id"),
+    name: string(o, "name"),
+    trouble: string(o, "trouble"),
+    phone: string(o, "phone"),
+    lang: language(o),
+    ticket: string(o, "ticket"),
+    since: string(o, "since"),
+  };
+}
+
+function figures(v: unknown): Figures {
+  const o = record(v);
+  const waited = record(o["waited"]);
+  const resolved: Record<string, number> = {};
+  for (const [k, n] of Object.entries(record(o["resolved"]))) if (typeof n === "number") resolved[k] = n;
+  return {
+    hours: list(o, "hours", (x) => {
+      const r = record(x);
+      return { from: string(r, "from"), sessions: integer(r, "sessions") };
+    }),
+    sessions: integer(o, "sessions"),
+    open: integer(o, "open"),
+    medianMs: integer(o, "median_ms"),
+    resolved,
+    unsaid: integer(o, "unsaid"),
+    scores: list(o, "scores", Number),
+    waited: { taken: integer(waited, "taken"), inTime: integer(waited, "in_time") },
+    recurs: list(o, "recurs", (x) => {
+      const r = record(x);
+      return {
+        subject: string(r, "subject"),
+        sessions: integer(r, "sessions"),
+        tickets: integer(r, "tickets"),
+      };
+    }),
   };
 }
 

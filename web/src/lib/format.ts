@@ -25,6 +25,16 @@ export function deskName(name: string): string {
   return name === localDesk ? t("desk.local") : name;
 }
 
+/** When today began, where the reader is. */
+export function midnight(now = new Date()): Date {
+  return new Date(now.getFullYear(), now.getMonth(), now.getDate());
+}
+
+/** The hour of the day alone, for what is counted by hours. */
+export function hour(iso: string): string {
+  return format(iso, { hour: "numeric" });
+}
+
 /** To the second, of a day that is known. */
 export function clock(iso: string): string {
   return format(iso, { timeStyle: "medium" });
@@ -58,6 +68,13 @@ export function duration(ms: number): string {
   if (h > 0) return t("time.hms", { h, m });
   if (m > 0) return t("time.ms", { m, s });
   return t("time.s", { s });
+}
+
+/** A length of time to the minute, for what goes on counting. */
+export function minutes(ms: number): string {
+  const all = Math.max(0, Math.floor(ms / 60_000));
+  if (all < 1) return t("time.moment");
+  return all < 60 ? t("time.min", { m: all }) : t("time.hms", { h: Math.floor(all / 60), m: all % 60 });
 }
 
 /** How long from one RFC 3339 time to another, or null while the second is open. */

@@ -1,14 +1,16 @@
-// What the server tells by itself: that a ticket is not as it was. One open
-// line, silent while nothing happens; nothing is polled.
+// What the server tells by itself: that a ticket, or what else its kind says, is
+// not as it was. One open line, silent while nothing happens; nothing is polled.
+
+const kinds = ["closed", "opened", "assigned", "changed", "sessions", "watch", "waiting"] as const;
 
 export interface News {
+  /** "" where the kind is of no ticket. */
   ticket: string;
-  kind: "closed" | "opened" | "assigned" | "changed";
+  /** sessions: those that are open are not as they were. watch: somebody would like to watch one that we lead. waiting: others wait than before. */
+  kind: (typeof kinds)[number];
   /** It was given to the one who is signed in. */
   mine: boolean;
 }
-
-const kinds: readonly News["kind"][] = ["closed", "opened", "assigned", "changed"];
 
 /** Reads one item; null if it is none. */
 export function newsItem(text: string): News | null {
@@ -26,14 +28,22 @@ export function newsItem(text: string): News | null {
     : null;
 }
 
-/** Listens until what is returned is called. missed: the line was broken, so something may have passed. */
-export function listen(heard: (n: News) => void, missed: () => void): () => void {
+/**
+ * Listens until what is returned is called. missed: the line was broken, so something may have passed.
+ * lost: the line is away, and for good if the browser will not come back by itself.
+ */
+export function listen(
+  heard: (n: News) => void,
+  missed: () => void,
+  lost?: (forGood: boolean) => void,
+): () => void {
   const line = new EventSource("/api/v1/news");
   let opened = false;
   line.onopen = () => {
     if (opened) missed();
     opened = true;
   };
+  line.onerror = () => lost?.(line.readyState === EventSource.CLOSED);
   line.onmessage = (e: MessageEvent<string>) => {
     const n = newsItem(e.data);
     if (n !== null) heard(n);

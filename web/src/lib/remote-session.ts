@@ -25,6 +25,8 @@ export interface StateDetail {
 
 export interface RemoteSession extends HTMLElement {
   readonly state: State;
+  /** Asks the person's app for an invite code to watch with, and shows it; false where there can be none now. */
+  inviteObserver(): boolean;
   /** Ends the session; who does not lead it leaves it. */
   end(): void;
   /** Claims again with the code that was typed, once it is proven who this is. */

@@ -1,0 +1,197 @@
+package e2e
+
+import (
+	"fmt"
+	"os"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/mainforte/mainforte/internal/e2e/stage"
+)
+
+// newColleague is somebody with a role in a browser of their own.
+func (w *world) newColleague(role, name string) *colleague {
+	w.t.Helper()
+	b, err := stage.StartBrowser(w.ctx, stage.BrowserOptions{Lang: w.lang + "-CA"})
+	w.must(err)
+	w.t.Cleanup(b.Close)
+	w.t.Cleanup(func() {
+		if w.t.Failed() {
+			(&colleague{b, w}).keep("failed-" + role)
+			w.t.Logf("console of the %s: %q", role, b.Console())
+		}
+	})
+	w.signIn(b, role, name)
+	w.must(b.WaitFor(15*time.Second, "#new-ticket"))
+	return &colleague{b, w}
+}
+
+// axe is what axe-core finds wrong with a page, in WCAG 2.2 AA.
+func (w *world) axe(b *stage.Browser, page string) {
+	w.t.Helper()
+	source, err := os.ReadFile("../../web/node_modules/axe-core/axe.min.js")
+	w.must(err)
+	_, err = stage.Eval[bool](b, string(source)+"\n;true")
+	w.must(err)
+	found, err := stage.Eval[[]string](b, `axe.run({runOnly: ['wcag2a', 'wcag2aa', 'wcag21a', 'wcag21aa', 'wcag22aa', 'best-practice']}).then(r => r.violations.map(v => v.id + ': ' + v.nodes.map(n => n.html).join(' | ')))`)
+	w.must(err)
+	for _, f := range found {
+		w.t.Errorf("%s: axe: %s", page, f)
+	}
+	if wide, err := stage.Eval[bool](b, `document.documentElement.scrollWidth > innerWidth`); err != nil || wide {
+		w.t.Errorf("%s is wider than the window (%v)", page, err)
+	}
+}
+
+// TestASupervisorWatchesAndEnds: who helps whom is seen as it happens; a wish to watch
+// reaches the technician, whose invite code and the person's yes let the supervisor
+// in; a session is ended with a reason, which the log and the ticket have.
+func TestASupervisorWatchesAndEnds(t *testing.T) {
+	for _, lang := range stage.Langs("fr") {
+		t.Run(lang, func(t *testing.T) { supervisor(t, lang) })
+	}
+}
+
+func supervisor(t *testing.T, lang string) {
+	w := newWorld(t, lang)
+	sue := w.newColleague("supervisor", "Sylvie Gagnon")
+	w.must(sue.Goto(w.url + "/supervise"))
+	w.must(sue.WaitFor(15*time.Second, ".empty"))
+	session := w.live("Imprimante « bloquée »")
+	card := fmt.Sprintf(`[data-live=%q]`, session)
+	text := fmt.Sprintf(`document.querySelector('%s')?.innerText ?? ''`, card)
+	w.must(sue.WaitFor(10*time.Second, card)) // by itself
+	may := w.webTexts("grant.view")
+	w.must(sue.Wait(10*time.Second, fmt.Sprintf(`(t => ['Anaïs Tremblay', 'Zoé Côté', 'Imprimante', %q].every(p => t.includes(p)))(%s)`, may, text)))
+	sue.keep("live")
+	w.axe(sue.Browser, "/supervise")
+
+	// The wish, the code, the person's yes.
+	w.must(sue.Click(fmt.Sprintf("[data-watch=%q]", session)))
+	w.must(w.browser.WaitFor(10*time.Second, "#watch-invite"))
+	w.shot("asked-to-watch")
+	w.must(w.browser.Click("#watch-invite"))
+	w.must(w.browser.Wait(10*time.Second, fmt.Sprintf(`/\d/.test(%s?.textContent ?? '')`, stage.Element("#invite-code"))))
+	code, err := stage.Eval[string](w.browser, stage.Element("#invite-code")+".textContent")
+	w.must(err)
+	w.must(w.browser.Click("#hide-invite"))
+	w.must(sue.Click(card + ` a[href="/console?join"]`))
+	w.must(sue.WaitFor(10*time.Second, "#code"))
+	w.must(sue.Fill("#code", code))
+	w.must(sue.Keys("\r"))
+	if ask := w.answer("view", "allow"); ask.Technician.Name != "Sylvie Gagnon" || ask.Kind != "observer" {
+		t.Errorf("the person is asked %+v", ask)
+	}
+	sue.state("live")
+	sue.keep("watches")
+
+	// Back, and the end with a reason. Empty it is refused, and what was typed stays.
+	w.must(sue.Goto(w.url + "/supervise"))
+	w.must(sue.Click(fmt.Sprintf("[data-end=%q]", session)))
+	w.must(sue.WaitFor(5*time.Second, "#why"))
+	w.must(sue.Click("#end-session"))
+	w.must(sue.WaitFor(5*time.Second, "#why-wrong"))
+	w.must(sue.Fill("#why", "Ce n’est pas le bon ordinateur."))
+	sue.keep("end")
+	w.axe(sue.Browser, "the question before the end")
+	w.must(sue.Click("#end-session"))
+	w.must(sue.Wait(10*time.Second, fmt.Sprintf(`document.querySelector('%s') === null && document.activeElement?.id === 'live-title'`, card)))
+	if e := w.hear("ended"); e.Reason != "SUPERVISOR_ENDED" {
+		t.Errorf("the host ended with %+v", e)
+	}
+	w.sessionEnded(session, "SUPERVISOR_ENDED")
+	note, err := stage.Eval[string](w.browser, "JSON.parse(window.__ticket).notes[0].text")
+	w.must(err)
+	if !strings.Contains(note, "Sylvie Gagnon") || !strings.Contains(note, "Ce n’est pas le bon ordinateur.") {
+		t.Errorf("the note does not say why:\n%s", note)
+	}
+	if log := w.log(); !strings.Contains(log, "Ce n’est pas le bon ordinateur.") || !strings.Contains(log, "watch.asked") || !strings.Contains(log, "watch.answered") {
+		t.Errorf("the log lacks something:\n%s", tail(log))
+	}
+	w.must(sue.Goto(w.url + "/supervise")) // the figures of now
+	w.must(sue.Click("#by-hour button"))
+	w.must(sue.WaitFor(5*time.Second, "#by-hour table"))
+	w.must(sue.Click("#by-hour button"))
+	w.must(sue.WaitFor(5*time.Second, "#by-hour svg"))
+	sue.keep("figures")
+	w.axe(sue.Browser, "the figures")
+	for _, line := range append(sue.Console(), w.browser.Console()...) {
+		if strings.Contains(line, "Content Security Policy") || strings.Contains(line, "TrustedScript") || strings.HasPrefix(line, "exception") {
+			t.Errorf("a page complains: %s", line)
+		}
+	}
+}
+
+// TestAPersonWaitsAndIsTaken: from the landing page into the queue, without and with a
+// script; the technician takes the person, who reads by whom; the code stays the only
+// way in.
+func TestAPersonWaitsAndIsTaken(t *testing.T) {
+	for _, lang := range stage.Langs("fr") {
+		t.Run(lang, func(t *testing.T) { waits(t, lang) })
+	}
+}
+
+func waits(t *testing.T, lang string) {
+	w := newWorld(t, lang)
+	person := func(args ...string) *colleague {
+		b, err := stage.StartBrowser(w.ctx, stage.BrowserOptions{Lang: lang + "-CA", Width: 420, Height: 900, Args: args})
+		w.must(err)
+		t.Cleanup(b.Close)
+		c := &colleague{b, w}
+		t.Cleanup(func() {
+			if t.Failed() {
+				c.keep("failed-person")
+			}
+		})
+		return c
+	}
+	comes := func(c *colleague, name string) {
+		w.must(c.Goto(w.url + "/"))
+		w.must(c.Click("#to-wait"))
+		w.must(c.Fill("#name", name))
+		w.must(c.Fill("#trouble", "L’écran reste noir au démarrage."))
+		w.must(c.Fill("#phone", "418 555-0199"))
+	}
+	luc := person("blink-settings=scriptEnabled=false")
+	comes(luc, "Luc Roy")
+	luc.keep("form")
+	w.must(luc.Click("#wait"))
+	w.must(luc.WaitFor(10*time.Second, `#state[data-place="1"]`))
+	luc.keep("without-script")
+	zoe := person()
+	comes(zoe, "Zoé Côté")
+	w.axe(zoe.Browser, "the form")
+	w.must(zoe.Click("#wait"))
+	w.must(zoe.WaitFor(10*time.Second, `#state[data-place="2"]`))
+	zoe.keep("second")
+	w.axe(zoe.Browser, "the place in the queue")
+
+	w.signIn(w.browser, "technician", "Anaïs Tremblay")
+	w.must(w.browser.WaitFor(15*time.Second, "#waiting li:nth-child(2) button"))
+	w.shot("technician-sees")
+	w.axe(w.browser, "the console")
+	w.must(w.browser.Click("#waiting li:nth-child(1) button"))
+	w.must(w.browser.WaitFor(10*time.Second, "#start-session"))
+	w.must(w.browser.Wait(10*time.Second, `document.querySelectorAll('#waiting li').length === 1 && document.body.innerText.includes('L’écran reste noir au démarrage.')`))
+	w.shot("technician-took")
+	w.must(zoe.WaitFor(10*time.Second, `#state[data-place="1"]`))           // told by the server
+	w.must(luc.WaitFor(30*time.Second, `#state[data-by="Anaïs Tremblay"]`)) // comes again by itself
+	luc.keep("taken-without-script")
+	w.must(w.browser.Click("#waiting li:nth-child(1) button"))
+	w.must(zoe.WaitFor(10*time.Second, `#state[data-by="Anaïs Tremblay"]`))
+	zoe.keep("taken")
+	w.axe(zoe.Browser, "who comes")
+	w.must(zoe.Click("#leave"))
+	w.must(zoe.WaitFor(10*time.Second, "#again"))
+	sessions, err := stage.Eval[int](w.browser, `fetch('/api/v1/tickets').then(r => r.json()).then(l => l.tickets.reduce((n, x) => n + x.sessions, 0))`)
+	w.must(err)
+	if sessions != 0 {
+		t.Errorf("%d sessions came of waiting", sessions)
+	}
+	for _, line := range append(zoe.Console(), w.browser.Console()...) {
+		if strings.Contains(line, "Content Security Policy") || strings.Contains(line, "TrustedScript") || strings.HasPrefix(line, "exception") {
+			t.Errorf("a page complains: %s", line)
+		}
+	}
+}

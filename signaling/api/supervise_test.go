@@ -1,0 +1,150 @@
+package api
+
+import (
+	"encoding/json"
+	"fmt"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/mainforte/mainforte/internal/wire/mfpb"
+	"github.com/mainforte/mainforte/signaling/identity"
+)
+
+// says is an event of the host.
+func (l *live) says(seq uint64, typ string, data map[string]any) {
+	l.t.Helper()
+	b, err := json.Marshal(data)
+	if err != nil {
+		l.t.Fatal(err)
+	}
+	l.send(l.host, &mfpb.HostMessage{Body: &mfpb.HostMessage_Event{Event: &mfpb.HostEvent{
+		Seq: seq, Type: typ, Outcome: "ok", Time: time.Now().UnixNano(), Data: b,
+	}}})
+}
+
+// supervised is the one live session, once what a supervisor sees of it is as said.
+func (v *visitor) supervised(what string, is func(map[string]any) bool) map[string]any {
+	v.t.Helper()
+	for deadline := time.Now().Add(10 * time.Second); ; time.Sleep(10 * time.Millisecond) {
+		list := v.want(200, "GET", "/api/v1/supervise/live", nil)["sessions"].([]any)
+		if len(list) == 1 && is(list[0].(map[string]any)) {
+			return list[0].(map[string]any)
+		}
+		if time.Now().After(deadline) {
+			v.t.Fatalf("a supervisor does not see %s: %v", what, list)
+		}
+	}
+}
+
+func firstOf(session map[string]any) map[string]any {
+	return session["participants"].([]any)[0].(map[string]any)
+}
+
+// grants are the names of those that stand for the first participant.
+func grantsOf(session map[string]any) string {
+	var names []string
+	for _, g := range firstOf(session)["grants"].([]any) {
+		names = append(names, g.(map[string]any)["name"].(string))
+	}
+	return strings.Join(names, " ")
+}
+
+func TestASupervisorSeesWhoHelpsWhom(t *testing.T) {
+	s := newSite(t)
+	ann, sue := s.as(identity.Technician, "Ann"), s.as(identity.Supervisor, "Sue")
+	// C110: who helps whom and what was allowed is for supervisors alone.
+	for _, role := range []identity.Role{identity.Technician, identity.Auditor, identity.Admin} {
+		other := s.as(role, "other-"+string(role))
+		other.code(403, "NOT_ALLOWED", "GET", "/api/v1/supervise/live", nil)
+		other.code(403, "NOT_ALLOWED", "GET", "/api/v1/supervise/figures?since=0", nil)
+		other.code(403, "NOT_ALLOWED", "POST", "/api/v1/supervise/sessions/x/watch", map[string]any{})
+	}
+	ticket := ann.want(201, "POST", "/api/v1/tickets", map[string]any{"subject": "Imprimante 3", "requester": "Zoé Côté", "lang": "fr"})["id"].(string)
+	news, hers := sue.listen(), ann.listen()
+	l := ann.live(ticket)
+	if item := news.next(); item.Kind != newsSessions || item.Ticket != "" {
+		t.Errorf("a supervisor hears %+v", item)
+	}
+	got := sue.supervised("the session", func(map[string]any) bool { return true })
+	if got["id"] != l.id || got["person"] != "Zoé Côté" || got["host_lost"] != nil || got["watch"] != nil || got["counted"] != true ||
+		got["ticket"].(map[string]any)["subject"] != "Imprimante 3" {
+		t.Errorf("the session: %v", got)
+	}
+	if p := firstOf(got); p["technician"] != "Ann" || p["leads"] != true || p["me"] != false || p["lost"] != nil || len(p["grants"].([]any)) != 0 {
+		t.Errorf("who helps: %v", p)
+	}
+
+	l.says(1, "consent.granted", map[string]any{"grant": "view", "participant": "1"})
+	l.says(2, "consent.granted", map[string]any{"grant": "control", "participant": "1"})
+	sue.supervised("both grants", func(m map[string]any) bool { return grantsOf(m) == "view control" })
+	l.says(3, "consent.revoked", map[string]any{"grant": "control", "participant": "1"})
+	l.says(4, "session.degraded", map[string]any{"reason": "LINE_SLOW", "value": 300, "participant": "1"})
+	sue.supervised("what still stands", func(m map[string]any) bool { return grantsOf(m) == "view" && len(m["trouble"].([]any)) == 1 })
+
+	// A wish to watch reaches the technician who leads, and lets nobody in.
+	sue.want(204, "POST", "/api/v1/supervise/sessions/"+l.id+"/watch", map[string]any{})
+	if item := hers.next(); item.Kind != newsWatch { // the first that a technician hears: sessions are not for her
+		t.Errorf("the technician hears %+v", item)
+	}
+	asked := ann.want(200, "GET", "/api/v1/watches", nil)["watches"].([]any)
+	if len(asked) != 1 || asked[0].(map[string]any)["session"] != l.id || asked[0].(map[string]any)["supervisor"] != "Sue" {
+		t.Fatalf("asked: %v", asked)
+	}
+	if got := sue.supervised("the wish", func(m map[string]any) bool { return m["watch"] == "asked" }); len(got["participants"].([]any)) != 1 {
+		t.Errorf("somebody is in it: %v", got)
+	}
+	bob := s.as(identity.Technician, "Bob")
+	bob.code(409, "WATCH_DONE", "POST", "/api/v1/sessions/"+l.id+"/watched", map[string]any{"invited": true})
+	if list := bob.want(200, "GET", "/api/v1/watches", nil)["watches"].([]any); len(list) != 0 {
+		t.Errorf("another technician is asked: %v", list)
+	}
+	ann.want(204, "POST", "/api/v1/sessions/"+l.id+"/watched", map[string]any{"invited": true})
+	ann.code(409, "WATCH_DONE", "POST", "/api/v1/sessions/"+l.id+"/watched", map[string]any{})
+	sue.supervised("the invitation", func(m map[string]any) bool { return m["watch"] == "invited" })
+
+	l.viewer.Close()
+	sue.supervised("the lost line", func(m map[string]any) bool { return firstOf(m)["lost"] != nil })
+	l.host.Close()
+	sue.supervised("the lost host", func(m map[string]any) bool { return m["host_lost"] != nil })
+
+	events := sue.want(200, "GET", "/api/v1/sessions/"+l.id+"/events", nil)["events"].([]any)
+	var watched []string
+	for _, e := range events {
+		if e := e.(map[string]any); strings.HasPrefix(e["type"].(string), "watch.") {
+			watched = append(watched, e["type"].(string)+" "+e["actor"].(map[string]any)["name"].(string))
+		}
+	}
+	if fmt.Sprint(watched) != "[watch.asked Sue watch.answered Ann]" {
+		t.Errorf("the log: %v", watched)
+	}
+}
+
+func TestFiguresOfADay(t *testing.T) {
+	s := newSite(t)
+	ann, sue := s.as(identity.Technician, "Ann"), s.as(identity.Supervisor, "Sue")
+	began := time.Now().Add(-90 * time.Minute)
+	at := func(t time.Time) string { return fmt.Sprintf("/api/v1/supervise/figures?since=%d", t.UnixMilli()) }
+	for _, bad := range []string{"/api/v1/supervise/figures", "/api/v1/supervise/figures?since=x", at(began.AddDate(0, 0, -3)), at(began.AddDate(0, 0, 3)), "/api/v1/supervise/figures?since=99999999999999999999"} {
+		sue.code(422, "INVALID_SINCE", "GET", bad, nil)
+	}
+	var last string
+	for _, subject := range []string{"L’imprimante 3 bourre", "BOURRE: l'imprimante 12", "Écran noir"} {
+		ticket := ann.want(201, "POST", "/api/v1/tickets", map[string]any{"subject": subject, "lang": "fr"})["id"].(string)
+		last = ann.session(ticket)
+		sue.liveNow(0)
+	}
+	ann.want(204, "POST", "/api/v1/sessions/"+last+"/closing", map[string]any{"resolution": "solved"})
+	f := sue.want(200, "GET", at(began), nil)
+	hours := f["hours"].([]any)
+	if len(hours) != 2 || hours[1].(map[string]any)["sessions"] != 3.0 || f["sessions"] != 3.0 || f["open"] != 0.0 || f["unsaid"] != 2.0 {
+		t.Errorf("figures: %v", f)
+	}
+	if r := f["resolved"].(map[string]any); len(r) != 1 || r["solved"] != 1.0 {
+		t.Errorf("resolved: %v", r)
+	}
+	recurs := f["recurs"].([]any)
+	if len(recurs) != 1 || recurs[0].(map[string]any)["subject"] != "BOURRE: l'imprimante 12" || recurs[0].(map[string]any)["sessions"] != 2.0 {
+		t.Errorf("what came again: %v", recurs)
+	}
+}
