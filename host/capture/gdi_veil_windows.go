@@ -98,7 +98,7 @@ func (g *GDI) NextVeil(ctx context.Context) (Veil, error) {
 	w := &g.veil
 	w.next.Lock()
 	defer w.next.Unlock()
-	tick := time.NewTicker(veilTime)
+	tick := time.NewTimer(Beat(veilTime))
 	defer tick.Stop()
 	for {
 		select {
@@ -112,6 +112,7 @@ func (g *GDI) NextVeil(ctx context.Context) (Veil, error) {
 		}
 		select {
 		case <-tick.C:
+			tick.Reset(Beat(veilTime))
 		case <-ctx.Done():
 			return w.last, ctx.Err()
 		case <-g.closed:

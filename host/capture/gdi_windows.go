@@ -44,6 +44,7 @@ type GDI struct {
 	pointed chan struct{} // somebody may have moved the pointer
 
 	mu       sync.Mutex
+	area     image.Rectangle // of the picture, in the system's coordinates
 	displays []Display
 	ending   sync.Once
 	closed   chan struct{} // closed when the source is, or its desktop is lost
@@ -75,10 +76,22 @@ func (g *GDI) use(s *screen) {
 // list lists the monitors.
 func (g *GDI) list(now time.Time) {
 	g.measured = now
-	displays := monitors(g.screen.area)
+	g.shows(g.screen.area)
+}
+
+// shows notes where the picture lies on the desktop, and which monitors are in it.
+func (g *GDI) shows(area image.Rectangle) {
+	displays := monitors(area)
 	g.mu.Lock()
-	g.displays = displays
+	g.area, g.displays = area, displays
 	g.mu.Unlock()
+}
+
+// corner is the picture's, in the system's coordinates.
+func (g *GDI) corner() image.Point {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	return g.area.Min
 }
 
 // Nudge tells that the desktop is about to change, as it does after input. It
@@ -110,8 +123,11 @@ func (g *GDI) Next(ctx context.Context) (Frame, error) {
 	timer := time.NewTimer(0)
 	defer timer.Stop()
 	for {
-		wait := g.pace.wait(time.Now())
-		timer.Reset(min(wait, attention))
+		if now := time.Now(); g.pace.isLively(now) {
+			timer.Reset(g.pace.wait(now))
+		} else {
+			timer.Reset(Beat(min(g.pace.wait(now), attention)))
+		}
 		select {
 		case <-timer.C:
 		case <-g.nudged:

@@ -9,13 +9,13 @@ const (
 	// about to: what follows a key or a click mostly follows within that time.
 	lively = 500 * time.Millisecond
 	// glanceTime is the least time from one look at a part of a still desktop to
-	// the next, glanceMost the most where such a look is dear.
-	glanceTime = 100 * time.Millisecond
-	glanceMost = 250 * time.Millisecond
+	// the next, which comes with a beat; glanceMost the most where such a look is dear.
+	glanceTime = beat - 10*time.Millisecond
+	glanceMost = 2*beat - 10*time.Millisecond
 	// glanceShare is the share of one core that glances may take: one in 100.
 	glanceShare = 100
 	// glances is the number of parts.
-	glances = 8
+	glances = 4
 	// settle is what a program is given to answer to input before a look.
 	settle = 3 * time.Millisecond
 	// remeasure is how often the monitors are listed.

@@ -75,9 +75,11 @@ func (l *live) watchRoutes() {
 	last := l.h.addresses()
 	var look func()
 	look = func() {
-		if now := l.h.addresses(); now != nil && !slices.Equal(now, last) {
-			last = now
-			l.routesChanged(now)
+		if l.h.cfg.Addresses != nil || addressesMayDiffer() {
+			if now := l.h.addresses(); now != nil && !slices.Equal(now, last) {
+				last = now
+				l.routesChanged(now)
+			}
 		}
 		l.h.alarm("routes", lookTime, look)
 	}
