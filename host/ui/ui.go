@@ -64,6 +64,9 @@ type Event struct {
 	Texts   []string `json:"texts,omitempty"`   // private: the list as it stands, see the command of that name
 }
 
+// Refused tells of an end that the person brought about by not letting anybody in.
+func (e Event) Refused() bool { return e.Reason == "PERSON_DENIED" || e.Reason == "NO_ANSWER" }
+
 // Chat is one line of the conversation in writing.
 type Chat struct {
 	From string `json:"from"` // the participant's id; empty: the person
