@@ -6,6 +6,8 @@ import (
 	"sync"
 	"time"
 	"unsafe"
+
+	"github.com/mainforte/mainforte/host/beat"
 )
 
 // cursorWatch follows the pointer's shape. Windows tells nobody of a new one:
@@ -66,7 +68,7 @@ func (g *GDI) NextCursor(ctx context.Context) (Cursor, error) {
 		if now.Sub(w.moved) < lively {
 			timer.Reset(frameTime)
 		} else {
-			timer.Reset(Beat(pointerTime))
+			timer.Reset(beat.Wait(pointerTime))
 		}
 	}
 }

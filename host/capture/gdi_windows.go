@@ -6,6 +6,8 @@ import (
 	"image"
 	"sync"
 	"time"
+
+	"github.com/mainforte/mainforte/host/beat"
 )
 
 const (
@@ -126,7 +128,7 @@ func (g *GDI) Next(ctx context.Context) (Frame, error) {
 		if now := time.Now(); g.pace.isLively(now) {
 			timer.Reset(g.pace.wait(now))
 		} else {
-			timer.Reset(Beat(min(g.pace.wait(now), attention)))
+			timer.Reset(beat.Wait(min(g.pace.wait(now), attention)))
 		}
 		select {
 		case <-timer.C:

@@ -1,6 +1,10 @@
 package capture
 
-import "time"
+import (
+	"time"
+
+	"github.com/mainforte/mainforte/host/beat"
+)
 
 const (
 	// frameTime is the least time from one look at a lively desktop to the next.
@@ -10,8 +14,8 @@ const (
 	lively = 500 * time.Millisecond
 	// glanceTime is the least time from one look at a part of a still desktop to
 	// the next, which comes with a beat; glanceMost the most where such a look is dear.
-	glanceTime = beat - 10*time.Millisecond
-	glanceMost = 2*beat - 10*time.Millisecond
+	glanceTime = beat.Every - 10*time.Millisecond
+	glanceMost = 2*beat.Every - 10*time.Millisecond
 	// glanceShare is the share of one core that glances may take: one in 100.
 	glanceShare = 100
 	// glances is the number of parts.

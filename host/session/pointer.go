@@ -8,6 +8,7 @@ import (
 
 	"github.com/pion/webrtc/v4"
 
+	"github.com/mainforte/mainforte/host/beat"
 	"github.com/mainforte/mainforte/host/capture"
 	"github.com/mainforte/mainforte/internal/wire"
 	"github.com/mainforte/mainforte/internal/wire/mfpb"
@@ -61,7 +62,7 @@ func (h *Host) watchPointer(ctx context.Context, d *desktop, src capture.Pointin
 	var moved time.Time
 	for {
 		if calm {
-			tick.Reset(capture.Beat(pointerCalm))
+			tick.Reset(beat.Wait(pointerCalm))
 		} else {
 			tick.Reset(pointerEvery)
 		}
