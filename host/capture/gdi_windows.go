@@ -36,7 +36,8 @@ type GDI struct {
 	pace     pace
 	input    uint32    // tick of the last input seen
 	failing  time.Time // when copies began to fail, or zero
-	measured time.Time // when the monitors were last listed
+	measured time.Time // when the desktop's size was last asked
+	listed   time.Time // when the monitors were last listed
 
 	cursor cursorWatch // guards itself
 	veil   veilWatch   // guards itself
@@ -77,7 +78,7 @@ func (g *GDI) use(s *screen) {
 
 // list lists the monitors.
 func (g *GDI) list(now time.Time) {
-	g.measured = now
+	g.measured, g.listed = now, now
 	g.shows(g.screen.area)
 }
 
@@ -220,7 +221,9 @@ func (g *GDI) look(now time.Time) (changed image.Rectangle, err error) {
 func (g *GDI) measure(now time.Time) error {
 	area := virtualScreen()
 	if area == g.screen.area || area.Empty() {
-		g.list(now)
+		if g.measured = now; now.Sub(g.listed) >= relist {
+			g.list(now)
+		}
 		return nil
 	}
 	s, err := openScreen(area)

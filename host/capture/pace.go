@@ -22,8 +22,10 @@ const (
 	glances = 4
 	// settle is what a program is given to answer to input before a look.
 	settle = 3 * time.Millisecond
-	// remeasure is how often the monitors are listed.
+	// remeasure is how often the desktop's size is asked, and relist how often the
+	// monitors in it are listed where that stays the same.
 	remeasure = time.Second
+	relist    = 5 * time.Second
 	// veilTime is how often it is asked whether the desktop is veiled.
 	veilTime = 300 * time.Millisecond
 )
