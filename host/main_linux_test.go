@@ -11,6 +11,7 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -165,10 +166,13 @@ func TestAStopOfTheSystemIsToldFromAStopOfTheApp(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer conn.Close()
+	var mu sync.Mutex
 	says := map[string]any{}
 	for _, name := range []string{"org.freedesktop.login1", "org.freedesktop.systemd1"} {
 		path := dbus.ObjectPath("/" + strings.ReplaceAll(name, ".", "/"))
 		err := conn.ExportMethodTable(map[string]any{"Get": func(of, property string) (dbus.Variant, *dbus.Error) {
+			mu.Lock()
+			defer mu.Unlock()
 			if v, ok := says[property]; ok && of == name+".Manager" {
 				return dbus.MakeVariant(v), nil
 			}
@@ -187,12 +191,14 @@ func TestAStopOfTheSystemIsToldFromAStopOfTheApp(t *testing.T) {
 	}{
 		{false, "running", false}, {true, "running", true}, {false, "stopping", true}, {false, nil, false}, {nil, "degraded", false}, {nil, nil, true},
 	} {
+		mu.Lock()
 		clear(says)
 		for property, v := range map[string]any{"PreparingForShutdown": c.prepares, "SystemState": c.state} {
 			if v != nil {
 				says[property] = v
 			}
 		}
+		mu.Unlock()
 		if got := stopping(); got != c.want {
 			t.Errorf("logind says %v, systemd %v: %v", c.prepares, c.state, got)
 		}
