@@ -93,6 +93,22 @@ func comeBack(opt *options) (back *session.Return, sorry string) {
 	return back, ""
 }
 
+// waits tells whether what was kept waits for a host, whatever started this one: the
+// system was restarted since, and nobody named another server.
+func waits(opt options) bool {
+	place, err := comeback.Here()
+	if err != nil {
+		return false
+	}
+	state, ok := place.Waiting(time.Now())
+	var run keptRun
+	if !ok || json.Unmarshal(state, &run) != nil {
+		return false
+	}
+	back, err := session.ReadReturn(run.State)
+	return err == nil && (opt.server == nil || opt.server.Host == back.Server.Host)
+}
+
 // sweep takes away what an earlier run left that came to no end.
 func sweep() {
 	if place, err := comeback.Here(); err == nil {
@@ -100,10 +116,11 @@ func sweep() {
 	}
 }
 
-// meaning is what a signal says of the system: where a service manager or a session
-// ends its programs, it stops. On Windows the same signal is a console that closes.
+// meaning is what a signal says of the system. SIGTERM comes with its stop, and also
+// from whoever ends this program alone: then the session is over, and nothing is kept.
+// On Windows the same signal is a console that closes.
 func meaning(s os.Signal) error {
-	if s == syscall.SIGTERM && runtime.GOOS != "windows" {
+	if s == syscall.SIGTERM && runtime.GOOS != "windows" && stopping() {
 		return session.ErrGoingDown
 	}
 	return nil

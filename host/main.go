@@ -17,7 +17,8 @@
 //
 // --come-back is what the start entry of host/comeback says, once, after a restart that
 // a session may go on after: the app takes what it kept, and asks. Where nothing is
-// kept it ends.
+// kept it ends. An app that the person starts by hand before takes it as well, if the
+// system was restarted since it was kept.
 //
 // On Windows it is a windowed program: --console opens a console of its own,
 // unless its streams were redirected; they are then used as they are, so that
@@ -126,8 +127,8 @@ func run(ctx context.Context, args []string, s *streams) int {
 	}
 	var back *session.Return
 	var sorry string
-	if opt.comeBack {
-		if back, sorry = comeBack(&opt); back == nil && sorry == "" {
+	if opt.comeBack || waits(opt) {
+		if back, sorry = comeBack(&opt); back == nil && sorry == "" && opt.comeBack {
 			return exitOK // once is enough
 		}
 		if texts = ui.Load(opt.lang); sorry != "" {

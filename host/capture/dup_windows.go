@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"image"
 	"sync"
 	"time"
 )
@@ -57,12 +56,7 @@ func newDXGI(g *GDI, outs []output, open func() ([]output, error)) *DXGI {
 		},
 		area: virtualScreen, now: time.Now, pause: d.pause, moved: g.pointAgain,
 		veiled: func() bool { return g.veil.now(g.ask, veilTime) != Unveiled },
-		opened: func(area image.Rectangle) {
-			displays := monitors(area)
-			g.mu.Lock()
-			g.displays = displays
-			g.mu.Unlock()
-		},
+		opened: g.shows,
 	}
 	return d
 }

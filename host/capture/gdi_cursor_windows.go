@@ -6,6 +6,8 @@ import (
 	"sync"
 	"time"
 	"unsafe"
+
+	"github.com/mainforte/mainforte/host/beat"
 )
 
 // cursorWatch follows the pointer's shape. Windows tells nobody of a new one:
@@ -35,7 +37,7 @@ func (g *GDI) Pointer() (image.Point, bool) {
 	if _, err := call(getCursorInfo, uintptr(unsafe.Pointer(&info))); err != nil {
 		return image.Point{}, false // as on a locked computer
 	}
-	return image.Pt(int(info.x), int(info.y)).Sub(virtualScreen().Min), true
+	return image.Pt(int(info.x), int(info.y)).Sub(g.corner()), true
 }
 
 // NextCursor implements Source.
@@ -63,11 +65,11 @@ func (g *GDI) NextCursor(ctx context.Context) (Cursor, error) {
 		if c, ok := w.look(now); ok {
 			return c, nil
 		}
-		pause := pointerTime
 		if now.Sub(w.moved) < lively {
-			pause = frameTime
+			timer.Reset(frameTime)
+		} else {
+			timer.Reset(beat.Wait(pointerTime))
 		}
-		timer.Reset(pause)
 	}
 }
 

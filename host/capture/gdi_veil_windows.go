@@ -7,6 +7,8 @@ import (
 	"unsafe"
 
 	"golang.org/x/sys/windows"
+
+	"github.com/mainforte/mainforte/host/beat"
 )
 
 // veilWatch remembers for NextVeil what it returned, and for all what Windows
@@ -98,7 +100,7 @@ func (g *GDI) NextVeil(ctx context.Context) (Veil, error) {
 	w := &g.veil
 	w.next.Lock()
 	defer w.next.Unlock()
-	tick := time.NewTicker(veilTime)
+	tick := time.NewTimer(beat.Wait(veilTime))
 	defer tick.Stop()
 	for {
 		select {
@@ -112,6 +114,7 @@ func (g *GDI) NextVeil(ctx context.Context) (Veil, error) {
 		}
 		select {
 		case <-tick.C:
+			tick.Reset(beat.Wait(veilTime))
 		case <-ctx.Done():
 			return w.last, ctx.Err()
 		case <-g.closed:

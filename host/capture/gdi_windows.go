@@ -6,6 +6,8 @@ import (
 	"image"
 	"sync"
 	"time"
+
+	"github.com/mainforte/mainforte/host/beat"
 )
 
 const (
@@ -34,7 +36,8 @@ type GDI struct {
 	pace     pace
 	input    uint32    // tick of the last input seen
 	failing  time.Time // when copies began to fail, or zero
-	measured time.Time // when the monitors were last listed
+	measured time.Time // when the desktop's size was last asked
+	listed   time.Time // when the monitors were last listed
 
 	cursor cursorWatch // guards itself
 	veil   veilWatch   // guards itself
@@ -44,6 +47,7 @@ type GDI struct {
 	pointed chan struct{} // somebody may have moved the pointer
 
 	mu       sync.Mutex
+	area     image.Rectangle // of the picture, in the system's coordinates
 	displays []Display
 	ending   sync.Once
 	closed   chan struct{} // closed when the source is, or its desktop is lost
@@ -74,11 +78,23 @@ func (g *GDI) use(s *screen) {
 
 // list lists the monitors.
 func (g *GDI) list(now time.Time) {
-	g.measured = now
-	displays := monitors(g.screen.area)
+	g.measured, g.listed = now, now
+	g.shows(g.screen.area)
+}
+
+// shows notes where the picture lies on the desktop, and which monitors are in it.
+func (g *GDI) shows(area image.Rectangle) {
+	displays := monitors(area)
 	g.mu.Lock()
-	g.displays = displays
+	g.area, g.displays = area, displays
 	g.mu.Unlock()
+}
+
+// corner is the picture's, in the system's coordinates.
+func (g *GDI) corner() image.Point {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	return g.area.Min
 }
 
 // Nudge tells that the desktop is about to change, as it does after input. It
@@ -110,8 +126,11 @@ func (g *GDI) Next(ctx context.Context) (Frame, error) {
 	timer := time.NewTimer(0)
 	defer timer.Stop()
 	for {
-		wait := g.pace.wait(time.Now())
-		timer.Reset(min(wait, attention))
+		if now := time.Now(); g.pace.isLively(now) {
+			timer.Reset(g.pace.wait(now))
+		} else {
+			timer.Reset(beat.Wait(min(g.pace.wait(now), attention)))
+		}
 		select {
 		case <-timer.C:
 		case <-g.nudged:
@@ -202,7 +221,9 @@ func (g *GDI) look(now time.Time) (changed image.Rectangle, err error) {
 func (g *GDI) measure(now time.Time) error {
 	area := virtualScreen()
 	if area == g.screen.area || area.Empty() {
-		g.list(now)
+		if g.measured = now; now.Sub(g.listed) >= relist {
+			g.list(now)
+		}
 		return nil
 	}
 	s, err := openScreen(area)

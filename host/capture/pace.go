@@ -1,6 +1,10 @@
 package capture
 
-import "time"
+import (
+	"time"
+
+	"github.com/mainforte/mainforte/host/beat"
+)
 
 const (
 	// frameTime is the least time from one look at a lively desktop to the next.
@@ -9,17 +13,19 @@ const (
 	// about to: what follows a key or a click mostly follows within that time.
 	lively = 500 * time.Millisecond
 	// glanceTime is the least time from one look at a part of a still desktop to
-	// the next, glanceMost the most where such a look is dear.
-	glanceTime = 100 * time.Millisecond
-	glanceMost = 250 * time.Millisecond
+	// the next, which comes with a beat; glanceMost the most where such a look is dear.
+	glanceTime = beat.Every - 10*time.Millisecond
+	glanceMost = 2*beat.Every - 10*time.Millisecond
 	// glanceShare is the share of one core that glances may take: one in 100.
 	glanceShare = 100
 	// glances is the number of parts.
-	glances = 8
+	glances = 4
 	// settle is what a program is given to answer to input before a look.
 	settle = 3 * time.Millisecond
-	// remeasure is how often the monitors are listed.
+	// remeasure is how often the desktop's size is asked, and relist how often the
+	// monitors in it are listed where that stays the same.
 	remeasure = time.Second
+	relist    = 5 * time.Second
 	// veilTime is how often it is asked whether the desktop is veiled.
 	veilTime = 300 * time.Millisecond
 )

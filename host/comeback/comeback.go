@@ -10,6 +10,7 @@
 //	err = file.Remove()       // taken back, or over
 //
 //	state, err := place.Take(time.Now())   // after the restart: once
+//	state, ok := place.Waiting(time.Now()) // whether that is now, whatever started the host
 //
 // On Linux the file lies in $XDG_STATE_HOME/mainforte, mode 0600, and the entry is a
 // .desktop file in $XDG_CONFIG_HOME/autostart. On Windows the file lies in
@@ -69,6 +70,7 @@ type Keeper interface {
 type Place struct {
 	file  string
 	entry entry
+	boot  string // this start of the system; empty where it has no name
 }
 
 // File is what one session keeps.
@@ -82,7 +84,8 @@ type head struct {
 	ID    string   `json:"id"` // of the session's File
 	Made  int64    `json:"made"`
 	Until int64    `json:"until"` // both in Unix seconds
-	Dirs  []string `json:"dirs"`  // that were made for it
+	Boot  string   `json:"boot,omitempty"`
+	Dirs  []string `json:"dirs"` // that were made for it
 	State []byte   `json:"state"`
 }
 
@@ -102,7 +105,7 @@ func (p Place) Open(command []string, until time.Time) (*File, error) {
 	}
 	var id [16]byte
 	rand.Read(id[:]) // never fails since Go 1.24
-	f := &File{place: p, head: head{ID: hex.EncodeToString(id[:]), Made: now.Unix(), Until: until.Unix()}}
+	f := &File{place: p, head: head{ID: hex.EncodeToString(id[:]), Made: now.Unix(), Until: until.Unix(), Boot: p.boot}}
 	for _, dir := range append([]string{filepath.Dir(p.file)}, p.entry.dirs()...) {
 		made, err := makeDirs(dir)
 		f.head.Dirs = append(f.head.Dirs, made...)
@@ -168,6 +171,18 @@ func (p Place) Take(now time.Time) ([]byte, error) {
 		return nil, err
 	}
 	return h.State, nil
+}
+
+// Waiting returns what is kept, without taking it, if the system was restarted since:
+// whoever kept it is gone then, and a host that the person starts by hand may come
+// back as well as the one of the start entry. What another host keeps now is not
+// waiting.
+func (p Place) Waiting(now time.Time) (state []byte, ok bool) {
+	h, err := p.read()
+	if err != nil || h.stands(now) != nil || p.boot == "" || h.Boot == "" || h.Boot == p.boot { // C89
+		return nil, false
+	}
+	return h.State, true
 }
 
 // Sweep takes away what nobody can use any more: what a host left that came to no

@@ -90,6 +90,42 @@ func TestWhatIsTakenBackLeavesNothing(t *testing.T) { // C83
 	}
 }
 
+// TestARestartIsTold is C89: what another host keeps now waits for nobody; after a
+// restart it does, for whoever is started first, and is still there to be taken.
+func TestARestartIsTold(t *testing.T) {
+	p, _ := place(t)
+	if p.boot == "" {
+		t.Fatal("this start of the system has no name")
+	}
+	if again, err := Here(); err != nil || again.boot != p.boot {
+		t.Errorf("the same start is called %q and %q, %v", p.boot, again.boot, err)
+	}
+	if _, ok := p.Waiting(time.Now()); ok {
+		t.Error("nothing waits")
+	}
+	kept(t, p, "state")
+	if _, ok := p.Waiting(time.Now()); ok {
+		t.Error("what is kept now waits")
+	}
+	later := p
+	for _, boot := range []string{"", "another"} {
+		later.boot = boot
+		state, ok := later.Waiting(time.Now())
+		if ok != (boot != "") || ok && string(state) != "state" {
+			t.Errorf("after the start %q: %q, %v", boot, state, ok)
+		}
+	}
+	if _, ok := later.Waiting(time.Now().Add(Life)); ok {
+		t.Error("what is too old waits")
+	}
+	if got, err := later.Take(time.Now()); err != nil || string(got) != "state" {
+		t.Errorf("taken: %q, %v", got, err)
+	}
+	if _, ok := later.Waiting(time.Now()); ok {
+		t.Error("what was taken waits")
+	}
+}
+
 // TestTooLateIsTooLate is C84: after a quarter of an hour, and with a clock that went back.
 func TestTooLateIsTooLate(t *testing.T) {
 	for name, when := range map[string]time.Duration{"late": Life, "the clock went back": -2 * time.Minute} {

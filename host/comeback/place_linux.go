@@ -27,7 +27,17 @@ func Here() (Place, error) {
 	return Place{
 		file:  filepath.Join(state, "mainforte", "return"),
 		entry: entry{filepath.Join(config, "autostart", "mainforte-return.desktop")},
+		boot:  bootID(),
 	}, nil
+}
+
+// bootID is what the kernel calls this start of the system (random(4)).
+func bootID() string {
+	b, err := os.ReadFile("/proc/sys/kernel/random/boot_id")
+	if err != nil {
+		return ""
+	}
+	return strings.TrimSpace(string(b))
 }
 
 // entry is a file that the desktop starts a program by when the person signs in

@@ -8,6 +8,7 @@ import (
 	"os"
 	"path/filepath"
 	"runtime"
+	"strconv"
 	"strings"
 	"unsafe"
 
@@ -24,7 +25,29 @@ func Here() (Place, error) {
 	return Place{
 		file:  filepath.Join(dir, "Mainforte", "return"),
 		entry: entry{`Software\Microsoft\Windows\CurrentVersion\RunOnce`, "Mainforte"},
+		boot:  bootID(),
 	}, nil
+}
+
+// bootID is when Windows was started, by the clock as it went then: Windows moves its
+// boot time with each correction of the clock, and says how far it has moved it.
+// After "Shut down" with fast startup the kernel goes on, and so does its boot time:
+// then only the start entry comes back.
+func bootID() string {
+	const timeOfDay = 3 // SystemTimeOfDayInformation
+	var info struct {
+		boot, now, zone     int64
+		zoneID, _           uint32
+		bootBias, sleepBias uint64
+	}
+	var n uint32
+	if err := windows.NtQuerySystemInformation(timeOfDay, unsafe.Pointer(&info), uint32(unsafe.Sizeof(info)), &n); err != nil || info.boot == 0 {
+		return ""
+	}
+	if uintptr(n) < unsafe.Sizeof(info) {
+		info.bootBias = 0 // older than Windows XP, or Wine
+	}
+	return strconv.FormatInt(info.boot-int64(info.bootBias), 16)
 }
 
 // entry is a value of RunOnce: Windows deletes it and then starts its command, when

@@ -11,6 +11,7 @@ import (
 	"github.com/tailscale/win"
 	"golang.org/x/sys/windows"
 
+	"github.com/mainforte/mainforte/host/beat"
 	"github.com/mainforte/mainforte/host/winthread"
 )
 
@@ -133,12 +134,17 @@ func (p *WindowsPerson) listen(w win.HWND) error {
 			p.hooks = append(p.hooks, hook)
 		}
 	}
-	if win.SetTimer(w, timerID, uint32(frontEvery.Milliseconds()), 0) == 0 {
+	if !lookLater(w) {
 		return fmt.Errorf("input: no timer for the window in front: %w", windows.GetLastError())
 	}
 	// Not from here: who listens is told only when OpenWindowsPerson has returned.
 	win.PostMessage(w, wmTimer, timerID, 0)
 	return nil
+}
+
+// lookLater sets the timer, in place of the one that is set, to about frontEvery.
+func lookLater(w win.HWND) bool {
+	return win.SetTimer(w, timerID, uint32(beat.Wait(frontEvery).Milliseconds()), 0) != 0
 }
 
 // rawInput asks for what all mice, keyboards, screens and pens do, or no more.
@@ -192,6 +198,7 @@ func (p *WindowsPerson) message(w win.HWND, msg uint32, wParam, lParam uintptr) 
 		return 0, true
 	case wmTimer:
 		p.look()
+		lookLater(w)
 		return 0, true
 	case win.WM_DESTROY:
 		for _, hook := range p.hooks {

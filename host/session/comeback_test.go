@@ -179,6 +179,26 @@ func TestASessionGoesOnAfterARestart(t *testing.T) {
 }
 
 // TestANoAfterARestartEndsIt is C85.
+// TestAWindowTellsThatTheSystemStops: what follows from the stop of the system is the
+// same when the window hears of it, and nothing where nothing is kept.
+func TestAWindowTellsThatTheSystemStops(t *testing.T) {
+	r, k, _, s := keeps(t)
+	r.window.Say(ui.Command{Do: "going_down"})
+	r.window.Say(ui.Command{Do: "quit"})
+	if err := r.wait(); !errors.Is(err, session.ErrQuit) {
+		t.Fatal(err)
+	}
+	if s.closing != nil || k.kept() == nil {
+		t.Error("the system went down, and the session ended")
+	}
+
+	r = start(t, new(shelf).option)
+	v, s := r.live()
+	r.window.Say(ui.Command{Do: "going_down"})
+	r.window.Say(ui.Command{Do: "quit"})
+	r.ends(v, s, mfpb.Reason_REASON_HOST_QUIT)
+}
+
 func TestANoAfterARestartEndsIt(t *testing.T) {
 	r, k, v, s := keeps(t)
 	r.down()

@@ -217,6 +217,8 @@ func (h *Host) command(c ui.Command) {
 		h.cancelInvite(nil)
 	case c.Do == "private":
 		h.setPrivate(c.Texts)
+	case c.Do == "going_down":
+		h.goesDown()
 	case c.Do == "quit" && h.live != nil:
 		h.end(mfpb.Reason_REASON_HOST_QUIT)
 	case c.Do == "quit":

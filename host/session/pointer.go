@@ -8,6 +8,7 @@ import (
 
 	"github.com/pion/webrtc/v4"
 
+	"github.com/mainforte/mainforte/host/beat"
 	"github.com/mainforte/mainforte/host/capture"
 	"github.com/mainforte/mainforte/internal/wire"
 	"github.com/mainforte/mainforte/internal/wire/mfpb"
@@ -54,12 +55,17 @@ func (m *movement) explains(seen image.Point, now time.Time) bool {
 // watchPointer looks for the pointer while anybody may see the desktop. Where it
 // stood before anybody moved it is no news.
 func (h *Host) watchPointer(ctx context.Context, d *desktop, src capture.Pointing) {
-	tick := time.NewTicker(pointerCalm)
+	tick := time.NewTimer(0)
 	defer tick.Stop()
 	last, _ := src.Pointer()
 	calm := true
 	var moved time.Time
 	for {
+		if calm {
+			tick.Reset(beat.Wait(pointerCalm))
+		} else {
+			tick.Reset(pointerEvery)
+		}
 		select {
 		case <-ctx.Done():
 			return
@@ -70,17 +76,10 @@ func (h *Host) watchPointer(ctx context.Context, d *desktop, src capture.Pointin
 		}
 		at, ok := src.Pointer()
 		if !ok || at == last {
-			if !calm && time.Since(moved) > pointerRests {
-				calm = true
-				tick.Reset(pointerCalm)
-			}
+			calm = calm || time.Since(moved) > pointerRests
 			continue
 		}
-		last, moved = at, time.Now()
-		if calm {
-			calm = false
-			tick.Reset(pointerEvery)
-		}
+		last, moved, calm = at, time.Now(), false
 		if !h.post(d.gone, func() { h.pointerSeen(d, at) }) {
 			return
 		}

@@ -463,7 +463,11 @@ func (c *Console) showEnded(e Event) {
 	c.line("")
 	c.line(t.T("ended.title") + ". " + e.Text)
 	if e.Technician != nil {
-		c.line(t.T("ended.who", "name", e.Technician.Name))
+		key := "ended.who"
+		if e.Refused() {
+			key = "ended.asked"
+		}
+		c.line(t.T(key, "name", e.Technician.Name))
 	}
 	if e.Duration > 0 {
 		c.line(t.T("ended.duration", "duration", t.Duration(e.Duration)))
@@ -484,7 +488,9 @@ func (c *Console) showEnded(e Event) {
 		if r.Report != "" {
 			c.line(t.T("wrong.open") + " " + r.Report)
 		}
-		c.line(t.T("goodbye.question") + " " + t.T("goodbye.scale"))
+		if !e.Refused() {
+			c.line(t.T("goodbye.question") + " " + t.T("goodbye.scale"))
+		}
 		c.line(t.T("console.end"))
 	}
 }

@@ -64,6 +64,9 @@ type Event struct {
 	Texts   []string `json:"texts,omitempty"`   // private: the list as it stands, see the command of that name
 }
 
+// Refused tells of an end that the person brought about by not letting anybody in.
+func (e Event) Refused() bool { return e.Reason == "PERSON_DENIED" || e.Reason == "NO_ANSWER" }
+
 // Chat is one line of the conversation in writing.
 type Chat struct {
 	From string `json:"from"` // the participant's id; empty: the person
@@ -142,7 +145,8 @@ type Command struct {
 	ID     string `json:"id,omitempty"`     // the question answered
 	Answer string `json:"answer,omitempty"` // allow, deny
 	// Do is one of called, not_called (the answer to an unknown server), stop, revoke,
-	// cancel_invite, quit, again, server; say (Text: a line
+	// cancel_invite, quit, going_down (before quit: the system stops, as only a window
+	// hears), again, server; say (Text: a line
 	// of chat), give (Paths: files for the technician), cancel_file, open_folder (ID:
 	// a transfer), wipe (all marks on the screen), step (ID, Answer: approve, refuse, done), keep_steps, keep_receipt
 	// (Path), rate (Score, Text), report (Text), private (Texts: the list of windows

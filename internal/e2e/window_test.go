@@ -76,8 +76,19 @@ func ownWindow(t *testing.T, lang string) {
 	w.must(w.browser.ClickAt(w.on(5, 690)))
 	w.until("the pointer follows", func() bool { return w.pointer() == [2]int{5, 690} })
 
-	// The person stops with the mouse; the window says that it is over.
+	// Whoever closes the window by its frame is asked first, as their session would end.
+	_, err = w.desktop.Output(w.ctx, "xdotool", "search", "--onlyvisible", "--name", "Mainforte", "windowactivate", "--sync", "%1")
+	w.must(err)
 	g := w.geometry()
+	w.person("alt+F4") // openbox says the same for it as for the cross in its frame
+	w.until("the question stands in the window", func() bool { return w.geometry().h != g.h })
+	w.desktopShot("window-quit")
+	w.person("Return") // the default is to stay
+	w.until("the session stands in it again", func() bool { return w.geometry().h == g.h })
+	w.state("live")
+
+	// The person stops with the mouse; the window says that it is over.
+	g = w.geometry()
 	_, err = w.desktop.Output(w.ctx, "xdotool", "mousemove", fmt.Sprint(g.x+g.w/2), fmt.Sprint(g.y+90), "click", "1") // on Stop, under two lines of text
 	w.must(err)
 	w.state("ended")

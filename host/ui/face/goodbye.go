@@ -117,8 +117,11 @@ func (f *Face) viewEnded(v *View) {
 	var who, lasted, ticket, number string
 	if e.Technician != nil {
 		key := "ended.who"
+		if e.Refused() {
+			key = "ended.asked"
+		}
 		if e.Technician.Organisation != "" {
-			key = "ended.who.of"
+			key += ".of"
 		}
 		who = t.T(key, "name", e.Technician.Name, "organisation", e.Technician.Organisation)
 	}
@@ -134,7 +137,7 @@ func (f *Face) viewEnded(v *View) {
 	v.add(0, Plain, line("title", Title, t.T("ended.title")))
 	v.add(8, Plain, line("reason", Strong, e.Text), line("nothing", Body, t.T("ended.nothing")))
 	v.add(12, Soft, append([][]Cell{line("lasted", Body, join(lasted, ticket)), line("who", Body, who), line("number", Small, number)}, f.receipt()...)...)
-	if e.Receipt != nil {
+	if e.Receipt != nil && !e.Refused() {
 		f.viewRate(v)
 	}
 	v.add(10, Plain, line("status", Strong, f.status))

@@ -29,6 +29,21 @@ func TestTheGoodbyeSaysWhoAndHowLongAndLetsGo(t *testing.T) {
 	}
 }
 
+// Nobody has helped a person who said no, and nothing was to be solved.
+func TestWhoSaidNoIsNotAskedWhatItHelped(t *testing.T) {
+	for _, reason := range []string{"PERSON_DENIED", "NO_ANSWER"} {
+		e := farewell
+		e.Reason = reason
+		v := session("en", true, e).View(start)
+		if s := v.says(); !strings.Contains(s, "Ana (Example Hospital) asked to see your screen.") || strings.Contains(s, "helped") || strings.Contains(s, "solved") {
+			t.Errorf("%s:\n%s", reason, s)
+		}
+		if !v.has("wrong") || !v.has("keep") {
+			t.Errorf("%s: it can be neither kept nor reported", reason)
+		}
+	}
+}
+
 func TestTheReceiptIsKeptWhereThePersonSays(t *testing.T) {
 	f := session("en", false, farewell)
 	if c := f.View(start).cell("receipt"); c.Text != "/home/me/Documents/Assistance 1.txt" && !strings.HasPrefix(c.Text, "/home/me/Documents/") || strings.Contains(c.Text, "..") {

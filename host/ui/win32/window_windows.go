@@ -363,6 +363,10 @@ func (n *native) message(msg uint32, wp, lp uintptr) (result uintptr, done bool)
 		return 1, true
 	case win.WM_ENDSESSION:
 		if wp != 0 { // Windows ends this process on return
+			const app, off = 0x1, 0x80000000 // ENDSESSION_CLOSEAPP: this program's file is wanted; _LOGOFF
+			if lp&(app|off) == 0 {
+				n.win.say(ui.Command{Do: "going_down"})
+			}
 			n.win.say(ui.Command{Do: "quit"})
 			select {
 			case <-n.win.closing:

@@ -431,6 +431,28 @@ func TestClosingTheWindowMeansQuit(t *testing.T) {
 	}
 }
 
+// TestTheSystemsStopIsToldFromASignOut: only after the first a session may go on.
+func TestTheSystemsStopIsToldFromASignOut(t *testing.T) {
+	for what, c := range map[string]struct {
+		flags uintptr
+		want  []string
+	}{
+		"restart": {0, []string{"going_down", "quit"}}, "forced": {0x40000000, []string{"going_down", "quit"}},
+		"sign-out": {0x80000000, []string{"quit"}}, "update": {0x1, []string{"quit"}},
+	} {
+		w, n := opened(t, "en")
+		win.PostMessage(n.hwnd, win.WM_ENDSESSION, 1, c.flags)
+		for _, want := range c.want {
+			if got := next(t, w); got.Do != want {
+				t.Errorf("%s: %+v, want %s", what, got, want)
+			}
+		}
+		if err := w.Close(); err != nil {
+			t.Error(err)
+		}
+	}
+}
+
 // TestAPanicClosesTheWindow: whatever fails in it, the session ends with it.
 func TestAPanicClosesTheWindow(t *testing.T) {
 	told := make(chan error, 1)

@@ -47,6 +47,11 @@ func loop(w *app.Window, v *view, say *sayer) {
 		switch e := w.Event().(type) {
 		case app.DestroyEvent:
 			return
+		case *app.ClosingEvent: // the person's, by the window's frame
+			if asks(v, say) {
+				e.Abort()
+				w.Invalidate()
+			}
 		case app.X11ViewEvent:
 			if e.Valid() {
 				say.say(ui.Command{Do: "window", Window: fmt.Sprintf("0x%x", e.Window)})
@@ -86,6 +91,18 @@ func loop(w *app.Window, v *view, say *sayer) {
 			rest()
 		}
 	}
+}
+
+// asks tells whether the person who closes the window is asked first, since that would
+// end a session. Otherwise the host is told.
+func asks(v *view, say *sayer) bool {
+	v.mu.Lock()
+	commands := v.face.Close()
+	v.mu.Unlock()
+	for _, c := range commands {
+		say.say(c)
+	}
+	return len(commands) == 0
 }
 
 // restTime is how long after its first frame a window has all that it shows at first.

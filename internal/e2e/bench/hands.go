@@ -16,8 +16,10 @@ type hands struct {
 
 // Keys by their number on the X server: evdev + 8.
 const (
-	keySpace = 65
-	keyAlt   = 64
+	keySpace  = 65
+	keyAlt    = 64
+	keyTab    = 23
+	keyReturn = 36
 )
 
 func openHands(display string) (*hands, error) {

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"regexp"
 	"strconv"
 	"strings"
 	"time"
@@ -21,8 +22,14 @@ func (r *rig) start() ([]Row, error) {
 		atMost("host: RSS waiting (without window)", "MB", r.rss[0], 120),
 		atMost("host: RSS in session (without window)", "MB", r.rss[1], 220),
 	}
+	// On a screen of its own, so that a session there leaves the other one as it is.
+	desk, err := stage.StartDesktop(r.ctx, width, height)
+	if err != nil {
+		return nil, err
+	}
+	defer desk.Stop()
 	began := time.Now()
-	p, err := r.far.Run(r.ctx, r.files.Host, "--server", r.server.URL, "--lang", "en")
+	p, err := desk.Run(r.ctx, r.files.Host, "--server", r.server.URL, "--lang", "en")
 	if err != nil {
 		return nil, err
 	}
@@ -65,8 +72,52 @@ func (r *rig) start() ([]Row, error) {
 		atMost("host with its window: RSS waiting", "MB", rss, 120),
 		atMost("host with its window: CPU waiting", "% of a core", 100*(after-before)/watched.Seconds(), 0.5))
 	rows[4].Note = fmt.Sprintf("%d processes", len(pids))
-	return rows, nil
+	err = r.inWindow(desk, p, func() (err error) { rss, err = sum(rssMB); return err })
+	if err != nil {
+		return nil, err
+	}
+	return append(rows, atMost("host with its window: RSS in session", "MB", rss, 220)), nil
 }
+
+// inWindow does something in a session, in a tab of its own, with a host that has a
+// window: the person says yes on the keyboard of their screen.
+func (r *rig) inWindow(desk *stage.Desktop, host *stage.Process, do func() error) error {
+	tab, err := r.browser.Tab()
+	if err != nil {
+		return err
+	}
+	defer tab.Close()
+	other := &rig{ctx: r.ctx, browser: tab, ticket: r.ticket}
+	hands, err := openHands(desk.Display)
+	if err != nil {
+		return err
+	}
+	defer hands.close()
+	state := func(state string) func() error {
+		return func() error {
+			return tab.Wait(20*time.Second, fmt.Sprintf("%s?.state === %q", stage.Element("remote-session"), state))
+		}
+	}
+	press := func(key byte) func() error {
+		return func() error {
+			time.Sleep(time.Second) // a question can be answered after a moment, and the focus moves a frame later
+			return errors.Join(hands.press(key, false, true), hands.press(key, false, false))
+		}
+	}
+	return steps(
+		other.again,
+		func() error { return tab.Fill("#code", codeDigits.FindString(host.Out.String())) },
+		func() error { return tab.Keys("\r") },
+		state("asking"),
+		press(keyTab), press(keyReturn), // from no, which is the default, to yes
+		state("live"),
+		func() error { time.Sleep(5 * time.Second); return nil }, // the picture settles
+		do,
+		r.browser.Front,
+	)
+}
+
+var codeDigits = regexp.MustCompile(`\d[\d ]{9,}\d`)
 
 // spoke waits until a host's terminal has heard the code.
 func spoke(ctx context.Context, p *stage.Process) error {

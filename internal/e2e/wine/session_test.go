@@ -67,9 +67,18 @@ func session(t *testing.T, lang string) {
 	code := s.control("the code", func(c Control) bool { return c.Class == "Static" && digits.MatchString(c.Text) }).Text
 	s.desktopShot("code")
 
-	s.must(s.browser.Fill("#code", code))
-	s.must(s.browser.Keys("\r"))
-	s.state("asking")
+	// The person says no, sees what that did, and begins anew.
+	s.claim(code)
+	s.press("ask.deny")
+	s.state("ended")
+	s.control("that they said no", says(s.texts.T("reason.PERSON_DENIED")))
+	s.desktopShot("denied")
+	s.press("ended.again")
+	code = s.control("another code", func(c Control) bool { return c.Class == "Static" && digits.MatchString(c.Text) }).Text
+	s.must(s.browser.Click("#start-session")) // of the ticket, where the technician is by now
+	s.must(s.browser.WaitFor(10*time.Second, "#code"))
+
+	s.claim(code)
 	s.control("who asks", says(s.texts.T("ask.view", "name", technician)))
 	s.control("the server's name", says("127.0.0.1"))
 	s.desktopShot("ask-view")
@@ -232,6 +241,14 @@ func (s *scene) toSession() {
 	s.must(s.browser.Click("#create-ticket"))
 	s.must(s.browser.Click("#start-session"))
 	s.must(s.browser.WaitFor(10*time.Second, "#code"))
+}
+
+// claim types the code and waits until the person is asked.
+func (s *scene) claim(code string) {
+	s.t.Helper()
+	s.must(s.browser.Fill("#code", code))
+	s.must(s.browser.Keys("\r"))
+	s.state("asking")
 }
 
 // state waits until the page says it is in a state.

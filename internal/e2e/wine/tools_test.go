@@ -13,6 +13,7 @@ import (
 	"github.com/chromedp/cdproto/input"
 
 	"github.com/mainforte/mainforte/host/overlay"
+	"github.com/mainforte/mainforte/host/raise"
 	"github.com/mainforte/mainforte/internal/e2e/stage"
 )
 
@@ -90,8 +91,8 @@ func (s *scene) marks() {
 }
 
 // computer walks what concerns the computer as a whole: that the session goes on once
-// after a restart, and administrator windows, which Wine does not have and which are
-// only refused here.
+// after a restart, and hands with an administrator's rights, which type into notepad.
+// Wine starts them without a question of its own.
 func (s *scene) computer() {
 	s.t.Helper()
 	s.must(s.browser.Click("#show-computer"))
@@ -100,9 +101,40 @@ func (s *scene) computer() {
 	s.must(s.browser.WaitFor(10*time.Second, "#give-reconnect"))
 	s.take("reconnect")
 	s.again("#ask-reconnect")
+
+	s.must(s.browser.Click("#ask-elevate"))
+	s.press("ask.allow")
+	s.must(s.browser.WaitFor(15*time.Second, "#give-elevate"))
+	s.desktopShot("raised")
+	if !s.raised() {
+		s.t.Error("the hands are no process of their own")
+	}
+	at := s.free(s.control("notepad's text", isClass("Edit")).Bounds, hostClass)
+	s.rest()
+	read := func() string { return s.control("notepad's text", isClass("Edit")).Text }
+	s.until("notepad has what the raised hands typed", func() bool {
+		s.must(s.browser.ClickAt(s.on(at)))
+		time.Sleep(300 * time.Millisecond) // it comes to the front
+		s.must(s.browser.Keys("k"))
+		return strings.Contains(read(), "k")
+	}, read)
+	s.take("elevate")
+	s.until("the raised hands are gone", func() bool { return !s.raised() })
 	s.again("#ask-elevate")
 	s.must(s.browser.Wait(10*time.Second, fmt.Sprintf("%s?.textContent === %q", stage.Element("#elevate-state"), s.page("elevate.denied"))))
 	s.must(s.browser.Click("#close-computer"))
+}
+
+// raised tells whether hands are there that are another process.
+func (s *scene) raised() bool {
+	s.t.Helper()
+	processes, err := filepath.Glob("/proc/[0-9]*")
+	s.must(err)
+	return slices.ContainsFunc(processes, func(p string) bool { // it may have ended meanwhile
+		env, _ := os.ReadFile(filepath.Join(p, "environ"))
+		line, _ := os.ReadFile(filepath.Join(p, "cmdline"))
+		return strings.Contains(string(env), "WINEPREFIX="+s.desktop.prefix.dir+"\x00") && strings.Contains(string(line), "\x00"+raise.Argument+"\x00")
+	})
 }
 
 // tools walks what is not picture and hands: each is allowed by the person's click

@@ -24,7 +24,7 @@ func TestWindowUnderWine(t *testing.T) {
 	tests(t, "host/ui/win32", "TestInjectedInputDoesNotAnswer", "TestEnterDeniesAndTabThenEnterAllows", "TestALetterWithoutAltAnswersNothing",
 		"TestReadersFindNativeControlsInOrder", "TestTheQuestionIsOverAllOtherWindows", "TestEverythingGrowsWithTheMonitor",
 		"TestHighContrastUsesTheSystemsColoursOnly", "TestNothingIsOutOfReach", "TestTheFirstQuestionCannotBePressedAtOnce", "TestWhatIsTypedIsSaid",
-		"TestEverythingGrowsWithThePersonsTextSize", "TestADialogsAnswerIsReadWhole", "TestClosingTheWindowMeansQuit", "TestAPanicClosesTheWindow",
+		"TestEverythingGrowsWithThePersonsTextSize", "TestADialogsAnswerIsReadWhole", "TestClosingTheWindowMeansQuit", "TestTheSystemsStopIsToldFromASignOut", "TestAPanicClosesTheWindow",
 		"TestWhatADialogWritesDownIsTakenBack")
 }
 
