@@ -7,19 +7,16 @@ import (
 	"maps"
 	"net/http"
 	"net/http/httptest"
-	"os"
 	"path/filepath"
 	"strings"
 	"testing"
 	"time"
 
-	"github.com/chromedp/cdproto/emulation"
-	"github.com/chromedp/chromedp"
-
 	"github.com/mainforte/mainforte/internal/e2e/stage"
 )
 
-// pages is a server and a browser, without host and desktop.
+// pages is a server and a browser, without host and desktop. Package internal/e2e/pages
+// holds the states of their pages to axe.
 type pages struct {
 	*world
 }
@@ -52,39 +49,6 @@ func startBrowser(w *world) *stage.Browser {
 	w.must(err)
 	w.t.Cleanup(b.Close)
 	return b
-}
-
-// blameless demands of the page as it stands that axe finds nothing in light and in
-// dark, that it does
-// not overflow at 320 px, and that its console is empty; it keeps pictures.
-func (p *pages) blameless(step string, axe string) {
-	p.t.Helper()
-	look := func(how string) {
-		p.t.Helper()
-		found, err := stage.Eval[[]string](p.browser, axe+`; axe.run(document, {resultTypes: ['violations']}).then(r => r.violations.map(v => v.id + ': ' + v.nodes.map(n => n.target.join(' ')).join(', ')))`)
-		p.must(err)
-		if len(found) > 0 {
-			p.t.Errorf("%s%s: axe finds %q", step, how, found)
-		}
-		p.shot(step + how)
-	}
-	colours := func(scheme string) {
-		p.t.Helper()
-		_, err := chromedp.Call(p.browser.Context(), emulation.SetEmulatedMedia, emulation.SetEmulatedMediaParams{
-			Features: []*emulation.MediaFeature{{Name: "prefers-color-scheme", Value: scheme}}})
-		p.must(err)
-	}
-	colours("light")
-	look("")
-	colours("dark")
-	p.must(chromedp.Do(p.browser.Context(), chromedp.EmulateViewport(320, 800)))
-	look("-narrow")
-	wide, err := stage.Eval[int](p.browser, `document.documentElement.scrollWidth`)
-	p.must(err)
-	if wide > 320 {
-		p.t.Errorf("%s: %d px wide in a window of 320", step, wide)
-	}
-	p.must(chromedp.Do(p.browser.Context(), chromedp.EmulateViewport(1280, 900)))
 }
 
 // secondOrigin lets a page of another origin, to which the browser sends the admin's
@@ -141,12 +105,6 @@ func TestAnAdminDecidesWhoMayDoWhat(t *testing.T) {
 
 func decides(t *testing.T, lang string) {
 	p := newPages(t, lang)
-	root, err := stage.Root(p.ctx)
-	p.must(err)
-	source, err := os.ReadFile(filepath.Join(root, "web/node_modules/axe-core/axe.min.js"))
-	p.must(err)
-	axe := string(source)
-
 	p.signIn(p.browser, "admin", "Odile Roy")
 	p.must(p.browser.Wait(15*time.Second, `location.pathname !== '/signin' && !location.pathname.startsWith('/signin/')`))
 	p.must(p.browser.Goto(p.url + "/admin?view=teams"))
@@ -159,7 +117,7 @@ func decides(t *testing.T, lang string) {
 	p.must(p.browser.Fill("#team-name", "réseau"))
 	p.must(p.browser.Click("#save-team"))
 	p.must(p.browser.Wait(10*time.Second, `document.querySelector('#team-name-trouble').textContent !== ''`))
-	p.blameless("team-taken", axe)
+	p.shot("team-taken")
 	p.must(p.browser.Goto(p.url + "/admin"))
 
 	// A new person, by a link that is shown once.
@@ -167,12 +125,12 @@ func decides(t *testing.T, lang string) {
 	p.must(p.browser.Click("#invite"))
 	p.must(p.browser.Fill("#invite-name", `Ana <b>"Tremblay"</b>`+strings.Repeat("W", 40)))
 	p.must(p.browser.Click(`#invite-dialog [name="team"]`))
-	p.blameless("invite", axe)
+	p.shot("invite")
 	p.must(p.browser.Click("#make-link"))
 	p.must(p.browser.WaitFor(10*time.Second, "#one-time"))
 	link, err := stage.Eval[string](p.browser, `document.querySelector('#one-time').value`)
 	p.must(err)
-	p.blameless("link", axe)
+	p.shot("link")
 	ana := startBrowser(p.world)
 	p.must(ana.Goto(link))
 	p.must(ana.Fill("#password", "correct horse battery staple"))
@@ -190,11 +148,11 @@ func decides(t *testing.T, lang string) {
 		p.must(p.browser.WaitFor(10*time.Second, "#person-dialog"))
 	}
 	open()
-	p.blameless("person", axe)
+	p.shot("person")
 	p.must(p.browser.Click(`#person-dialog [value="supervisor"]`))
 	p.must(p.browser.Click("#save-person"))
 	p.must(p.browser.WaitFor(5*time.Second, "#confirm"))
-	p.blameless("confirm", axe)
+	p.shot("confirm")
 	p.must(p.browser.Click("#confirm"))
 	p.must(p.browser.WaitFor(5*time.Second, "#undo"))
 	p.must(ana.WaitFor(15*time.Second, `.problem a[href^="/signin"]`))
@@ -217,7 +175,7 @@ func decides(t *testing.T, lang string) {
 	p.must(p.browser.Wait(10*time.Second, `!(`+row+`)`))
 	p.must(p.browser.Click(`[name="people-state"][value="closed"]`))
 	p.must(p.browser.Wait(10*time.Second, row))
-	p.blameless("closed", axe)
+	p.shot("closed")
 	open()
 	p.must(p.browser.Click("#reopen"))
 	p.must(p.browser.Wait(10*time.Second, `!(`+row+`)`))
@@ -234,7 +192,7 @@ func decides(t *testing.T, lang string) {
 
 	p.must(p.browser.Goto(p.url + "/admin?view=changes"))
 	p.must(p.browser.WaitFor(10*time.Second, `#changes [data-type="auth.enabled"]`))
-	p.blameless("changes", axe)
+	p.shot("changes")
 	types, err := stage.Eval[string](p.browser, `[...document.querySelectorAll('#changes tbody tr')].map(r => r.dataset.type).join(' ')`)
 	p.must(err)
 	if want := "auth.enabled auth.disabled auth.role_changed auth.role_changed team.joined auth.link_used auth.link_created team.created auth.link_used auth.link_created auth.link_created"; types != want {

@@ -2,7 +2,6 @@ package e2e
 
 import (
 	"fmt"
-	"os"
 	"strings"
 	"testing"
 	"time"
@@ -27,23 +26,6 @@ func (w *world) newColleague(role, name string) *colleague {
 	return &colleague{b, w}
 }
 
-// axe is what axe-core finds wrong with a page, in WCAG 2.2 AA.
-func (w *world) axe(b *stage.Browser, page string) {
-	w.t.Helper()
-	source, err := os.ReadFile("../../web/node_modules/axe-core/axe.min.js")
-	w.must(err)
-	_, err = stage.Eval[bool](b, string(source)+"\n;true")
-	w.must(err)
-	found, err := stage.Eval[[]string](b, `axe.run({runOnly: ['wcag2a', 'wcag2aa', 'wcag21a', 'wcag21aa', 'wcag22aa', 'best-practice']}).then(r => r.violations.map(v => v.id + ': ' + v.nodes.map(n => n.html).join(' | ')))`)
-	w.must(err)
-	for _, f := range found {
-		w.t.Errorf("%s: axe: %s", page, f)
-	}
-	if wide, err := stage.Eval[bool](b, `document.documentElement.scrollWidth > innerWidth`); err != nil || wide {
-		w.t.Errorf("%s is wider than the window (%v)", page, err)
-	}
-}
-
 // TestASupervisorWatchesAndEnds: who helps whom is seen as it happens; a wish to watch
 // reaches the technician, whose invite code and the person's yes let the supervisor
 // in; a session is ended with a reason, which the log and the ticket have.
@@ -65,7 +47,6 @@ func supervisor(t *testing.T, lang string) {
 	may := w.webTexts("grant.view")
 	w.must(sue.Wait(10*time.Second, fmt.Sprintf(`(t => ['Anaïs Tremblay', 'Zoé Côté', 'Imprimante', %q].every(p => t.includes(p)))(%s)`, may, text)))
 	sue.keep("live")
-	w.axe(sue.Browser, "/supervise")
 
 	// The wish, the code, the person's yes.
 	w.must(sue.Click(fmt.Sprintf("[data-watch=%q]", session)))
@@ -94,7 +75,6 @@ func supervisor(t *testing.T, lang string) {
 	w.must(sue.WaitFor(5*time.Second, "#why-wrong"))
 	w.must(sue.Fill("#why", "Ce n’est pas le bon ordinateur."))
 	sue.keep("end")
-	w.axe(sue.Browser, "the question before the end")
 	w.must(sue.Click("#end-session"))
 	w.must(sue.Wait(10*time.Second, fmt.Sprintf(`document.querySelector('%s') === null && document.activeElement?.id === 'live-title'`, card)))
 	if e := w.hear("ended"); e.Reason != "SUPERVISOR_ENDED" {
@@ -115,7 +95,6 @@ func supervisor(t *testing.T, lang string) {
 	w.must(sue.Click("#by-hour button"))
 	w.must(sue.WaitFor(5*time.Second, "#by-hour svg"))
 	sue.keep("figures")
-	w.axe(sue.Browser, "the figures")
 	for _, line := range append(sue.Console(), w.browser.Console()...) {
 		if strings.Contains(line, "Content Security Policy") || strings.Contains(line, "TrustedScript") || strings.HasPrefix(line, "exception") {
 			t.Errorf("a page complains: %s", line)
@@ -161,16 +140,13 @@ func waits(t *testing.T, lang string) {
 	luc.keep("without-script")
 	zoe := person()
 	comes(zoe, "Zoé Côté")
-	w.axe(zoe.Browser, "the form")
 	w.must(zoe.Click("#wait"))
 	w.must(zoe.WaitFor(10*time.Second, `#state[data-place="2"]`))
 	zoe.keep("second")
-	w.axe(zoe.Browser, "the place in the queue")
 
 	w.signIn(w.browser, "technician", "Anaïs Tremblay")
 	w.must(w.browser.WaitFor(15*time.Second, "#waiting li:nth-child(2) button"))
 	w.shot("technician-sees")
-	w.axe(w.browser, "the console")
 	w.must(w.browser.Click("#waiting li:nth-child(1) button"))
 	w.must(w.browser.WaitFor(10*time.Second, "#start-session"))
 	w.must(w.browser.Wait(10*time.Second, `document.querySelectorAll('#waiting li').length === 1 && document.body.innerText.includes('L’écran reste noir au démarrage.')`))
@@ -181,7 +157,6 @@ func waits(t *testing.T, lang string) {
 	w.must(w.browser.Click("#waiting li:nth-child(1) button"))
 	w.must(zoe.WaitFor(10*time.Second, `#state[data-by="Anaïs Tremblay"]`))
 	zoe.keep("taken")
-	w.axe(zoe.Browser, "who comes")
 	w.must(zoe.Click("#leave"))
 	w.must(zoe.WaitFor(10*time.Second, "#again"))
 	sessions, err := stage.Eval[int](w.browser, `fetch('/api/v1/tickets').then(r => r.json()).then(l => l.tickets.reduce((n, x) => n + x.sessions, 0))`)
