@@ -121,10 +121,10 @@ func TestAttachments(t *testing.T) {
 
 	l.close(mfpb.Reason_REASON_PERSON_STOPPED)
 	l.ended()
+	note := ann.noteOf(ticket, 1) // the end is written down
 	if status, text := ann.sends(at, "image/png", good); status != 409 {
 		t.Errorf("after the end: %d %s", status, text)
 	}
-	note := ann.noteOf(ticket, 1)
 	for _, want := range []string{"Images de l’écran", "Écran 1.png", "Debian 12", "Processeur"} {
 		if !strings.Contains(note, want) {
 			t.Errorf("the note lacks %q:\n%s", want, note)
