@@ -81,11 +81,18 @@ func (d *Directory) Lacks(in SignIn) bool {
 func (d *Directory) Required(r Role) bool { return slices.Contains(d.cfg.Require, r) }
 
 // needsCode tells whether a password alone does not sign a user in.
-func (d *Directory) needsCode(ctx context.Context, userID string) (bool, error) {
-	var n int64
-	err := d.cfg.Store.View(ctx, func(tx store.Tx) error {
-		return tx.QueryRow(`select count(*) from factors where user_id = ? and kind = 'totp' and confirmed <> ''`, userID).Scan(&n)
+func (d *Directory) needsCode(ctx context.Context, userID string) (needs bool, err error) {
+	err = d.cfg.Store.View(ctx, func(tx store.Tx) error {
+		needs, err = hasApp(tx, userID)
+		return err
 	})
+	return needs, err
+}
+
+// hasApp tells whether a user has an authenticator app.
+func hasApp(tx store.Tx, userID string) (bool, error) {
+	var n int64
+	err := tx.QueryRow(`select count(*) from factors where user_id = ? and kind = 'totp' and confirmed <> ''`, userID).Scan(&n)
 	return n > 0, err
 }
 

@@ -149,6 +149,32 @@ func TestARecoveryCodeWorksOnce(t *testing.T) {
 	}
 }
 
+// C97: a link is not what the app shows.
+func TestALinkForANewPasswordIsNoWayAroundTheCode(t *testing.T) {
+	h := open(t)
+	h.user(t, Admin, "Root")
+	token, in := h.user(t, Technician, "Ann")
+	a, token, _ := h.enrol(t, token)
+	link, err := h.Link(t.Context(), Link{For: in.User.ID, By: boss})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if cookie, _, err := h.UseLink(t.Context(), link, "", "another good password", home); !errors.Is(err, ErrCodeNeeded) || cookie != "" {
+		t.Errorf("the link signs in: %q, %v", cookie, err)
+	}
+	for _, old := range []string{token, link} {
+		if _, err := h.Check(t.Context(), old); !errors.Is(err, ErrNotSignedIn) {
+			t.Errorf("somebody is signed in: %v", err)
+		}
+	}
+	if _, err := h.LookLink(t.Context(), link); !errors.Is(err, ErrNoLink) {
+		t.Errorf("the link works twice: %v", err)
+	}
+	if _, _, err := h.SignInWithCode(t.Context(), "Ann", "another good password", a.code(t), home); err != nil {
+		t.Errorf("the new password and the code: %v", err)
+	}
+}
+
 func TestTheDatabaseHoldsNoTOTPSecret(t *testing.T) {
 	h := open(t)
 	token, _ := h.user(t, Technician, "ann")

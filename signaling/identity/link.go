@@ -194,8 +194,10 @@ func (d *Directory) standing(tx store.Tx, sum []byte) (Link, error) {
 
 // UseLink makes the account and signs it in; the link is used up in the same
 // transaction. One for a new password leaves the account its name, and ends every
-// other sign-in of it. Errors: ErrLimited, ErrNoLink, ErrBadName, ErrWeakPassword,
-// ErrNameTaken (the link stays good for these three), or one of the store.
+// other sign-in of it; ErrCodeNeeded then says that the password is set, and that the
+// user has an authenticator app, whose code a link does not replace. Errors:
+// ErrLimited, ErrNoLink, ErrBadName, ErrWeakPassword, ErrNameTaken (the link stays
+// good for these three), or one of the store.
 func (d *Directory) UseLink(ctx context.Context, token, name, password string, from netip.Addr) (cookie string, in SignIn, err error) {
 	now := d.cfg.Now()
 	refund, ok := d.take("\x00link", from, now)
@@ -223,6 +225,7 @@ func (d *Directory) UseLink(ctx context.Context, token, name, password string, f
 	}
 	sum, _ := parseToken(token)
 	var ended []string
+	code := false
 	err = d.cfg.Store.Update(ctx, func(tx store.Tx) error {
 		l, err := d.standing(tx, sum)
 		if err != nil {
@@ -235,6 +238,9 @@ func (d *Directory) UseLink(ctx context.Context, token, name, password string, f
 				return err
 			}
 			if ended, err = endAll(tx, user.ID, ""); err != nil {
+				return err
+			}
+			if code, err = hasApp(tx, user.ID); err != nil {
 				return err
 			}
 		} else if err := d.newUser(tx, &user, nameKey(name), phc); err != nil {
@@ -255,6 +261,9 @@ func (d *Directory) UseLink(ctx context.Context, token, name, password string, f
 				return err
 			}
 		}
+		if code { // C97
+			return nil
+		}
 		cookie, in, err = d.open(tx, user, ByLink, from, now)
 		return err
 	})
@@ -266,6 +275,9 @@ func (d *Directory) UseLink(ctx context.Context, token, name, password string, f
 	}
 	if len(ended) > 0 {
 		d.cfg.Ended(ended)
+	}
+	if code {
+		return "", SignIn{}, ErrCodeNeeded
 	}
 	return cookie, in, nil
 }
