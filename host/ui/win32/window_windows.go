@@ -68,9 +68,8 @@ func (w *Window) Show(e ui.Event) {
 		return
 	}
 	w.events = append(w.events, e)
-	if len(w.events) == 1 {
-		win.PostMessage(w.hwnd, msgNews, 0, 0)
-	}
+	// For each one: were a message lost, the next event would bring this one with it.
+	win.PostMessage(w.hwnd, msgNews, 0, 0)
 }
 
 // Commands begins with the window's own handle and is closed when the window is.
@@ -326,10 +325,13 @@ func dispatch(hwnd win.HWND, msg uint32, wp, lp uintptr) (result uintptr) {
 func (n *native) message(msg uint32, wp, lp uintptr) (result uintptr, done bool) {
 	switch msg {
 	case msgNews:
-		for _, e := range n.win.news() {
+		news := n.win.news()
+		for _, e := range news {
 			n.face.Show(e, time.Now())
 		}
-		n.render()
+		if len(news) > 0 {
+			n.render()
+		}
 	case msgClose:
 		win.DestroyWindow(n.hwnd)
 	case msgFit:

@@ -461,6 +461,9 @@ func TestAPanicClosesTheWindow(t *testing.T) {
 	w, n := opened(t, "en")
 	n.settle()
 	n.face = nil
+	w.mu.Lock()
+	w.events = append(w.events, ui.Event{Name: "status"})
+	w.mu.Unlock()
 	win.SendMessage(n.hwnd, msgNews, 0, 0)
 	select {
 	case _, ok := <-w.Commands():
