@@ -1,5 +1,6 @@
 // The part of the server's interface that is for the role admin only.
-import { at, call, id, integer, list, optional, record, role, string, type Role } from "../lib/api";
+import { at, call, id, type Role } from "../lib/api";
+import { integer, list, optional, record, role, string } from "../lib/api/shapes";
 
 /** Names are hostile text, as everywhere. */
 export interface User {

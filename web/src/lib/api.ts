@@ -1,278 +1,60 @@
 // The server's JSON interface, typed. Answers are checked for their shape, so
 // that a page shows a sentence instead of breaking when one is not as agreed.
-import { isLang, lang, t, type Lang } from "./i18n.svelte";
+import { lang, t, type Lang } from "./i18n.svelte";
+import { Problem } from "./api/problem";
+import {
+  record,
+  string,
+  optional,
+  integer,
+  list,
+  language,
+  role,
+  me,
+  factor,
+  challenge,
+  text,
+  ticket,
+  deskInfo,
+  policy,
+  trouble,
+  heldSession,
+  note,
+  letter,
+  session,
+  liveSession,
+  waiting,
+  figures,
+  logEvent,
+} from "./api/shapes";
+import {
+  localDesk,
+  type Me,
+  type Factors,
+  type Challenge,
+  type NewApp,
+  type StepUpNeed,
+  type Ticket,
+  type Desks,
+  type Outbox,
+  type Note,
+  type TicketDetail,
+  type Session,
+  type LiveSession,
+  type WaitingRoom,
+  type Figures,
+  type Watch,
+  type SessionLog,
+  type SignInLink,
+  type SessionFormat,
+  type ListFormat,
+  type TicketState,
+  type PersonLink,
+  type Download,
+} from "./api/types";
 
-export type Role = "technician" | "supervisor" | "auditor" | "admin";
-
-export interface Me {
-  id: string;
-  name: string;
-  role: Role;
-  lang: Lang;
-  organisation: string;
-  publicHost: string;
-  /** Sign-ins that had failed before this one, until they were read. */
-  failures: { count: number; last: string } | null;
-  /** The role must have a second factor; nothing can be done before. */
-  factorNeeded: boolean;
-}
-
-export interface Factor {
-  id: string;
-  /** Of a passkey, as its user calls it; hostile text as any other. */
-  name: string;
-  since: string;
-  used: string | null;
-}
-
-/** What somebody has beside a password. */
-export interface Factors {
-  totp: Factor | null;
-  passkeys: Factor[];
-  /** Recovery codes that are left. */
-  recovery: number;
-  required: boolean;
-  /** The page was opened under the server's name, which passkeys belong to. */
-  possible: boolean;
-}
-
-/** A challenge for passkeys: options are the browser's own. */
-export interface Challenge {
-  options: { publicKey: unknown };
-  state: string;
-}
-
-/** A secret for an authenticator app, shown once; path draws the dark squares of its QR code. */
-export interface NewApp {
-  secret: string;
-  size: number;
-  path: string;
-}
-
-export interface StepUpNeed {
-  /** Before a code is claimed. */
-  control: boolean;
-  by: string[];
-}
-
-/** Subject and requester are hostile text, as everything a person typed. */
-export interface Ticket {
-  id: string;
-  number: string;
-  subject: string;
-  requester: string;
-  lang: Lang;
-  open: boolean;
-  created: string;
-  updated: string;
-  sessions: number;
-  /** Name of its service desk; "local" is the embedded one. */
-  desk: string;
-  /** Its page in another desk, "" where there is none. */
-  url: string;
-  /** Its desk does not answer: this is how it was seen last. */
-  remembered: boolean;
-}
-
-export interface DeskInfo {
-  name: string;
-  system: string;
-  /** Finds words; else only the ticket of a number. */
-  search: boolean;
-  /** Tickets cannot be read: any number is taken for that of an open one. */
-  blind: boolean;
-}
-
-export interface Policy {
-  desk: string;
-  ticket: "required" | "allowed" | "created";
-  offline: "refuse" | "allow";
-}
-
-export interface Desks {
-  desks: DeskInfo[];
-  policy: Policy;
-}
-
-/** A note that is not in its ticket. */
-export interface Letter {
-  id: string;
-  kind: "end" | "closing" | "rated";
-  desk: string;
-  ticket: { id: string; number: string; subject: string };
-  session: string;
-  attempts: number;
-  created: string;
-  /** Of the next try; null if it was given up. */
-  next: string | null;
-  problem: Problem | null;
-  /** In the desk's own words; hostile text. */
-  detail: string;
-  retry: boolean;
-}
-
-export interface Outbox {
-  waiting: Letter[];
-  dead: Letter[];
-}
-
-export const localDesk = "local";
-
-export interface Note {
-  id: string;
-  author: string;
-  text: string;
-  public: boolean;
-  created: string;
-}
-
-export interface TicketSession {
-  id: string;
-  technician: string;
-  started: string;
-  ended: string | null;
-  reason: string | null;
-}
-
-/** How the note of a session stands in its ticket; "" before its end. */
-export type NoteState = "" | "waiting" | "written" | "dead";
-
-export interface HeldSession extends TicketSession {
-  note: NoteState;
-}
-
-export interface TicketDetail {
-  ticket: Ticket;
-  notes: Note[];
-  sessions: HeldSession[];
-  /** Why its desk does not tell how it stands now. */
-  problem: Problem | null;
-}
-
-export interface Session extends TicketSession {
-  ticket: { id: string; number: string; subject: string };
-  events: number;
-  /** The person says that something was wrong. */
-  reported: boolean;
-}
-
-/** Somebody who is in an open session. */
-export interface Present {
-  id: string;
-  technician: string;
-  kind: "lead" | "expert" | "observer";
-  leads: boolean;
-  me: boolean;
-  joined: string;
-  lost: string | null;
-  grants: { name: string; since: string }[];
-}
-
-/** An open session, as a supervisor sees it. */
-export interface LiveSession {
-  id: string;
-  ticket: Session["ticket"];
-  person: string;
-  host: string;
-  started: string;
-  hostLost: string | null;
-  participants: Present[];
-  trouble: { what: string; participant: string; since: string }[];
-  /** The standing grants are known. */
-  counted: boolean;
-  watch: "asked" | "invited" | "declined" | null;
-}
-
-/** Somebody who waits for a technician; all of it is hostile text. */
-export interface Waiting {
-  id: string;
-  name: string;
-  trouble: string;
-  phone: string;
-  lang: Lang;
-  /** Number of the ticket whose link they came by. */
-  ticket: string;
-  since: string;
-}
-
-export interface WaitingRoom {
-  waiting: Waiting[];
-  targetMs: number;
-  now: string;
-}
-
-/** Figures of a day. */
-export interface Figures {
-  hours: { from: string; sessions: number }[];
-  sessions: number;
-  open: number;
-  medianMs: number;
-  resolved: Record<string, number>;
-  unsaid: number;
-  scores: number[];
-  recurs: { subject: string; sessions: number; tickets: number }[];
-  waited: { taken: number; inTime: number };
-}
-
-/** Somebody would like to watch a session that we lead. */
-export interface Watch {
-  session: string;
-  supervisor: string;
-}
-
-export interface LogEvent {
-  index: number;
-  time: string;
-  type: string;
-  outcome: string;
-  actor: { kind: string; ref: string; name: string | null };
-  origin: string;
-  monoMs: number;
-  data: Record<string, unknown>;
-  /** The opened personal part, or why there is none to show. */
-  personal: Record<string, unknown> | "sealed" | "purged" | null;
-  leaf: string;
-}
-
-export interface SessionLog {
-  session: Session;
-  events: LogEvent[];
-  tree: { size: number; root: string };
-}
-
-export interface SignInLink {
-  role: Role;
-  name: string | null;
-  /** A new password for that name, instead of a new account. */
-  reset: boolean;
-}
-
-export type SessionFormat = "html" | "pdf" | "csv" | "jsonl" | "proof";
-export type ListFormat = "csv" | "jsonl";
-
-export type TicketState = "open" | "closed" | "all";
-
-/** A link for the person who needs help. It gives no right. */
-export interface PersonLink {
-  url: string;
-  lang: Lang;
-  expires: string;
-}
-
-/** Why a request did not work: message is a sentence for the reader. */
-export class Problem extends Error {
-  constructor(
-    readonly status: number, // 0: no answer came
-    readonly code: string,
-    message: string,
-  ) {
-    super(message);
-  }
-}
-
-export function asProblem(e: unknown): Problem {
-  return e instanceof Problem ? e : new Problem(0, "ANSWER", t("problem.answer"));
-}
+export { asProblem, Problem } from "./api/problem";
+export * from "./api/types";
 
 const timeoutMs = 20_000;
 
@@ -500,305 +282,8 @@ export const api = {
   },
 };
 
-/** A file that the server gave out, under its name. */
-export interface Download {
-  name: string;
-  body: Blob;
-}
-
 async function download(path: string): Promise<Download> {
   const answer = await ask("GET", path);
   const name = /filename="([A-Za-z0-9._-]+)"/.exec(answer.headers.get("Content-Disposition") ?? "")?.[1];
   return { name: name ?? "mainforte", body: await answer.blob() };
-}
-
-// Shapes. A missing or mistyped field is a TypeError, which asProblem puts into words.
-
-export function record(v: unknown): Record<string, unknown> {
-  if (typeof v !== "object" || v === null || Array.isArray(v)) throw new TypeError("not an object");
-  return v as Record<string, unknown>;
-}
-
-export function string(o: Record<string, unknown>, key: string): string {
-  const v = o[key];
-  if (typeof v !== "string") throw new TypeError(`${key} is not a string`);
-  return v;
-}
-
-export function optional(o: Record<string, unknown>, key: string): string | null {
-  const v = o[key];
-  return v === undefined || v === null || v === "" ? null : string(o, key);
-}
-
-export function integer(o: Record<string, unknown>, key: string): number {
-  const v = o[key];
-  if (typeof v !== "number" || !Number.isFinite(v)) throw new TypeError(`${key} is not a number`);
-  return v;
-}
-
-/** An absent list is an empty one: Go writes a nil slice as null. */
-export function list<T>(v: unknown, key: string, item: (v: unknown) => T): T[] {
-  const items = record(v)[key] ?? [];
-  if (!Array.isArray(items)) throw new TypeError(`${key} is not a list`);
-  return items.map(item);
-}
-
-function language(o: Record<string, unknown>): Lang {
-  const l = o["lang"];
-  return typeof l === "string" && isLang(l) ? l : "en";
-}
-
-export function role(o: Record<string, unknown>): Role {
-  const r = string(o, "role");
-  if (r !== "technician" && r !== "supervisor" && r !== "auditor" && r !== "admin")
-    throw new TypeError("unknown role");
-  return r;
-}
-
-function me(v: unknown): Me {
-  const o = record(v);
-  return {
-    id: string(o, "id"),
-    name: string(o, "name"),
-    role: role(o),
-    lang: language(o),
-    organisation: optional(o, "organisation") ?? "",
-    publicHost: optional(o, "public_host") ?? "",
-    failures: failures(o["failures"]),
-    factorNeeded: o["factor_needed"] === true,
-  };
-}
-
-function failures(v: unknown): Me["failures"] {
-  if (v === undefined || v === null) return null;
-  const o = record(v);
-  return { count: integer(o, "count"), last: string(o, "last") };
-}
-
-function factor(v: unknown): Factor {
-  const o = record(v);
-  return {
-    id: string(o, "id"),
-    name: string(o, "name"),
-    since: string(o, "since"),
-    used: optional(o, "used"),
-  };
-}
-
-function challenge(v: unknown): Challenge {
-  const o = record(v);
-  return { options: { publicKey: record(o["options"])["publicKey"] }, state: string(o, "state") };
-}
-
-function text(v: unknown): string {
-  if (typeof v !== "string") throw new TypeError("not a text");
-  return v;
-}
-
-function ticket(v: unknown): Ticket {
-  const o = record(v);
-  return {
-    id: string(o, "id"),
-    number: string(o, "number"),
-    subject: string(o, "subject"),
-    requester: string(o, "requester"),
-    lang: language(o),
-    open: o["open"] === true,
-    created: string(o, "created"),
-    updated: string(o, "updated"),
-    sessions: typeof o["sessions"] === "number" ? o["sessions"] : 0,
-    desk: optional(o, "desk") ?? localDesk,
-    url: webAddress(optional(o, "url")),
-    remembered: o["remembered"] === true,
-  };
-}
-
-/** Only what a link may lead to: a desk's answer is hostile. */
-function webAddress(s: string | null): string {
-  return s !== null && /^https?:\/\//.test(s) && URL.canParse(s) ? s : "";
-}
-
-function deskInfo(v: unknown): DeskInfo {
-  const o = record(v);
-  return {
-    name: string(o, "name"),
-    system: string(o, "system"),
-    search: o["search"] === true,
-    blind: o["blind"] === true,
-  };
-}
-
-function policy(v: unknown): Policy {
-  const o = record(v);
-  const ticket = o["ticket"];
-  return {
-    desk: optional(o, "desk") ?? localDesk,
-    ticket: ticket === "allowed" || ticket === "created" ? ticket : "required",
-    offline: o["offline"] === "allow" ? "allow" : "refuse",
-  };
-}
-
-function trouble(v: unknown): Problem | null {
-  if (v === undefined || v === null) return null;
-  const o = record(v);
-  return new Problem(0, string(o, "code"), string(o, "message"));
-}
-
-function heldSession(v: unknown): HeldSession {
-  const n = record(v)["note"];
-  return { ...ticketSession(v), note: n === "waiting" || n === "written" || n === "dead" ? n : "" };
-}
-
-function note(v: unknown): Note {
-  const o = record(v);
-  return {
-    id: string(o, "id"),
-    author: string(o, "author"),
-    text: string(o, "text"),
-    public: o["public"] === true,
-    created: string(o, "created"),
-  };
-}
-
-function ticketSession(v: unknown): TicketSession {
-  const o = record(v);
-  return {
-    id: string(o, "id"),
-    technician: string(o, "technician"),
-    started: string(o, "started"),
-    ended: optional(o, "ended"),
-    reason: optional(o, "reason"),
-  };
-}
-
-function letter(v: unknown): Letter {
-  const o = record(v);
-  return {
-    id: string(o, "id"),
-    kind: o["kind"] === "closing" || o["kind"] === "rated" ? o["kind"] : "end",
-    desk: string(o, "desk"),
-    ticket: shortTicket(o["ticket"]),
-    session: string(o, "session"),
-    attempts: integer(o, "attempts"),
-    created: string(o, "created"),
-    next: optional(o, "next"),
-    problem: trouble(o["problem"]),
-    detail: optional(o, "detail") ?? "",
-    retry: o["retry"] === true,
-  };
-}
-
-function shortTicket(v: unknown): Session["ticket"] {
-  const o = record(v);
-  return { id: string(o, "id"), number: string(o, "number"), subject: string(o, "subject") };
-}
-
-function session(v: unknown): Session {
-  const o = record(v);
-  return {
-    ...ticketSession(v),
-    ticket: shortTicket(o["ticket"]),
-    events: typeof o["events"] === "number" ? o["events"] : 0,
-    reported: o["reported"] === true,
-  };
-}
-
-function liveSession(v: unknown): LiveSession {
-  const o = record(v);
-  return {
-    id: string(o, "id"),
-    ticket: shortTicket(o["ticket"]),
-    person: string(o, "person"),
-    host: string(o, "host"),
-    started: string(o, "started"),
-    hostLost: optional(o, "host_lost"),
-    participants: list(o, "participants", present),
-    trouble: list(o, "trouble", (x) => {
-      const r = record(x);
-      return { what: string(r, "what"), participant: string(r, "participant"), since: string(r, "since") };
-    }),
-    counted: o["counted"] === true,
-    watch: (["asked", "invited", "declined"] as const).find((w) => w === o["watch"]) ?? null,
-  };
-}
-
-function present(v: unknown): Present {
-  const o = record(v);
-  return {
-    id: string(o, "id"),
-    technician: string(o, "technician"),
-    kind: (["lead", "expert", "observer"] as const).find((k) => k === o["kind"]) ?? "observer",
-    leads: o["leads"] === true,
-    me: o["me"] === true,
-    joined: string(o, "joined"),
-    lost: optional(o, "lost"),
-    grants: list(o, "grants", (x) => {
-      const r = record(x);
-      return { name: string(r, "name"), since: string(r, "since") };
-    }),
-  };
-}
-
-function waiting(v: unknown): Waiting {
-  const o = record(v);
-  return {
-    id: string(o, "id"),
-    name: string(o, "name"),
-    trouble: string(o, "trouble"),
-    phone: string(o, "phone"),
-    lang: language(o),
-    ticket: string(o, "ticket"),
-    since: string(o, "since"),
-  };
-}
-
-function figures(v: unknown): Figures {
-  const o = record(v);
-  const waited = record(o["waited"]);
-  const resolved: Record<string, number> = {};
-  for (const [k, n] of Object.entries(record(o["resolved"]))) if (typeof n === "number") resolved[k] = n;
-  return {
-    hours: list(o, "hours", (x) => {
-      const r = record(x);
-      return { from: string(r, "from"), sessions: integer(r, "sessions") };
-    }),
-    sessions: integer(o, "sessions"),
-    open: integer(o, "open"),
-    medianMs: integer(o, "median_ms"),
-    resolved,
-    unsaid: integer(o, "unsaid"),
-    scores: list(o, "scores", Number),
-    waited: { taken: integer(waited, "taken"), inTime: integer(waited, "in_time") },
-    recurs: list(o, "recurs", (x) => {
-      const r = record(x);
-      return {
-        subject: string(r, "subject"),
-        sessions: integer(r, "sessions"),
-        tickets: integer(r, "tickets"),
-      };
-    }),
-  };
-}
-
-function logEvent(v: unknown): LogEvent {
-  const o = record(v);
-  const actor = record(o["actor"]);
-  return {
-    index: integer(o, "index"),
-    time: string(o, "time"),
-    type: string(o, "type"),
-    outcome: string(o, "outcome"),
-    actor: { kind: string(actor, "kind"), ref: optional(actor, "ref") ?? "", name: optional(actor, "name") },
-    origin: string(o, "origin"),
-    monoMs: typeof o["mono_ms"] === "number" ? o["mono_ms"] : 0,
-    data: record(o["data"] ?? {}),
-    personal: personal(o["personal"]),
-    leaf: optional(o, "leaf") ?? "",
-  };
-}
-
-function personal(v: unknown): LogEvent["personal"] {
-  if (v === undefined || v === null) return null;
-  if (v === "sealed" || v === "purged") return v;
-  return record(v);
 }
