@@ -9,7 +9,6 @@ import {
   type Me,
   type Note,
   type Policy,
-  type Problem,
   type Ticket,
   type TicketDetail,
   type TicketState,
@@ -18,70 +17,10 @@ import {
 } from "../lib/api";
 import { t, type Lang } from "../lib/i18n.svelte";
 import { mayClaim } from "../lib/rules";
+import { Room } from "./room.svelte";
 import type { News } from "../lib/news";
-import { inProgress, type Kind, type RemoteSession, type StateDetail } from "../lib/remote-session";
-
-/** Something that is loaded: the last good value stays while a new one comes or fails. */
-export interface Loaded<T> {
-  value: T | null;
-  problem: Problem | null;
-}
-
-export interface TicketTab {
-  kind: "ticket";
-  id: string;
-  number: string;
-  detail: Loaded<TicketDetail>;
-  draft: string;
-  draftPublic: boolean;
-  /** The ticket was closed or opened elsewhere while its tab was open. */
-  told: "closed" | "opened" | null;
-  /** Set when a session of this ticket has just ended. */
-  ended: {
-    reason: string | null;
-    /**
-     * "later": the session goes on without us, and its note comes at its end.
-     * "there": it stands in another desk. "dead": that desk will not take it.
-     */
-    note: "waiting" | "written" | "there" | "late" | "later" | "dead";
-    id: string | null;
-    session: string | null;
-    /** What the technician says about it, until it is written. */
-    closing: { text: string; resolution: string; done: boolean };
-  } | null;
-}
-
-export interface SessionTab {
-  kind: "session";
-  key: number;
-  /** Empty while a colleague's session is being joined: the session has its ticket. */
-  ticket: string;
-  number: string;
-  role: Kind;
-  others: number;
-  notices: number;
-  /** Messages in it that were not read yet. */
-  messages: number;
-  /** Something happened in it while nobody looked. */
-  unread: boolean;
-  /** It began without a ticket, as the policy allows. */
-  ticketless: boolean;
-  state: StateDetail["state"];
-  session: string | null;
-  /** Notes that stood in the ticket before: what comes on top is the session's own. */
-  before: readonly string[];
-  /** Its ticket was closed elsewhere. */
-  closed: boolean;
-  element: RemoteSession | null;
-}
-
-export type Active =
-  { kind: "list" } | { kind: "outbox" } | { kind: "ticket"; id: string } | { kind: "session"; key: number };
-
-export interface Toast {
-  text: string;
-  undo: (() => void) | null;
-}
+import { inProgress, type RemoteSession, type StateDetail } from "../lib/remote-session";
+import type { Active, Loaded, SessionTab, TicketTab, Toast } from "./tabs";
 
 /** After these pauses, in milliseconds, the ticket is looked at again for the note of an ended session. */
 export const noteWaits: readonly number[] = [0, 300, 700, 1000, 2000, 3000, 5000, 8000];
@@ -111,10 +50,8 @@ export class Desk {
   queue = $state<Ticket[]>([]);
   /** Who would like to watch a session that this technician leads. */
   watches = $state.raw<Watch[]>([]);
-  /** Persons who wait for a technician, the longest first. */
-  waiting = $state.raw<Waiting[]>([]);
-  /** Now by the server's clock, as it was when they were asked for, and since then by ours. */
-  waitingAt = $state.raw({ server: 0, here: 0 });
+  /** Persons who wait for a technician. */
+  readonly room = new Room();
   tickets = $state<TicketTab[]>([]);
   sessions = $state<SessionTab[]>([]);
   active = $state<Active>({ kind: "list" });
@@ -242,20 +179,13 @@ export class Desk {
   }
 
   async loadWaiting(): Promise<void> {
-    if (!mayClaim(this.me.role)) return;
-    try {
-      const room = await api.waiting();
-      this.waiting = room.waiting;
-      this.waitingAt = { server: Date.parse(room.now), here: Date.now() };
-    } catch {
-      // The last ones stay; the list beside it says what is wrong.
-    }
+    if (mayClaim(this.me.role)) await this.room.load();
   }
 
   /** Takes care of somebody who waits: their ticket is opened. */
   async take(person: Waiting): Promise<void> {
     try {
-      const ticket = await api.takeWaiting(person.id);
+      const ticket = await this.room.take(person);
       await this.open(ticket.id, ticket.number);
       const text =
         person.phone === ""
