@@ -137,24 +137,6 @@ const newsPattern = "GET /api/v1/news"
 // what stands between, and whether who listens is still signed in.
 const newsBeat = 30 * time.Second
 
-// openStream begins an answer of server-sent events. write is false when nobody reads.
-func openStream(w http.ResponseWriter) (write func(text string) bool, err error) {
-	line := http.NewResponseController(w)
-	// The server's own limits are for answers that end.
-	if err := line.SetReadDeadline(time.Time{}); err != nil {
-		return nil, err
-	}
-	w.Header().Set("Content-Type", "text/event-stream")
-	w.Header().Set("X-Accel-Buffering", "no") // a proxy would wait for more
-	return func(text string) bool {
-		if err := line.SetWriteDeadline(time.Now().Add(10 * time.Second)); err != nil {
-			return false
-		}
-		_, err := w.Write([]byte(text))
-		return err == nil && line.Flush() == nil
-	}, nil
-}
-
 // listen is the stream of server-sent events of a console.
 func (s *Server) listen(w http.ResponseWriter, c *call) error {
 	if !strings.Contains(c.Header.Get("Accept"), "text/event-stream") {
@@ -166,31 +148,14 @@ func (s *Server) listen(w http.ResponseWriter, c *call) error {
 		return nil
 	}
 	defer s.news.leave(l)
-	write, err := openStream(w)
-	if err != nil {
-		return err
-	}
-	beat := time.NewTicker(s.beat)
-	defer beat.Stop()
-	for text := ": here\n\n"; write(text); {
-		select {
-		case <-c.Context().Done():
-			return nil
-		case item, ok := <-l.items:
-			if !ok {
-				return nil
-			}
-			b, err := json.Marshal(item)
-			if err != nil {
-				return nil // only our own types
-			}
-			text = "data: " + string(b) + "\n\n"
-		case <-beat.C:
-			if ok, err := s.house.users.Standing(c.Context(), c.in.ID); !ok && err == nil {
-				return nil
-			}
-			text = ":\n\n"
+	return serveEvents(s, w, c, l.items, func(item newsItem, open bool) (text string, more bool) {
+		if !open {
+			return "", false
 		}
-	}
-	return nil
+		b, err := json.Marshal(item)
+		return string(b), err == nil // only our own types
+	}, func() bool {
+		ok, err := s.house.users.Standing(c.Context(), c.in.ID)
+		return ok || err != nil
+	})
 }

@@ -67,7 +67,7 @@ func (s *Server) signIn(w http.ResponseWriter, c *call) error {
 	if err := read(w, c, &in); err != nil {
 		return err
 	}
-	token, who, err := s.house.users.SignInWithCode(c.Context(), in.Name, in.Password, in.Code, from(c.Request))
+	token, who, err := s.house.users.SignIn(c.Context(), in.Name, in.Password, in.Code, from(c.Request))
 	if err != nil {
 		return err
 	}

@@ -153,28 +153,13 @@ func (s *Server) waitLive(w http.ResponseWriter, c *call) error {
 		return nil
 	}
 	defer stop()
-	write, err := openStream(w)
-	if err != nil {
-		return err
-	}
-	beat := time.NewTicker(s.beat)
-	defer beat.Stop()
-	for text := ": here\n\n"; write(text); {
-		select {
-		case <-c.Context().Done():
-			return nil
-		case _, ok := <-changes:
-			if !ok {
-				write("data: over\n\n")
-				return nil
-			}
-			text = "data: changed\n\n"
-		case <-beat.C:
-			text = ":\n\n"
+	stands := func() bool { s.room.See(token, time.Now()); return true }
+	return serveEvents(s, w, c, changes, func(_ struct{}, open bool) (text string, more bool) {
+		if !open {
+			return "over", false
 		}
-		s.room.See(token, time.Now()) // the page stands
-	}
-	return nil
+		return "changed", stands()
+	}, stands)
 }
 
 // leaveWaiting is somebody's own going.

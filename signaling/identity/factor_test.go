@@ -56,16 +56,16 @@ func TestTOTPIsAskedForAfterThePassword(t *testing.T) {
 	h := open(t)
 	token, _ := h.user(t, Technician, "ann")
 	a, _, _ := h.enrol(t, token)
-	if _, _, err := h.SignIn(t.Context(), "ann", good, home); !errors.Is(err, ErrCodeNeeded) {
+	if _, _, err := h.SignIn(t.Context(), "ann", good, "", home); !errors.Is(err, ErrCodeNeeded) {
 		t.Fatalf("without a code: %v", err)
 	}
 	for _, bad := range []string{"000000", "12345", "x", strings.Repeat("1", 65), "\x00"} {
-		if _, _, err := h.SignInWithCode(t.Context(), "ann", good, bad, netip.MustParseAddr("198.51.100.7")); !errors.Is(err, ErrWrongCode) {
+		if _, _, err := h.SignIn(t.Context(), "ann", good, bad, netip.MustParseAddr("198.51.100.7")); !errors.Is(err, ErrWrongCode) {
 			t.Errorf("%q: %v", bad, err)
 		}
 	}
 	code := a.code(t)
-	_, in, err := h.SignInWithCode(t.Context(), "ann", good, code[:3]+" "+code[3:], home)
+	_, in, err := h.SignIn(t.Context(), "ann", good, code[:3]+" "+code[3:], home)
 	if err != nil || in.Method != ByCode || !h.Fresh(in) || !in.Factor || in.Failed != 5 || !in.FailedLast.IsZero() && in.FailedLast.After(h.now) {
 		t.Errorf("with one: %+v %v", in, err)
 	}
@@ -82,7 +82,7 @@ func TestAFactorIsNotToldBeforeThePassword(t *testing.T) {
 	h.user(t, Technician, "bob")
 	for _, name := range []string{"ann", "bob", "nobody"} {
 		for _, code := range []string{"", "123456"} {
-			if _, _, err := h.SignInWithCode(t.Context(), name, "wrong password", code, home); !errors.Is(err, ErrWrong) || err.Error() != ErrWrong.Error() {
+			if _, _, err := h.SignIn(t.Context(), name, "wrong password", code, home); !errors.Is(err, ErrWrong) || err.Error() != ErrWrong.Error() {
 				t.Errorf("%s %q: %v", name, code, err)
 			}
 		}
@@ -97,16 +97,16 @@ func TestATOTPIsTakenOnce(t *testing.T) {
 	before := a.code(t)
 	h.now = h.now.Add(30 * time.Second)
 	code := a.code(t)
-	if _, _, err := h.SignInWithCode(t.Context(), "ann", good, code, home); err != nil {
+	if _, _, err := h.SignIn(t.Context(), "ann", good, code, home); err != nil {
 		t.Fatal(err)
 	}
 	for what, c := range map[string]string{"again": code, "of the step before": before} {
-		if _, _, err := h.SignInWithCode(t.Context(), "ann", good, c, home); !errors.Is(err, ErrWrongCode) {
+		if _, _, err := h.SignIn(t.Context(), "ann", good, c, home); !errors.Is(err, ErrWrongCode) {
 			t.Errorf("%s: %v", what, err)
 		}
 	}
 	h.now = h.now.Add(30 * time.Second)
-	if _, _, err := h.SignInWithCode(t.Context(), "ann", good, a.code(t), home); err != nil {
+	if _, _, err := h.SignIn(t.Context(), "ann", good, a.code(t), home); err != nil {
 		t.Errorf("the next one: %v", err)
 	}
 }
@@ -119,10 +119,10 @@ func TestARecoveryCodeWorksOnce(t *testing.T) {
 	if len(codes) != 10 || len(codes[0]) != 19 {
 		t.Fatalf("the codes: %v", codes)
 	}
-	if _, _, err := h.SignInWithCode(t.Context(), "ann", good, strings.ToUpper(strings.ReplaceAll(codes[3], "-", " ")), home); err != nil {
+	if _, _, err := h.SignIn(t.Context(), "ann", good, strings.ToUpper(strings.ReplaceAll(codes[3], "-", " ")), home); err != nil {
 		t.Fatal(err)
 	}
-	if _, _, err := h.SignInWithCode(t.Context(), "ann", good, codes[3], home); !errors.Is(err, ErrWrongCode) {
+	if _, _, err := h.SignIn(t.Context(), "ann", good, codes[3], home); !errors.Is(err, ErrWrongCode) {
 		t.Errorf("again: %v", err)
 	}
 	in, err := h.Check(t.Context(), token)
@@ -136,7 +136,7 @@ func TestARecoveryCodeWorksOnce(t *testing.T) {
 	if err != nil || len(fresh) != 10 {
 		t.Fatalf("%v %v", fresh, err)
 	}
-	if _, _, err := h.SignInWithCode(t.Context(), "ann", good, codes[4], home); !errors.Is(err, ErrWrongCode) {
+	if _, _, err := h.SignIn(t.Context(), "ann", good, codes[4], home); !errors.Is(err, ErrWrongCode) {
 		t.Errorf("one of the earlier ones: %v", err)
 	}
 	if _, err := h.StepUp(t.Context(), in, fresh[0], home); err != nil {
@@ -170,7 +170,7 @@ func TestALinkForANewPasswordIsNoWayAroundTheCode(t *testing.T) {
 	if _, err := h.LookLink(t.Context(), link); !errors.Is(err, ErrNoLink) {
 		t.Errorf("the link works twice: %v", err)
 	}
-	if _, _, err := h.SignInWithCode(t.Context(), "Ann", "another good password", a.code(t), home); err != nil {
+	if _, _, err := h.SignIn(t.Context(), "Ann", "another good password", a.code(t), home); err != nil {
 		t.Errorf("the new password and the code: %v", err)
 	}
 }
@@ -287,7 +287,7 @@ func mustCheck(t *testing.T, h *house, token string) SignIn {
 func TestAFactorThatCameLaterIsAskedOfOtherBrowsers(t *testing.T) {
 	h := open(t)
 	token, _ := h.user(t, Technician, "ann")
-	_, other, err := h.SignIn(t.Context(), "ann", good, home)
+	_, other, err := h.SignIn(t.Context(), "ann", good, "", home)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -325,11 +325,11 @@ func TestCodesAreLimited(t *testing.T) {
 		if i == 3 {
 			want = ErrLimited
 		}
-		if _, _, err := h.SignInWithCode(t.Context(), "ann", good, "000000", home); !errors.Is(err, want) {
+		if _, _, err := h.SignIn(t.Context(), "ann", good, "000000", home); !errors.Is(err, want) {
 			t.Errorf("guess %d: %v", i+1, err)
 		}
 	}
-	if _, _, err := h.SignInWithCode(t.Context(), "ann", good, a.code(t), home); !errors.Is(err, ErrLimited) {
+	if _, _, err := h.SignIn(t.Context(), "ann", good, a.code(t), home); !errors.Is(err, ErrLimited) {
 		t.Errorf("the right one after them: %v", err)
 	}
 	if n := strings.Count(h.types(t), "auth.locked"); n != 1 {
@@ -341,13 +341,13 @@ func TestFailuresAreToldAtTheNextSignIn(t *testing.T) {
 	h := open(t)
 	h.user(t, Technician, "ann")
 	for range 3 {
-		if _, _, err := h.SignIn(t.Context(), "ann", "wrong password", home); !errors.Is(err, ErrWrong) {
+		if _, _, err := h.SignIn(t.Context(), "ann", "wrong password", "", home); !errors.Is(err, ErrWrong) {
 			t.Fatal(err)
 		}
 	}
 	last := h.now
 	h.now = h.now.Add(time.Minute)
-	token, _, err := h.SignIn(t.Context(), "ann", good, home)
+	token, _, err := h.SignIn(t.Context(), "ann", good, "", home)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -361,7 +361,7 @@ func TestFailuresAreToldAtTheNextSignIn(t *testing.T) {
 	if in := mustCheck(t, h, token); in.Failed != 0 {
 		t.Errorf("told again: %d", in.Failed)
 	}
-	if _, in, err := h.SignIn(t.Context(), "ann", good, home); err != nil || in.Failed != 0 {
+	if _, in, err := h.SignIn(t.Context(), "ann", good, "", home); err != nil || in.Failed != 0 {
 		t.Errorf("at the sign-in after it: %d %v", in.Failed, err)
 	}
 }
@@ -379,7 +379,7 @@ func TestResettingFactorsIsTheWayOut(t *testing.T) {
 	if len(h.ended) != 1 || h.ended[0] != in.ID {
 		t.Errorf("told to have ended: %v", h.ended)
 	}
-	if _, _, err := h.SignIn(t.Context(), "ann", good, home); err != nil {
+	if _, _, err := h.SignIn(t.Context(), "ann", good, "", home); err != nil {
 		t.Errorf("by the password: %v", err)
 	}
 	if _, err := h.ResetFactors(t.Context(), "nobody"); !errors.Is(err, ErrNoOwner) {

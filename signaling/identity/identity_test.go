@@ -99,7 +99,7 @@ func (h *house) types(t *testing.T) string {
 func TestSignInAndOut(t *testing.T) {
 	h := open(t)
 	h.user(t, Technician, "Chloé")
-	token, in, err := h.SignIn(t.Context(), " CHLOÉ ", good, home) // composed or not, large or small
+	token, in, err := h.SignIn(t.Context(), " CHLOÉ ", good, "", home) // composed or not, large or small
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -127,13 +127,13 @@ func TestSignInAndOut(t *testing.T) {
 func TestWrongPasswordAndUnknownNameLookTheSame(t *testing.T) {
 	h := open(t)
 	h.user(t, Technician, "ann")
-	_, _, known := h.SignIn(t.Context(), "ann", "wrong password", home)
-	_, _, unknown := h.SignIn(t.Context(), "nobody", "wrong password", home)
+	_, _, known := h.SignIn(t.Context(), "ann", "wrong password", "", home)
+	_, _, unknown := h.SignIn(t.Context(), "nobody", "wrong password", "", home)
 	if !errors.Is(known, ErrWrong) || !errors.Is(unknown, ErrWrong) || known.Error() != unknown.Error() {
 		t.Errorf("known: %v; unknown: %v", known, unknown)
 	}
 	// The right secret of no one: the hash compared with is random, never empty.
-	if _, _, err := h.SignIn(t.Context(), "nobody", "", home); !errors.Is(err, ErrWrong) {
+	if _, _, err := h.SignIn(t.Context(), "nobody", "", "", home); !errors.Is(err, ErrWrong) {
 		t.Errorf("unknown name, empty password: %v", err)
 	}
 }
@@ -146,7 +146,7 @@ func TestAnUnknownNameCostsAsMuchWork(t *testing.T) {
 	h.hash.slots <- struct{}{}
 	for _, name := range []string{"ann", "nobody"} {
 		ctx, cancel := context.WithTimeout(t.Context(), 50*time.Millisecond)
-		if _, _, err := h.SignIn(ctx, name, "wrong password", home); !errors.Is(err, context.DeadlineExceeded) {
+		if _, _, err := h.SignIn(ctx, name, "wrong password", "", home); !errors.Is(err, context.DeadlineExceeded) {
 			t.Errorf("%s: answered without hashing: %v", name, err)
 		}
 		cancel()
@@ -157,22 +157,22 @@ func TestFailuresAreLimitedBeforeHashing(t *testing.T) {
 	h := open(t)
 	h.user(t, Technician, "ann")
 	for i := range 5 {
-		if _, _, err := h.SignIn(t.Context(), "ann", "wrong password", home); !errors.Is(err, ErrWrong) {
+		if _, _, err := h.SignIn(t.Context(), "ann", "wrong password", "", home); !errors.Is(err, ErrWrong) {
 			t.Fatalf("attempt %d: %v", i+1, err)
 		}
 	}
 	h.hash.slots <- struct{}{} // would block if a hash were made now
 	h.hash.slots <- struct{}{}
-	if _, _, err := h.SignIn(t.Context(), "ann", good, home); !errors.Is(err, ErrLimited) {
+	if _, _, err := h.SignIn(t.Context(), "ann", good, "", home); !errors.Is(err, ErrLimited) {
 		t.Errorf("the sixth attempt: %v", err)
 	}
 	<-h.hash.slots
 	<-h.hash.slots
-	if _, _, err := h.SignIn(t.Context(), "ann", good, netip.MustParseAddr("198.51.100.7")); err != nil {
+	if _, _, err := h.SignIn(t.Context(), "ann", good, "", netip.MustParseAddr("198.51.100.7")); err != nil {
 		t.Errorf("a stranger's failures keep the owner out elsewhere: %v", err)
 	}
 	h.now = h.now.Add(3 * time.Minute)
-	if _, _, err := h.SignIn(t.Context(), "ann", good, home); err != nil {
+	if _, _, err := h.SignIn(t.Context(), "ann", good, "", home); err != nil {
 		t.Errorf("after three minutes: %v", err)
 	}
 }
@@ -181,11 +181,11 @@ func TestOneAddressIsLimitedOverAllNames(t *testing.T) {
 	h := open(t, func(c *Config) { c.PerAddress = limit.Every{N: 3, In: time.Hour} })
 	from := func(i string) netip.Addr { return netip.MustParseAddr("2001:db8:0:1::" + i) }
 	for _, i := range []string{"1", "2", "3"} {
-		if _, _, err := h.SignIn(t.Context(), "name"+i, "wrong password", from(i)); !errors.Is(err, ErrWrong) {
+		if _, _, err := h.SignIn(t.Context(), "name"+i, "wrong password", "", from(i)); !errors.Is(err, ErrWrong) {
 			t.Fatal(err)
 		}
 	}
-	if _, _, err := h.SignIn(t.Context(), "name4", "wrong password", from("4")); !errors.Is(err, ErrLimited) {
+	if _, _, err := h.SignIn(t.Context(), "name4", "wrong password", "", from("4")); !errors.Is(err, ErrLimited) {
 		t.Errorf("a fourth address of the same /64: %v", err)
 	}
 }
@@ -194,7 +194,7 @@ func TestRightPasswordsAreNotLimited(t *testing.T) {
 	h := open(t)
 	h.user(t, Technician, "ann")
 	for i := range 20 {
-		if _, _, err := h.SignIn(t.Context(), "ann", good, home); err != nil {
+		if _, _, err := h.SignIn(t.Context(), "ann", good, "", home); err != nil {
 			t.Fatalf("sign-in %d: %v", i+1, err)
 		}
 	}
@@ -219,7 +219,7 @@ func TestSignInsEnd(t *testing.T) {
 	if err := step(0); !errors.Is(err, ErrNotSignedIn) {
 		t.Errorf("after 12 hours: %v", err)
 	}
-	token, _, err := h.SignIn(t.Context(), "ann", good, home)
+	token, _, err := h.SignIn(t.Context(), "ann", good, "", home)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -246,7 +246,7 @@ func TestASessionKeepsItsSignInAlive(t *testing.T) {
 	if len(h.ended) != 1 || h.ended[0] != in.ID {
 		t.Errorf("told to have ended: %v", h.ended)
 	}
-	if _, _, err := h.SignIn(t.Context(), "ann", good, home); !errors.Is(err, ErrWrong) {
+	if _, _, err := h.SignIn(t.Context(), "ann", good, "", home); !errors.Is(err, ErrWrong) {
 		t.Errorf("a disabled account: %v", err)
 	}
 }
@@ -254,7 +254,7 @@ func TestASessionKeepsItsSignInAlive(t *testing.T) {
 func TestEachSignInIsNew(t *testing.T) {
 	h := open(t)
 	first, a := h.user(t, Technician, "ann")
-	second, b, err := h.SignIn(t.Context(), "ann", good, home)
+	second, b, err := h.SignIn(t.Context(), "ann", good, "", home)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -426,13 +426,13 @@ func TestPasswordsAreHashedAgainAtTodaysCost(t *testing.T) {
 		t.Fatalf("stored as %s", stored())
 	}
 	h.hash.cost.MemoryKiB = 128
-	if _, _, err := h.SignIn(t.Context(), "ann", good, home); err != nil {
+	if _, _, err := h.SignIn(t.Context(), "ann", good, "", home); err != nil {
 		t.Fatal(err)
 	}
 	if !strings.HasPrefix(stored(), "$argon2id$v=19$m=128,t=1,p=1$") {
 		t.Errorf("still stored as %s", stored())
 	}
-	if _, _, err := h.SignIn(t.Context(), "ann", good, home); err != nil {
+	if _, _, err := h.SignIn(t.Context(), "ann", good, "", home); err != nil {
 		t.Errorf("with the new hash: %v", err)
 	}
 }
@@ -472,7 +472,7 @@ func TestSignInFailsWhenItCannotBeLogged(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if token, _, err := broken.SignIn(t.Context(), "ann", good, home); err == nil || token != "" {
+	if token, _, err := broken.SignIn(t.Context(), "ann", good, "", home); err == nil || token != "" {
 		t.Errorf("signed in without a line in the log: %q %v", token, err)
 	}
 }

@@ -99,7 +99,7 @@ func TestSigningInByAProvider(t *testing.T) {
 	if got, err := h.Check(t.Context(), token); err != nil || got.Told() != in.Told() || got.User != in.User {
 		t.Errorf("the cookie: %+v, %v", got, err)
 	}
-	if _, _, err := h.SignIn(t.Context(), "Ana Tremblay", "", netip.MustParseAddr("192.0.2.2")); !errors.Is(err, identity.ErrWrong) {
+	if _, _, err := h.SignIn(t.Context(), "Ana Tremblay", "", "", netip.MustParseAddr("192.0.2.2")); !errors.Is(err, identity.ErrWrong) {
 		t.Errorf("an empty password: %v", err)
 	}
 	a, err := h.Account(t.Context(), in.User.ID)

@@ -103,7 +103,7 @@ func TestSigningInByPasskey(t *testing.T) {
 		t.Errorf("again: %v", err)
 	}
 	// A password alone proves nothing of the passkey, and control asks for it.
-	weak, in, err := h.SignIn(t.Context(), "ann", good, home)
+	weak, in, err := h.SignIn(t.Context(), "ann", good, "", home)
 	if err != nil {
 		t.Fatal(err)
 	}

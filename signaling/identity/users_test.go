@@ -26,7 +26,7 @@ func TestARoleChangedEndsEverySignIn(t *testing.T) {
 	if !slices.Contains(h.ended, in.ID) {
 		t.Errorf("nobody was told that the sign-in ended: %v", h.ended)
 	}
-	if _, again, err := h.SignIn(t.Context(), "ann", good, home); err != nil || again.User.Role != Supervisor {
+	if _, again, err := h.SignIn(t.Context(), "ann", good, "", home); err != nil || again.User.Role != Supervisor {
 		t.Errorf("signing in again: %+v, %v", again, err)
 	}
 	h.ended = nil
@@ -61,7 +61,7 @@ func TestTheLastAdminStays(t *testing.T) {
 	if _, err := h.Disable(t.Context(), boss, root.User.ID); err != nil {
 		t.Errorf("one of two: %v", err)
 	}
-	if _, _, err := h.SignIn(t.Context(), "root", good, home); !errors.Is(err, ErrWrong) {
+	if _, _, err := h.SignIn(t.Context(), "root", good, "", home); !errors.Is(err, ErrWrong) {
 		t.Errorf("a closed account let somebody in: %v", err)
 	}
 }
@@ -124,10 +124,10 @@ func TestALinkForANewPassword(t *testing.T) {
 	if _, err := h.Check(t.Context(), token); !errors.Is(err, ErrNotSignedIn) || !slices.Contains(h.ended, in.ID) {
 		t.Errorf("a sign-in of the old password stands: %v, %v", err, h.ended)
 	}
-	if _, _, err := h.SignIn(t.Context(), "ann", good, home); !errors.Is(err, ErrWrong) {
+	if _, _, err := h.SignIn(t.Context(), "ann", good, "", home); !errors.Is(err, ErrWrong) {
 		t.Errorf("the old password: %v", err)
 	}
-	if _, _, err := h.SignIn(t.Context(), "ann", other, home); err != nil {
+	if _, _, err := h.SignIn(t.Context(), "ann", other, "", home); err != nil {
 		t.Errorf("the new password: %v", err)
 	}
 	if _, _, err := h.UseLink(t.Context(), link, "Ann", good, home); !errors.Is(err, ErrNoLink) {
