@@ -71,7 +71,8 @@ func (overlay) Open(name string) (fs.File, error) {
 	return nil, err
 }
 
-// Names are the files that [Files] holds, without the placeholder and packed copies, sorted.
+// Names are the files that [Files] serves under names of their own, sorted: no packed copy, and nothing that a fresh
+// clone holds in their place.
 func Names() (names []string, err error) {
 	for _, part := range []struct {
 		files fs.FS

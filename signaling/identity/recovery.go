@@ -55,7 +55,7 @@ func (d *Directory) makeRecovery(tx store.Tx, in SignIn) ([]string, error) {
 	return codes, d.log(tx, d.own(in, "factor.codes_made", map[string]any{"codes": len(codes)}))
 }
 
-// newRecovery is xxxx-xxxx-xxxx-xxxx.
+// newRecovery is four groups of four letters and digits, as one copies them by hand.
 func newRecovery() string {
 	raw := make([]byte, recoverySize)
 	rand.Read(raw) // never fails since Go 1.24

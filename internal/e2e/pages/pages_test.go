@@ -177,6 +177,14 @@ func (w *house) join(role, name string) string {
 	return strings.Join(cookies, "; ")
 }
 
+// as makes an account and comes to a page with it.
+func (w *house) as(role, name, page string) {
+	w.t.Helper()
+	w.join(role, name)
+	w.goTo("/signin?next=" + url.QueryEscape(page))
+	w.enter(name)
+}
+
 // enter signs in with the browser, by the form.
 func (w *house) enter(name string) {
 	w.t.Helper()
@@ -324,9 +332,7 @@ func (w *house) technician(l *looker) {
 
 // auditor looks at the log.
 func (w *house) auditor(l *looker) {
-	w.join("auditor", "Auditrice")
-	w.goTo("/signin")
-	w.enter("Auditrice")
+	w.as("auditor", "Auditrice", "/audit")
 	w.wait("#sessions")
 	l.see("sessions")
 	w.click("#sessions a, #sessions button")
@@ -346,9 +352,7 @@ func (w *house) auditor(l *looker) {
 
 // supervisor looks at who helps whom, and at the figures.
 func (w *house) supervisor(l *looker) {
-	w.join("supervisor", "Superviseure")
-	w.goTo("/signin?next=/supervise")
-	w.enter("Superviseure")
+	w.as("supervisor", "Superviseure", "/supervise")
 	w.wait("#by-hour svg")
 	l.see("supervise")
 	w.click("#outcomes button")
@@ -359,9 +363,7 @@ func (w *house) supervisor(l *looker) {
 
 // admin looks at people, teams and what was changed.
 func (w *house) admin(l *looker) {
-	w.join("admin", "Administratrice")
-	w.goTo("/signin?next=/admin")
-	w.enter("Administratrice")
+	w.as("admin", "Administratrice", "/admin")
 	w.wait("#people .row")
 	l.see("people")
 	w.click("#invite")

@@ -1,4 +1,4 @@
-package house
+package pages
 
 import (
 	"io/fs"
@@ -24,7 +24,7 @@ var (
 
 func TestPagesAreLight(t *testing.T) {
 	if !web.Built() || !viewer.Built() {
-		t.Skip("the pages are not built: task test builds them first")
+		t.Fatal("the front end is not built; run `task build:web` first")
 	}
 	names, err := web.Names()
 	if err != nil {
