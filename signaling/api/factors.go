@@ -22,8 +22,8 @@ var (
 	errFactorNeeded   = &problem{http.StatusForbidden, "FACTOR_NEEDED"}
 )
 
-// forFactors are the routes for who must have a factor and has none yet: those by
-// which one gets it, and the ways out.
+// forFactors are the routes for who must have a factor and has none yet, or has not
+// shown it in this sign-in: those by which one gets or shows it, and the ways out.
 var forFactors = map[string]bool{
 	"GET /account": true, "POST /api/v1/signout": true, "GET /api/v1/me": true, "PUT /api/v1/me/lang": true,
 	"POST /api/v1/me/failures": true, "GET /api/v1/me/factors": true, "DELETE /api/v1/me/factors/{id}": true,

@@ -71,10 +71,11 @@ func (d *Directory) Factors(ctx context.Context, userID string) (f Factors, err 
 	return f, nil
 }
 
-// Lacks tells whether a sign-in may do nothing yet but get its user a factor: its
-// role must have one.
+// Lacks tells whether a sign-in may do nothing yet but get its user a factor, or show
+// the one that there is: its role must have one, and one that was never shown in this
+// sign-in keeps nobody out (C92).
 func (d *Directory) Lacks(in SignIn) bool {
-	return !in.Factor && d.Required(in.User.Role)
+	return d.Required(in.User.Role) && (!in.Factor || in.Proven.IsZero())
 }
 
 // Required tells whether a role must have a factor.

@@ -312,6 +312,46 @@ func TestARoleMayHaveToHaveAFactor(t *testing.T) {
 	}
 }
 
+// A required factor that was never shown keeps nobody out: not by a password, not by a
+// link for a new one, not by a provider.
+func TestARequiredFactorMustBeShown(t *testing.T) {
+	h := open(t, func(c *Config) { c.Require = []Role{Technician} })
+	h.user(t, Admin, "Root")
+	token, in := h.user(t, Technician, "ann")
+	d := newDevice()
+	d.register(t, h, token)
+	_, weak, err := h.SignIn(t.Context(), "ann", good, "", home)
+	if err != nil || !weak.Factor || !h.Lacks(weak) {
+		t.Errorf("by the password alone: %+v %v", weak, err)
+	}
+	link, err := h.Link(t.Context(), Link{For: in.User.ID, By: boss})
+	if err != nil {
+		t.Fatal(err)
+	}
+	token, weak, err = h.UseLink(t.Context(), link, "", "another good password", home)
+	if err != nil || !h.Lacks(weak) || !h.Lacks(mustCheck(t, h, token)) {
+		t.Errorf("by a link: %+v %v", weak, err)
+	}
+	state, response := d.ask(t, h)
+	token, err = h.StepUpByPasskey(t.Context(), here, weak, state, response, home)
+	if err != nil {
+		t.Fatal(err)
+	}
+	h.now = h.now.Add(20 * time.Minute) // shown once is enough for what needs no fresh proof
+	if in := mustCheck(t, h, token); h.Lacks(in) || h.Controls(in) {
+		t.Errorf("after the passkey: %+v", in)
+	}
+	v := Vouched{Provider: "p", Label: "P", Issuer: "https://id.example", Subject: "1", Name: "Eve", Role: Technician}
+	token, in, err = h.signInVouched(t.Context(), v, home)
+	if err != nil || !h.Lacks(in) {
+		t.Fatalf("by a provider without one: %+v %v", in, err)
+	}
+	h.enrol(t, token)
+	if _, in, err = h.signInVouched(t.Context(), v, home); err != nil || !in.Factor || !h.Lacks(in) {
+		t.Errorf("by a provider with an app: %+v %v", in, err)
+	}
+}
+
 // Guesses at the code of a stolen password are few, and use no session of the owner.
 func TestCodesAreLimited(t *testing.T) {
 	h := open(t, func(c *Config) {

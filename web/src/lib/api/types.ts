@@ -15,6 +15,8 @@ export interface Me {
   failures: { count: number; last: string } | null;
   /** The role must have a second factor; nothing can be done before. */
   factorNeeded: boolean;
+  /** The same, and there is one: it must be shown first. */
+  proofNeeded: boolean;
 }
 
 export interface Factor {
