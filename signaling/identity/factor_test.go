@@ -11,6 +11,7 @@ import (
 	"github.com/pquerna/otp/totp"
 
 	"github.com/mainforte/mainforte/signaling/limit"
+	"github.com/mainforte/mainforte/signaling/store"
 	"github.com/mainforte/mainforte/signaling/store/storetest"
 )
 
@@ -271,6 +272,53 @@ func TestControlNeedsAFreshProof(t *testing.T) {
 	}
 	if ok, err := h.MayControl(t.Context(), "nobody"); ok || err != nil {
 		t.Errorf("a sign-in that is none: %v %v", ok, err)
+	}
+}
+
+// What a sign-in was when the call came is a copy: a proof that was undone since, or a
+// sign-in that ended, changes no factor.
+func TestAProofThatWasUndoneMeanwhile(t *testing.T) {
+	h := open(t)
+	token, _ := h.user(t, Technician, "ann")
+	_, token, _ = h.enrol(t, token)
+	in := mustCheck(t, h, token)
+	f, err := h.Factors(t.Context(), in.User.ID)
+	if err != nil {
+		t.Fatal(err)
+	}
+	d := newDevice()
+	offer, response := d.offered(t, h, in)
+	changes := map[string]func() error{
+		"an app":     func() error { _, err := h.NewTOTP(t.Context(), in, ""); return err },
+		"codes":      func() error { _, err := h.NewRecovery(t.Context(), in); return err },
+		"a passkey":  func() error { _, err := h.AddPasskey(t.Context(), here, in, "key", offer, response); return err },
+		"one's loss": func() error { return h.RemoveFactor(t.Context(), in, f.TOTP.ID) },
+	}
+	for _, c := range []struct {
+		sql  string
+		want error
+	}{{`update signins set proven = '' where id = ?`, ErrStepUp}, {`delete from signins where id = ?`, ErrNotSignedIn}} {
+		h.exec(t, c.sql, in.ID)
+		for name, change := range changes {
+			if err := change(); !errors.Is(err, c.want) {
+				t.Errorf("%s: %v, want %v", name, err, c.want)
+			}
+		}
+	}
+	if got, err := h.Factors(t.Context(), in.User.ID); err != nil || got.TOTP == nil || len(got.Passkeys) != 0 || got.Recovery != 10 {
+		t.Errorf("what there is: %+v %v", got, err)
+	}
+}
+
+// exec changes the database behind the directory's back.
+func (h *house) exec(t *testing.T, sql string, args ...any) {
+	t.Helper()
+	err := h.store.Update(t.Context(), func(tx store.Tx) error {
+		_, err := tx.Exec(sql, args...)
+		return err
+	})
+	if err != nil {
+		t.Fatal(err)
 	}
 }
 

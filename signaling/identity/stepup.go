@@ -2,6 +2,7 @@ package identity
 
 import (
 	"context"
+	"database/sql"
 	"errors"
 	"fmt"
 	"net/netip"
@@ -18,6 +19,27 @@ const StepUpLife = 5 * time.Minute
 // factor by who has one, else what they signed in with.
 func (d *Directory) Fresh(in SignIn) bool {
 	return !in.Proven.IsZero() && d.cfg.Now().Sub(in.Proven) < StepUpLife
+}
+
+// fresh is Fresh as the database has it, in the transaction that writes what needs a
+// fresh proof: what was proven when the call came may have been undone since. Errors:
+// ErrStepUp, ErrNotSignedIn, or one of the store.
+func (d *Directory) fresh(tx store.Tx, in SignIn) error {
+	var proven string
+	err := tx.QueryRow(`select proven from signins where id = ? and user_id = ?`, in.ID, in.User.ID).Scan(&proven)
+	if errors.Is(err, sql.ErrNoRows) {
+		return ErrNotSignedIn
+	}
+	if err != nil {
+		return err
+	}
+	if in.Proven, err = store.ParseTime(proven); err != nil {
+		return err
+	}
+	if !d.Fresh(in) {
+		return ErrStepUp
+	}
+	return nil
 }
 
 // MayControl tells whether the sign-in of that id may come to control a host now. Who

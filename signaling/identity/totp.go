@@ -40,14 +40,14 @@ type TOTP struct {
 // has it: [Directory.ConfirmTOTP]. An earlier one stays good until then. issuer is
 // what the app shows beside the name. Errors: ErrStepUp, or one of the store.
 func (d *Directory) NewTOTP(ctx context.Context, in SignIn, issuer string) (TOTP, error) {
-	if !d.Fresh(in) {
-		return TOTP{}, ErrStepUp
-	}
 	now := d.cfg.Now()
 	secret := make([]byte, totpSecret)
 	rand.Read(secret) // never fails since Go 1.24
 	id := newID(now)
 	err := d.cfg.Store.Update(ctx, func(tx store.Tx) error {
+		if err := d.fresh(tx, in); err != nil {
+			return err
+		}
 		if _, err := tx.Exec(`delete from factors where user_id = ? and kind = 'totp' and confirmed = ''`, in.User.ID); err != nil {
 			return err
 		}
