@@ -310,6 +310,42 @@ func TestAProofThatWasUndoneMeanwhile(t *testing.T) {
 	}
 }
 
+// An app counts only while the proof is fresh, and in the sign-in that began it.
+func TestAnAppIsConfirmedByWhoBeganIt(t *testing.T) {
+	h := open(t)
+	token, _ := h.user(t, Technician, "ann")
+	in := mustCheck(t, h, token)
+	begin := func(by SignIn) app {
+		t.Helper()
+		made, err := h.NewTOTP(t.Context(), by, "")
+		if err != nil {
+			t.Fatal(err)
+		}
+		return app{h, made.Secret}
+	}
+	a := begin(in)
+	_, other, err := h.SignIn(t.Context(), "ann", good, "", home)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, _, err := h.ConfirmTOTP(t.Context(), other, a.code(t)); !errors.Is(err, ErrNoFactor) {
+		t.Errorf("in another browser: %v", err)
+	}
+	h.now = h.now.Add(StepUpLife)
+	if _, _, err := h.ConfirmTOTP(t.Context(), in, a.code(t)); !errors.Is(err, ErrStepUp) {
+		t.Errorf("when the proof is old: %v", err)
+	}
+	if token, err = h.StepUpByPassword(t.Context(), in, good, home); err != nil {
+		t.Fatal(err)
+	}
+	if _, _, err := h.ConfirmTOTP(t.Context(), mustCheck(t, h, token), a.code(t)); err != nil {
+		t.Errorf("after proving it again: %v", err)
+	}
+	if f, err := h.Factors(t.Context(), in.User.ID); err != nil || f.TOTP == nil || f.TOTP.Name != "" {
+		t.Errorf("%+v %v", f, err)
+	}
+}
+
 // exec changes the database behind the directory's back.
 func (h *house) exec(t *testing.T, sql string, args ...any) {
 	t.Helper()

@@ -36,8 +36,8 @@ type TOTP struct {
 	URI    string // otpauth, for a QR code
 }
 
-// NewTOTP makes a secret, which counts only once a code of it confirmed that the app
-// has it: [Directory.ConfirmTOTP]. An earlier one stays good until then. issuer is
+// NewTOTP makes a secret, which counts only once a code of it confirmed in the same
+// sign-in that the app has it: [Directory.ConfirmTOTP]. An earlier one stays good until then. issuer is
 // what the app shows beside the name. Errors: ErrStepUp, or one of the store.
 func (d *Directory) NewTOTP(ctx context.Context, in SignIn, issuer string) (TOTP, error) {
 	now := d.cfg.Now()
@@ -51,8 +51,9 @@ func (d *Directory) NewTOTP(ctx context.Context, in SignIn, issuer string) (TOTP
 		if _, err := tx.Exec(`delete from factors where user_id = ? and kind = 'totp' and confirmed = ''`, in.User.ID); err != nil {
 			return err
 		}
-		_, err := tx.Exec(`insert into factors (id, user_id, kind, box, created) values (?, ?, 'totp', ?, ?)`,
-			id, in.User.ID, d.cfg.Log.Seal(totpPlace(id), secret), store.FormatTime(now))
+		// Until it counts its name is the sign-in that began it.
+		_, err := tx.Exec(`insert into factors (id, user_id, kind, name, box, created) values (?, ?, 'totp', ?, ?, ?)`,
+			id, in.User.ID, in.ID, d.cfg.Log.Seal(totpPlace(id), secret), store.FormatTime(now))
 		return err
 	})
 	if err != nil {
@@ -69,18 +70,24 @@ func (d *Directory) NewTOTP(ctx context.Context, in SignIn, issuer string) (TOTP
 func totpPlace(id string) string { return "totp " + id }
 
 // ConfirmTOTP makes the secret count. Who has no recovery codes yet gets them; token
-// takes the place of the sign-in's. Errors: ErrLimited, ErrWrongCode, ErrNoFactor (no
-// secret waits, or it waited too long), or one of the store.
+// takes the place of the sign-in's. Errors: ErrLimited, ErrStepUp, ErrWrongCode,
+// ErrNoFactor (no secret of this sign-in waits, or it waited too long), or one of the
+// store.
 func (d *Directory) ConfirmTOTP(ctx context.Context, in SignIn, code string) (token string, recovery []string, err error) {
 	now := d.cfg.Now()
 	if !d.codes.Take(in.User.ID, now) {
 		return "", nil, ErrLimited
 	}
 	err = d.cfg.Store.Update(ctx, func(tx store.Tx) error {
+		// Asked for at the beginning, and yet: that may be ten minutes ago, and whoever
+		// holds a stolen cookie would end here what they began in time.
+		if err := d.fresh(tx, in); err != nil {
+			return err
+		}
 		var id string
 		var box []byte
-		err := tx.QueryRow(`select id, box from factors where user_id = ? and kind = 'totp' and confirmed = '' and created > ?`,
-			in.User.ID, store.FormatTime(now.Add(-totpConfirm))).Scan(&id, &box)
+		err := tx.QueryRow(`select id, box from factors where user_id = ? and kind = 'totp' and confirmed = '' and name = ? and created > ?`,
+			in.User.ID, in.ID, store.FormatTime(now.Add(-totpConfirm))).Scan(&id, &box)
 		if errors.Is(err, sql.ErrNoRows) {
 			return ErrNoFactor
 		}
@@ -101,7 +108,7 @@ func (d *Directory) ConfirmTOTP(ctx context.Context, in SignIn, code string) (to
 		if _, err := tx.Exec(`delete from factors where user_id = ? and kind = 'totp' and id <> ?`, in.User.ID, id); err != nil {
 			return err
 		}
-		if _, err := tx.Exec(`update factors set confirmed = ?, step = ? where id = ?`, store.FormatTime(now), step, id); err != nil {
+		if _, err := tx.Exec(`update factors set confirmed = ?, step = ?, name = '' where id = ?`, store.FormatTime(now), step, id); err != nil {
 			return err
 		}
 		left, err := recoveryLeft(tx, in.User.ID)
