@@ -237,7 +237,7 @@ func (d *Directory) SignInByPasskey(ctx context.Context, site Site, state string
 		})
 	}
 	switch {
-	case errors.Is(err, ErrWrongPasskey):
+	case errors.Is(err, ErrWrongPasskey), errors.Is(err, ErrClosed):
 		var user User
 		if known != nil {
 			user = known.User

@@ -89,7 +89,7 @@ func (d *Directory) signInVouched(ctx context.Context, v Vouched, from netip.Add
 		if err != nil {
 			return err
 		}
-		if !a.Disabled.IsZero() {
+		if !a.Disabled.IsZero() { // also in open: but nothing of it is brought up to date
 			return ErrClosed
 		}
 		if a.Role != v.Role {
