@@ -107,3 +107,21 @@ func TestThroughAProvider(t *testing.T) {
 		t.Error("the secret stands in the server's output")
 	}
 }
+
+// A page elsewhere that leads here signs nobody in again, and ends nothing.
+func TestNobodyIsSentToAProviderByAnotherSite(t *testing.T) {
+	p := identitytest.New(t)
+	s := newSite(t, func(c *Config) { c.Providers = []identity.ProviderSetup{p.Setup()} })
+	v := s.visitor()
+	for site, away := range map[string]bool{"": true, "none": true, "same-origin": true, "same-site": false, "cross-site": false} {
+		var headers []string
+		if site != "" {
+			headers = []string{"Sec-Fetch-Site", site}
+		}
+		resp, _ := v.do("GET", "/signin/with/hospital?next=%2Flaunch%3Fx%3D1", nil, headers...)
+		at := resp.Header.Get("Location")
+		if resp.StatusCode != http.StatusSeeOther || strings.HasPrefix(at, p.URL+"/auth?") != away || !away && (at != "/signin?next=%2Flaunch%3Fx%3D1" || len(resp.Cookies()) != 0) {
+			t.Errorf("from %q: %d %s", site, resp.StatusCode, at)
+		}
+	}
+}
