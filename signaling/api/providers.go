@@ -94,7 +94,7 @@ func (s *Server) toProvider(w http.ResponseWriter, c *call) error {
 		http.Redirect(w, c.Request, "/signin?"+url.Values{"next": {next}}.Encode(), http.StatusSeeOther)
 		return nil
 	}
-	at, f, err := p.Begin(c.Context(), s.back(c, p), next)
+	at, f, err := s.house.users.Begin(c.Context(), p, s.back(c, p), next, from(c.Request))
 	if err != nil {
 		return s.notIn(w, c, p, next, err)
 	}
