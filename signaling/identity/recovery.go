@@ -88,7 +88,10 @@ func (d *Directory) useRecovery(tx store.Tx, user User, sum []byte, now time.Tim
 	if err != nil {
 		return err
 	}
-	if n, err := r.RowsAffected(); err != nil || n != 1 {
+	switch n, err := r.RowsAffected(); {
+	case err != nil:
+		return err
+	case n != 1:
 		return ErrWrongCode
 	}
 	left, err := recoveryLeft(tx, user.ID)

@@ -104,7 +104,7 @@ func (d *Directory) SignIn(ctx context.Context, name, password, code string, fro
 			}
 		}
 		if method == ByCode {
-			if err := d.useCode(tx, user, code, now); err != nil {
+			if _, err := d.useCode(tx, user, code, now); err != nil {
 				return err
 			}
 		}

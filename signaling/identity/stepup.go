@@ -70,10 +70,11 @@ func (d *Directory) StepUp(ctx context.Context, in SignIn, code string, from net
 		return "", ErrLimited
 	}
 	err = d.cfg.Store.Update(ctx, func(tx store.Tx) error {
-		if err := d.useCode(tx, in.User, code, now); err != nil {
+		method, err := d.useCode(tx, in.User, code, now)
+		if err != nil {
 			return err
 		}
-		token, err = d.steppedUp(tx, in, "code", now)
+		token, err = d.steppedUp(tx, in, method, now)
 		return err
 	})
 	if errors.Is(err, ErrWrongCode) {
@@ -122,7 +123,10 @@ func (d *Directory) StepUpByPassword(ctx context.Context, in SignIn, password st
 	refund()
 	err = d.cfg.Store.Update(ctx, func(tx store.Tx) error {
 		// A factor that came meanwhile is stronger.
-		if n := int64(0); tx.QueryRow(`select count(*) from factors where user_id = ? and confirmed <> ''`, in.User.ID).Scan(&n) != nil || n > 0 {
+		switch has, err := hasFactor(tx, in.User.ID); {
+		case err != nil:
+			return err
+		case has:
 			return ErrStepUp
 		}
 		token, err = d.steppedUp(tx, in, "password", now)

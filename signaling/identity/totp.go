@@ -150,36 +150,37 @@ func matchTOTP(secret []byte, code string, now time.Time) (step int64, err error
 	return step, nil
 }
 
-// useCode takes a code of the app or a recovery code, once, in tx. It does the same
-// work for every wrong one, and answers ErrWrongCode.
-func (d *Directory) useCode(tx store.Tx, user User, code string, now time.Time) error {
+// useCode takes a code of the app or a recovery code, once, in tx, and tells which, as
+// the log has it: "code" or "recovery". It does the same work for every wrong one, and
+// answers ErrWrongCode.
+func (d *Directory) useCode(tx store.Tx, user User, code string, now time.Time) (method string, err error) {
 	plain := plainCode(code)
 	sum := recoverySum(user.ID, plain)
 	var id string
 	var box []byte
 	var last int64
 	secret := make([]byte, totpSecret)
-	err := tx.QueryRow(`select id, box, step from factors where user_id = ? and kind = 'totp' and confirmed <> ''`, user.ID).Scan(&id, &box, &last)
+	err = tx.QueryRow(`select id, box, step from factors where user_id = ? and kind = 'totp' and confirmed <> ''`, user.ID).Scan(&id, &box, &last)
 	switch {
 	case errors.Is(err, sql.ErrNoRows):
 		rand.Read(secret)
 	case err != nil:
-		return err
+		return "", err
 	default:
 		if secret, err = d.cfg.Log.Unseal(totpPlace(id), box); err != nil {
-			return err
+			return "", err
 		}
 	}
 	step, err := matchTOTP(secret, plain, now)
 	if err != nil {
-		return err
+		return "", err
 	}
 	// C90: of a step that was used, or came before, no code is taken.
 	if step > last && id != "" {
 		_, err := tx.Exec(`update factors set step = ?, used = ? where id = ?`, step, store.FormatTime(now), id)
-		return err
+		return "code", err
 	}
-	return d.useRecovery(tx, user, sum, now)
+	return "recovery", d.useRecovery(tx, user, sum, now)
 }
 
 // plainCode is a code as it is compared: however people wrote it down.
