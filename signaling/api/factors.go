@@ -2,6 +2,7 @@ package api
 
 import (
 	"net/http"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -173,11 +174,23 @@ func (s *Server) needStepUp(w http.ResponseWriter, c *call) error {
 	if f.Recovery > 0 {
 		by = append(by, "recovery")
 	}
+	var there *providerAnswer
 	if !c.in.Factor {
-		by = append(by, "password")
+		password, provider, err := s.house.users.First(c.Context(), c.in.User.ID)
+		if err != nil {
+			return err
+		}
+		if password {
+			by = append(by, "password")
+		}
+		// One that is configured no more proves nothing.
+		if i := slices.IndexFunc(s.vouch, func(p *identity.Provider) bool { return p.Name() == provider }); i >= 0 {
+			by = append(by, "provider")
+			there = &providerAnswer{s.vouch[i].Name(), s.vouch[i].Label()}
+		}
 	}
 	answer(w, http.StatusOK, map[string]any{
-		"control": !s.house.users.Controls(*c.in), "factors": !s.house.users.Fresh(*c.in), "by": by,
+		"control": !s.house.users.Controls(*c.in), "factors": !s.house.users.Fresh(*c.in), "by": by, "provider": there,
 	})
 	return nil
 }

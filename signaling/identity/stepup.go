@@ -87,27 +87,41 @@ func (d *Directory) StepUp(ctx context.Context, in SignIn, code string, from net
 	return token, nil
 }
 
-// StepUpByPassword is StepUp of somebody who has nothing else: who has a factor gets
-// ErrStepUp. Errors also: ErrWrong.
+// First tells by what a user signs in who has no factor: by a password, or at the
+// provider of that name in the configuration.
+func (d *Directory) First(ctx context.Context, userID string) (password bool, provider string, err error) {
+	phc := ""
+	err = d.cfg.Store.View(ctx, func(tx store.Tx) error {
+		return tx.QueryRow(`select password_hash, coalesce((select provider from user_origins o where o.user_id = u.id), '') from users u where id = ?`, userID).
+			Scan(&phc, &provider)
+	})
+	if err != nil {
+		return false, "", fmt.Errorf("identity: %w", err)
+	}
+	return phc != "", provider, nil
+}
+
+// StepUpByPassword is StepUp of somebody who has nothing else: who has a factor, or no
+// password, gets ErrStepUp. Errors also: ErrWrong.
 func (d *Directory) StepUpByPassword(ctx context.Context, in SignIn, password string, from netip.Addr) (token string, err error) {
 	if in.Factor {
 		return "", ErrStepUp
-	}
-	now := d.cfg.Now()
-	refund, ok := d.take(nameKey(in.User.Name), from, now)
-	if !ok {
-		return "", ErrLimited
 	}
 	phc := ""
 	err = d.cfg.Store.View(ctx, func(tx store.Tx) error {
 		return tx.QueryRow(`select password_hash from users where id = ?`, in.User.ID).Scan(&phc)
 	})
 	if err != nil {
-		refund()
 		return "", fmt.Errorf("identity: %w", err)
 	}
 	if phc == "" {
-		phc = d.hash.dummy // signs in elsewhere
+		// Signs in elsewhere. The limits below are of a typed name: a namesake's.
+		return "", ErrStepUp
+	}
+	now := d.cfg.Now()
+	refund, ok := d.take(nameKey(in.User.Name), from, now)
+	if !ok {
+		return "", ErrLimited
 	}
 	if len(password) > maxPassword {
 		password = ""

@@ -55,6 +55,8 @@ export interface StepUpNeed {
   /** Before a code is claimed. */
   control: boolean;
   by: string[];
+  /** Where to sign in again, of who has nothing else. */
+  provider: { name: string; label: string } | null;
 }
 
 /** Subject and requester are hostile text, as everything a person typed. */
