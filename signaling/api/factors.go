@@ -2,6 +2,7 @@ package api
 
 import (
 	"net/http"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -22,8 +23,8 @@ var (
 	errFactorNeeded   = &problem{http.StatusForbidden, "FACTOR_NEEDED"}
 )
 
-// forFactors are the routes for who must have a factor and has none yet: those by
-// which one gets it, and the ways out.
+// forFactors are the routes for who must have a factor and has none yet, or has not
+// shown it in this sign-in: those by which one gets or shows it, and the ways out.
 var forFactors = map[string]bool{
 	"GET /account": true, "POST /api/v1/signout": true, "GET /api/v1/me": true, "PUT /api/v1/me/lang": true,
 	"POST /api/v1/me/failures": true, "GET /api/v1/me/factors": true, "DELETE /api/v1/me/factors/{id}": true,
@@ -173,11 +174,23 @@ func (s *Server) needStepUp(w http.ResponseWriter, c *call) error {
 	if f.Recovery > 0 {
 		by = append(by, "recovery")
 	}
+	var there *providerAnswer
 	if !c.in.Factor {
-		by = append(by, "password")
+		password, provider, err := s.house.users.First(c.Context(), c.in.User.ID)
+		if err != nil {
+			return err
+		}
+		if password {
+			by = append(by, "password")
+		}
+		// One that is configured no more proves nothing.
+		if i := slices.IndexFunc(s.vouch, func(p *identity.Provider) bool { return p.Name() == provider }); i >= 0 {
+			by = append(by, "provider")
+			there = &providerAnswer{s.vouch[i].Name(), s.vouch[i].Label()}
+		}
 	}
 	answer(w, http.StatusOK, map[string]any{
-		"control": !s.house.users.Controls(*c.in), "factors": !s.house.users.Fresh(*c.in), "by": by,
+		"control": !s.house.users.Controls(*c.in), "factors": !s.house.users.Fresh(*c.in), "by": by, "provider": there,
 	})
 	return nil
 }

@@ -10,6 +10,7 @@ import (
 	"github.com/pquerna/otp/totp"
 
 	"github.com/mainforte/mainforte/signaling/identity"
+	"github.com/mainforte/mainforte/signaling/identity/identitytest"
 )
 
 // clock of a site that a test moves.
@@ -139,7 +140,7 @@ func TestWhoMustHaveAFactorCanDoNothingBefore(t *testing.T) {
 	now := time.Now()
 	s := newSite(t, ticking(&now), func(c *Config) { c.Require = []identity.Role{identity.Technician} })
 	v := s.as(identity.Technician, "Ann")
-	if me := v.want(200, "GET", "/api/v1/me", nil); me["factor_needed"] != true {
+	if me := v.want(200, "GET", "/api/v1/me", nil); me["factor_needed"] != true || me["proof_needed"] != false {
 		t.Errorf("me: %v", me)
 	}
 	for _, p := range s.routes {
@@ -155,4 +156,37 @@ func TestWhoMustHaveAFactorCanDoNothingBefore(t *testing.T) {
 	v.enrol(&now)
 	v.want(200, "GET", "/api/v1/tickets", nil)
 	s.as(identity.Supervisor, "Sue").want(200, "GET", "/api/v1/tickets", nil)
+}
+
+// Who has the factor that the role must have shows it, however they signed in.
+func TestWhoMustHaveAFactorShowsIt(t *testing.T) {
+	now := time.Now()
+	p := identitytest.New(t)
+	s := newSite(t, ticking(&now), func(c *Config) {
+		c.Require = []identity.Role{identity.Technician}
+		c.Providers = []identity.ProviderSetup{p.Setup()}
+	})
+	p.Person("u-1", "Ana", "desk")
+	v := s.visitor()
+	through := func() {
+		t.Helper()
+		resp, _ := v.do("GET", "/signin/with/hospital", nil)
+		resp, _ = v.do("GET", "/signin/back/hospital?"+p.Visit(resp.Header.Get("Location")).Encode(), nil)
+		if resp.StatusCode != 303 {
+			t.Fatalf("back: %d", resp.StatusCode)
+		}
+	}
+	through()
+	secret, _ := v.enrol(&now)
+	v.want(200, "GET", "/api/v1/tickets", nil)
+	through()
+	if me := v.want(200, "GET", "/api/v1/me", nil); me["factor_needed"] != false || me["proof_needed"] != true {
+		t.Errorf("me: %v", me)
+	}
+	v.code(403, "FACTOR_NEEDED", "GET", "/api/v1/tickets", nil)
+	v.want(204, "POST", "/api/v1/stepup", map[string]any{"code": codeAt(t, secret, now)})
+	v.want(200, "GET", "/api/v1/tickets", nil)
+	if me := v.want(200, "GET", "/api/v1/me", nil); me["proof_needed"] != false {
+		t.Errorf("me afterwards: %v", me)
+	}
 }

@@ -5,6 +5,8 @@ import (
 	"net"
 	"net/http"
 	"net/netip"
+	"net/url"
+	"strings"
 
 	"github.com/mainforte/mainforte/signaling/identity"
 )
@@ -22,12 +24,18 @@ func (s *Server) site(c *call) (identity.Site, error) {
 	return identity.Site{ID: s.cfg.PublicHost, Name: s.cfg.Organisation, Origin: s.pageOrigin(c)}, nil
 }
 
-// pageOrigin is that of our pages, as the call reached them.
+// pageOrigin is that of our pages, as a browser writes it. It is what we were told, if
+// we were: who says in a header to have come by another port may be another server on
+// this machine, which passes on the answer to a challenge of ours.
 func (s *Server) pageOrigin(c *call) string {
-	if s.cfg.Secure {
-		return "https://" + c.Host
+	u, err := url.Parse(s.base(c))
+	if err != nil {
+		return "" // no answer has it
 	}
-	return "http://" + c.Host
+	if port := u.Port(); u.Scheme == "https" && port == "443" || u.Scheme == "http" && port == "80" {
+		u.Host = strings.TrimSuffix(u.Host, ":"+port)
+	}
+	return u.Scheme + "://" + u.Host
 }
 
 // passkeyAnswer is what a browser answers a challenge with.

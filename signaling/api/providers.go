@@ -88,7 +88,13 @@ func (s *Server) toProvider(w http.ResponseWriter, c *call) error {
 	if len(next) > 1<<10 {
 		next = ""
 	}
-	at, f, err := p.Begin(c.Context(), s.back(c, p), next)
+	// A page of another site may not send anybody: who is signed in at the provider would
+	// be signed in here anew without a word, and what ran by the sign-in before would end.
+	if site := c.Header.Get("Sec-Fetch-Site"); site != "" && site != "same-origin" && site != "none" {
+		http.Redirect(w, c.Request, "/signin?"+url.Values{"next": {next}}.Encode(), http.StatusSeeOther)
+		return nil
+	}
+	at, f, err := s.house.users.Begin(c.Context(), p, s.back(c, p), next, from(c.Request))
 	if err != nil {
 		return s.notIn(w, c, p, next, err)
 	}

@@ -5,6 +5,7 @@ import (
 	"net/url"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/mainforte/mainforte/signaling/identity"
 	"github.com/mainforte/mainforte/signaling/identity/identitytest"
@@ -105,5 +106,59 @@ func TestThroughAProvider(t *testing.T) {
 
 	if log := s.out.String(); strings.Contains(log, identitytest.Secret) {
 		t.Error("the secret stands in the server's output")
+	}
+}
+
+// Who has no password proves who they are where they signed in, and costs a namesake
+// no try.
+func TestAProvidedPersonProvesItAtTheProvider(t *testing.T) {
+	p := identitytest.New(t)
+	now := time.Now()
+	s := newSite(t, ticking(&now), func(c *Config) { c.Providers = []identity.ProviderSetup{p.Setup()} })
+	s.as(identity.Technician, "Ana")
+	p.Person("u-1", "Ana", "desk")
+	v := s.visitor()
+	through := func() {
+		t.Helper()
+		resp, _ := v.do("GET", "/signin/with/hospital?next=%2Faccount", nil)
+		resp, _ = v.do("GET", "/signin/back/hospital?"+p.Visit(resp.Header.Get("Location")).Encode(), nil)
+		if at := resp.Header.Get("Location"); at != "/account" {
+			t.Fatalf("back: %d %s", resp.StatusCode, at)
+		}
+	}
+	through()
+	now = now.Add(6 * time.Minute)
+	v.code(403, "STEP_UP", "POST", "/api/v1/me/totp", map[string]any{})
+	need := v.want(200, "GET", "/api/v1/stepup", nil)
+	if there, _ := need["provider"].(map[string]any); len(need["by"].([]any)) != 1 || need["by"].([]any)[0] != "provider" || there["name"] != "hospital" || there["label"] != "Example Hospital" {
+		t.Errorf("asked for %v", need)
+	}
+	for range 10 { // more than one account is given
+		v.code(403, "STEP_UP", "POST", "/api/v1/stepup", map[string]any{"password": "wrong password"})
+	}
+	s.visitor().want(200, "POST", "/api/v1/signin", map[string]any{"name": "Ana", "password": password})
+	through()
+	v.want(201, "POST", "/api/v1/me/totp", map[string]any{})
+	w := s.as(identity.Technician, "Bob")
+	if need := w.want(200, "GET", "/api/v1/stepup", nil); need["provider"] != nil || len(need["by"].([]any)) != 1 || need["by"].([]any)[0] != "password" {
+		t.Errorf("who has a password is asked for %v", need)
+	}
+}
+
+// A page elsewhere that leads here signs nobody in again, and ends nothing.
+func TestNobodyIsSentToAProviderByAnotherSite(t *testing.T) {
+	p := identitytest.New(t)
+	s := newSite(t, func(c *Config) { c.Providers = []identity.ProviderSetup{p.Setup()} })
+	v := s.visitor()
+	for site, away := range map[string]bool{"": true, "none": true, "same-origin": true, "same-site": false, "cross-site": false} {
+		var headers []string
+		if site != "" {
+			headers = []string{"Sec-Fetch-Site", site}
+		}
+		resp, _ := v.do("GET", "/signin/with/hospital?next=%2Flaunch%3Fx%3D1", nil, headers...)
+		at := resp.Header.Get("Location")
+		if resp.StatusCode != http.StatusSeeOther || strings.HasPrefix(at, p.URL+"/auth?") != away || !away && (at != "/signin?next=%2Flaunch%3Fx%3D1" || len(resp.Cookies()) != 0) {
+			t.Errorf("from %q: %d %s", site, resp.StatusCode, at)
+		}
 	}
 }

@@ -36,8 +36,10 @@ type meAnswer struct {
 
 	// Failures are sign-ins that had failed before this one, until they were read.
 	Failures *failures `json:"failures"`
-	// FactorNeeded: nothing can be done yet but to get a factor.
+	// FactorNeeded: nothing can be done yet but to get a factor; ProofNeeded: but to show
+	// the one that there is. Never both.
 	FactorNeeded bool `json:"factor_needed"`
+	ProofNeeded  bool `json:"proof_needed"`
 }
 
 type failures struct {
@@ -51,7 +53,8 @@ func (s *Server) meOf(c *call, in identity.SignIn) meAnswer {
 	if lang == "" {
 		lang = c.lang
 	}
-	me := meAnswer{u.ID, u.Name, string(u.Role), lang, s.cfg.Organisation, s.cfg.PublicHost, nil, s.house.users.Lacks(in)}
+	lacks := s.house.users.Lacks(in)
+	me := meAnswer{u.ID, u.Name, string(u.Role), lang, s.cfg.Organisation, s.cfg.PublicHost, nil, lacks && !in.Factor, lacks && in.Factor}
 	if in.Failed > 0 {
 		me.Failures = &failures{in.Failed, in.FailedLast.UTC()}
 	}

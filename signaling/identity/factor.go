@@ -71,10 +71,11 @@ func (d *Directory) Factors(ctx context.Context, userID string) (f Factors, err 
 	return f, nil
 }
 
-// Lacks tells whether a sign-in may do nothing yet but get its user a factor: its
-// role must have one.
+// Lacks tells whether a sign-in may do nothing yet but get its user a factor, or show
+// the one that there is: its role must have one, and one that was never shown in this
+// sign-in keeps nobody out (C92).
 func (d *Directory) Lacks(in SignIn) bool {
-	return !in.Factor && d.Required(in.User.Role)
+	return d.Required(in.User.Role) && (!in.Factor || in.Proven.IsZero())
 }
 
 // Required tells whether a role must have a factor.
@@ -96,13 +97,20 @@ func hasApp(tx store.Tx, userID string) (bool, error) {
 	return n > 0, err
 }
 
+// hasFactor tells whether a user has an authenticator app or a passkey.
+func hasFactor(tx store.Tx, userID string) (bool, error) {
+	var n int64
+	err := tx.QueryRow(`select count(*) from factors where user_id = ? and confirmed <> ''`, userID).Scan(&n)
+	return n > 0, err
+}
+
 // RemoveFactor takes a factor away; with the last one the recovery codes go too.
 // Errors: ErrStepUp, ErrNoFactor, or one of the store.
 func (d *Directory) RemoveFactor(ctx context.Context, in SignIn, id string) error {
-	if !d.Fresh(in) {
-		return ErrStepUp
-	}
 	err := d.cfg.Store.Update(ctx, func(tx store.Tx) error {
+		if err := d.fresh(tx, in); err != nil {
+			return err
+		}
 		var kind string
 		err := tx.QueryRow(`select kind from factors where id = ? and user_id = ? and confirmed <> ''`, id, in.User.ID).Scan(&kind)
 		if errors.Is(err, sql.ErrNoRows) {
@@ -114,11 +122,11 @@ func (d *Directory) RemoveFactor(ctx context.Context, in SignIn, id string) erro
 		if _, err := tx.Exec(`delete from factors where id = ?`, id); err != nil {
 			return err
 		}
-		var left int64
-		if err := tx.QueryRow(`select count(*) from factors where user_id = ? and confirmed <> ''`, in.User.ID).Scan(&left); err != nil {
+		left, err := hasFactor(tx, in.User.ID)
+		if err != nil {
 			return err
 		}
-		if left == 0 {
+		if !left {
 			if _, err := tx.Exec(`delete from recovery_codes where user_id = ?`, in.User.ID); err != nil {
 				return err
 			}

@@ -11,6 +11,7 @@ import (
 	"github.com/pquerna/otp/totp"
 
 	"github.com/mainforte/mainforte/signaling/limit"
+	"github.com/mainforte/mainforte/signaling/store"
 	"github.com/mainforte/mainforte/signaling/store/storetest"
 )
 
@@ -274,6 +275,89 @@ func TestControlNeedsAFreshProof(t *testing.T) {
 	}
 }
 
+// What a sign-in was when the call came is a copy: a proof that was undone since, or a
+// sign-in that ended, changes no factor.
+func TestAProofThatWasUndoneMeanwhile(t *testing.T) {
+	h := open(t)
+	token, _ := h.user(t, Technician, "ann")
+	_, token, _ = h.enrol(t, token)
+	in := mustCheck(t, h, token)
+	f, err := h.Factors(t.Context(), in.User.ID)
+	if err != nil {
+		t.Fatal(err)
+	}
+	d := newDevice()
+	offer, response := d.offered(t, h, in)
+	changes := map[string]func() error{
+		"an app":     func() error { _, err := h.NewTOTP(t.Context(), in, ""); return err },
+		"codes":      func() error { _, err := h.NewRecovery(t.Context(), in); return err },
+		"a passkey":  func() error { _, err := h.AddPasskey(t.Context(), here, in, "key", offer, response); return err },
+		"one's loss": func() error { return h.RemoveFactor(t.Context(), in, f.TOTP.ID) },
+	}
+	for _, c := range []struct {
+		sql  string
+		want error
+	}{{`update signins set proven = '' where id = ?`, ErrStepUp}, {`delete from signins where id = ?`, ErrNotSignedIn}} {
+		h.exec(t, c.sql, in.ID)
+		for name, change := range changes {
+			if err := change(); !errors.Is(err, c.want) {
+				t.Errorf("%s: %v, want %v", name, err, c.want)
+			}
+		}
+	}
+	if got, err := h.Factors(t.Context(), in.User.ID); err != nil || got.TOTP == nil || len(got.Passkeys) != 0 || got.Recovery != 10 {
+		t.Errorf("what there is: %+v %v", got, err)
+	}
+}
+
+// An app counts only while the proof is fresh, and in the sign-in that began it.
+func TestAnAppIsConfirmedByWhoBeganIt(t *testing.T) {
+	h := open(t)
+	token, _ := h.user(t, Technician, "ann")
+	in := mustCheck(t, h, token)
+	begin := func(by SignIn) app {
+		t.Helper()
+		made, err := h.NewTOTP(t.Context(), by, "")
+		if err != nil {
+			t.Fatal(err)
+		}
+		return app{h, made.Secret}
+	}
+	a := begin(in)
+	_, other, err := h.SignIn(t.Context(), "ann", good, "", home)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, _, err := h.ConfirmTOTP(t.Context(), other, a.code(t)); !errors.Is(err, ErrNoFactor) {
+		t.Errorf("in another browser: %v", err)
+	}
+	h.now = h.now.Add(StepUpLife)
+	if _, _, err := h.ConfirmTOTP(t.Context(), in, a.code(t)); !errors.Is(err, ErrStepUp) {
+		t.Errorf("when the proof is old: %v", err)
+	}
+	if token, err = h.StepUpByPassword(t.Context(), in, good, home); err != nil {
+		t.Fatal(err)
+	}
+	if _, _, err := h.ConfirmTOTP(t.Context(), mustCheck(t, h, token), a.code(t)); err != nil {
+		t.Errorf("after proving it again: %v", err)
+	}
+	if f, err := h.Factors(t.Context(), in.User.ID); err != nil || f.TOTP == nil || f.TOTP.Name != "" {
+		t.Errorf("%+v %v", f, err)
+	}
+}
+
+// exec changes the database behind the directory's back.
+func (h *house) exec(t *testing.T, sql string, args ...any) {
+	t.Helper()
+	err := h.store.Update(t.Context(), func(tx store.Tx) error {
+		_, err := tx.Exec(sql, args...)
+		return err
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+}
+
 func mustCheck(t *testing.T, h *house, token string) SignIn {
 	t.Helper()
 	in, err := h.Check(t.Context(), token)
@@ -309,6 +393,46 @@ func TestARoleMayHaveToHaveAFactor(t *testing.T) {
 	}
 	if _, boss := h.user(t, Supervisor, "sue"); h.Lacks(boss) {
 		t.Error("asked of another role")
+	}
+}
+
+// A required factor that was never shown keeps nobody out: not by a password, not by a
+// link for a new one, not by a provider.
+func TestARequiredFactorMustBeShown(t *testing.T) {
+	h := open(t, func(c *Config) { c.Require = []Role{Technician} })
+	h.user(t, Admin, "Root")
+	token, in := h.user(t, Technician, "ann")
+	d := newDevice()
+	d.register(t, h, token)
+	_, weak, err := h.SignIn(t.Context(), "ann", good, "", home)
+	if err != nil || !weak.Factor || !h.Lacks(weak) {
+		t.Errorf("by the password alone: %+v %v", weak, err)
+	}
+	link, err := h.Link(t.Context(), Link{For: in.User.ID, By: boss})
+	if err != nil {
+		t.Fatal(err)
+	}
+	token, weak, err = h.UseLink(t.Context(), link, "", "another good password", home)
+	if err != nil || !h.Lacks(weak) || !h.Lacks(mustCheck(t, h, token)) {
+		t.Errorf("by a link: %+v %v", weak, err)
+	}
+	state, response := d.ask(t, h)
+	token, err = h.StepUpByPasskey(t.Context(), here, weak, state, response, home)
+	if err != nil {
+		t.Fatal(err)
+	}
+	h.now = h.now.Add(20 * time.Minute) // shown once is enough for what needs no fresh proof
+	if in := mustCheck(t, h, token); h.Lacks(in) || h.Controls(in) {
+		t.Errorf("after the passkey: %+v", in)
+	}
+	v := Vouched{Provider: "p", Label: "P", Issuer: "https://id.example", Subject: "1", Name: "Eve", Role: Technician}
+	token, in, err = h.signInVouched(t.Context(), v, home)
+	if err != nil || !h.Lacks(in) {
+		t.Fatalf("by a provider without one: %+v %v", in, err)
+	}
+	h.enrol(t, token)
+	if _, in, err = h.signInVouched(t.Context(), v, home); err != nil || !in.Factor || !h.Lacks(in) {
+		t.Errorf("by a provider with an app: %+v %v", in, err)
 	}
 }
 

@@ -47,6 +47,8 @@ const (
 	maxAnswer    = 1 << 20 // bytes of an answer
 	maxGroups    = 2000
 	maxSubject   = 255 // bytes; OpenID Connect Core §2
+
+	discoverAgain = 5 * time.Second // after it failed
 )
 
 // Provider is one that vouches for people. Safe for concurrent use.
@@ -55,9 +57,17 @@ type Provider struct {
 	client *http.Client
 	now    func() time.Time
 
-	mu    sync.Mutex
+	mu   sync.Mutex
+	last *discovery // nil: none yet
+}
+
+// discovery is one answer of the provider about where its parts are. What follows done
+// is read once that is closed.
+type discovery struct {
+	done  chan struct{}
 	found *oidc.Provider
-	at    time.Time
+	err   error
+	at    time.Time // when it was there
 }
 
 // NewProvider does not call it.
@@ -100,20 +110,47 @@ func (b bounded) RoundTrip(r *http.Request) (*http.Response, error) {
 func (p *Provider) Name() string  { return p.set.Name }
 func (p *Provider) Label() string { return p.set.Label }
 
-// discover asks the provider where its parts are, once an hour.
+// discover asks the provider where its parts are, once an hour. All who ask meanwhile
+// wait for the same answer, each no longer than it likes, and one that did not come is
+// not asked for again at once. Errors: ErrProviderAway.
 func (p *Provider) discover(ctx context.Context) (*oidc.Provider, error) {
 	p.mu.Lock()
-	defer p.mu.Unlock()
-	if p.found != nil && p.now().Sub(p.at) < discoverOnce {
-		return p.found, nil
+	d := p.last
+	if d == nil || d.over(p.now()) {
+		d = &discovery{done: make(chan struct{})}
+		p.last = d
+		go p.ask(d)
 	}
-	// The keys are fetched later by the context of now: it must not end.
-	found, err := oidc.NewProvider(oidc.ClientContext(context.WithoutCancel(ctx), p.client), p.set.Issuer)
-	if err != nil {
-		return nil, fmt.Errorf("%w: %w", ErrProviderAway, err)
+	p.mu.Unlock()
+	select {
+	case <-d.done:
+	case <-ctx.Done():
+		return nil, fmt.Errorf("%w: %w", ErrProviderAway, ctx.Err())
 	}
-	p.found, p.at = found, p.now()
-	return found, nil
+	if d.err != nil {
+		return nil, fmt.Errorf("%w: %w", ErrProviderAway, d.err)
+	}
+	return d.found, nil
+}
+
+// ask ends within providerWait: it is nobody's in particular.
+func (p *Provider) ask(d *discovery) {
+	defer close(d.done)
+	d.found, d.err = oidc.NewProvider(oidc.ClientContext(context.Background(), p.client), p.set.Issuer)
+	d.at = p.now()
+}
+
+// over tells whether it must be asked for anew.
+func (d *discovery) over(now time.Time) bool {
+	select {
+	case <-d.done:
+	default:
+		return false
+	}
+	if d.err != nil {
+		return now.Sub(d.at) >= discoverAgain
+	}
+	return now.Sub(d.at) >= discoverOnce
 }
 
 func (p *Provider) config(found *oidc.Provider, back string) *oauth2.Config {
@@ -197,7 +234,7 @@ func (p *Provider) finish(ctx context.Context, back string, f Flow, q url.Values
 // verify checks signature, issuer, audience and time of an ID token.
 func (p *Provider) verify(ctx context.Context, found *oidc.Provider, raw string) (*oidc.IDToken, error) {
 	now := p.now()
-	v := found.VerifierContext(ctx, &oidc.Config{ClientID: p.set.ClientID, Now: func() time.Time { return now.Add(-clockSkew) }})
+	v := found.Verifier(&oidc.Config{ClientID: p.set.ClientID, Now: func() time.Time { return now.Add(-clockSkew) }})
 	id, err := v.Verify(ctx, raw)
 	switch {
 	case errors.As(err, new(*oidc.TokenExpiredError)):

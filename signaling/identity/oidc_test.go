@@ -1,6 +1,7 @@
 package identity_test
 
 import (
+	"context"
 	"crypto/ecdsa"
 	"crypto/elliptic"
 	"crypto/rand"
@@ -294,6 +295,98 @@ func TestAProviderThatIsDown(t *testing.T) {
 	fresh := identity.NewProvider(h.Setup(), nil)
 	if _, _, err := fresh.Begin(t.Context(), back, ""); !errors.Is(err, identity.ErrProviderAway) {
 		t.Errorf("at the button: %v", err)
+	}
+}
+
+const discovery = "/.well-known/openid-configuration"
+
+// Who waits for a provider waits no longer than it likes; one question is asked for all.
+func TestOneQuestionForAll(t *testing.T) {
+	h := newHouse(t)
+	let := make(chan struct{})
+	h.Before = func(string) { <-let }
+	ctx, cancel := context.WithCancel(t.Context())
+	got := make(chan error)
+	begin := func(ctx context.Context) {
+		_, _, err := h.p.Begin(ctx, back, "")
+		got <- err
+	}
+	go begin(ctx)
+	go begin(t.Context())
+	cancel()
+	if err := <-got; !errors.Is(err, identity.ErrProviderAway) || !errors.Is(err, context.Canceled) {
+		t.Errorf("who left: %v", err)
+	}
+	close(let)
+	if err := <-got; err != nil {
+		t.Errorf("who stayed: %v", err)
+	}
+	if n := h.Asked(discovery); n != 1 {
+		t.Errorf("it was asked %d times", n)
+	}
+}
+
+// A failure is remembered for a few seconds, and then forgotten.
+func TestAProviderThatFailedIsNotAskedAtOnce(t *testing.T) {
+	h := newHouse(t)
+	down := true
+	h.Provider.Config.Handler = failing(h.Provider.Config.Handler, &down)
+	from := netip.MustParseAddr("198.51.100.7")
+	for range 3 {
+		if _, _, err := h.Begin(t.Context(), h.p, back, "", from); !errors.Is(err, identity.ErrProviderAway) {
+			t.Fatalf("while it is down: %v", err)
+		}
+	}
+	down = false
+	if _, _, err := h.Begin(t.Context(), h.p, back, "", from); !errors.Is(err, identity.ErrProviderAway) {
+		t.Errorf("at once: %v", err)
+	}
+	h.now = h.now.Add(5 * time.Second)
+	if _, _, err := h.Begin(t.Context(), h.p, back, "", from); err != nil {
+		t.Errorf("later: %v", err)
+	}
+	// Who makes us ask in vain is limited, by address; who comes through is not.
+	for range 40 {
+		if _, _, err := h.Begin(t.Context(), h.p, back, "", from); err != nil {
+			t.Fatal(err)
+		}
+	}
+	down = true
+	h.now = h.now.Add(2 * time.Hour)
+	var err error
+	for range 31 {
+		_, _, err = h.Begin(t.Context(), h.p, back, "", from)
+	}
+	if !errors.Is(err, identity.ErrLimited) {
+		t.Errorf("after 30: %v", err)
+	}
+	if _, _, err := h.Begin(t.Context(), h.p, back, "", netip.MustParseAddr("198.51.100.8")); !errors.Is(err, identity.ErrProviderAway) {
+		t.Errorf("from elsewhere: %v", err)
+	}
+}
+
+// failing answers nothing useful while it is down. It is turned only between answers.
+func failing(next http.Handler, down *bool) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if *down {
+			w.WriteHeader(http.StatusBadGateway)
+			return
+		}
+		next.ServeHTTP(w, r)
+	})
+}
+
+// Keys are asked for once, not at each sign-in.
+func TestTheKeysOfAProviderAreKept(t *testing.T) {
+	h := newHouse(t)
+	h.Person("u-1", "Ana", "desk")
+	for range 3 {
+		if _, _, err := h.come(); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if keys, where := h.Asked("/keys"), h.Asked(discovery); keys != 1 || where != 1 {
+		t.Errorf("asked for keys %d times, for its parts %d times", keys, where)
 	}
 }
 

@@ -237,7 +237,7 @@ func (d *Directory) SignInByPasskey(ctx context.Context, site Site, state string
 		})
 	}
 	switch {
-	case errors.Is(err, ErrWrongPasskey):
+	case errors.Is(err, ErrWrongPasskey), errors.Is(err, ErrClosed):
 		var user User
 		if known != nil {
 			user = known.User
@@ -314,10 +314,6 @@ func (d *Directory) AddPasskey(ctx context.Context, site Site, in SignIn, name, 
 	if name = wire.Clean(name); name == "" || utf8.RuneCountInString(name) > maxName {
 		return "", ErrBadName
 	}
-	// Asked for a moment ago, and yet: what was proven then may have been undone.
-	if !d.Fresh(in) {
-		return "", ErrStepUp
-	}
 	s, err := d.opened(toAdd+in.ID, state)
 	if err != nil {
 		return "", err
@@ -347,6 +343,9 @@ func (d *Directory) AddPasskey(ctx context.Context, site Site, in SignIn, name, 
 	now := d.cfg.Now()
 	id := newID(now)
 	err = d.cfg.Store.Update(ctx, func(tx store.Tx) error {
+		if err := d.fresh(tx, in); err != nil {
+			return err
+		}
 		var n int64
 		if err := tx.QueryRow(`select count(*) from factors where user_id = ? and kind = 'passkey'`, in.User.ID).Scan(&n); err != nil {
 			return err

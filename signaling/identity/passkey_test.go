@@ -49,6 +49,21 @@ func asJSON(t *testing.T, v any) string {
 func (d *device) register(t *testing.T, h *house, token string) string {
 	t.Helper()
 	in := mustCheck(t, h, token)
+	state, response := d.offered(t, h, in)
+	fresh, err := h.AddPasskey(t.Context(), here, in, "Key\u202e of mine", state, response)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := h.Check(t.Context(), token); !errors.Is(err, ErrNotSignedIn) {
+		t.Errorf("the token of before: %v", err) // C93
+	}
+	d.AddCredential(d.key)
+	return fresh
+}
+
+// offered lets the device make a passkey for a sign-in, which is not added yet.
+func (d *device) offered(t *testing.T, h *house, in SignIn) (state string, response []byte) {
+	t.Helper()
 	c, err := h.OfferPasskey(t.Context(), here, in)
 	if err != nil {
 		t.Fatal(err)
@@ -58,16 +73,7 @@ func (d *device) register(t *testing.T, h *house, token string) string {
 		t.Fatal(err)
 	}
 	d.Options.UserHandle = []byte(in.User.ID)
-	response := virtualwebauthn.CreateAttestationResponse(d.party, d.Authenticator, d.key, *options)
-	fresh, err := h.AddPasskey(t.Context(), here, in, "Key\u202e of mine", c.State, []byte(response))
-	if err != nil {
-		t.Fatal(err)
-	}
-	if _, err := h.Check(t.Context(), token); !errors.Is(err, ErrNotSignedIn) {
-		t.Errorf("the token of before: %v", err) // C93
-	}
-	d.AddCredential(d.key)
-	return fresh
+	return c.State, []byte(virtualwebauthn.CreateAttestationResponse(d.party, d.Authenticator, d.key, *options))
 }
 
 // ask gets a challenge and lets the device answer it.

@@ -24,13 +24,17 @@ const (
 // are worth nothing. Errors: ErrStepUp, ErrNoFactor (there is nothing to recover),
 // or one of the store.
 func (d *Directory) NewRecovery(ctx context.Context, in SignIn) (codes []string, err error) {
-	switch {
-	case !in.Factor:
-		return nil, ErrNoFactor
-	case !d.Fresh(in):
-		return nil, ErrStepUp
-	}
 	err = d.cfg.Store.Update(ctx, func(tx store.Tx) error {
+		if err := d.fresh(tx, in); err != nil {
+			return err
+		}
+		has, err := hasFactor(tx, in.User.ID)
+		if err != nil {
+			return err
+		}
+		if !has {
+			return ErrNoFactor
+		}
 		codes, err = d.makeRecovery(tx, in)
 		return err
 	})
@@ -84,7 +88,10 @@ func (d *Directory) useRecovery(tx store.Tx, user User, sum []byte, now time.Tim
 	if err != nil {
 		return err
 	}
-	if n, err := r.RowsAffected(); err != nil || n != 1 {
+	switch n, err := r.RowsAffected(); {
+	case err != nil:
+		return err
+	case n != 1:
 		return ErrWrongCode
 	}
 	left, err := recoveryLeft(tx, user.ID)

@@ -74,20 +74,37 @@ func (d *Directory) SignIn(ctx context.Context, name, password, code string, fro
 	if method == ByCode && !d.codes.Take(user.ID, now) {
 		return "", SignIn{}, ErrLimited
 	}
+	anew := ""
 	if stale {
-		if phc, err = d.hash.hash(ctx, password); err != nil {
+		if anew, err = d.hash.hash(ctx, password); err != nil {
 			refund()
 			return "", SignIn{}, fmt.Errorf("identity: %w", err)
 		}
 	}
 	err = d.cfg.Store.Update(ctx, func(tx store.Tx) error {
+		// All of the above was read before the hash was computed, which waits in a queue:
+		// the password may be another by now, and an app may have come.
+		var today string
+		if err := tx.QueryRow(`select name, role, lang, password_hash from users where id = ?`, user.ID).
+			Scan(&user.Name, &user.Role, &user.Lang, &today); err != nil {
+			return err
+		}
+		if today != phc {
+			return ErrWrong
+		}
+		switch need, err := hasApp(tx, user.ID); {
+		case err != nil:
+			return err
+		case need && method != ByCode:
+			return ErrCodeNeeded
+		}
 		if stale {
-			if _, err := tx.Exec(`update users set password_hash = ? where id = ?`, phc, user.ID); err != nil {
+			if _, err := tx.Exec(`update users set password_hash = ? where id = ? and password_hash = ?`, anew, user.ID, phc); err != nil {
 				return err
 			}
 		}
 		if method == ByCode {
-			if err := d.useCode(tx, user, code, now); err != nil {
+			if _, err := d.useCode(tx, user, code, now); err != nil {
 				return err
 			}
 		}
@@ -99,6 +116,9 @@ func (d *Directory) SignIn(ctx context.Context, name, password, code string, fro
 	}
 	if method == ByCode {
 		d.codes.Refund(user.ID, now)
+	}
+	if errors.Is(err, ErrWrong) || errors.Is(err, ErrClosed) {
+		return "", SignIn{}, d.failed(ctx, user, true, ByPassword, from)
 	}
 	if err != nil {
 		refund()
@@ -172,16 +192,20 @@ func (d *Directory) failed(ctx context.Context, user User, known bool, method st
 }
 
 // open makes a sign-in in tx of somebody who proved by method who they are, and logs
-// it. It is the only way in. Whoever has a factor has proven the strongest that they
-// have only by a method that takes it.
+// it. It is the only way in, and closed to who has a closed account: ErrClosed. Whoever
+// has a factor has proven the strongest that they have only by a method that takes it.
 func (d *Directory) open(tx store.Tx, user User, method string, from netip.Addr, now time.Time) (string, SignIn, error) {
 	token, sum := newToken()
 	in := SignIn{ID: newID(now), User: user, Method: method, At: now, Expires: now.Add(d.cfg.Absolute)}
 	var factors, failed int64
 	var last string
-	if err := tx.QueryRow(`select failed, failed_last, (select count(*) from factors where user_id = users.id and confirmed <> '') from users where id = ?`, user.ID).
-		Scan(&failed, &last, &factors); err != nil {
+	var off sql.NullString
+	if err := tx.QueryRow(`select failed, failed_last, disabled, (select count(*) from factors where user_id = users.id and confirmed <> '') from users where id = ?`, user.ID).
+		Scan(&failed, &last, &off, &factors); err != nil {
 		return "", SignIn{}, err
+	}
+	if off.Valid {
+		return "", SignIn{}, ErrClosed
 	}
 	in.Factor, in.Failed = factors > 0, int(failed)
 	if !in.Factor || method == ByCode || method == ByPasskey {

@@ -2,6 +2,7 @@ package identity
 
 import (
 	"context"
+	"database/sql"
 	"errors"
 	"fmt"
 	"net/netip"
@@ -18,6 +19,27 @@ const StepUpLife = 5 * time.Minute
 // factor by who has one, else what they signed in with.
 func (d *Directory) Fresh(in SignIn) bool {
 	return !in.Proven.IsZero() && d.cfg.Now().Sub(in.Proven) < StepUpLife
+}
+
+// fresh is Fresh as the database has it, in the transaction that writes what needs a
+// fresh proof: what was proven when the call came may have been undone since. Errors:
+// ErrStepUp, ErrNotSignedIn, or one of the store.
+func (d *Directory) fresh(tx store.Tx, in SignIn) error {
+	var proven string
+	err := tx.QueryRow(`select proven from signins where id = ? and user_id = ?`, in.ID, in.User.ID).Scan(&proven)
+	if errors.Is(err, sql.ErrNoRows) {
+		return ErrNotSignedIn
+	}
+	if err != nil {
+		return err
+	}
+	if in.Proven, err = store.ParseTime(proven); err != nil {
+		return err
+	}
+	if !d.Fresh(in) {
+		return ErrStepUp
+	}
+	return nil
 }
 
 // MayControl tells whether the sign-in of that id may come to control a host now. Who
@@ -48,10 +70,11 @@ func (d *Directory) StepUp(ctx context.Context, in SignIn, code string, from net
 		return "", ErrLimited
 	}
 	err = d.cfg.Store.Update(ctx, func(tx store.Tx) error {
-		if err := d.useCode(tx, in.User, code, now); err != nil {
+		method, err := d.useCode(tx, in.User, code, now)
+		if err != nil {
 			return err
 		}
-		token, err = d.steppedUp(tx, in, "code", now)
+		token, err = d.steppedUp(tx, in, method, now)
 		return err
 	})
 	if errors.Is(err, ErrWrongCode) {
@@ -64,27 +87,41 @@ func (d *Directory) StepUp(ctx context.Context, in SignIn, code string, from net
 	return token, nil
 }
 
-// StepUpByPassword is StepUp of somebody who has nothing else: who has a factor gets
-// ErrStepUp. Errors also: ErrWrong.
+// First tells by what a user signs in who has no factor: by a password, or at the
+// provider of that name in the configuration.
+func (d *Directory) First(ctx context.Context, userID string) (password bool, provider string, err error) {
+	phc := ""
+	err = d.cfg.Store.View(ctx, func(tx store.Tx) error {
+		return tx.QueryRow(`select password_hash, coalesce((select provider from user_origins o where o.user_id = u.id), '') from users u where id = ?`, userID).
+			Scan(&phc, &provider)
+	})
+	if err != nil {
+		return false, "", fmt.Errorf("identity: %w", err)
+	}
+	return phc != "", provider, nil
+}
+
+// StepUpByPassword is StepUp of somebody who has nothing else: who has a factor, or no
+// password, gets ErrStepUp. Errors also: ErrWrong.
 func (d *Directory) StepUpByPassword(ctx context.Context, in SignIn, password string, from netip.Addr) (token string, err error) {
 	if in.Factor {
 		return "", ErrStepUp
-	}
-	now := d.cfg.Now()
-	refund, ok := d.take(nameKey(in.User.Name), from, now)
-	if !ok {
-		return "", ErrLimited
 	}
 	phc := ""
 	err = d.cfg.Store.View(ctx, func(tx store.Tx) error {
 		return tx.QueryRow(`select password_hash from users where id = ?`, in.User.ID).Scan(&phc)
 	})
 	if err != nil {
-		refund()
 		return "", fmt.Errorf("identity: %w", err)
 	}
 	if phc == "" {
-		phc = d.hash.dummy // signs in elsewhere
+		// Signs in elsewhere. The limits below are of a typed name: a namesake's.
+		return "", ErrStepUp
+	}
+	now := d.cfg.Now()
+	refund, ok := d.take(nameKey(in.User.Name), from, now)
+	if !ok {
+		return "", ErrLimited
 	}
 	if len(password) > maxPassword {
 		password = ""
@@ -100,7 +137,10 @@ func (d *Directory) StepUpByPassword(ctx context.Context, in SignIn, password st
 	refund()
 	err = d.cfg.Store.Update(ctx, func(tx store.Tx) error {
 		// A factor that came meanwhile is stronger.
-		if n := int64(0); tx.QueryRow(`select count(*) from factors where user_id = ? and confirmed <> ''`, in.User.ID).Scan(&n) != nil || n > 0 {
+		switch has, err := hasFactor(tx, in.User.ID); {
+		case err != nil:
+			return err
+		case has:
 			return ErrStepUp
 		}
 		token, err = d.steppedUp(tx, in, "password", now)

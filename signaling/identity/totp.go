@@ -36,23 +36,24 @@ type TOTP struct {
 	URI    string // otpauth, for a QR code
 }
 
-// NewTOTP makes a secret, which counts only once a code of it confirmed that the app
-// has it: [Directory.ConfirmTOTP]. An earlier one stays good until then. issuer is
+// NewTOTP makes a secret, which counts only once a code of it confirmed in the same
+// sign-in that the app has it: [Directory.ConfirmTOTP]. An earlier one stays good until then. issuer is
 // what the app shows beside the name. Errors: ErrStepUp, or one of the store.
 func (d *Directory) NewTOTP(ctx context.Context, in SignIn, issuer string) (TOTP, error) {
-	if !d.Fresh(in) {
-		return TOTP{}, ErrStepUp
-	}
 	now := d.cfg.Now()
 	secret := make([]byte, totpSecret)
 	rand.Read(secret) // never fails since Go 1.24
 	id := newID(now)
 	err := d.cfg.Store.Update(ctx, func(tx store.Tx) error {
+		if err := d.fresh(tx, in); err != nil {
+			return err
+		}
 		if _, err := tx.Exec(`delete from factors where user_id = ? and kind = 'totp' and confirmed = ''`, in.User.ID); err != nil {
 			return err
 		}
-		_, err := tx.Exec(`insert into factors (id, user_id, kind, box, created) values (?, ?, 'totp', ?, ?)`,
-			id, in.User.ID, d.cfg.Log.Seal(totpPlace(id), secret), store.FormatTime(now))
+		// Until it counts its name is the sign-in that began it.
+		_, err := tx.Exec(`insert into factors (id, user_id, kind, name, box, created) values (?, ?, 'totp', ?, ?, ?)`,
+			id, in.User.ID, in.ID, d.cfg.Log.Seal(totpPlace(id), secret), store.FormatTime(now))
 		return err
 	})
 	if err != nil {
@@ -69,18 +70,24 @@ func (d *Directory) NewTOTP(ctx context.Context, in SignIn, issuer string) (TOTP
 func totpPlace(id string) string { return "totp " + id }
 
 // ConfirmTOTP makes the secret count. Who has no recovery codes yet gets them; token
-// takes the place of the sign-in's. Errors: ErrLimited, ErrWrongCode, ErrNoFactor (no
-// secret waits, or it waited too long), or one of the store.
+// takes the place of the sign-in's. Errors: ErrLimited, ErrStepUp, ErrWrongCode,
+// ErrNoFactor (no secret of this sign-in waits, or it waited too long), or one of the
+// store.
 func (d *Directory) ConfirmTOTP(ctx context.Context, in SignIn, code string) (token string, recovery []string, err error) {
 	now := d.cfg.Now()
 	if !d.codes.Take(in.User.ID, now) {
 		return "", nil, ErrLimited
 	}
 	err = d.cfg.Store.Update(ctx, func(tx store.Tx) error {
+		// Asked for at the beginning, and yet: that may be ten minutes ago, and whoever
+		// holds a stolen cookie would end here what they began in time.
+		if err := d.fresh(tx, in); err != nil {
+			return err
+		}
 		var id string
 		var box []byte
-		err := tx.QueryRow(`select id, box from factors where user_id = ? and kind = 'totp' and confirmed = '' and created > ?`,
-			in.User.ID, store.FormatTime(now.Add(-totpConfirm))).Scan(&id, &box)
+		err := tx.QueryRow(`select id, box from factors where user_id = ? and kind = 'totp' and confirmed = '' and name = ? and created > ?`,
+			in.User.ID, in.ID, store.FormatTime(now.Add(-totpConfirm))).Scan(&id, &box)
 		if errors.Is(err, sql.ErrNoRows) {
 			return ErrNoFactor
 		}
@@ -101,7 +108,7 @@ func (d *Directory) ConfirmTOTP(ctx context.Context, in SignIn, code string) (to
 		if _, err := tx.Exec(`delete from factors where user_id = ? and kind = 'totp' and id <> ?`, in.User.ID, id); err != nil {
 			return err
 		}
-		if _, err := tx.Exec(`update factors set confirmed = ?, step = ? where id = ?`, store.FormatTime(now), step, id); err != nil {
+		if _, err := tx.Exec(`update factors set confirmed = ?, step = ?, name = '' where id = ?`, store.FormatTime(now), step, id); err != nil {
 			return err
 		}
 		left, err := recoveryLeft(tx, in.User.ID)
@@ -143,36 +150,37 @@ func matchTOTP(secret []byte, code string, now time.Time) (step int64, err error
 	return step, nil
 }
 
-// useCode takes a code of the app or a recovery code, once, in tx. It does the same
-// work for every wrong one, and answers ErrWrongCode.
-func (d *Directory) useCode(tx store.Tx, user User, code string, now time.Time) error {
+// useCode takes a code of the app or a recovery code, once, in tx, and tells which, as
+// the log has it: "code" or "recovery". It does the same work for every wrong one, and
+// answers ErrWrongCode.
+func (d *Directory) useCode(tx store.Tx, user User, code string, now time.Time) (method string, err error) {
 	plain := plainCode(code)
 	sum := recoverySum(user.ID, plain)
 	var id string
 	var box []byte
 	var last int64
 	secret := make([]byte, totpSecret)
-	err := tx.QueryRow(`select id, box, step from factors where user_id = ? and kind = 'totp' and confirmed <> ''`, user.ID).Scan(&id, &box, &last)
+	err = tx.QueryRow(`select id, box, step from factors where user_id = ? and kind = 'totp' and confirmed <> ''`, user.ID).Scan(&id, &box, &last)
 	switch {
 	case errors.Is(err, sql.ErrNoRows):
 		rand.Read(secret)
 	case err != nil:
-		return err
+		return "", err
 	default:
 		if secret, err = d.cfg.Log.Unseal(totpPlace(id), box); err != nil {
-			return err
+			return "", err
 		}
 	}
 	step, err := matchTOTP(secret, plain, now)
 	if err != nil {
-		return err
+		return "", err
 	}
 	// C90: of a step that was used, or came before, no code is taken.
 	if step > last && id != "" {
 		_, err := tx.Exec(`update factors set step = ?, used = ? where id = ?`, step, store.FormatTime(now), id)
-		return err
+		return "code", err
 	}
-	return d.useRecovery(tx, user, sum, now)
+	return "recovery", d.useRecovery(tx, user, sum, now)
 }
 
 // plainCode is a code as it is compared: however people wrote it down.

@@ -27,6 +27,21 @@ type Vouched struct {
 // byProvider is the actor of what a provider decides.
 var byProvider = audit.Actor{Kind: "system"}
 
+// Begin is [Provider.Begin] for somebody at an address, which it limits: who may make us
+// ask others is anybody. Errors also: ErrLimited.
+func (d *Directory) Begin(ctx context.Context, p *Provider, back, next string, from netip.Addr) (at string, f Flow, err error) {
+	now := d.cfg.Now()
+	addr := limit.AddressKey(from)
+	if !d.address.Take(addr, now) {
+		return "", Flow{}, ErrLimited
+	}
+	if at, f, err = p.Begin(ctx, back, next); err != nil {
+		return "", Flow{}, err
+	}
+	d.address.Refund(addr, now)
+	return at, f, nil
+}
+
 // Finish signs in whom a provider vouches for: back, f and q are those of
 // [Provider.Begin] and of the request that came back. A user whom nobody knows yet is
 // made; a known one gets the name, the role and the teams that the provider gives
@@ -89,7 +104,7 @@ func (d *Directory) signInVouched(ctx context.Context, v Vouched, from netip.Add
 		if err != nil {
 			return err
 		}
-		if !a.Disabled.IsZero() {
+		if !a.Disabled.IsZero() { // also in open: but nothing of it is brought up to date
 			return ErrClosed
 		}
 		if a.Role != v.Role {

@@ -15,6 +15,7 @@ export const me: Me = {
   publicHost: "help.example.org",
   failures: null,
   factorNeeded: false,
+  proofNeeded: false,
 };
 export const ticket = (id: string, open = true): Ticket => ({
   id,

@@ -41,6 +41,9 @@ type Provider struct {
 	Sign   func(payload []byte) string      // instead of our key
 	Tokens func(w http.ResponseWriter) bool // instead of the token endpoint's own answer
 
+	asked  map[string]int    // how often, by path
+	Before func(path string) // each answer; may wait
+
 	Careless bool // takes a code more than once
 }
 
@@ -51,7 +54,7 @@ func New(t testing.TB) *Provider {
 	if err != nil {
 		t.Fatal(err)
 	}
-	p := &Provider{t: t, key: key, codes: map[string]url.Values{}}
+	p := &Provider{t: t, key: key, codes: map[string]url.Values{}, asked: map[string]int{}}
 	mux := http.NewServeMux()
 	mux.HandleFunc("GET /.well-known/openid-configuration", func(w http.ResponseWriter, _ *http.Request) {
 		p.json(w, map[string]any{
@@ -64,7 +67,16 @@ func New(t testing.TB) *Provider {
 	})
 	mux.HandleFunc("GET /me", func(w http.ResponseWriter, _ *http.Request) { p.json(w, p.Info) })
 	mux.HandleFunc("POST /token", p.token)
-	p.Server = httptest.NewServer(mux)
+	p.Server = httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		p.mu.Lock()
+		p.asked[r.URL.Path]++
+		before := p.Before
+		p.mu.Unlock()
+		if before != nil {
+			before(r.URL.Path)
+		}
+		mux.ServeHTTP(w, r)
+	}))
 	t.Cleanup(p.Close)
 	return p
 }
@@ -80,6 +92,13 @@ func (p *Provider) Setup() identity.ProviderSetup {
 			{Group: "root", Role: identity.Admin},
 		},
 	}
+}
+
+// Asked is how often that path was.
+func (p *Provider) Asked(path string) int {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.asked[path]
 }
 
 // Person is who signs in next.

@@ -159,7 +159,12 @@ export const api = {
   },
   async stepUpNeed(): Promise<StepUpNeed> {
     const o = record(await call("GET", "/api/v1/stepup"));
-    return { control: o["control"] === true, by: list(o, "by", text) };
+    const p = o["provider"] === null ? null : record(o["provider"]);
+    return {
+      control: o["control"] === true,
+      by: list(o, "by", text),
+      provider: p === null ? null : { name: string(p, "name"), label: string(p, "label") },
+    };
   },
   async askPasskey(): Promise<Challenge> {
     return challenge(await call("POST", "/api/v1/passkey", {}));

@@ -75,6 +75,7 @@ export function me(v: unknown): Me {
     publicHost: optional(o, "public_host") ?? "",
     failures: failures(o["failures"]),
     factorNeeded: o["factor_needed"] === true,
+    proofNeeded: o["proof_needed"] === true,
   };
 }
 

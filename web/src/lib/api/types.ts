@@ -15,6 +15,8 @@ export interface Me {
   failures: { count: number; last: string } | null;
   /** The role must have a second factor; nothing can be done before. */
   factorNeeded: boolean;
+  /** The same, and there is one: it must be shown first. */
+  proofNeeded: boolean;
 }
 
 export interface Factor {
@@ -53,6 +55,8 @@ export interface StepUpNeed {
   /** Before a code is claimed. */
   control: boolean;
   by: string[];
+  /** Where to sign in again, of who has nothing else. */
+  provider: { name: string; label: string } | null;
 }
 
 /** Subject and requester are hostile text, as everything a person typed. */
