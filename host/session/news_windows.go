@@ -8,9 +8,11 @@ import (
 	"golang.org/x/sys/windows"
 )
 
-// sureTime is how often the addresses are looked at although nothing was told: the
-// news is of IPv4 alone, and a network that has only the other may change as well.
-const sureTime = 2500 * time.Millisecond
+// sureTime is after how long the addresses are looked at although nothing was told: the
+// news is of IPv4 alone, and a network that has only the other may change as well. With
+// looks at every second beat that is each two seconds, also where one comes a little
+// early: a session that must find other ways has a second left of its three.
+const sureTime = 5*lookTime - lookTime/2
 
 var notifyAddrChange = windows.NewLazySystemDLL("iphlpapi.dll").NewProc("NotifyAddrChange")
 

@@ -15,8 +15,8 @@ import (
 
 const (
 	// lookTime is how often the computer's addresses are looked at in a session:
-	// half a second leaves room for all that must follow within three.
-	lookTime = 500 * time.Millisecond
+	// that leaves room for all that must follow within three seconds.
+	lookTime = 2 * beat.Every
 
 	maxNotice    = 600_000 // ms that a viewer may complain of
 	maxRelays    = 8
