@@ -73,14 +73,22 @@ func comeBack(opt *options) (back *session.Return, sorry string) {
 	case err != nil:
 		return nil, "return.stuck"
 	}
+	return readKept(b, opt)
+}
+
+// readKept reads what a run kept, and makes opt go by it where it is a return for this
+// app: to no other server than the one that somebody named, or that an organisation's
+// build calls (P17). Else sorry is the key of a text that says why not.
+func readKept(b []byte, opt *options) (back *session.Return, sorry string) {
 	var run keptRun
 	if json.Unmarshal(b, &run) != nil {
 		return nil, "return.spoilt"
 	}
-	if back, err = session.ReadReturn(run.State); err != nil {
+	back, err := session.ReadReturn(run.State)
+	if err != nil {
 		return nil, "return.spoilt"
 	}
-	if organisationServer != "" && back.Server.Host != opt.server.Host { // P17
+	if opt.server != nil && opt.server.Host != back.Server.Host {
 		return nil, "return.foreign"
 	}
 	if len(run.CA) > 0 && opt.trust(run.CA) != nil {
@@ -93,20 +101,35 @@ func comeBack(opt *options) (back *session.Return, sorry string) {
 	return back, ""
 }
 
-// waits tells whether what was kept waits for a host, whatever started this one: the
-// system was restarted since, and nobody named another server.
-func waits(opt options) bool {
+// waits tells whether something is kept that this app is to take, which then has its
+// language; it stays where it is. Of the start entry that is whatever is kept, also what
+// is only to be refused; of an app that the person started, what was kept before the
+// system was restarted, if they named no other server.
+func waits(opt *options) bool {
 	place, err := comeback.Here()
 	if err != nil {
 		return false
 	}
-	state, ok := place.Waiting(time.Now())
-	var run keptRun
-	if !ok || json.Unmarshal(state, &run) != nil {
+	read := *opt
+	if !opt.comeBack {
+		state, ok := place.Waiting(time.Now())
+		if ok {
+			_, sorry := readKept(state, &read)
+			ok = sorry == ""
+		}
+		opt.lang = read.lang
+		return ok
+	}
+	state, err := place.Look(time.Now())
+	if errors.Is(err, comeback.ErrNone) {
+		_, _ = place.Take(time.Now()) // an entry without what it is for
 		return false
 	}
-	back, err := session.ReadReturn(run.State)
-	return err == nil && (opt.server == nil || opt.server.Host == back.Server.Host)
+	if err == nil {
+		_, _ = readKept(state, &read)
+		opt.lang = read.lang
+	}
+	return true
 }
 
 // sweep takes away what an earlier run left that came to no end.

@@ -7,6 +7,7 @@ import (
 	"encoding/json"
 	"errors"
 	"io"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"slices"
@@ -21,6 +22,7 @@ import (
 	"github.com/mainforte/mainforte/host/comeback"
 	"github.com/mainforte/mainforte/host/input"
 	"github.com/mainforte/mainforte/host/session"
+	"github.com/mainforte/mainforte/host/ui"
 )
 
 // A host that is told to end does not wait for somebody to close its dialog.
@@ -150,6 +152,48 @@ func TestWhoeverIsStartedFirstAfterARestartComesBack(t *testing.T) {
 	}
 	if start("--server", theirs) {
 		t.Error("it comes back twice")
+	}
+}
+
+// TestWhatIsKeptWaitsForAnAppThatRuns: one that finds the window open already, or that
+// nobody could hear, leaves it where it is; and an entry without what it is for goes.
+func TestWhatIsKeptWaitsForAnAppThatRuns(t *testing.T) {
+	home := t.TempDir()
+	for name, dir := range map[string]string{"HOME": home, "XDG_CONFIG_HOME": "", "XDG_STATE_HOME": ""} {
+		t.Setenv(name, dir)
+	}
+	kept, entry := filepath.Join(home, ".local/state/mainforte/return"), filepath.Join(home, ".config/autostart/mainforte-return.desktop")
+	lang := ""
+	windowHere = func(l string) (ui.Window, error) { lang = l; return nil, ui.ErrAlready }
+	newHost = func(session.Config) *session.Host { t.Fatal("it runs"); return nil }
+	defer func() { windowHere, newHost = openWindow, session.New }()
+	start := func(args ...string) {
+		t.Helper()
+		lang = ""
+		if code := run(t.Context(), append([]string{"host"}, args...), &streams{in: strings.NewReader(""), out: io.Discard, err: io.Discard}); code != exitOK {
+			t.Errorf("%v: %d", args, code)
+		}
+	}
+	keepFor(t, "https://127.0.0.1:9")
+	restarted(t, kept)
+	for _, args := range [][]string{{"--come-back"}, nil} {
+		if start(args...); lang != "fr" {
+			t.Errorf("%v: a window in %q, the session was in fr", args, lang)
+		}
+		for _, path := range []string{kept, entry} {
+			if _, err := os.Stat(path); err != nil {
+				t.Fatalf("%v: it did not run, and took what was kept: %v", args, err)
+			}
+		}
+	}
+	if err := os.Remove(kept); err != nil {
+		t.Fatal(err)
+	}
+	if start("--come-back"); lang != "" {
+		t.Error("it opens a window for nothing")
+	}
+	if _, err := os.Stat(entry); !errors.Is(err, fs.ErrNotExist) {
+		t.Errorf("the entry stays: %v", err)
 	}
 }
 
