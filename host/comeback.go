@@ -1,10 +1,13 @@
 package main
 
 import (
+	"context"
 	"encoding/json"
 	"errors"
 	"os"
 	"runtime"
+	"sync"
+	"sync/atomic"
 	"syscall"
 	"time"
 
@@ -18,10 +21,25 @@ type keptRun struct {
 	State json.RawMessage `json:"state"`
 }
 
+// keeps is how many sessions of this process keep something now.
+var keeps atomic.Int32
+
 // keeper keeps a run's part with the session's.
 type keeper struct {
 	comeback.Keeper
-	ca []byte
+	ca   []byte
+	over *sync.Once // when it is removed
+}
+
+func newKeeper(k comeback.Keeper, ca []byte) keeper {
+	keeps.Add(1)
+	return keeper{k, ca, new(sync.Once)}
+}
+
+// Remove implements comeback.Keeper.
+func (k keeper) Remove() error {
+	defer k.over.Do(func() { keeps.Add(-1) })
+	return k.Keeper.Remove()
 }
 
 func (k keeper) Write(state []byte) error {
@@ -49,7 +67,7 @@ func openReturn(opt options, isConsole bool) func(time.Time) (comeback.Keeper, e
 		if err != nil {
 			return nil, err
 		}
-		return keeper{file, opt.pem}, nil
+		return newKeeper(file, opt.pem), nil
 	}
 }
 
@@ -139,11 +157,25 @@ func sweep() {
 	}
 }
 
+// heed ends the app by its signals: by the first as soon as it is known what it means,
+// which takes the system a moment, and by a second at once.
+func heed(signals <-chan os.Signal, stop context.CancelCauseFunc) {
+	first, means := <-signals, make(chan error, 1)
+	go func() { means <- meaning(first) }()
+	select {
+	case why := <-means:
+		stop(why)
+	case <-signals:
+		stop(nil)
+	}
+}
+
 // meaning is what a signal says of the system. SIGTERM comes with its stop, and also
 // from whoever ends this program alone: then the session is over, and nothing is kept.
-// On Windows the same signal is a console that closes.
+// Where nothing is kept it makes no difference, and nobody is asked. On Windows the same
+// signal is a console that closes.
 func meaning(s os.Signal) error {
-	if s == syscall.SIGTERM && runtime.GOOS != "windows" && stopping() {
+	if s == syscall.SIGTERM && runtime.GOOS != "windows" && keeps.Load() > 0 && stopping() {
 		return session.ErrGoingDown
 	}
 	return nil

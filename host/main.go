@@ -104,9 +104,9 @@ type options struct {
 
 func main() {
 	ctx, stop := context.WithCancelCause(context.Background())
-	signals := make(chan os.Signal, 1)
+	signals := make(chan os.Signal, 2)
 	signal.Notify(signals, os.Interrupt, syscall.SIGTERM)
-	go func() { stop(meaning(<-signals)) }()
+	go heed(signals, stop)
 	s := standardStreams()
 	code := run(ctx, os.Args, s)
 	s.close(code)

@@ -8,11 +8,13 @@ import (
 	"errors"
 	"io"
 	"io/fs"
+	"net"
 	"os"
 	"path/filepath"
 	"slices"
 	"strings"
 	"sync"
+	"syscall"
 	"testing"
 	"time"
 
@@ -84,7 +86,9 @@ func keepFor(t *testing.T, server string) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if err := (keeper{Keeper: file}).Write(state); err != nil {
+	k := newKeeper(file, nil)
+	keeps.Add(-1) // of another process
+	if err := k.Write(state); err != nil {
 		t.Fatal(err)
 	}
 }
@@ -251,7 +255,52 @@ func TestAStopOfTheSystemIsToldFromAStopOfTheApp(t *testing.T) {
 	if !stopping() {
 		t.Error("without a bus only the app stops")
 	}
+}
+
+// nothingKept is a keeper of nothing.
+type nothingKept struct{}
+
+func (nothingKept) Write([]byte) error { return nil }
+func (nothingKept) Remove() error      { return nil }
+
+// TestTheSystemIsAskedOnlyForWhatIsKept: a stop of the app alone waits for nobody, and a
+// second signal not for an answer either.
+func TestTheSystemIsAskedOnlyForWhatIsKept(t *testing.T) {
+	t.Setenv("DBUS_SYSTEM_BUS_ADDRESS", "unix:path=/nowhere") // where nobody can tell, it stops
+	if meaning(syscall.SIGTERM) != nil {
+		t.Error("nothing is kept, and the system was asked")
+	}
+	k := newKeeper(nothingKept{}, nil)
+	if meaning(syscall.SIGTERM) == nil {
+		t.Error("something is kept, and the system was not asked")
+	}
 	if meaning(os.Interrupt) != nil {
 		t.Error("Ctrl+C is the system's stop")
+	}
+
+	silent, err := net.Listen("unix", filepath.Join(t.TempDir(), "bus"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer silent.Close()
+	t.Setenv("DBUS_SYSTEM_BUS_ADDRESS", "unix:path="+silent.Addr().String())
+	signals := make(chan os.Signal, 2)
+	for n, want := range map[int]error{1: session.ErrGoingDown, 2: context.Canceled} {
+		for range n {
+			signals <- syscall.SIGTERM
+		}
+		ctx, stop := context.WithCancelCause(t.Context())
+		if heed(signals, stop); !errors.Is(context.Cause(ctx), want) {
+			t.Errorf("after %d signals: %v, want %v", n, context.Cause(ctx), want)
+		}
+	}
+
+	for range 2 {
+		if err := k.Remove(); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if meaning(syscall.SIGTERM) != nil {
+		t.Error("what was kept is removed, and the system was asked")
 	}
 }
