@@ -223,7 +223,7 @@ func (p *WindowsPerson) heard(h win.HRAWINPUT) {
 	switch b.DwType {
 	case win.RIM_TYPEMOUSE:
 		m := (*rawMouse)(unsafe.Pointer(&b.rest))
-		if m.extra == ours || underWine && m.buttons == 0 && p.echoes.heard() { // C65
+		if m.extra == ours || winthread.UnderWine && m.buttons == 0 && p.echoes.heard() { // C65
 			return
 		}
 	case win.RIM_TYPEKEYBOARD:
