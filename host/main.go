@@ -16,8 +16,8 @@
 // rights: it is hands then, and nothing else (host/raise).
 //
 // --come-back is what the start entry of host/comeback says, once, after a restart that
-// a session may go on after: the app takes what it kept, and asks. Where nothing is
-// kept it ends. An app that the person starts by hand before takes it as well, if the
+// a session may go on after: the app takes what it kept once its window is open, and
+// asks. Where nothing is kept it ends. An app that the person starts by hand before takes it as well, if the
 // system was restarted since it was kept.
 //
 // On Windows it is a windowed program: --console opens a console of its own,
@@ -84,6 +84,9 @@ func (c *console) Set(s string) error {
 // newHost is session.New; a test looks at what it is given.
 var newHost = session.New
 
+// windowHere is openWindow; a test has none, or one that is open already.
+var windowHere = openWindow
+
 type options struct {
 	server  *url.URL
 	lang    string
@@ -101,9 +104,9 @@ type options struct {
 
 func main() {
 	ctx, stop := context.WithCancelCause(context.Background())
-	signals := make(chan os.Signal, 1)
+	signals := make(chan os.Signal, 2)
 	signal.Notify(signals, os.Interrupt, syscall.SIGTERM)
-	go func() { stop(meaning(<-signals)) }()
+	go heed(signals, stop)
 	s := standardStreams()
 	code := run(ctx, os.Args, s)
 	s.close(code)
@@ -118,33 +121,35 @@ func run(ctx context.Context, args []string, s *streams) int {
 	if done {
 		return code
 	}
-	texts := ui.Load(opt.lang)
 	if opt.showConfiguration {
 		if err := opt.configuration(args[0]).write(s.out); err != nil {
 			return exitError
 		}
 		return exitOK
 	}
-	var back *session.Return
-	var sorry string
-	if opt.comeBack || waits(opt) {
-		if back, sorry = comeBack(&opt); back == nil && sorry == "" && opt.comeBack {
-			return exitOK // once is enough
-		}
-		if texts = ui.Load(opt.lang); sorry != "" {
-			sorry = texts.T(sorry)
-		}
-	} else {
+	waits := waits(&opt)
+	if !waits && opt.comeBack {
+		return exitOK // once is enough
+	}
+	if !waits {
 		sweep()
 	}
+	texts := ui.Load(opt.lang)
 	window, isConsole, code := open(ctx, opt, texts, s)
 	if window == nil {
 		return code
 	}
 	defer window.Close()
+	var back *session.Return
+	var sorry string
+	if waits { // taken by an app that runs: one that cannot leaves it for the next
+		if back, sorry = comeBack(&opt); back == nil && sorry == "" && opt.comeBack {
+			return exitOK // another one was faster
+		}
+	}
 	talk := &conversation{window: window, texts: texts, hint: hint(args[0])}
 	if sorry != "" {
-		window.Show(ui.Event{Name: "error", Text: sorry})
+		window.Show(ui.Event{Name: "error", Text: texts.T(sorry)})
 		if isConsole || !talk.again(ctx, nil) {
 			return exitError
 		}
@@ -296,7 +301,7 @@ func (opt *options) trust(pem []byte) error {
 // told if there is any way, and when it is open already; the app then ends with code.
 func open(ctx context.Context, opt options, texts *ui.Texts, s *streams) (w ui.Window, isConsole bool, code int) {
 	if opt.console == "" {
-		window, err := openWindow(texts.Lang)
+		window, err := windowHere(texts.Lang)
 		if err == nil {
 			if s.heard() {
 				window = ui.NewEcho(window, s.out, texts)

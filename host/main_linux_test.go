@@ -7,11 +7,14 @@ import (
 	"encoding/json"
 	"errors"
 	"io"
+	"io/fs"
+	"net"
 	"os"
 	"path/filepath"
 	"slices"
 	"strings"
 	"sync"
+	"syscall"
 	"testing"
 	"time"
 
@@ -21,6 +24,7 @@ import (
 	"github.com/mainforte/mainforte/host/comeback"
 	"github.com/mainforte/mainforte/host/input"
 	"github.com/mainforte/mainforte/host/session"
+	"github.com/mainforte/mainforte/host/ui"
 )
 
 // A host that is told to end does not wait for somebody to close its dialog.
@@ -82,7 +86,9 @@ func keepFor(t *testing.T, server string) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if err := (keeper{Keeper: file}).Write(state); err != nil {
+	k := newKeeper(file, nil)
+	keeps.Add(-1) // of another process
+	if err := k.Write(state); err != nil {
 		t.Fatal(err)
 	}
 }
@@ -153,6 +159,48 @@ func TestWhoeverIsStartedFirstAfterARestartComesBack(t *testing.T) {
 	}
 }
 
+// TestWhatIsKeptWaitsForAnAppThatRuns: one that finds the window open already, or that
+// nobody could hear, leaves it where it is; and an entry without what it is for goes.
+func TestWhatIsKeptWaitsForAnAppThatRuns(t *testing.T) {
+	home := t.TempDir()
+	for name, dir := range map[string]string{"HOME": home, "XDG_CONFIG_HOME": "", "XDG_STATE_HOME": ""} {
+		t.Setenv(name, dir)
+	}
+	kept, entry := filepath.Join(home, ".local/state/mainforte/return"), filepath.Join(home, ".config/autostart/mainforte-return.desktop")
+	lang := ""
+	windowHere = func(l string) (ui.Window, error) { lang = l; return nil, ui.ErrAlready }
+	newHost = func(session.Config) *session.Host { t.Fatal("it runs"); return nil }
+	defer func() { windowHere, newHost = openWindow, session.New }()
+	start := func(args ...string) {
+		t.Helper()
+		lang = ""
+		if code := run(t.Context(), append([]string{"host"}, args...), &streams{in: strings.NewReader(""), out: io.Discard, err: io.Discard}); code != exitOK {
+			t.Errorf("%v: %d", args, code)
+		}
+	}
+	keepFor(t, "https://127.0.0.1:9")
+	restarted(t, kept)
+	for _, args := range [][]string{{"--come-back"}, nil} {
+		if start(args...); lang != "fr" {
+			t.Errorf("%v: a window in %q, the session was in fr", args, lang)
+		}
+		for _, path := range []string{kept, entry} {
+			if _, err := os.Stat(path); err != nil {
+				t.Fatalf("%v: it did not run, and took what was kept: %v", args, err)
+			}
+		}
+	}
+	if err := os.Remove(kept); err != nil {
+		t.Fatal(err)
+	}
+	if start("--come-back"); lang != "" {
+		t.Error("it opens a window for nothing")
+	}
+	if _, err := os.Stat(entry); !errors.Is(err, fs.ErrNotExist) {
+		t.Errorf("the entry stays: %v", err)
+	}
+}
+
 // TestAStopOfTheSystemIsToldFromAStopOfTheApp: by what logind and systemd say; where
 // nobody says anything it is taken for the system's.
 func TestAStopOfTheSystemIsToldFromAStopOfTheApp(t *testing.T) {
@@ -207,7 +255,52 @@ func TestAStopOfTheSystemIsToldFromAStopOfTheApp(t *testing.T) {
 	if !stopping() {
 		t.Error("without a bus only the app stops")
 	}
+}
+
+// nothingKept is a keeper of nothing.
+type nothingKept struct{}
+
+func (nothingKept) Write([]byte) error { return nil }
+func (nothingKept) Remove() error      { return nil }
+
+// TestTheSystemIsAskedOnlyForWhatIsKept: a stop of the app alone waits for nobody, and a
+// second signal not for an answer either.
+func TestTheSystemIsAskedOnlyForWhatIsKept(t *testing.T) {
+	t.Setenv("DBUS_SYSTEM_BUS_ADDRESS", "unix:path=/nowhere") // where nobody can tell, it stops
+	if meaning(syscall.SIGTERM) != nil {
+		t.Error("nothing is kept, and the system was asked")
+	}
+	k := newKeeper(nothingKept{}, nil)
+	if meaning(syscall.SIGTERM) == nil {
+		t.Error("something is kept, and the system was not asked")
+	}
 	if meaning(os.Interrupt) != nil {
 		t.Error("Ctrl+C is the system's stop")
+	}
+
+	silent, err := net.Listen("unix", filepath.Join(t.TempDir(), "bus"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer silent.Close()
+	t.Setenv("DBUS_SYSTEM_BUS_ADDRESS", "unix:path="+silent.Addr().String())
+	signals := make(chan os.Signal, 2)
+	for n, want := range map[int]error{1: session.ErrGoingDown, 2: context.Canceled} {
+		for range n {
+			signals <- syscall.SIGTERM
+		}
+		ctx, stop := context.WithCancelCause(t.Context())
+		if heed(signals, stop); !errors.Is(context.Cause(ctx), want) {
+			t.Errorf("after %d signals: %v, want %v", n, context.Cause(ctx), want)
+		}
+	}
+
+	for range 2 {
+		if err := k.Remove(); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if meaning(syscall.SIGTERM) != nil {
+		t.Error("what was kept is removed, and the system was asked")
 	}
 }

@@ -22,7 +22,7 @@ type cursorWatch struct {
 }
 
 // pointerTime is how often a pointer is asked for that nobody moves.
-const pointerTime = 250 * time.Millisecond
+const pointerTime = beat.Every
 
 // cursorInfo is CURSORINFO.
 type cursorInfo struct {

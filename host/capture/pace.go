@@ -26,8 +26,9 @@ const (
 	// monitors in it are listed where that stays the same.
 	remeasure = time.Second
 	relist    = 5 * time.Second
-	// veilTime is how often it is asked whether the desktop is veiled.
-	veilTime = 300 * time.Millisecond
+	// veilTime is how often it is asked whether the desktop is veiled: with each beat,
+	// so that a veil is noticed within 300 ms.
+	veilTime = beat.Every
 )
 
 // pace decides when a desktop that tells nothing of its changes is looked at,

@@ -10,6 +10,7 @@
 //	err = file.Remove()       // taken back, or over
 //
 //	state, err := place.Take(time.Now())   // after the restart: once
+//	state, err := place.Look(time.Now())   // what Take would return, which stays
 //	state, ok := place.Waiting(time.Now()) // whether that is now, whatever started the host
 //
 // On Linux the file lies in $XDG_STATE_HOME/mainforte, mode 0600, and the entry is a
@@ -164,6 +165,18 @@ func (p Place) Take(now time.Time) ([]byte, error) {
 	if rest := p.remove(h.Dirs); rest != nil {
 		return nil, errors.Join(err, fmt.Errorf("comeback: what was kept cannot be removed: %w", rest))
 	}
+	if err == nil {
+		err = h.stands(now)
+	}
+	if err != nil {
+		return nil, err
+	}
+	return h.State, nil
+}
+
+// Look returns what Take would, and takes nothing.
+func (p Place) Look(now time.Time) ([]byte, error) {
+	h, err := p.read()
 	if err == nil {
 		err = h.stands(now)
 	}

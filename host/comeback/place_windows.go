@@ -114,9 +114,8 @@ func open(path string) (*os.File, error) { return os.Open(path) }
 
 func settle(string) {}
 
-// seal encrypts for this person on this computer (DPAPI).
-// seal makes a blob of DPAPI's, after its length in 4 bytes (LE): DPAPI itself does
-// not look at what follows a blob.
+// seal encrypts for this person on this computer (DPAPI): it makes a blob of DPAPI's,
+// after its length in 4 bytes (LE), as DPAPI itself does not look at what follows one.
 func seal(b []byte) ([]byte, error) {
 	var out windows.DataBlob
 	in := blob(b)

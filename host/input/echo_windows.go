@@ -4,17 +4,17 @@ import (
 	"sync"
 
 	"github.com/tailscale/win"
-	"golang.org/x/sys/windows"
+
+	"github.com/mainforte/mainforte/host/winthread"
 )
 
+// trail is where this process put the pointer of late, under Wine.
+//
 // Wine 8 moves the pointer of the X server when a program moves its own, and then
 // hears of that as if it were a mouse: late, a pixel off at times, or by way of
 // where it was before; and again whenever a window comes or goes beneath. So under
 // Wine what only moves the pointer to where it was not long ago is no hand. Windows
 // tells of no such thing.
-var underWine = windows.NewLazySystemDLL("ntdll.dll").NewProc("wine_get_version").Find() == nil
-
-// trail is where this process put the pointer of late, under Wine.
 var trail struct {
 	sync.Mutex
 	at   [16]win.POINT
@@ -23,7 +23,7 @@ var trail struct {
 
 // left remembers that the pointer was put somewhere.
 func left(x, y int) {
-	if !underWine {
+	if !winthread.UnderWine {
 		return
 	}
 	trail.Lock()

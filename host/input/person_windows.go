@@ -5,7 +5,6 @@ import (
 	"strings"
 	"sync"
 	"syscall"
-	"time"
 	"unsafe"
 
 	"github.com/tailscale/win"
@@ -16,8 +15,8 @@ import (
 )
 
 // frontEvery is how often the window in front is looked at when nothing says that
-// it changed: not every program does.
-const frontEvery = 300 * time.Millisecond
+// it changed: not every program does. It is noticed within 300 ms.
+const frontEvery = beat.Every
 
 // ours marks what this process injects: dwExtraInfo, which raw input has as well.
 const ours = 0x4d464831
@@ -142,7 +141,7 @@ func (p *WindowsPerson) listen(w win.HWND) error {
 	return nil
 }
 
-// lookLater sets the timer, in place of the one that is set, to about frontEvery.
+// lookLater sets the timer, in place of the one that is set, to frontEvery.
 func lookLater(w win.HWND) bool {
 	return win.SetTimer(w, timerID, uint32(beat.Wait(frontEvery).Milliseconds()), 0) != 0
 }
@@ -224,7 +223,7 @@ func (p *WindowsPerson) heard(h win.HRAWINPUT) {
 	switch b.DwType {
 	case win.RIM_TYPEMOUSE:
 		m := (*rawMouse)(unsafe.Pointer(&b.rest))
-		if m.extra == ours || underWine && m.buttons == 0 && p.echoes.heard() { // C65
+		if m.extra == ours || winthread.UnderWine && m.buttons == 0 && p.echoes.heard() { // C65
 			return
 		}
 	case win.RIM_TYPEKEYBOARD:

@@ -15,6 +15,7 @@ import (
 	"github.com/mainforte/mainforte/host/capture/capturetest"
 	"github.com/mainforte/mainforte/host/input"
 	"github.com/mainforte/mainforte/host/input/inputtest"
+	"github.com/mainforte/mainforte/host/winthread"
 )
 
 func person(t *testing.T, h *inputtest.Heard) *input.WindowsPerson {
@@ -31,7 +32,7 @@ func person(t *testing.T, h *inputtest.Heard) *input.WindowsPerson {
 // they do is the person's. On a real Windows somebody has to be that person.
 func devices(t *testing.T) func(args ...string) {
 	t.Helper()
-	if windows.NewLazySystemDLL("ntdll.dll").NewProc("wine_get_version").Find() != nil {
+	if !winthread.UnderWine {
 		const why = "this test moves the mouse of an X server, under Wine"
 		fmt.Fprintln(os.Stderr, t.Name()+":", why)
 		t.Skip(why)

@@ -17,8 +17,6 @@ var (
 	updateLayeredWindowIndirect = user32.NewProc("UpdateLayeredWindowIndirect")
 )
 
-var underWine = windows.NewLazySystemDLL("ntdll.dll").NewProc("wine_get_version").Find() == nil
-
 // layer is a window with transparency of its own, and what it shows. Everything
 // of it belongs to the thread.
 type layer struct {
@@ -118,7 +116,7 @@ func (l *layer) show(at image.Point, r image.Rectangle) {
 		blend: &win.BLENDFUNCTION{SourceConstantAlpha: 255, AlphaFormat: win.AC_SRC_ALPHA},
 	}
 	u.size = uint32(unsafe.Sizeof(u))
-	if underWine {
+	if winthread.UnderWine {
 		// Wine 8 shows what is transparent as black on an X server that composes
 		// nothing, unless a colour says where: black itself, which no ink has. For a
 		// second or two after a change it may do so all the same; GDI, and so our own

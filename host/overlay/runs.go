@@ -2,10 +2,7 @@
 
 package overlay
 
-import (
-	"image"
-	"slices"
-)
+import "image"
 
 // runs are the rectangles of all inked pixels of r: one a run of a row, joined
 // with those above that are as wide.
@@ -67,7 +64,12 @@ func without(runs, places []image.Rectangle, at image.Point) []image.Rectangle {
 	return runs
 }
 
-// touching are those places that a rectangle reaches.
-func touching(places []image.Rectangle, r image.Rectangle) []image.Rectangle {
-	return slices.DeleteFunc(slices.Clone(places), func(p image.Rectangle) bool { return !p.Overlaps(r) })
+// touching are those places that a rectangle reaches: mostly none.
+func touching(places []image.Rectangle, r image.Rectangle) (those []image.Rectangle) {
+	for _, p := range places {
+		if p.Overlaps(r) {
+			those = append(those, p)
+		}
+	}
+	return those
 }

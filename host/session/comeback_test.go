@@ -178,7 +178,6 @@ func TestASessionGoesOnAfterARestart(t *testing.T) {
 	}
 }
 
-// TestANoAfterARestartEndsIt is C85.
 // TestAWindowTellsThatTheSystemStops: what follows from the stop of the system is the
 // same when the window hears of it, and nothing where nothing is kept.
 func TestAWindowTellsThatTheSystemStops(t *testing.T) {
@@ -199,6 +198,7 @@ func TestAWindowTellsThatTheSystemStops(t *testing.T) {
 	r.ends(v, s, mfpb.Reason_REASON_HOST_QUIT)
 }
 
+// TestANoAfterARestartEndsIt is C85.
 func TestANoAfterARestartEndsIt(t *testing.T) {
 	r, k, v, s := keeps(t)
 	r.down()

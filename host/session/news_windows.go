@@ -1,66 +1,50 @@
 package session
 
 import (
-	"sync"
-	"time"
 	"unsafe"
 
 	"golang.org/x/sys/windows"
 )
 
-// sureTime is how often the addresses are looked at although nothing was told: the
-// news is of IPv4 alone, and a network that has only the other may change as well.
-const sureTime = 2500 * time.Millisecond
-
 var notifyAddrChange = windows.NewLazySystemDLL("iphlpapi.dll").NewProc("NotifyAddrChange")
 
-// addressNews is Windows' word that an address changed, in an event that is looked at
-// and not waited for. A look at the addresses themselves takes it milliseconds. It
-// stays until the process ends, as what it is told by must.
-type addressNews struct {
-	mu         sync.Mutex
+// theNews is Windows' word that an address changed: a look at the addresses themselves
+// takes it milliseconds. It is of IPv4 alone, and a network that has only the other may
+// change as well.
+var theNews = &news{told: new(addressChange).came}
+
+// addressChange is an event that Windows sets when an address changes, which is looked
+// at and not waited for. It stays until the process ends, as what it is told by must.
+type addressChange struct {
 	overlapped windows.Overlapped
 	handle     windows.Handle
 	armed      bool
-	looked     time.Time
 }
 
-var theNews addressNews
-
-// addressesMayDiffer tells whether the computer's addresses may be others than at the
-// look before.
-func addressesMayDiffer() bool { return theNews.came(time.Now()) }
-
-func (n *addressNews) came(now time.Time) bool {
-	n.mu.Lock()
-	defer n.mu.Unlock()
-	told := true
-	if n.armed {
-		r, err := windows.WaitForSingleObject(n.overlapped.HEvent, 0)
-		told = err != nil || r == windows.WAIT_OBJECT_0
+// came tells whether it was set since it was asked last, or cannot be relied on.
+func (c *addressChange) came() bool {
+	if c.armed {
+		r, err := windows.WaitForSingleObject(c.overlapped.HEvent, 0)
+		if err == nil && r != windows.WAIT_OBJECT_0 {
+			return false
+		}
 	}
-	if told {
-		n.armed = n.arm()
-	}
-	if !told && now.Sub(n.looked) < sureTime {
-		return false
-	}
-	n.looked = now
+	c.armed = c.arm()
 	return true
 }
 
 // arm asks to be told of the next change.
-func (n *addressNews) arm() bool {
-	if n.overlapped.HEvent == 0 {
+func (c *addressChange) arm() bool {
+	if c.overlapped.HEvent == 0 {
 		event, err := windows.CreateEvent(nil, 1, 0, nil)
 		if err != nil {
 			return false
 		}
-		n.overlapped.HEvent = event
+		c.overlapped.HEvent = event
 	}
-	if windows.ResetEvent(n.overlapped.HEvent) != nil || notifyAddrChange.Find() != nil {
+	if windows.ResetEvent(c.overlapped.HEvent) != nil || notifyAddrChange.Find() != nil {
 		return false
 	}
-	r, _, _ := notifyAddrChange.Call(uintptr(unsafe.Pointer(&n.handle)), uintptr(unsafe.Pointer(&n.overlapped)))
+	r, _, _ := notifyAddrChange.Call(uintptr(unsafe.Pointer(&c.handle)), uintptr(unsafe.Pointer(&c.overlapped)))
 	return windows.Errno(r) == windows.ERROR_IO_PENDING
 }

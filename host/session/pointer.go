@@ -21,7 +21,7 @@ const (
 	// pointerCalm is how often it is looked for once it has stood still for pointerRests:
 	// each look wakes this program and the X server, in a session where nothing happens
 	// more often than all else together.
-	pointerCalm  = 250 * time.Millisecond
+	pointerCalm  = beat.Every
 	pointerRests = 2 * time.Second
 	// stillOurs is how long after the hands moved the pointer it may be on its way.
 	stillOurs = 150 * time.Millisecond

@@ -4,20 +4,14 @@ import (
 	"net"
 	"net/netip"
 	"slices"
-	"time"
 
 	"github.com/pion/stun/v4"
 	"github.com/pion/webrtc/v4"
 
-	"github.com/mainforte/mainforte/host/beat"
 	"github.com/mainforte/mainforte/internal/wire/mfpb"
 )
 
 const (
-	// lookTime is how often the computer's addresses are looked at in a session:
-	// half a second leaves room for all that must follow within three.
-	lookTime = 500 * time.Millisecond
-
 	maxNotice    = 600_000 // ms that a viewer may complain of
 	maxRelays    = 8
 	maxRelayURLs = 8
@@ -73,26 +67,17 @@ func (h *Host) iceServers() []webrtc.ICEServer {
 // watchRoutes looks for a change of this computer's addresses: another network,
 // a cable pulled, a VPN that came up.
 func (l *live) watchRoutes() {
-	last := l.h.addresses()
+	around := l.h.around
+	last := around.addresses()
 	var look func()
 	look = func() {
-		if l.h.cfg.Addresses != nil || addressesMayDiffer() {
-			if now := l.h.addresses(); now != nil && !slices.Equal(now, last) {
-				last = now
-				l.routesChanged(now)
-			}
+		if now := around.look(l.h.clock.Now()); now != nil && !slices.Equal(now, last) {
+			last = now
+			l.routesChanged(now)
 		}
-		l.h.alarm("routes", l.lookAgain(), look)
+		l.h.alarm("routes", around.pause(), look)
 	}
-	l.h.alarm("routes", l.lookAgain(), look)
-}
-
-// lookAgain is when to look: a test's clock has no beat.
-func (l *live) lookAgain() time.Duration {
-	if l.h.cfg.Addresses != nil {
-		return lookTime
-	}
-	return beat.Wait(lookTime)
+	l.h.alarm("routes", around.pause(), look)
 }
 
 // routesChanged finds other ways for all that goes over the network. A line that

@@ -176,7 +176,7 @@ type Host struct {
 	clock  Clock
 	log    *slog.Logger
 
-	addresses func() []netip.Addr
+	around surroundings
 
 	ctx     context.Context
 	cancel  context.CancelFunc
@@ -229,8 +229,8 @@ func New(cfg Config) *Host {
 		private: slices.Clone(privateWords),
 		nearby:  cfg.Near,
 	}
-	if h.addresses = cfg.Addresses; h.addresses == nil {
-		h.addresses = addresses
+	if h.around = here(); cfg.Addresses != nil {
+		h.around = given(cfg.Addresses)
 	}
 	if h.cfg.Shot == nil {
 		h.cfg.Shot = func(ctx context.Context) (*image.RGBA, error) { return capture.Shot(ctx, "") }

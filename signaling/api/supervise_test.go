@@ -53,7 +53,7 @@ func grantsOf(session map[string]any) string {
 func TestASupervisorSeesWhoHelpsWhom(t *testing.T) {
 	s := newSite(t)
 	ann, sue := s.as(identity.Technician, "Ann"), s.as(identity.Supervisor, "Sue")
-	// C110: who helps whom and what was allowed is for supervisors alone.
+	// C110: how the lines stand and what was allowed is for supervisors alone.
 	for _, role := range []identity.Role{identity.Technician, identity.Auditor, identity.Admin} {
 		other := s.as(role, "other-"+string(role))
 		other.code(403, "NOT_ALLOWED", "GET", "/api/v1/supervise/live", nil)

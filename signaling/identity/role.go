@@ -46,7 +46,7 @@ var (
 	seePictures = access{roles: []Role{Technician, Supervisor, Auditor}}
 	outbox      = access{roles: []Role{Supervisor, Admin}}
 	settings    = access{roles: []Role{Admin}}
-	// Who helps whom now and what the person allowed. Not for an admin, who never
+	// How the lines stand now and what the person allowed. Not for an admin, who never
 	// learns what is in a session (see Admin).
 	supervise = access{roles: []Role{Supervisor}}
 )

@@ -60,7 +60,7 @@ const (
 	maxManifest = 4 << 20
 	maxFiles    = 10_000
 	maxFile     = 64 << 20
-	maxPage     = 1 << 20 // the landing page, of no fixed size
+	maxPage     = 1 << 20 // a page of no fixed size
 )
 
 // ErrManifest: this is no manifest.
@@ -112,7 +112,7 @@ type Report struct {
 	Problems []Problem
 }
 
-// Check asks a server for every file of the manifest, and for its landing page.
+// Check asks a server for every file of the manifest, and for the pages that it fills in.
 // base is its address; cookie, if not empty, is that of a sign-in, as a browser
 // sends it. The error is about not being able to look; what differs stands in the
 // report.
@@ -127,7 +127,12 @@ func Check(ctx context.Context, client *http.Client, base *url.URL, m Manifest, 
 			return Report{}, err
 		}
 	}
-	return c.report, c.landing(ctx)
+	for _, path := range filled {
+		if err := c.fill(ctx, path); err != nil {
+			return Report{}, err
+		}
+	}
+	return c.report, nil
 }
 
 type checker struct {
@@ -249,24 +254,27 @@ func (c *checker) references(path string, b []byte) {
 // pages are addresses that may be linked to and are no files.
 var pages = map[string]bool{"/": true, "/signin": true, "/console": true, "/audit": true, "/receipt": true, "/admin": true, "/account": true, "/supervise": true, "/wait": true}
 
-// landing looks at the page for the person who needs help. The server fills it in,
-// so it has no hash; but it needs no script, and asks for files of the release only.
-func (c *checker) landing(ctx context.Context) error {
-	resp, b, err := c.get(ctx, "/", maxPage)
+// filled are the pages for the person who needs help. The server fills them in, so they
+// have no hash; but they need no script, and ask for files of the release only.
+var filled = []string{"/", "/wait"}
+
+// fill holds one of them to that.
+func (c *checker) fill(ctx context.Context, path string) error {
+	resp, b, err := c.get(ctx, path, maxPage)
 	if err != nil {
 		return err
 	}
 	if resp.StatusCode != http.StatusOK || len(b) > maxPage {
-		c.problem("/", "is not sent: the server answers %d", resp.StatusCode)
+		c.problem(path, "is not sent: the server answers %d", resp.StatusCode)
 		return nil
 	}
 	if len(c.manifest.Files) > 0 {
-		c.headers("/", resp.Header, c.policy())
+		c.headers(path, resp.Header, c.policy())
 	}
 	if m := active.Find(b); m != nil {
-		c.problem("/", "holds %.40q: the landing page of a release has no script and no frame", m)
+		c.problem(path, "holds %.40q: this page of a release has no script and no frame", m)
 	}
-	c.references("/", b)
+	c.references(path, b)
 	return nil
 }
 

@@ -145,6 +145,7 @@ func TestAServerThatSendsAnythingElseIsNamed(t *testing.T) {
 	for path, insert := range map[string][2]string{
 		"/signin": {`<script src="/assets/evil.js"></script>`, "/assets/evil.js: is extra"},
 		"/":       {`<script src="/assets/evil.js"></script>`, "/: holds \"<script\""},
+		"/wait":   {`<script src="/assets/evil.js"></script>`, "/wait: holds \"<script\""},
 		"/receipt": {`<link rel="stylesheet" href="https://elsewhere.example/x.css">`,
 			`asks for "https://elsewhere.example/x.css"`},
 		"/viewer/viewer.js": {`import "./more.js";`, "/viewer/more.js: is extra"},

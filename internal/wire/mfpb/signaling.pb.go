@@ -394,7 +394,7 @@ type Technician struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
 	Id            string                 `protobuf:"bytes,1,opt,name=id,proto3" json:"id,omitempty"`
 	Name          string                 `protobuf:"bytes,2,opt,name=name,proto3" json:"name,omitempty"`                                  // as shown to the person; hostile text
-	SignedIn      string                 `protobuf:"bytes,3,opt,name=signed_in,json=signedIn,proto3" json:"signed_in,omitempty"`          // "password", "password+code", "passkey", "link", ...
+	SignedIn      string                 `protobuf:"bytes,3,opt,name=signed_in,json=signedIn,proto3" json:"signed_in,omitempty"`          // "password", "password+code", "passkey", "link", "oidc:" and the provider's label
 	SignedInAt    int64                  `protobuf:"varint,4,opt,name=signed_in_at,json=signedInAt,proto3" json:"signed_in_at,omitempty"` // Unix milliseconds
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache

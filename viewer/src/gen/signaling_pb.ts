@@ -93,7 +93,7 @@ export type Technician = Message<"mf.v1.Technician"> & {
   name: string;
 
   /**
-   * "password", "password+code", "passkey", "link", ...
+   * "password", "password+code", "passkey", "link", "oidc:" and the provider's label
    *
    * @generated from field: string signed_in = 3;
    */
