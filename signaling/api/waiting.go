@@ -250,11 +250,16 @@ func (s *Server) takeWaiting(w http.ResponseWriter, c *call) error {
 			}
 			events = append(events, s.event(c, "ticket.created", t.ID))
 		}
+		// The room forgets what was said in it: it stands in the ticket, privately.
+		note := tickets.Note{Author: "Mainforte", Lang: p.Lang, Text: tickets.Waited(c.lang, p.Name, p.Trouble, p.Phone, p.Ticket)}
 		if desk, _ := tickets.Split(t.ID); desk == tickets.LocalName {
-			text := tickets.Waited(c.lang, p.Name, p.Trouble, p.Phone, p.Ticket)
-			if _, err = s.house.local.AddNoteTx(tx, t.ID, tickets.Note{Author: "Mainforte", Text: text}); err != nil {
-				return err
-			}
+			_, err = s.house.local.AddNoteTx(tx, t.ID, note)
+		} else {
+			note.Key = tickets.WaitedMarker(p.ID)
+			err = s.outbox.EnqueueTx(tx, t.ID, note)
+		}
+		if err != nil {
+			return err
 		}
 		e := s.event(c, "waiting.taken", t.ID)
 		e.Data = map[string]any{"waited_ms": max(0, now.Sub(p.Since)).Milliseconds()}
@@ -265,6 +270,7 @@ func (s *Server) takeWaiting(w http.ResponseWriter, c *call) error {
 		undo()
 		return err
 	}
+	s.outbox.Wake()
 	s.tellWaiting()
 	answer(w, http.StatusOK, map[string]any{"ticket": ticketOf(t)})
 	return nil

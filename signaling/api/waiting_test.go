@@ -11,6 +11,8 @@ import (
 
 	"github.com/mainforte/mainforte/signaling/identity"
 	"github.com/mainforte/mainforte/signaling/limit"
+	"github.com/mainforte/mainforte/signaling/tickets"
+	"github.com/mainforte/mainforte/signaling/tickets/ticketstest"
 	"github.com/mainforte/mainforte/signaling/waiting"
 )
 
@@ -149,6 +151,44 @@ func TestWaitingByTheLinkOfATicket(t *testing.T) {
 	}
 	if got := ann.want(200, "POST", "/api/v1/waiting/"+first["id"].(string)+"/take", map[string]any{})["ticket"].(map[string]any); got["id"] != ticket["id"] {
 		t.Errorf("another ticket: %v", got)
+	}
+}
+
+// What somebody said is gone with the room unless it stands in the ticket, whichever desk has it.
+func TestWhatWasSaidIsInTheTicketOfAnotherDesk(t *testing.T) {
+	s, z, line := withDesk(t, tickets.Policy{})
+	ann, sue := s.as(identity.Technician, "Ann"), s.as(identity.Supervisor, "Sue")
+	link := ann.want(201, "POST", "/api/v1/sessions", map[string]any{"ticket": "zam:7"})["person"].(map[string]any)["url"].(string)
+	s.visitor().waits(strings.TrimPrefix(link, s.srv.URL)+"/wait", "Zoé <b>", "Elle bourre", "418 555-0199")
+	gone := ticketstest.Say(404, "application/json", `{"error": "Couldn't find Ticket"}`)
+	line.Instead(func(w http.ResponseWriter, r *http.Request) bool {
+		return strings.Contains(r.URL.Path, "articles") && gone(w, r)
+	})
+	id := waitingOf(ann)[0].(map[string]any)["id"].(string)
+	if got := ann.want(200, "POST", "/api/v1/waiting/"+id+"/take", map[string]any{})["ticket"].(map[string]any); got["id"] != "zam:7" {
+		t.Fatalf("another ticket: %v", got)
+	}
+	// It waits as any note does that its desk does not take.
+	var dead []any
+	for limit := time.Now().Add(20 * time.Second); len(dead) == 0; time.Sleep(5 * time.Millisecond) {
+		if dead = sue.want(200, "GET", "/api/v1/outbox", nil)["dead"].([]any); time.Now().After(limit) {
+			t.Fatal("what was said is nowhere")
+		}
+	}
+	l := dead[0].(map[string]any)
+	if l["kind"] != "waited" || l["session"] != "" || l["ticket"].(map[string]any)["id"] != "zam:7" || l["retry"] != true {
+		t.Errorf("the note: %v", l)
+	}
+	line.Instead(nil)
+	sue.want(204, "POST", "/api/v1/outbox/"+l["id"].(string)+"/retry", map[string]any{})
+	for limit := time.Now().Add(20 * time.Second); len(z.Notes(7)) == 0; time.Sleep(5 * time.Millisecond) {
+		if time.Now().After(limit) {
+			t.Fatal("not in the ticket")
+		}
+	}
+	n := z.Notes(7)
+	if len(n) != 1 || n[0].Public || !strings.Contains(n[0].Body, "418 555-0199") || !strings.Contains(n[0].Body, "Elle bourre") || strings.Contains(n[0].Body, "<b>") {
+		t.Errorf("%+v", n)
 	}
 }
 
