@@ -114,6 +114,7 @@ func (s *Server) come(w http.ResponseWriter, c *call) error {
 		s.room.Forget(p.ID)
 		return err
 	}
+	s.room.Admit(p.ID)
 	s.tellWaiting()
 	http.Redirect(w, c.Request, "/wait/"+token, http.StatusSeeOther)
 	return nil
@@ -234,7 +235,7 @@ func (s *Server) takeWaiting(w http.ResponseWriter, c *call) error {
 		return err
 	}
 	now := time.Now()
-	p, undo, err := s.room.Take(c.PathValue("id"), c.in.User.Name, now)
+	p, done, err := s.room.Take(c.PathValue("id"), c.in.User.Name, now)
 	if errors.Is(err, waiting.ErrGone) {
 		return errNotWaiting
 	}
@@ -266,8 +267,8 @@ func (s *Server) takeWaiting(w http.ResponseWriter, c *call) error {
 		_, err = s.house.audit.AppendTx(tx, append(events, e)...)
 		return err
 	})
+	done(err == nil)
 	if err != nil {
-		undo()
 		return err
 	}
 	s.outbox.Wake()

@@ -11,6 +11,7 @@ import (
 
 	"github.com/mainforte/mainforte/signaling/identity"
 	"github.com/mainforte/mainforte/signaling/limit"
+	"github.com/mainforte/mainforte/signaling/store"
 	"github.com/mainforte/mainforte/signaling/tickets"
 	"github.com/mainforte/mainforte/signaling/tickets/ticketstest"
 	"github.com/mainforte/mainforte/signaling/waiting"
@@ -124,6 +125,43 @@ func TestTheWaitingRoom(t *testing.T) {
 	}
 	if got, want := strings.Join(told, ", "), "waiting.came person, waiting.came person, waiting.taken technician, waiting.left person"; got != want {
 		t.Errorf("the log holds %s", got)
+	}
+}
+
+// What the log does not take has not happened: nobody waits, and nobody was taken.
+func TestWaitingThatCannotBeWrittenDown(t *testing.T) {
+	s := newSite(t)
+	ann := s.as(identity.Technician, "Ann")
+	_, his, _ := s.visitor().waits("/wait", "Luc", "x", "")
+	luc := s.visitor()
+	do := func(sql string) {
+		t.Helper()
+		if err := s.house.store.Update(t.Context(), func(tx store.Tx) error { _, err := tx.Exec(sql); return err }); err != nil {
+			t.Fatal(err)
+		}
+	}
+	do("create trigger full_disk before insert on audit_leaves begin select raise(abort, 'the log takes nothing'); end")
+	if status, to, _ := s.visitor().waits("/wait", "Zoé", "y", ""); status < 500 || to != "" {
+		t.Errorf("who came: %d %q", status, to)
+	}
+	list := waitingOf(ann)
+	if len(list) != 1 {
+		t.Fatalf("who waits: %v", list)
+	}
+	take := "/api/v1/waiting/" + list[0].(map[string]any)["id"].(string) + "/take"
+	if resp, raw := ann.do("POST", take, map[string]any{}); resp.StatusCode < 500 {
+		t.Errorf("taken: %d %s", resp.StatusCode, raw)
+	}
+	if page := luc.reads(200, his); !strings.Contains(page, `data-place="1"`) || strings.Contains(page, "Ann") {
+		t.Errorf("he reads %s", page)
+	}
+	if n := len(ann.want(200, "GET", "/api/v1/tickets", nil)["tickets"].([]any)); n != 0 {
+		t.Errorf("%d tickets came of it", n)
+	}
+	do("drop trigger full_disk")
+	ann.want(200, "POST", take, map[string]any{})
+	if page := luc.reads(200, his); !strings.Contains(page, "Ann") {
+		t.Errorf("he reads %s", page)
 	}
 }
 
