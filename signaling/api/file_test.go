@@ -1,6 +1,8 @@
 package api
 
 import (
+	"errors"
+	"maps"
 	"net/http"
 	"net/http/httptest"
 	"testing"
@@ -49,6 +51,20 @@ func TestFilesTravelPackedAndOnce(t *testing.T) {
 	for _, name := range []string{"a.js.br", "dir", "../a.js", "none.js", ""} {
 		if r, _ := get(name, "br", ""); r != nil {
 			t.Errorf("%q is given out", name)
+		}
+	}
+}
+
+func TestAViewerWithoutItsDoorsIsNone(t *testing.T) {
+	all := fstest.MapFS{"viewer.js": {}, "worker.js": {}, "room-1.js": {}, "viewer.js.br": {}}
+	if names, err := viewerScripts(all); err != nil || len(names) != 3 {
+		t.Errorf("%v %v", names, err)
+	}
+	for _, door := range []string{"viewer.js", "worker.js"} {
+		some := maps.Clone(all)
+		delete(some, door)
+		if _, err := viewerScripts(some); !errors.Is(err, ErrNotBuilt) {
+			t.Errorf("without %s: %v", door, err)
 		}
 	}
 }

@@ -18,6 +18,21 @@ import (
 // ErrNotBuilt: this program holds placeholders instead of pages.
 var ErrNotBuilt = errors.New("this program was built without its pages")
 
+// viewerScripts are the names of the viewer's files. Without its two doors it is no
+// viewer: a list that lacked one would have nothing to say against another's.
+func viewerScripts(files fs.FS) ([]string, error) {
+	names, err := fs.Glob(files, "*.js")
+	if err != nil {
+		return nil, fmt.Errorf("the embedded viewer: %w", err)
+	}
+	for _, needed := range []string{"viewer.js", "worker.js"} {
+		if !slices.Contains(names, needed) {
+			return nil, fmt.Errorf("%w: there is no %s", ErrNotBuilt, needed)
+		}
+	}
+	return names, nil
+}
+
 // Manifest is what this program sends to browsers: made of the very files that
 // the routes read, so the two cannot differ.
 func Manifest(version string) (release.Manifest, error) {
@@ -44,9 +59,9 @@ func Manifest(version string) (release.Manifest, error) {
 			m.Files = append(m.Files, release.Of("/"+name, b, kind, policy, false))
 		}
 	}
-	scripts, err := fs.Glob(viewer.Files(), "*.js")
+	scripts, err := viewerScripts(viewer.Files())
 	if err != nil {
-		return release.Manifest{}, fmt.Errorf("the embedded viewer: %w", err)
+		return release.Manifest{}, err
 	}
 	for _, name := range scripts {
 		b, err := fs.ReadFile(viewer.Files(), name)

@@ -16,7 +16,7 @@ import (
 // is for the ticket's desk, and for who may read the log.
 type letterAnswer struct {
 	ID       string        `json:"id"`
-	Kind     string        `json:"kind"` // "end", "closing" or "rated"
+	Kind     string        `json:"kind"` // "end", "closing", "rated" or "waited"
 	Desk     string        `json:"desk"`
 	Ticket   sessionTicket `json:"ticket"`
 	Session  string        `json:"session"`
@@ -63,10 +63,13 @@ func (s *Server) letters(ctx context.Context, c *call, list []tickets.Letter) ([
 			ID: l.ID, Kind: l.Key[strings.LastIndexByte(l.Key, ':')+1:], Desk: l.System, Ticket: sessionTicket{ID: l.Ticket},
 			Session: l.Session, Attempts: l.Attempts, Created: l.Created.UTC(), Detail: l.Problem, Retry: !l.Empty,
 		}
-		// As its session shows the ticket: no desk is asked.
-		held, _, err := pairing.Records(ctx, s.house.store, pairing.Filter{ID: l.Session, Limit: 1})
-		if err != nil {
-			return nil, err
+		// As its session shows the ticket, if it is of one: no desk is asked.
+		var held []pairing.Record
+		if l.Session != "" {
+			var err error
+			if held, _, err = pairing.Records(ctx, s.house.store, pairing.Filter{ID: l.Session, Limit: 1}); err != nil {
+				return nil, err
+			}
 		}
 		if len(held) == 1 && held[0].TicketID == l.Ticket {
 			a.Ticket = sessionTicket{l.Ticket, held[0].TicketNumber, held[0].TicketSubject}

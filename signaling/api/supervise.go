@@ -2,10 +2,12 @@ package api
 
 import (
 	"context"
+	"errors"
 	"net/http"
 	"strconv"
 	"time"
 
+	"github.com/mainforte/mainforte/signaling/audit"
 	"github.com/mainforte/mainforte/signaling/identity"
 	"github.com/mainforte/mainforte/signaling/pairing"
 	"github.com/mainforte/mainforte/signaling/supervise"
@@ -83,7 +85,7 @@ func liveOf(l pairing.Live, user string) liveAnswer {
 // liveSessions is who helps whom now.
 func (s *Server) liveSessions(w http.ResponseWriter, c *call) error {
 	now := time.Now()
-	mine, _ := s.asks.Of(c.in.User.ID, now)
+	mine, _ := s.asks.Of(c.in.User.ID, now, s.leads)
 	list := s.desk.Live()
 	out := make([]liveAnswer, len(list))
 	for i, l := range list {
@@ -177,7 +179,7 @@ func (s *Server) askToWatch(w http.ResponseWriter, c *call) error {
 		return err
 	}
 	id := c.PathValue("id")
-	lead, in, err := s.desk.Lead(id, c.in.User.ID)
+	_, in, err := s.desk.Lead(id, c.in.User.ID)
 	if err != nil {
 		return err
 	}
@@ -186,19 +188,40 @@ func (s *Server) askToWatch(w http.ResponseWriter, c *call) error {
 	}
 	e := s.event(c, "watch.asked", "")
 	e.Session = id
-	if _, err := s.house.audit.Append(c.Context(), e); err != nil {
-		return err
-	}
-	ask := supervise.Ask{
-		Session: id, Supervisor: c.in.User.ID, Name: c.in.User.Name, Technician: lead, At: time.Now(), State: supervise.Asked,
-	}
-	if !s.asks.Put(ask) {
+	ask := supervise.Ask{Session: id, Supervisor: c.in.User.ID, Name: c.in.User.Name, At: time.Now(), State: supervise.Asked}
+	err = s.asks.Put(ask, s.leads, s.logs(c, e))
+	if errors.Is(err, supervise.ErrMany) {
 		return errBusy
 	}
-	s.news.tell(newsItem{Kind: newsWatch, to: lead})
+	if err != nil {
+		return err
+	}
+	s.tellWatches()
 	s.stir()
 	w.WriteHeader(http.StatusNoContent)
 	return nil
+}
+
+// logs writes an event down, when it is called.
+func (s *Server) logs(c *call, e audit.Event) func() error {
+	return func() error {
+		_, err := s.house.audit.Append(c.Context(), e)
+		return err
+	}
+}
+
+// leads is who leads a session now, and whether it is open.
+func (s *Server) leads(session string) (user string, open bool) {
+	user, _, err := s.desk.Lead(session, "")
+	return user, err == nil
+}
+
+// tellWatches tells technicians of the wishes to watch that they did not hear of yet:
+// who leads a session changes.
+func (s *Server) tellWatches() {
+	for _, user := range s.asks.Tell(time.Now(), s.leads) {
+		s.news.tell(newsItem{Kind: newsWatch, to: user})
+	}
 }
 
 // answerWatch is what the technician says to it.
@@ -213,13 +236,13 @@ func (s *Server) answerWatch(w http.ResponseWriter, c *call) error {
 	if in.Invited {
 		state, outcome = supervise.Invited, "ok"
 	}
-	to := s.asks.Answer(c.PathValue("id"), c.in.User.ID, state, time.Now())
-	if len(to) == 0 {
-		return errWatchDone
-	}
 	e := s.event(c, "watch.answered", "")
 	e.Session, e.Outcome = c.PathValue("id"), outcome
-	if _, err := s.house.audit.Append(c.Context(), e); err != nil {
+	to, err := s.asks.Answer(e.Session, c.in.User.ID, state, time.Now(), s.leads, s.logs(c, e))
+	if errors.Is(err, supervise.ErrDone) {
+		return errWatchDone
+	}
+	if err != nil {
 		return err
 	}
 	for _, a := range to {
@@ -230,17 +253,16 @@ func (s *Server) answerWatch(w http.ResponseWriter, c *call) error {
 }
 
 type watchAnswer struct {
-	Session    string    `json:"session"`
-	Supervisor string    `json:"supervisor"`
-	At         time.Time `json:"at"`
+	Session    string `json:"session"`
+	Supervisor string `json:"supervisor"` // name
 }
 
 // watches are the wishes that the one who asks has to answer.
 func (s *Server) watches(w http.ResponseWriter, c *call) error {
-	_, list := s.asks.Of(c.in.User.ID, time.Now())
+	_, list := s.asks.Of(c.in.User.ID, time.Now(), s.leads)
 	out := make([]watchAnswer, len(list))
 	for i, a := range list {
-		out[i] = watchAnswer{a.Session, a.Name, a.At.UTC()}
+		out[i] = watchAnswer{a.Session, a.Name}
 	}
 	answer(w, http.StatusOK, map[string]any{"watches": out})
 	return nil
@@ -258,7 +280,8 @@ func (s *Server) stir() {
 	}
 }
 
-// tellSupervisors tells them once for all that happens in a moment.
+// tellSupervisors tells them once for all that happens in a moment, and who leads
+// a session by then what is wished of it.
 func (s *Server) tellSupervisors(ctx context.Context) {
 	for {
 		select {
@@ -277,5 +300,6 @@ func (s *Server) tellSupervisors(ctx context.Context) {
 		default:
 		}
 		s.news.tell(newsItem{Kind: newsSessions, role: identity.Supervisor})
+		s.tellWatches()
 	}
 }

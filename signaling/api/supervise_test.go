@@ -148,3 +148,38 @@ func TestFiguresOfADay(t *testing.T) {
 		t.Errorf("what came again: %v", recurs)
 	}
 }
+
+func TestAWishToWatchIsDeclined(t *testing.T) {
+	s := newSite(t)
+	ann, sue, tom := s.as(identity.Technician, "Ann"), s.as(identity.Supervisor, "Sue"), s.as(identity.Supervisor, "Tom")
+	path := func(l *live, what string) string { return "/api/v1/sessions/" + l.id + "/" + what }
+	own := sue.live(sue.want(201, "POST", "/api/v1/tickets", map[string]any{"subject": "x", "lang": "en"})["id"].(string))
+	sue.code(409, "WATCH_OWN", "POST", "/api/v1/supervise"+strings.TrimPrefix(path(own, "watch"), "/api/v1"), map[string]any{})
+	l := ann.live(ann.want(201, "POST", "/api/v1/tickets", map[string]any{"subject": "y", "lang": "en"})["id"].(string))
+	for _, v := range []*visitor{sue, tom} {
+		v.want(204, "POST", "/api/v1/supervise"+strings.TrimPrefix(path(l, "watch"), "/api/v1"), map[string]any{})
+	}
+	ann.want(204, "POST", path(l, "watched"), map[string]any{"invited": false})
+	ann.code(409, "WATCH_DONE", "POST", path(l, "watched"), map[string]any{"invited": true})
+	list := tom.want(200, "GET", "/api/v1/supervise/live", nil)["sessions"].([]any)
+	for _, v := range list {
+		if m := v.(map[string]any); m["id"] == l.id && m["watch"] != "declined" {
+			t.Errorf("the wish is %v", m["watch"])
+		}
+	}
+	var said []string
+	for _, session := range []*live{l, own} {
+		events, err := s.Log().Events(t.Context(), session.id)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, e := range events {
+			if strings.HasPrefix(e.Type, "watch.") {
+				said = append(said, e.Type+" "+e.Outcome)
+			}
+		}
+	}
+	if got := strings.Join(said, ", "); got != "watch.asked ok, watch.asked ok, watch.answered deny" {
+		t.Errorf("the log holds %s", got)
+	}
+}

@@ -114,6 +114,7 @@ func (s *Server) come(w http.ResponseWriter, c *call) error {
 		s.room.Forget(p.ID)
 		return err
 	}
+	s.room.Admit(p.ID)
 	s.tellWaiting()
 	http.Redirect(w, c.Request, "/wait/"+token, http.StatusSeeOther)
 	return nil
@@ -234,7 +235,7 @@ func (s *Server) takeWaiting(w http.ResponseWriter, c *call) error {
 		return err
 	}
 	now := time.Now()
-	p, undo, err := s.room.Take(c.PathValue("id"), c.in.User.Name, now)
+	p, done, err := s.room.Take(c.PathValue("id"), c.in.User.Name, now)
 	if errors.Is(err, waiting.ErrGone) {
 		return errNotWaiting
 	}
@@ -250,21 +251,27 @@ func (s *Server) takeWaiting(w http.ResponseWriter, c *call) error {
 			}
 			events = append(events, s.event(c, "ticket.created", t.ID))
 		}
+		// The room forgets what was said in it: it stands in the ticket, privately.
+		note := tickets.Note{Author: "Mainforte", Lang: p.Lang, Text: tickets.Waited(c.lang, p.Name, p.Trouble, p.Phone, p.Ticket)}
 		if desk, _ := tickets.Split(t.ID); desk == tickets.LocalName {
-			text := tickets.Waited(c.lang, p.Name, p.Trouble, p.Phone, p.Ticket)
-			if _, err = s.house.local.AddNoteTx(tx, t.ID, tickets.Note{Author: "Mainforte", Text: text}); err != nil {
-				return err
-			}
+			_, err = s.house.local.AddNoteTx(tx, t.ID, note)
+		} else {
+			note.Key = tickets.WaitedMarker(p.ID)
+			err = s.outbox.EnqueueTx(tx, t.ID, note)
+		}
+		if err != nil {
+			return err
 		}
 		e := s.event(c, "waiting.taken", t.ID)
 		e.Data = map[string]any{"waited_ms": max(0, now.Sub(p.Since)).Milliseconds()}
 		_, err = s.house.audit.AppendTx(tx, append(events, e)...)
 		return err
 	})
+	done(err == nil)
 	if err != nil {
-		undo()
 		return err
 	}
+	s.outbox.Wake()
 	s.tellWaiting()
 	answer(w, http.StatusOK, map[string]any{"ticket": ticketOf(t)})
 	return nil

@@ -11,6 +11,9 @@ import (
 
 	"github.com/mainforte/mainforte/signaling/identity"
 	"github.com/mainforte/mainforte/signaling/limit"
+	"github.com/mainforte/mainforte/signaling/store"
+	"github.com/mainforte/mainforte/signaling/tickets"
+	"github.com/mainforte/mainforte/signaling/tickets/ticketstest"
 	"github.com/mainforte/mainforte/signaling/waiting"
 )
 
@@ -125,6 +128,43 @@ func TestTheWaitingRoom(t *testing.T) {
 	}
 }
 
+// What the log does not take has not happened: nobody waits, and nobody was taken.
+func TestWaitingThatCannotBeWrittenDown(t *testing.T) {
+	s := newSite(t)
+	ann := s.as(identity.Technician, "Ann")
+	_, his, _ := s.visitor().waits("/wait", "Luc", "x", "")
+	luc := s.visitor()
+	do := func(sql string) {
+		t.Helper()
+		if err := s.house.store.Update(t.Context(), func(tx store.Tx) error { _, err := tx.Exec(sql); return err }); err != nil {
+			t.Fatal(err)
+		}
+	}
+	do("create trigger full_disk before insert on audit_leaves begin select raise(abort, 'the log takes nothing'); end")
+	if status, to, _ := s.visitor().waits("/wait", "Zoé", "y", ""); status < 500 || to != "" {
+		t.Errorf("who came: %d %q", status, to)
+	}
+	list := waitingOf(ann)
+	if len(list) != 1 {
+		t.Fatalf("who waits: %v", list)
+	}
+	take := "/api/v1/waiting/" + list[0].(map[string]any)["id"].(string) + "/take"
+	if resp, raw := ann.do("POST", take, map[string]any{}); resp.StatusCode < 500 {
+		t.Errorf("taken: %d %s", resp.StatusCode, raw)
+	}
+	if page := luc.reads(200, his); !strings.Contains(page, `data-place="1"`) || strings.Contains(page, "Ann") {
+		t.Errorf("he reads %s", page)
+	}
+	if n := len(ann.want(200, "GET", "/api/v1/tickets", nil)["tickets"].([]any)); n != 0 {
+		t.Errorf("%d tickets came of it", n)
+	}
+	do("drop trigger full_disk")
+	ann.want(200, "POST", take, map[string]any{})
+	if page := luc.reads(200, his); !strings.Contains(page, "Ann") {
+		t.Errorf("he reads %s", page)
+	}
+}
+
 func TestWaitingByTheLinkOfATicket(t *testing.T) {
 	s := newSite(t)
 	ann := s.as(identity.Technician, "Ann")
@@ -149,6 +189,44 @@ func TestWaitingByTheLinkOfATicket(t *testing.T) {
 	}
 	if got := ann.want(200, "POST", "/api/v1/waiting/"+first["id"].(string)+"/take", map[string]any{})["ticket"].(map[string]any); got["id"] != ticket["id"] {
 		t.Errorf("another ticket: %v", got)
+	}
+}
+
+// What somebody said is gone with the room unless it stands in the ticket, whichever desk has it.
+func TestWhatWasSaidIsInTheTicketOfAnotherDesk(t *testing.T) {
+	s, z, line := withDesk(t, tickets.Policy{})
+	ann, sue := s.as(identity.Technician, "Ann"), s.as(identity.Supervisor, "Sue")
+	link := ann.want(201, "POST", "/api/v1/sessions", map[string]any{"ticket": "zam:7"})["person"].(map[string]any)["url"].(string)
+	s.visitor().waits(strings.TrimPrefix(link, s.srv.URL)+"/wait", "Zoé <b>", "Elle bourre", "418 555-0199")
+	gone := ticketstest.Say(404, "application/json", `{"error": "Couldn't find Ticket"}`)
+	line.Instead(func(w http.ResponseWriter, r *http.Request) bool {
+		return strings.Contains(r.URL.Path, "articles") && gone(w, r)
+	})
+	id := waitingOf(ann)[0].(map[string]any)["id"].(string)
+	if got := ann.want(200, "POST", "/api/v1/waiting/"+id+"/take", map[string]any{})["ticket"].(map[string]any); got["id"] != "zam:7" {
+		t.Fatalf("another ticket: %v", got)
+	}
+	// It waits as any note does that its desk does not take.
+	var dead []any
+	for limit := time.Now().Add(20 * time.Second); len(dead) == 0; time.Sleep(5 * time.Millisecond) {
+		if dead = sue.want(200, "GET", "/api/v1/outbox", nil)["dead"].([]any); time.Now().After(limit) {
+			t.Fatal("what was said is nowhere")
+		}
+	}
+	l := dead[0].(map[string]any)
+	if l["kind"] != "waited" || l["session"] != "" || l["ticket"].(map[string]any)["id"] != "zam:7" || l["retry"] != true {
+		t.Errorf("the note: %v", l)
+	}
+	line.Instead(nil)
+	sue.want(204, "POST", "/api/v1/outbox/"+l["id"].(string)+"/retry", map[string]any{})
+	for limit := time.Now().Add(20 * time.Second); len(z.Notes(7)) == 0; time.Sleep(5 * time.Millisecond) {
+		if time.Now().After(limit) {
+			t.Fatal("not in the ticket")
+		}
+	}
+	n := z.Notes(7)
+	if len(n) != 1 || n[0].Public || !strings.Contains(n[0].Body, "418 555-0199") || !strings.Contains(n[0].Body, "Elle bourre") || strings.Contains(n[0].Body, "<b>") {
+		t.Errorf("%+v", n)
 	}
 }
 

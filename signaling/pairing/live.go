@@ -20,7 +20,7 @@ type Live struct {
 	Started       time.Time
 	HostLost      time.Time // since when its line is away; zero while it stands
 	Participants  []Present // those that are in it, by number
-	Trouble       []Trouble // what is not at its best just now, in the order of its beginning
+	Trouble       []Trouble // what is not at its best just now, each once, in the order of its beginning
 	// Counted is false once more answers came than are counted: then the standing
 	// grants are not known any more.
 	Counted bool
@@ -99,7 +99,9 @@ func (s *session) live() Live {
 		})
 	}
 	for _, m := range s.tally.Course {
-		if m.Until.IsZero() {
+		// A host may say twice that the same is wrong, before it says that it is over: both end at once.
+		twice := slices.ContainsFunc(l.Trouble, func(o Trouble) bool { return o.What == m.What && o.Participant == m.Participant })
+		if m.Until.IsZero() && !twice {
 			l.Trouble = append(l.Trouble, Trouble{m.What, m.Participant, m.At})
 		}
 	}

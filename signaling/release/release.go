@@ -4,7 +4,8 @@
 // A [Manifest] lists every page, script and style with its address, size and
 // SHA-256, and the policies that a browser is told with it. The build makes it
 // from the files that are in the program, so two people who build the same source
-// have the same manifest, and each can [Check] what a server really sends.
+// have the same manifest, and each can [Check] what a server really sends: plain, and
+// packed as browsers are sent it, for a packed copy is another file on the way.
 //
 // A server that lies to one browser only, or only to those who have signed in,
 // is found only if the one who checks is that one: pages behind a sign-in are
@@ -26,6 +27,8 @@ import (
 	"regexp"
 	"slices"
 	"strings"
+
+	"github.com/andybalholm/brotli"
 )
 
 // Format is the first member of a manifest.
@@ -151,8 +154,16 @@ func (c *checker) problem(path, format string, args ...any) {
 	}
 }
 
-// get asks for a path; the body is at most limit bytes and one.
-func (c *checker) get(ctx context.Context, path string, limit int64) (*http.Response, []byte, error) {
+// asked are the codings that a file is asked for with: plain, and as browsers ask,
+// who may be sent a packed copy.
+var asked = []string{"identity", "gzip, deflate, br, zstd"}
+
+// errPacked: what was sent is not what a release sends packed.
+var errPacked = errors.New("is sent packed as no release is")
+
+// get asks for a path; the body is at most limit bytes and one, unpacked. With
+// errPacked comes what could be read.
+func (c *checker) get(ctx context.Context, path, coding string, limit int64) (*http.Response, []byte, error) {
 	req, err := http.NewRequestWithContext(ctx, http.MethodGet, c.base.JoinPath(path).String(), nil)
 	if err != nil {
 		return nil, nil, err
@@ -160,32 +171,66 @@ func (c *checker) get(ctx context.Context, path string, limit int64) (*http.Resp
 	if c.cookie != "" {
 		req.Header.Set("Cookie", c.cookie)
 	}
+	req.Header.Set("Accept-Encoding", coding)
 	resp, err := c.client.Do(req)
 	if err != nil {
 		return nil, nil, err
 	}
 	b, err := io.ReadAll(io.LimitReader(resp.Body, limit+1))
-	return resp, b, errors.Join(err, resp.Body.Close())
+	if err := errors.Join(err, resp.Body.Close()); err != nil {
+		return nil, nil, err
+	}
+	switch packed := resp.Header.Values("Content-Encoding"); {
+	case len(packed) == 0:
+		return resp, b, nil
+	case coding == asked[0] || len(packed) > 1 || packed[0] != "br":
+		return resp, b, fmt.Errorf("%w: %.80q", errPacked, strings.Join(packed, ", "))
+	}
+	whole, err := io.ReadAll(io.LimitReader(brotli.NewReader(bytes.NewReader(b)), limit+1)) // few bytes may be very many
+	if err != nil {
+		return resp, whole, fmt.Errorf("%w: %w", errPacked, err)
+	}
+	return resp, whole, nil
 }
 
-// file holds one file to its entry.
+// file holds one file to its entry, however it is sent.
 func (c *checker) file(ctx context.Context, f File) error {
-	resp, b, err := c.get(ctx, f.Path, max(f.Size, maxPage))
+	before := len(c.report.Problems)
+	for _, coding := range asked {
+		if seen, err := c.sent(ctx, f, coding); err != nil || !seen {
+			return err
+		}
+	}
+	if len(c.report.Problems) == before {
+		c.report.Files++
+	}
+	return nil
+}
+
+// sent holds one file, as it is sent to who asks for a coding, to its entry. It is
+// not seen by who has not signed in.
+func (c *checker) sent(ctx context.Context, f File, coding string) (seen bool, err error) {
+	resp, b, err := c.get(ctx, f.Path, coding, max(f.Size, maxPage))
+	if errors.Is(err, errPacked) {
+		c.problem(f.Path, "%v", err)
+		return true, nil
+	}
 	if err != nil {
-		return err
+		return false, err
 	}
 	switch {
 	case f.SignIn && (resp.StatusCode == http.StatusSeeOther || resp.StatusCode == http.StatusForbidden):
-		c.report.Unseen = append(c.report.Unseen, f.Path)
-		return nil
+		if !slices.Contains(c.report.Unseen, f.Path) {
+			c.report.Unseen = append(c.report.Unseen, f.Path)
+		}
+		return false, nil
 	case resp.StatusCode == http.StatusNotFound:
 		c.problem(f.Path, "is missing")
-		return nil
+		return true, nil
 	case resp.StatusCode != http.StatusOK:
 		c.problem(f.Path, "is not sent: the server answers %d", resp.StatusCode)
-		return nil
+		return true, nil
 	}
-	before := len(c.report.Problems)
 	c.headers(f.Path, resp.Header, f.Policy)
 	if kind, _, err := mime.ParseMediaType(resp.Header.Get("Content-Type")); err != nil || !strings.HasPrefix(f.Type, kind) {
 		c.problem(f.Path, "is sent as %.80q", resp.Header.Get("Content-Type"))
@@ -198,10 +243,7 @@ func (c *checker) file(ctx context.Context, f File) error {
 		}
 		c.references(f.Path, b)
 	}
-	if len(c.report.Problems) == before {
-		c.report.Files++
-	}
-	return nil
+	return true, nil
 }
 
 // headers holds what a browser is told with a file to the release.
@@ -258,9 +300,22 @@ var pages = map[string]bool{"/": true, "/signin": true, "/console": true, "/audi
 // have no hash; but they need no script, and ask for files of the release only.
 var filled = []string{"/", "/wait"}
 
-// fill holds one of them to that.
+// fill holds one of them to that, in every coding.
 func (c *checker) fill(ctx context.Context, path string) error {
-	resp, b, err := c.get(ctx, path, maxPage)
+	for _, coding := range asked {
+		if err := c.door(ctx, path, coding); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (c *checker) door(ctx context.Context, path, coding string) error {
+	resp, b, err := c.get(ctx, path, coding, maxPage)
+	if errors.Is(err, errPacked) {
+		c.problem(path, "%v", err)
+		return nil
+	}
 	if err != nil {
 		return err
 	}

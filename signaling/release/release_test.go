@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"io"
+	"io/fs"
 	"log/slog"
 	"net/http"
 	"net/http/cookiejar"
@@ -14,9 +15,13 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/andybalholm/brotli"
+
 	"github.com/mainforte/mainforte/signaling/api"
 	"github.com/mainforte/mainforte/signaling/identity"
 	"github.com/mainforte/mainforte/signaling/release"
+	"github.com/mainforte/mainforte/viewer"
+	"github.com/mainforte/mainforte/web"
 )
 
 // served is a real server, and what may be done to its answers on their way.
@@ -114,7 +119,9 @@ func TestTheServedFilesAreTheRelease(t *testing.T) {
 // P16: one byte of any file, a file that is gone, a weaker policy, one more script.
 func TestAServerThatSendsAnythingElseIsNamed(t *testing.T) {
 	s := newServed(t)
-	for _, f := range s.manifest.Files {
+	whole := s.manifest
+	for _, f := range whole.Files {
+		s.manifest.Files = []release.File{f} // the others are as they were
 		for what, change := range map[string]func(h http.Header, b []byte) (int, []byte){
 			"differs from the release: SHA-256": func(_ http.Header, b []byte) (int, []byte) { b[len(b)/2] ^= 1; return 0, b },
 			"another length":                    func(_ http.Header, b []byte) (int, []byte) { return 0, append(b, ' ') },
@@ -142,6 +149,7 @@ func TestAServerThatSendsAnythingElseIsNamed(t *testing.T) {
 			}
 		}
 	}
+	s.manifest = whole
 	for path, insert := range map[string][2]string{
 		"/signin": {`<script src="/assets/evil.js"></script>`, "/assets/evil.js: is extra"},
 		"/":       {`<script src="/assets/evil.js"></script>`, "/: holds \"<script\""},
@@ -172,6 +180,89 @@ func TestAServerThatSendsAnythingElseIsNamed(t *testing.T) {
 		}
 		if r := s.check(t, s.cookie); len(r.Problems) == 0 {
 			t.Errorf("the landing page with %s passes", what)
+		}
+	}
+}
+
+// P16: browsers are sent packed copies. What is in them is checked as well, for a server could pack something else.
+func TestAServerThatPacksAnythingElseIsNamed(t *testing.T) {
+	s := newServed(t)
+	pack := func(b []byte) []byte {
+		var out bytes.Buffer
+		w := brotli.NewWriter(&out)
+		if _, err := w.Write(b); err != nil {
+			t.Fatal(err)
+		}
+		if err := w.Close(); err != nil {
+			t.Fatal(err)
+		}
+		return out.Bytes()
+	}
+	const path = "/viewer/viewer.js"
+	for what, change := range map[string]func(h http.Header, b []byte) []byte{
+		"another length":              func(_ http.Header, _ []byte) []byte { return pack([]byte("evil()")) },
+		"it has another length":       func(_ http.Header, _ []byte) []byte { return pack(make([]byte, 8<<20)) },
+		"is sent packed as no":        func(_ http.Header, b []byte) []byte { return b[:len(b)/2] },
+		`no release is: "gzip"`:       func(h http.Header, b []byte) []byte { h.Set("Content-Encoding", "gzip"); return b },
+		`no release is: "br, br"`:     func(h http.Header, b []byte) []byte { h.Add("Content-Encoding", "br"); return b },
+		"X-Content-Type-Options is":   func(h http.Header, b []byte) []byte { h.Del("X-Content-Type-Options"); return b },
+		"is sent as \"text/html\"":    func(h http.Header, b []byte) []byte { h.Set("Content-Type", "text/html"); return b },
+		"Content-Security-Policy is ": func(h http.Header, b []byte) []byte { h.Del("Content-Security-Policy"); return b },
+	} {
+		packed := 0
+		s.change = func(at string, h http.Header, b []byte) (int, []byte) {
+			if at == path && h.Get("Content-Encoding") == "br" {
+				packed++
+				return 0, change(h, b)
+			}
+			return 0, b
+		}
+		r := s.check(t, s.cookie)
+		if packed != 1 || len(r.Problems) != 1 || r.Problems[0].Path != path || !strings.Contains(r.Problems[0].Detail, what) || r.Files != len(s.manifest.Files)-1 {
+			t.Errorf("%s, packed %d times: %+v", what, packed, r)
+		}
+	}
+	s.change = func(at string, h http.Header, b []byte) (int, []byte) {
+		if at == "/" {
+			h.Set("Content-Encoding", "br")
+			return 0, pack(append(b, "<script></script>"...))
+		}
+		return 0, b
+	}
+	if r := s.check(t, s.cookie); len(r.Problems) == 0 || r.Problems[0].Path != "/" {
+		t.Errorf("a packed landing page: %+v", r)
+	}
+}
+
+// P16: a packed copy is the file that it lies beside.
+func TestEachPackedCopyIsItsFile(t *testing.T) {
+	if _, err := api.Manifest("test"); errors.Is(err, api.ErrNotBuilt) {
+		t.Skip("the pages are not built: task build")
+	}
+	for what, files := range map[string]fs.FS{"web": web.Files(), "viewer": viewer.Files()} {
+		copies := 0
+		err := fs.WalkDir(files, ".", func(name string, d fs.DirEntry, err error) error {
+			whole, packed := strings.CutSuffix(name, ".br")
+			if err != nil || d.IsDir() || !packed {
+				return err
+			}
+			copies++
+			small, err := fs.ReadFile(files, name)
+			if err != nil {
+				return err
+			}
+			want, err := fs.ReadFile(files, whole)
+			if err != nil {
+				return err // a copy of nothing
+			}
+			got, err := io.ReadAll(io.LimitReader(brotli.NewReader(bytes.NewReader(small)), int64(len(want))+1))
+			if err != nil || !bytes.Equal(got, want) {
+				t.Errorf("%s: %s is not %s: %v", what, name, whole, err)
+			}
+			return nil
+		})
+		if err != nil || copies == 0 {
+			t.Errorf("%s: %d packed copies, %v", what, copies, err)
 		}
 	}
 }

@@ -64,7 +64,7 @@ type Letter struct {
 	Key      string
 	System   string // name of the desk
 	Ticket   string
-	Session  string
+	Session  string // empty: it is of none
 	Attempts int64
 	Problem  string // of the last try, in the desk's words: for the admin
 	Fault    Fault  // the same in ours

@@ -98,6 +98,12 @@ func (o *Outbox) system(ticket string) string {
 // Marker is the key of the note about an event of a session: "mf:<session>:<event>".
 func Marker(session, event string) string { return "mf:" + session + ":" + event }
 
+// WaitedMarker is the key of the note about somebody of the waiting room, by the id that they had there: it is of no
+// session.
+func WaitedMarker(id string) string { return "mf:" + id + waitedMark }
+
+const waitedMark = ":waited"
+
 // sessionOf reads a marker back.
 func sessionOf(key string) (session string, err error) {
 	p := strings.Split(key, ":")
@@ -113,6 +119,9 @@ func (o *Outbox) EnqueueTx(tx store.Tx, ticket string, n Note) error {
 	session, err := sessionOf(n.Key)
 	if err != nil {
 		return err
+	}
+	if strings.HasSuffix(n.Key, waitedMark) {
+		session = ""
 	}
 	if len(n.Doc.Blocks) > 0 {
 		n.Text = ""

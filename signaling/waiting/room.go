@@ -94,6 +94,8 @@ type entry struct {
 	token  string
 	addr   string
 	seen   time.Time
+	comes  bool // Come is not written down yet: nobody is told
+	taking bool // Take is not
 	by     string
 	taken  time.Time
 	line   chan struct{} // told when the view changes; nil: nobody listens
@@ -146,8 +148,10 @@ func Clean(p Person) (Person, error) {
 	return p, nil
 }
 
-// Come lets somebody in who said p, which Clean passed; ID and Since are set here. It
-// returns the token and how many wait now. Errors: ErrLimited, ErrFull.
+// Come takes somebody to the door who said p, which Clean passed; ID and Since are set
+// here. It returns the token and how many wait then. They are in the room, and others
+// are told, once [Room.Admit] says that it was written down; [Room.Forget] sends them
+// away. Errors: ErrLimited, ErrFull.
 func (r *Room) Come(from netip.Addr, p Person, now time.Time) (Person, string, int, error) {
 	key := limit.AddressKey(from)
 	r.mu.Lock()
@@ -157,7 +161,7 @@ func (r *Room) Come(from netip.Addr, p Person, now time.Time) (Person, string, i
 		if e.by != "" {
 			continue
 		}
-		waiting++
+		waiting++ // also who is at the door
 		if e.addr == key {
 			near++
 		}
@@ -170,10 +174,22 @@ func (r *Room) Come(from netip.Addr, p Person, now time.Time) (Person, string, i
 		return Person{}, "", 0, ErrFull
 	}
 	p.ID, p.Since = ulid.Make().String(), now
-	e := &entry{Person: p, token: rand.Text(), addr: key, seen: now}
+	e := &entry{Person: p, token: rand.Text(), addr: key, seen: now, comes: true}
 	r.list = append(r.list, e)
-	r.tell()
 	return p, e.token, waiting + 1, nil
+}
+
+// Admit lets somebody in who came: the log has it.
+func (r *Room) Admit(id string) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	for _, e := range r.list {
+		if e.ID == id {
+			e.comes = false
+			r.tell()
+			return
+		}
+	}
 }
 
 // See is what the holder of a token sees; it keeps them in the room.
@@ -230,7 +246,7 @@ func (r *Room) Leave(token string, now time.Time) (Gone, bool) {
 		return Gone{}, false
 	}
 	r.drop(e)
-	return Gone{e.Person, "LEFT", now.Sub(e.Since)}, e.by == ""
+	return Gone{e.Person, "LEFT", now.Sub(e.Since)}, e.by == "" && !e.taking
 }
 
 // Forget takes somebody out as if they had never come: the log did not take it.
@@ -251,29 +267,32 @@ func (r *Room) List() []Person {
 	defer r.mu.Unlock()
 	out := []Person{}
 	for _, e := range r.list {
-		if e.by == "" {
+		if e.waits() {
 			out = append(out, e.Person)
 		}
 	}
 	return out
 }
 
-// Take gives somebody who waits to a technician of that name, once. undo puts them
-// back in their place.
-func (r *Room) Take(id, technician string, now time.Time) (p Person, undo func(), err error) {
+// Take gives somebody who waits to a technician of that name, once. They wait on, and
+// nobody is told, until done says that it was written down; if it was not, they still
+// wait. done must be called.
+func (r *Room) Take(id, technician string, now time.Time) (p Person, done func(written bool), err error) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	for _, e := range r.list {
-		if e.ID != id || e.by != "" {
+		if e.ID != id || !e.waits() || e.taking {
 			continue
 		}
-		e.by, e.taken = technician, now
-		r.tell()
-		return e.Person, func() {
+		e.taking = true
+		return e.Person, func(written bool) {
 			r.mu.Lock()
 			defer r.mu.Unlock()
-			e.by, e.taken = "", time.Time{}
-			r.tell()
+			e.taking = false
+			if written {
+				e.by, e.taken = technician, now
+				r.tell()
+			}
 		}, nil
 	}
 	return Person{}, nil, ErrGone
@@ -289,7 +308,7 @@ func (r *Room) Sweep(now time.Time) (out []Gone) {
 		case e.by != "" && now.Sub(e.taken) > r.limits.Taken:
 			r.drop(e)
 			continue
-		case e.by != "":
+		case !e.waits() || e.taking:
 			continue
 		case now.Sub(e.seen) > r.limits.Unseen:
 			reason = "UNSEEN"
@@ -316,6 +335,9 @@ func (r *Room) Close() {
 	}
 }
 
+// waits tells who is in the room and was not taken. The lock is held.
+func (e *entry) waits() bool { return e.by == "" && !e.comes }
+
 // holder finds who holds a token. The lock is held.
 func (r *Room) holder(token string) *entry {
 	for _, e := range r.list {
@@ -340,7 +362,7 @@ func (r *Room) drop(e *entry) {
 func (r *Room) view(e *entry) View {
 	v := View{Person: e.Person, By: e.by}
 	for _, o := range r.list {
-		if o.by != "" {
+		if !o.waits() {
 			continue
 		}
 		v.Waiting++

@@ -23,6 +23,7 @@ func (r *Room) must(t *testing.T, from netip.Addr, name string, now time.Time) (
 	if err != nil {
 		t.Fatal(err)
 	}
+	r.Admit(p.ID)
 	return p, token
 }
 
@@ -42,10 +43,11 @@ func TestTheQueueMovesOn(t *testing.T) {
 	if v := place(his); !ok || v.Place != 2 || v.Waiting != 2 || v.By != "" {
 		t.Errorf("the second sees %+v", v)
 	}
-	p, undo, err := r.Take(zoe.ID, "Ann", noon)
+	p, done, err := r.Take(zoe.ID, "Ann", noon)
 	if err != nil || p != zoe {
 		t.Fatalf("taken: %+v %v", p, err)
 	}
+	done(true)
 	<-changes
 	if v := place(hers); v.By != "Ann" || v.Place != 0 || v.Waiting != 1 {
 		t.Errorf("who was taken sees %+v", v)
@@ -56,15 +58,9 @@ func TestTheQueueMovesOn(t *testing.T) {
 	if _, _, err := r.Take(zoe.ID, "Bob", noon); !errors.Is(err, ErrGone) {
 		t.Errorf("taken twice: %v", err)
 	}
-	undo()
-	<-changes
-	if v := place(his); v.Place != 2 {
-		t.Errorf("behind who was put back: %+v", v)
+	if _, ok := r.Leave(hers, noon); ok {
+		t.Error("who was taken left")
 	}
-	if _, ok := r.Leave(hers, noon); !ok {
-		t.Error("nobody left")
-	}
-	<-changes
 	if _, ok := r.See(hers, noon); ok || len(r.List()) != 1 {
 		t.Error("who left is still there")
 	}
@@ -78,6 +74,66 @@ func TestTheQueueMovesOn(t *testing.T) {
 		t.Error("the line was not ended")
 	}
 	r.Close()
+}
+
+// Nobody is told of what the log does not have.
+func TestNothingIsToldBeforeItIsWrittenDown(t *testing.T) {
+	t.Parallel()
+	r := New(Limits{All: 2, Unseen: time.Minute})
+	_, his := r.must(t, home, "Luc", noon)
+	changes, stop, _ := r.Listen(his)
+	defer stop()
+	silent := func(what string) {
+		t.Helper()
+		select {
+		case <-changes:
+			t.Errorf("told %s", what)
+		default:
+		}
+		if v, _ := r.See(his, noon); v.Place != 1 || v.Waiting != 1 || v.By != "" || len(r.List()) != 1 {
+			t.Errorf("%s: he sees %+v, and %d wait", what, v, len(r.List()))
+		}
+	}
+	for range 2 { // the log takes neither
+		zoe, _, queue, err := r.Come(home, Person{Name: "Zoé", Trouble: "x"}, noon)
+		if err != nil || queue != 2 {
+			t.Fatal(queue, err)
+		}
+		silent("of who comes")
+		if _, _, err := r.Take(zoe.ID, "Ann", noon); !errors.Is(err, ErrGone) {
+			t.Errorf("taken at the door: %v", err)
+		}
+		if _, _, _, err := r.Come(home, Person{Name: "x", Trouble: "x"}, noon); !errors.Is(err, ErrFull) {
+			t.Errorf("who comes takes no room: %v", err)
+		}
+		r.Forget(zoe.ID)
+		silent("of who did not come")
+	}
+	id := r.List()[0].ID
+	for range 2 { // nor that he was taken
+		_, done, err := r.Take(id, "Ann", noon)
+		if err != nil {
+			t.Fatal(err)
+		}
+		silent("of who is being taken")
+		if _, _, err := r.Take(id, "Bob", noon); !errors.Is(err, ErrGone) {
+			t.Errorf("taken by two: %v", err)
+		}
+		if gone := r.Sweep(noon.Add(time.Hour)); len(gone) != 0 {
+			t.Errorf("gone: %v", gone)
+		}
+		done(false)
+		silent("of who was not taken")
+	}
+	if _, done, err := r.Take(id, "Ann", noon); err != nil {
+		t.Error(err)
+	} else {
+		done(true)
+	}
+	<-changes
+	if v, _ := r.See(his, noon); v.By != "Ann" {
+		t.Errorf("who was taken sees %+v", v)
+	}
 }
 
 // C113: what strangers can do in the room is bounded.
@@ -124,7 +180,11 @@ func TestWaitingIsLimited(t *testing.T) {
 	for i := 0; err == nil && i < 100; i++ {
 		var p Person
 		if p, _, _, err = taken.Come(away(i), Person{Name: "x", Trouble: "y"}, noon); err == nil {
-			_, _, err = taken.Take(p.ID, "Ann", noon)
+			taken.Admit(p.ID)
+			var done func(bool)
+			if _, done, err = taken.Take(p.ID, "Ann", noon); err == nil {
+				done(true)
+			}
 		}
 	}
 	if !errors.Is(err, ErrFull) || len(taken.list) > 8 {
@@ -138,8 +198,10 @@ func TestWhoIsNotSeenHasGone(t *testing.T) {
 	r.must(t, home, "away", noon)
 	_, stays := r.must(t, home, "stays", noon)
 	p, _ := r.must(t, home, "taken", noon)
-	if _, _, err := r.Take(p.ID, "Ann", noon); err != nil {
+	if _, done, err := r.Take(p.ID, "Ann", noon); err != nil {
 		t.Fatal(err)
+	} else {
+		done(true)
 	}
 	r.See(stays, noon.Add(time.Minute))
 	told := func(now time.Time) (out []string) {

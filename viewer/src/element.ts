@@ -5,6 +5,7 @@
 // It tells the page only how the session stands (event mf-state); the code
 // never leaves its shadow root.
 
+import { Entrance } from "./entrance";
 import { GrantState } from "./gen/session_pb";
 import { ParticipantKind, Reason } from "./gen/signaling_pb";
 import type { Room } from "./room";
@@ -31,8 +32,12 @@ export class RemoteSession extends HTMLElement {
   #t: T = textsFor("en");
   #view: View = firstView;
   #room: Room | undefined;
-  #coming: Promise<Room> | undefined;
-  #entering = false;
+  #entrance = new Entrance(() => this.#fetch(), {
+    busy: (on) => (this.#panel.busy = on),
+    // Or it is a newer one than this page. The text says to load the page again, which is needed: Chromium keeps an
+    // import that failed until then.
+    failed: () => this.#refuse(Reason.SERVER_GONE),
+  });
   #told = "";
   #root = h("div", { id: "root" });
   #status = h("p", { id: "status", class: "unseen", role: "status", "aria-live": "polite" });
@@ -51,7 +56,7 @@ export class RemoteSession extends HTMLElement {
     this.#root.append(this.#status, this.#panel.element);
     shadow.append(this.#root);
     // A failure is told when the code is sent.
-    this.#panel.code.addEventListener("input", () => void this.#fetch().catch(() => undefined));
+    this.#panel.code.addEventListener("input", () => void this.#entrance.fetch().catch(() => undefined));
   }
 
   get state(): State {
@@ -60,6 +65,7 @@ export class RemoteSession extends HTMLElement {
 
   /** Ends the session, or the claim that is under way; who does not lead the session leaves it. */
   end(): void {
+    this.#entrance.callOff();
     const session = this.#room?.session;
     if (this.#view.kind === ParticipantKind.LEAD) session?.end();
     else session?.leave();
@@ -78,7 +84,13 @@ export class RemoteSession extends HTMLElement {
   inviteObserver(): boolean {
     const { state, kind, invite, members, pathUp } = this.#view;
     const out = invite?.state === "asked" || invite?.state === "open";
-    if (state !== "live" || kind === ParticipantKind.OBSERVER || out || members.length >= mostMembers || !pathUp)
+    if (
+      state !== "live" ||
+      kind === ParticipantKind.OBSERVER ||
+      out ||
+      members.length >= mostMembers ||
+      !pathUp
+    )
       return false;
     this.#room?.session?.askInvite(ParticipantKind.OBSERVER);
     return true;
@@ -110,47 +122,32 @@ export class RemoteSession extends HTMLElement {
     if (this.isConnected) this.#show(this.#view);
   }
 
-  /** The room, which is fetched once. */
-  #fetch(): Promise<Room> {
-    this.#coming ??= import("./room").then(
-      ({ Room }) => {
-        const room = new Room({
-          element: this,
-          view: () => this.#view,
-          changed: (view) => this.#changed(view),
-          show: () => this.#show(this.#view),
-          end: () => this.end(),
-        });
-        this.#room = room;
-        this.#root.append(room.element);
-        if (this.isConnected) room.connect();
-        this.#show(this.#view);
-        return room;
-      },
-      (error: unknown) => {
-        this.#coming = undefined; // the next try may find the server
-        throw error;
-      },
-    );
-    return this.#coming;
+  /** The room, whose file is fetched; for #entrance, which does it once. */
+  async #fetch(): Promise<Room> {
+    const { Room } = await import("./room");
+    const room = new Room({
+      element: this,
+      view: () => this.#view,
+      changed: (view) => this.#changed(view),
+      show: () => this.#show(this.#view),
+      end: () => this.end(),
+    });
+    this.#room = room;
+    this.#root.append(room.element);
+    if (this.isConnected) room.connect();
+    this.#show(this.#view);
+    return room;
   }
 
   async #submit(typed: string): Promise<void> {
-    if (this.#view.state !== "code" || this.#entering) return;
+    if (this.#view.state !== "code") return;
     if (!isCode(typed)) {
       this.#refuse(Reason.MALFORMED_CODE); // no try is spent on a slip
       return;
     }
-    this.#entering = true;
-    try {
-      const room = await this.#fetch();
-      if (this.isConnected)
-        room.enter(typed, this.getAttribute("ticket") ?? "", langOf(this.getAttribute("lang")));
-    } catch {
-      this.#refuse(Reason.SERVER_GONE); // or it is a newer one than this page: its text says to load it again
-    } finally {
-      this.#entering = false;
-    }
+    await this.#entrance.go((room) =>
+      room.enter(typed, this.getAttribute("ticket") ?? "", langOf(this.getAttribute("lang"))),
+    );
   }
 
   #refuse(reason: Reason): void {

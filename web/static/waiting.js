@@ -27,7 +27,14 @@
   }
 
   const line = new EventSource(document.body.dataset.live);
-  line.onmessage = look;
+  line.onmessage = ({ data }) => {
+    if (data === "over") {
+      // Another window of this page listens now, and would be sent away in its turn if we came back; or it is over.
+      line.close();
+      timer ??= setInterval(look, eachMs);
+    }
+    look();
+  };
   line.onopen = () => {
     clearInterval(timer);
     timer = undefined;

@@ -23,19 +23,28 @@ describe("an item of news", () => {
   );
 });
 
-test("a line that was broken is told, its first opening is not", () => {
-  const lines: FakeSource[] = [];
-  class FakeSource {
-    onopen: () => void = () => undefined;
-    onmessage: (e: { data: string }) => void = () => undefined;
-    closed = false;
-    constructor(readonly url: string) {
-      lines.push(this);
-    }
-    close(): void {
-      this.closed = true;
-    }
+const lines: FakeSource[] = [];
+class FakeSource {
+  static readonly CLOSED = 2;
+  onopen: () => void = () => undefined;
+  onmessage: (e: { data: string }) => void = () => undefined;
+  onerror: () => void = () => undefined;
+  readyState = 0;
+  constructor(readonly url: string) {
+    lines.push(this);
   }
+  close(): void {
+    this.readyState = FakeSource.CLOSED;
+  }
+}
+
+function theLine(): FakeSource {
+  const line = lines.at(-1);
+  if (line === undefined) throw new Error("no line");
+  return line;
+}
+
+test("a line that was broken is told, its first opening is not", () => {
   vi.stubGlobal("EventSource", FakeSource);
   const heard: News[] = [];
   let missed = 0;
@@ -43,8 +52,7 @@ test("a line that was broken is told, its first opening is not", () => {
     (n) => heard.push(n),
     () => missed++,
   );
-  const line = lines[0];
-  if (line === undefined) throw new Error("no line");
+  const line = theLine();
   expect(line.url).toBe("/api/v1/news");
   line.onopen();
   line.onmessage({ data: "nonsense" });
@@ -53,5 +61,37 @@ test("a line that was broken is told, its first opening is not", () => {
   line.onopen();
   expect(missed).toBe(1);
   stop();
-  expect(line.closed).toBe(true);
+  expect(line.readyState).toBe(FakeSource.CLOSED);
+});
+
+test("a line that is away is told to whoever wants to know, and whether for good", () => {
+  vi.stubGlobal("EventSource", FakeSource);
+  const lost: boolean[] = [];
+  let missed = 0;
+  listen(
+    () => undefined,
+    () => missed++,
+    (forGood) => lost.push(forGood),
+  );
+  const line = theLine();
+  line.onopen();
+  line.onerror();
+  line.close();
+  line.onerror();
+  expect([lost, missed]).toEqual([[false, true], 0]);
+});
+
+test("who does not want to know looks once more when the line is away for good", () => {
+  vi.stubGlobal("EventSource", FakeSource);
+  let missed = 0;
+  listen(
+    () => undefined,
+    () => missed++,
+  );
+  const line = theLine();
+  line.onerror();
+  expect(missed).toBe(0);
+  line.close();
+  line.onerror();
+  expect(missed).toBe(1);
 });

@@ -37,6 +37,11 @@ describe.each([...sources, ...built])("%s", (name, text) => {
     test("has neither inline styles nor inline scripts nor raw HTML", () => {
       expect(text).not.toMatch(/\sstyle=|\{@html|<script(?![^>]*(?:src|lang)=)|\son[a-z]+="/);
     });
+
+    // Two items of one key end the page: whoever chooses the words must not be able to make them.
+    test("makes no key of a list by joining words", () => {
+      expect(text).not.toMatch(/\{#each [^}]*\([^)}]*(?:\+|`)[^)}]*\)\}/);
+    });
   }
 });
 

@@ -157,6 +157,13 @@ export class Panel {
     this.#facts.update(view, t);
   }
 
+  /** A code waits to be sent: it cannot be edited now. */
+  set busy(on: boolean) {
+    this.#form.setAttribute("aria-busy", String(on));
+    this.#connect.setAttribute("aria-disabled", String(on));
+    this.code.readOnly = on;
+  }
+
   /** Where the focus belongs in the present state. */
   focus(state: View["state"]): void {
     if (state === "code") {

@@ -30,7 +30,8 @@ export function newsItem(text: string): News | null {
 
 /**
  * Listens until what is returned is called. missed: the line was broken, so something may have passed.
- * lost: the line is away, and for good if the browser will not come back by itself.
+ * lost: the line is away, and for good if the browser will not come back by itself;
+ * without it, missed is called then.
  */
 export function listen(
   heard: (n: News) => void,
@@ -43,7 +44,6 @@ export function listen(
     if (opened) missed();
     opened = true;
   };
-  line.onerror = () => lost?.(line.readyState === EventSource.CLOSED);
   line.onmessage = (e: MessageEvent<string>) => {
     const n = newsItem(e.data);
     if (n !== null) heard(n);
@@ -51,7 +51,9 @@ export function listen(
   // The browser comes back by itself, unless the server said that it shall not: who
   // was signed out, or has pages enough, looks once more and learns which.
   line.onerror = () => {
-    if (line.readyState === EventSource.CLOSED) missed();
+    const forGood = line.readyState === EventSource.CLOSED;
+    if (lost !== undefined) lost(forGood);
+    else if (forGood) missed();
   };
   return () => {
     line.close();

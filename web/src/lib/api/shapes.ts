@@ -181,11 +181,13 @@ function ticketSession(v: unknown): TicketSession {
   };
 }
 
+const letterKinds = ["end", "closing", "rated", "waited"] as const;
+
 export function letter(v: unknown): Letter {
   const o = record(v);
   return {
     id: string(o, "id"),
-    kind: o["kind"] === "closing" || o["kind"] === "rated" ? o["kind"] : "end",
+    kind: letterKinds.find((k) => k === o["kind"]) ?? "end",
     desk: string(o, "desk"),
     ticket: shortTicket(o["ticket"]),
     session: string(o, "session"),

@@ -101,7 +101,7 @@ export interface Desks {
 /** A note that is not in its ticket. */
 export interface Letter {
   id: string;
-  kind: "end" | "closing" | "rated";
+  kind: "end" | "closing" | "rated" | "waited";
   desk: string;
   ticket: { id: string; number: string; subject: string };
   session: string;
