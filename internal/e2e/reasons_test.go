@@ -82,7 +82,13 @@ func TestThePanelNamesWhatIsSlow(t *testing.T) {
 // cause waits until the panel names one of these.
 func (w *world) cause(want ...string) {
 	w.t.Helper()
-	w.must(w.browser.Wait(20*time.Second, fmt.Sprintf("%q.split(' ').includes(%s?.dataset.cause)", strings.Join(want, " "), stage.Element("#cause"))))
+	panel := stage.Element("#cause")
+	err := w.browser.Wait(20*time.Second, fmt.Sprintf("%q.split(' ').includes(%s?.dataset.cause)", strings.Join(want, " "), panel))
+	if err != nil {
+		said, _ := stage.Eval[string](w.browser, fmt.Sprintf("(e => e ? e.dataset.cause + ': ' + e.closest('section').innerText : 'no panel')(%s)", panel))
+		w.t.Logf("the panel says %s", said)
+	}
+	w.must(err)
 }
 
 // painted opens a window that covers the desktop.

@@ -172,9 +172,15 @@ func (b *Browser) Console() []string {
 // Context is the DevTools context of the page.
 func (b *Browser) Context() context.Context { return b.ctx }
 
-// Goto opens an address and waits until it has loaded.
+// Goto opens an address and waits until it has loaded. Chromium gives up what it is
+// loading when a network device comes or goes, which those of our own lines and
+// routers do: it is asked again.
 func (b *Browser) Goto(url string) error {
-	if err := chromedp.Do(b.ctx, chromedp.Navigate(url)); err != nil {
+	err := chromedp.Do(b.ctx, chromedp.Navigate(url))
+	for tries := 1; err != nil && tries < 5 && strings.Contains(err.Error(), "net::ERR_NETWORK_CHANGED"); tries++ {
+		err = chromedp.Do(b.ctx, chromedp.Navigate(url))
+	}
+	if err != nil {
 		return fmt.Errorf("stage: open %s: %w", url, err)
 	}
 	return nil
