@@ -40,7 +40,8 @@ func TestThePanelNamesWhatIsSlow(t *testing.T) {
 		w.cause("far")
 		w.shot("far")
 		line.Both(20*time.Millisecond, 0, 400_000)
-		busy(t, 200*time.Millisecond, func(int) error { return painter.Paint() })
+		// All of it changes, and not so often that it would be video.
+		busy(t, 500*time.Millisecond, func(int) error { return painter.Paint() })
 		w.cause("narrow")
 		w.shot("narrow")
 	})

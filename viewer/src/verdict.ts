@@ -15,6 +15,8 @@ export interface Measured {
   /** Pictures a second that were painted: of tiles, and of video where something moves. */
   readonly rate: number;
   readonly film: number | null;
+  /** Whether some of that video came, be it less than a picture. */
+  readonly filmed: boolean;
   /** kB a second that came in. */
   readonly traffic: number;
   /** Round trip, ms, or null before the first measurement. */
@@ -45,6 +47,10 @@ export const quick = 120;
 const stands = 1000;
 /** Where a line loses more, what is lost must be sent again often enough to be felt. Per cent. */
 const lossy = 1;
+/** What was measured is of about so long, ms. */
+const over = 1000;
+/** Of fewer packets of video nobody can tell anything. */
+const enough = 20;
 /** The share of the line's time that its length explains. */
 const length = 0.6;
 
@@ -56,11 +62,15 @@ export interface Verdict {
 
 export function verdict(measured: Measured | null): Verdict {
   if (measured === null) return { cause: "unknown", ms: 0 };
-  const { took, rate, film, waits, held } = measured;
+  const { took, rate, film, filmed, loss, waits, held } = measured;
   // What stands is on the line, or it is here and nobody has time for it: what the channel holds tells which.
   if (waits >= stands) return { cause: held > 0 ? onTheLine(measured, waits) : "wait", ms: waits };
   const total = stations.reduce((sum, station) => sum + took[station], 0);
-  if (rate === 0 && total === 0) return { cause: (film ?? 0) > 0 ? "film" : "still", ms: 0 };
+  if (rate === 0 && total === 0) {
+    if ((film ?? 0) > 0) return { cause: "film", ms: 0 };
+    // Video comes, and in all the while not one whole picture.
+    return filmed ? { cause: loses(loss) ? "loss" : "narrow", ms: over } : { cause: "still", ms: 0 };
+  }
   if (total <= quick) return { cause: "good", ms: total };
   const worst = stations.reduce((a, b) => (took[b] > took[a] ? b : a));
   return { cause: worst === "line" ? onTheLine(measured, took.line) : worst, ms: took[worst] };
@@ -68,7 +78,11 @@ export function verdict(measured: Measured | null): Verdict {
 
 function onTheLine({ rtt, loss }: Measured, took: number): Cause {
   if (rtt !== null && rtt / 2 >= length * took) return "far";
-  return loss !== null && loss >= lossy ? "loss" : "narrow";
+  return loses(loss) ? "loss" : "narrow";
+}
+
+function loses(loss: number | null): boolean {
+  return loss !== null && loss >= lossy;
 }
 
 /** The host's figures as they come, in the wire's units. */
@@ -101,7 +115,7 @@ export interface Counters {
  * @param over since the counters before, ms
  */
 export function measure(host: HostFigures, painted: Painted, before: Counters, now: Counters): Measured {
-  const over = Math.max(1, now.at - before.at) / 1000;
+  const seconds = Math.max(1, now.at - before.at) / 1000;
   const each = (sum: number) => (painted.updates > 0 ? sum / painted.updates : 0);
   const paint = each(painted.work);
   // Chromium stamps a message when it takes it: how long one waited for that, the host saw.
@@ -113,12 +127,20 @@ export function measure(host: HostFigures, painted: Painted, before: Counters, n
   const packets = film ? now.film.packets - film.packets : 0;
   const lost = film ? Math.max(0, now.film.lost - film.lost) : 0;
   return {
-    took: { capture: host.captureUs / 1000, encode: host.encodeUs / 1000, line, wait, paint },
-    rate: Math.round(painted.updates / over),
-    film: film ? Math.round((now.film.frames - film.frames) / over) : null,
-    traffic: Math.max(0, now.bytes - before.bytes) / 1000 / over,
+    // A look at the screen that came to nothing is not a part of any picture.
+    took: {
+      capture: host.updates > 0 ? host.captureUs / 1000 : 0,
+      encode: host.encodeUs / 1000,
+      line,
+      wait,
+      paint,
+    },
+    rate: Math.round(painted.updates / seconds),
+    film: film ? Math.round((now.film.frames - film.frames) / seconds) : null,
+    filmed: packets >= enough,
+    traffic: Math.max(0, now.bytes - before.bytes) / 1000 / seconds,
     rtt: rtt === null ? null : Math.round(rtt),
-    loss: packets + lost >= 20 ? (lost * 100) / (packets + lost) : null,
+    loss: packets + lost >= enough ? (lost * 100) / (packets + lost) : null,
     waits: host.waitingMs,
     held: host.waitingBytes,
   };

@@ -9,29 +9,24 @@ const calm: Measured = {
   took: { capture: 1, encode: 4, line: 8, wait: 1, paint: 3 },
   rate: 20,
   film: null,
+  filmed: false,
   traffic: 120,
   rtt: 6,
   loss: null,
   waits: 12,
   held: 0,
 };
+const nothing = { ...calm, rate: 0, took: { capture: 0, encode: 0, line: 0, wait: 0, paint: 0 }, waits: 0 };
 const took = (part: Partial<Measured["took"]>): Measured => ({ ...calm, took: { ...calm.took, ...part } });
 
 describe("the verdict", () => {
   test.each<[string, Measured | null, Cause, number]>([
     ["nothing measured", null, "unknown", 0],
-    [
-      "nothing changes",
-      { ...calm, rate: 0, took: { capture: 0, encode: 0, line: 0, wait: 0, paint: 0 }, waits: 0 },
-      "still",
-      0,
-    ],
-    [
-      "all that changes is video",
-      { ...calm, rate: 0, film: 25, took: { capture: 0, encode: 0, line: 0, wait: 0, paint: 0 }, waits: 0 },
-      "film",
-      0,
-    ],
+    ["nothing changes", nothing, "still", 0],
+    ["all that changes is video", { ...nothing, film: 25, filmed: true }, "film", 0],
+    ["video that was", { ...nothing, film: 0 }, "still", 0],
+    ["video of which no picture comes through", { ...nothing, film: 0, filmed: true }, "narrow", 1000],
+    ["video that is lost", { ...nothing, film: 0, filmed: true, loss: 8 }, "loss", 1000],
     ["all is quick", calm, "good", 17],
     ["just quick enough", took({ line: 111 }), "good", 120],
     ["the screen is read slowly", took({ capture: 400 }), "capture", 400],
@@ -98,6 +93,7 @@ describe("what is measured", () => {
       took: { capture: 0.7, encode: 2, line: 60 - 5 - 2 - 10, wait: 2, paint: 5 },
       rate: 10,
       film: null,
+      filmed: false,
       traffic: 100,
       rtt: 20,
       loss: null,
@@ -129,6 +125,12 @@ describe("what is measured", () => {
     expect([got.rate, got.traffic, got.took.line]).toEqual([0, 0, 0]);
   });
 
+  test("a look at the screen without a change to send is no picture", () => {
+    const idle = { ...host, updates: 0, acked: 0, wayUs: 0, encodeUs: 0, waitingMs: 0 };
+    const got = measure(idle, { updates: 0, work: 0, wait: 0 }, before, { ...before, at: 6_000 });
+    expect(verdict(got).cause).toBe("still");
+  });
+
   test("no share is less than nothing, whatever the clocks say", () => {
     expect(measure({ ...host, wayUs: 1 }, painted, before, { ...before, at: 6_000 }).took.line).toBe(0);
   });
@@ -141,7 +143,7 @@ describe("what is measured", () => {
       { ...before, film: film(10, 100, 3) },
       { ...before, at: 6_000, film: film(40, 195, 8) },
     );
-    expect(got.film).toBe(30);
+    expect([got.film, got.filmed]).toEqual([30, true]);
     expect(got.loss).toBe(5);
     const few = measure(
       host,
@@ -149,7 +151,7 @@ describe("what is measured", () => {
       { ...before, film: film(0, 0, 0) },
       { ...before, film: film(1, 5, 5) },
     );
-    expect(few.loss).toBeNull(); // of ten packets nobody can tell
+    expect([few.loss, few.filmed]).toEqual([null, false]); // of ten packets nobody can tell
   });
 
   test("the browser's counters are those of the pair in use and of the video", () => {
