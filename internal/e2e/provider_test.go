@@ -43,6 +43,15 @@ func startProvider(w *world, issuer, redirect string) {
 	w.t.Fatalf("the provider did not start:\n%s", errs.String())
 }
 
+// asked answers the provider's question who it is.
+func asked(w *world, b *stage.Browser, who string) {
+	w.t.Helper()
+	w.must(b.WaitFor(15*time.Second, `[name="login"]`))
+	w.must(b.Fill(`[name="login"]`, who))
+	w.must(b.Fill(`[name="password"]`, "any"))
+	w.must(b.Click(`[type="submit"]`))
+}
+
 // A technician signs in at a real provider, helps somebody, and the person reads who
 // vouches. Somebody in no group that may come in reads why not.
 func TestATechnicianWhomAProviderVouchesFor(t *testing.T) {
@@ -80,10 +89,7 @@ func vouchedFor(t *testing.T, lang string) {
 			w.shot("sign-in")
 		}
 		w.must(b.Click("[data-provider]"))
-		w.must(b.WaitFor(15*time.Second, `[name="login"]`))
-		w.must(b.Fill(`[name="login"]`, who))
-		w.must(b.Fill(`[name="password"]`, "any"))
-		w.must(b.Click(`[type="submit"]`))
+		asked(w, b, who)
 		w.must(b.Wait(15*time.Second, `document.querySelector('[value="consent"]')`))
 		w.must(b.Click(`[type="submit"]`))
 	}
@@ -104,6 +110,19 @@ func vouchedFor(t *testing.T, lang string) {
 	if at, err := stage.Eval[string](w.browser, `location.href`); err != nil || at != w.server.URL+"/console" {
 		t.Errorf("after signing in: %s, %v", at, err)
 	}
+
+	// That the provider knows the browser is no proof: for a factor of her own it asks again.
+	w.must(w.browser.Goto(w.server.URL + "/account"))
+	w.must(w.browser.Click("#app-begin"))
+	w.must(w.browser.WaitFor(15*time.Second, "#stepup-there"))
+	w.shot("step-up")
+	w.must(w.browser.Click("#stepup-there"))
+	asked(w, w.browser, "ana")
+	w.must(w.browser.WaitFor(15*time.Second, "#app-begin"))
+	w.must(w.browser.Click("#app-begin"))
+	w.must(w.browser.WaitFor(15*time.Second, "#app-secret"))
+
+	w.must(w.browser.Goto(w.server.URL + "/console"))
 	w.url = w.server.URL
 	w.newSession("L’imprimante ne répond plus", "Zoé Côté")
 	w.typeCode(w.startHost())

@@ -168,18 +168,20 @@ func TestWhoMustHaveAFactorShowsIt(t *testing.T) {
 	})
 	p.Person("u-1", "Ana", "desk")
 	v := s.visitor()
-	through := func() {
+	through := func(more string) {
 		t.Helper()
-		resp, _ := v.do("GET", "/signin/with/hospital", nil)
+		resp, _ := v.do("GET", "/signin/with/hospital"+more, nil)
 		resp, _ = v.do("GET", "/signin/back/hospital?"+p.Visit(resp.Header.Get("Location")).Encode(), nil)
 		if resp.StatusCode != 303 {
 			t.Fatalf("back: %d", resp.StatusCode)
 		}
 	}
-	through()
+	through("")
+	v.code(403, "STEP_UP", "POST", "/api/v1/me/totp", map[string]any{}) // the dialog leads there again
+	through("?again=1")
 	secret, _ := v.enrol(&now)
 	v.want(200, "GET", "/api/v1/tickets", nil)
-	through()
+	through("?again=1")
 	if me := v.want(200, "GET", "/api/v1/me", nil); me["factor_needed"] != false || me["proof_needed"] != true {
 		t.Errorf("me: %v", me)
 	}

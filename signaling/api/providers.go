@@ -94,7 +94,8 @@ func (s *Server) toProvider(w http.ResponseWriter, c *call) error {
 		http.Redirect(w, c.Request, "/signin?"+url.Values{"next": {next}}.Encode(), http.StatusSeeOther)
 		return nil
 	}
-	at, f, err := s.house.users.Begin(c.Context(), p, s.back(c, p), next, from(c.Request))
+	again := c.URL.Query().Get("again") != ""
+	at, f, err := s.house.users.Begin(c.Context(), p, s.back(c, p), next, again, from(c.Request))
 	if err != nil {
 		return s.notIn(w, c, p, next, err)
 	}
@@ -137,6 +138,7 @@ var troubles = []struct {
 	{identity.ErrProviderLost, "lost"},
 	{identity.ErrProviderBad, "bad"},
 	{identity.ErrProviderClock, "clock"},
+	{identity.ErrProviderStale, "stale"},
 	{identity.ErrNoGroup, "no_group"},
 	{identity.ErrClosed, "closed"},
 	{identity.ErrLimited, "limited"},

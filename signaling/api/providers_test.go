@@ -118,16 +118,19 @@ func TestAProvidedPersonProvesItAtTheProvider(t *testing.T) {
 	s.as(identity.Technician, "Ana")
 	p.Person("u-1", "Ana", "desk")
 	v := s.visitor()
-	through := func() {
+	through := func(more, to string) {
 		t.Helper()
-		resp, _ := v.do("GET", "/signin/with/hospital?next=%2Faccount", nil)
-		resp, _ = v.do("GET", "/signin/back/hospital?"+p.Visit(resp.Header.Get("Location")).Encode(), nil)
-		if at := resp.Header.Get("Location"); at != "/account" {
+		resp, _ := v.do("GET", "/signin/with/hospital?next=%2Faccount"+more, nil)
+		at, err := url.Parse(resp.Header.Get("Location"))
+		if err != nil || (at.Query().Get("prompt") == "login") != (more != "") || (at.Query().Get("max_age") == "0") != (more != "") {
+			t.Errorf("sent to %s, %v", at, err)
+		}
+		resp, _ = v.do("GET", "/signin/back/hospital?"+p.Visit(at.String()).Encode(), nil)
+		if at := resp.Header.Get("Location"); at != to {
 			t.Fatalf("back: %d %s", resp.StatusCode, at)
 		}
 	}
-	through()
-	now = now.Add(6 * time.Minute)
+	through("", "/account") // whoever sits there, as long as the provider knows the browser
 	v.code(403, "STEP_UP", "POST", "/api/v1/me/totp", map[string]any{})
 	need := v.want(200, "GET", "/api/v1/stepup", nil)
 	if there, _ := need["provider"].(map[string]any); len(need["by"].([]any)) != 1 || need["by"].([]any)[0] != "provider" || there["name"] != "hospital" || there["label"] != "Example Hospital" {
@@ -137,8 +140,13 @@ func TestAProvidedPersonProvesItAtTheProvider(t *testing.T) {
 		v.code(403, "STEP_UP", "POST", "/api/v1/stepup", map[string]any{"password": "wrong password"})
 	}
 	s.visitor().want(200, "POST", "/api/v1/signin", map[string]any{"name": "Ana", "password": password})
-	through()
+	through("&again=1", "/account")
 	v.want(201, "POST", "/api/v1/me/totp", map[string]any{})
+	now = now.Add(6 * time.Minute)
+	v.code(403, "STEP_UP", "POST", "/api/v1/me/totp", map[string]any{})
+	// One that does not say when it asked may not have asked.
+	p.Bend = func(claims map[string]any) { delete(claims, "auth_time") }
+	through("&again=1", "/signin?next=%2Faccount&provider=hospital&trouble=stale")
 	w := s.as(identity.Technician, "Bob")
 	if need := w.want(200, "GET", "/api/v1/stepup", nil); need["provider"] != nil || len(need["by"].([]any)) != 1 || need["by"].([]any)[0] != "password" {
 		t.Errorf("who has a password is asked for %v", need)

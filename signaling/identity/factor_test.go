@@ -425,7 +425,7 @@ func TestARequiredFactorMustBeShown(t *testing.T) {
 	if in := mustCheck(t, h, token); h.Lacks(in) || h.Controls(in) {
 		t.Errorf("after the passkey: %+v", in)
 	}
-	v := Vouched{Provider: "p", Label: "P", Issuer: "https://id.example", Subject: "1", Name: "Eve", Role: Technician}
+	v := Vouched{Provider: "p", Label: "P", Issuer: "https://id.example", Subject: "1", Name: "Eve", Role: Technician, Asked: h.now}
 	token, in, err = h.signInVouched(t.Context(), v, home)
 	if err != nil || !h.Lacks(in) {
 		t.Fatalf("by a provider without one: %+v %v", in, err)

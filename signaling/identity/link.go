@@ -264,7 +264,7 @@ func (d *Directory) UseLink(ctx context.Context, token, name, password string, f
 		if code { // C97
 			return nil
 		}
-		cookie, in, err = d.open(tx, user, ByLink, from, now)
+		cookie, in, err = d.open(tx, user, ByLink, from, now, now)
 		return err
 	})
 	switch {

@@ -35,6 +35,7 @@ var (
 	ErrProviderLost  = errors.New("identity: this attempt to sign in did not begin in this browser, is used up or too old")
 	ErrProviderBad   = errors.New("identity: what the sign-in provider sent does not hold")
 	ErrProviderClock = errors.New("identity: the clocks of the sign-in provider and of this server differ")
+	ErrProviderStale = errors.New("identity: the sign-in provider does not say that it asked just now")
 	ErrNoGroup       = errors.New("identity: none of the groups gives a role here")
 )
 
@@ -165,18 +166,25 @@ func (p *Provider) config(found *oidc.Provider, back string) *oauth2.Config {
 type Flow struct {
 	Provider, State, Nonce, Verifier string
 	Next                             string // where to go afterwards; hostile
+	Again                            bool   // whether the provider was to ask anew
 	Began                            time.Time
 }
 
 // Begin starts an attempt; back is our address to which the provider sends the
-// browser, at is where the browser goes now. ErrProviderAway: it does not answer.
-func (p *Provider) Begin(ctx context.Context, back, next string) (at string, f Flow, err error) {
+// browser, at is where the browser goes now. With again the provider shall ask who it
+// is although it knows (OpenID Connect Core §3.1.2.1). ErrProviderAway: it does not
+// answer.
+func (p *Provider) Begin(ctx context.Context, back, next string, again bool) (at string, f Flow, err error) {
 	found, err := p.discover(ctx)
 	if err != nil {
 		return "", Flow{}, err
 	}
-	f = Flow{Provider: p.set.Name, State: random(), Nonce: random(), Verifier: oauth2.GenerateVerifier(), Next: next, Began: p.now()}
-	return p.config(found, back).AuthCodeURL(f.State, oidc.Nonce(f.Nonce), oauth2.S256ChallengeOption(f.Verifier)), f, nil
+	f = Flow{Provider: p.set.Name, State: random(), Nonce: random(), Verifier: oauth2.GenerateVerifier(), Next: next, Again: again, Began: p.now()}
+	with := []oauth2.AuthCodeOption{oidc.Nonce(f.Nonce), oauth2.S256ChallengeOption(f.Verifier)}
+	if again {
+		with = append(with, oauth2.SetAuthURLParam("prompt", "login"), oauth2.SetAuthURLParam("max_age", "0"))
+	}
+	return p.config(found, back).AuthCodeURL(f.State, with...), f, nil
 }
 
 func random() string {
@@ -284,6 +292,16 @@ func (p *Provider) vouched(ctx context.Context, found *oidc.Provider, id *oidc.I
 		}
 	}
 	v := Vouched{Provider: p.set.Name, Label: p.set.Label, Issuer: id.Issuer, Subject: id.Subject}
+	// Only from the signed token: no later answer tells when that was.
+	var asked struct {
+		At float64 `json:"auth_time"`
+	}
+	if err := id.Claims(&asked); err != nil {
+		return Vouched{}, fmt.Errorf("%w: %w", ErrProviderBad, err)
+	}
+	if asked.At > 0 && asked.At < 1<<40 {
+		v.Asked = time.Unix(int64(asked.At), 0)
+	}
 	for _, name := range []string{p.set.NameClaim, "name", "preferred_username", "email"} {
 		if s, ok := claims[name].(string); ok && strings.TrimSpace(s) != "" {
 			v.Name = s

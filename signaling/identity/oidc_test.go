@@ -59,7 +59,7 @@ func newHouse(t *testing.T) *house {
 // begin is a browser that pressed the button, and has come back from the provider.
 func (h *house) begin() (identity.Flow, url.Values) {
 	h.t.Helper()
-	at, f, err := h.p.Begin(h.t.Context(), back, "/console")
+	at, f, err := h.p.Begin(h.t.Context(), back, "/console", false)
 	if err != nil {
 		h.t.Fatal(err)
 	}
@@ -154,6 +154,46 @@ func TestGroupsOfTheUserInformation(t *testing.T) {
 	h.Info["sub"] = "u-2"
 	if _, _, err := h.come(); !errors.Is(err, identity.ErrProviderBad) {
 		t.Errorf("somebody else's information: %v", err)
+	}
+}
+
+// That a provider still knew somebody is no proof that it is they (C98).
+func TestAProviderProvesOnlyWhatItAskedLately(t *testing.T) {
+	h := newHouse(t)
+	h.Person("u-1", "Ana", "desk")
+	for _, c := range []struct {
+		name  string
+		asked any // seconds from now; nil: it does not say
+		fresh bool
+	}{
+		{"it does not say", nil, false},
+		{"just now", 0, true},
+		{"four minutes ago", -240, true},
+		{"this morning", -4 * 3600, false},
+		{"by a clock that is ahead", 60, true},
+		{"tomorrow", 24 * 3600, false},
+	} {
+		h.Bend = func(claims map[string]any) {
+			delete(claims, "auth_time")
+			if n, ok := c.asked.(int); ok {
+				claims["auth_time"] = h.now.Unix() + int64(n)
+			}
+		}
+		_, in, err := h.come()
+		if err != nil || h.Fresh(in) != c.fresh || in.Proven.After(h.now) {
+			t.Errorf("%s: fresh %v, proven %v, %v", c.name, h.Fresh(in), in.Proven, err)
+		}
+		at, f, err := h.p.Begin(t.Context(), back, "/account", true)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if _, _, err = h.finish(f, h.Visit(at)); (err == nil) != c.fresh || err != nil && !errors.Is(err, identity.ErrProviderStale) {
+			t.Errorf("%s, asked to ask again: %v", c.name, err)
+		}
+	}
+	h.Bend = func(claims map[string]any) { claims["auth_time"] = "now" }
+	if _, _, err := h.come(); !errors.Is(err, identity.ErrProviderBad) {
+		t.Errorf("a time that is none: %v", err)
 	}
 }
 
@@ -293,7 +333,7 @@ func TestAProviderThatIsDown(t *testing.T) {
 		t.Errorf("on the way back: %v", err)
 	}
 	fresh := identity.NewProvider(h.Setup(), nil)
-	if _, _, err := fresh.Begin(t.Context(), back, ""); !errors.Is(err, identity.ErrProviderAway) {
+	if _, _, err := fresh.Begin(t.Context(), back, "", false); !errors.Is(err, identity.ErrProviderAway) {
 		t.Errorf("at the button: %v", err)
 	}
 }
@@ -308,7 +348,7 @@ func TestOneQuestionForAll(t *testing.T) {
 	ctx, cancel := context.WithCancel(t.Context())
 	got := make(chan error)
 	begin := func(ctx context.Context) {
-		_, _, err := h.p.Begin(ctx, back, "")
+		_, _, err := h.p.Begin(ctx, back, "", false)
 		got <- err
 	}
 	go begin(ctx)
@@ -333,21 +373,21 @@ func TestAProviderThatFailedIsNotAskedAtOnce(t *testing.T) {
 	h.Provider.Config.Handler = failing(h.Provider.Config.Handler, &down)
 	from := netip.MustParseAddr("198.51.100.7")
 	for range 3 {
-		if _, _, err := h.Begin(t.Context(), h.p, back, "", from); !errors.Is(err, identity.ErrProviderAway) {
+		if _, _, err := h.Begin(t.Context(), h.p, back, "", false, from); !errors.Is(err, identity.ErrProviderAway) {
 			t.Fatalf("while it is down: %v", err)
 		}
 	}
 	down = false
-	if _, _, err := h.Begin(t.Context(), h.p, back, "", from); !errors.Is(err, identity.ErrProviderAway) {
+	if _, _, err := h.Begin(t.Context(), h.p, back, "", false, from); !errors.Is(err, identity.ErrProviderAway) {
 		t.Errorf("at once: %v", err)
 	}
 	h.now = h.now.Add(5 * time.Second)
-	if _, _, err := h.Begin(t.Context(), h.p, back, "", from); err != nil {
+	if _, _, err := h.Begin(t.Context(), h.p, back, "", false, from); err != nil {
 		t.Errorf("later: %v", err)
 	}
 	// Who makes us ask in vain is limited, by address; who comes through is not.
 	for range 40 {
-		if _, _, err := h.Begin(t.Context(), h.p, back, "", from); err != nil {
+		if _, _, err := h.Begin(t.Context(), h.p, back, "", false, from); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -355,12 +395,12 @@ func TestAProviderThatFailedIsNotAskedAtOnce(t *testing.T) {
 	h.now = h.now.Add(2 * time.Hour)
 	var err error
 	for range 31 {
-		_, _, err = h.Begin(t.Context(), h.p, back, "", from)
+		_, _, err = h.Begin(t.Context(), h.p, back, "", false, from)
 	}
 	if !errors.Is(err, identity.ErrLimited) {
 		t.Errorf("after 30: %v", err)
 	}
-	if _, _, err := h.Begin(t.Context(), h.p, back, "", netip.MustParseAddr("198.51.100.8")); !errors.Is(err, identity.ErrProviderAway) {
+	if _, _, err := h.Begin(t.Context(), h.p, back, "", false, netip.MustParseAddr("198.51.100.8")); !errors.Is(err, identity.ErrProviderAway) {
 		t.Errorf("from elsewhere: %v", err)
 	}
 }

@@ -232,7 +232,7 @@ func (d *Directory) SignInByPasskey(ctx context.Context, site Site, state string
 			if err := a.take(tx, now); err != nil {
 				return err
 			}
-			token, in, err = d.open(tx, a.user, ByPasskey, from, now)
+			token, in, err = d.open(tx, a.user, ByPasskey, from, now, now)
 			return err
 		})
 	}

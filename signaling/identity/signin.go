@@ -108,7 +108,7 @@ func (d *Directory) SignIn(ctx context.Context, name, password, code string, fro
 				return err
 			}
 		}
-		token, in, err = d.open(tx, user, method, from, now)
+		token, in, err = d.open(tx, user, method, from, now, now)
 		return err
 	})
 	if errors.Is(err, ErrWrongCode) {
@@ -192,9 +192,10 @@ func (d *Directory) failed(ctx context.Context, user User, known bool, method st
 }
 
 // open makes a sign-in in tx of somebody who proved by method who they are, and logs
-// it. It is the only way in, and closed to who has a closed account: ErrClosed. Whoever
-// has a factor has proven the strongest that they have only by a method that takes it.
-func (d *Directory) open(tx store.Tx, user User, method string, from netip.Addr, now time.Time) (string, SignIn, error) {
+// it. It is the only way in, and closed to who has a closed account: ErrClosed. Proven is
+// when they did; whoever has a factor has proven the strongest that they have only by a
+// method that takes it.
+func (d *Directory) open(tx store.Tx, user User, method string, from netip.Addr, now, proven time.Time) (string, SignIn, error) {
 	token, sum := newToken()
 	in := SignIn{ID: newID(now), User: user, Method: method, At: now, Expires: now.Add(d.cfg.Absolute)}
 	var factors, failed int64
@@ -209,7 +210,7 @@ func (d *Directory) open(tx store.Tx, user User, method string, from netip.Addr,
 	}
 	in.Factor, in.Failed = factors > 0, int(failed)
 	if !in.Factor || method == ByCode || method == ByPasskey {
-		in.Proven = now
+		in.Proven = proven
 	}
 	_, err := tx.Exec(`insert into signins (token_hash, id, user_id, method, created, last_seen, expires, proven, failed, failed_last) values (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
 		sum, in.ID, user.ID, method, store.FormatTime(now), store.FormatTime(now), store.FormatTime(in.Expires), store.FormatTime(in.Proven), failed, last)

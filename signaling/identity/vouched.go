@@ -8,6 +8,7 @@ import (
 	"net/netip"
 	"net/url"
 	"slices"
+	"time"
 
 	"github.com/mainforte/mainforte/internal/wire"
 	"github.com/mainforte/mainforte/signaling/audit"
@@ -21,7 +22,8 @@ type Vouched struct {
 	Issuer, Subject string // what identifies somebody for ever; nothing else does
 	Name            string
 	Role            Role
-	Teams           []string // names
+	Teams           []string  // names
+	Asked           time.Time // when the provider last asked who it is; zero: it does not say
 }
 
 // byProvider is the actor of what a provider decides.
@@ -29,13 +31,13 @@ var byProvider = audit.Actor{Kind: "system"}
 
 // Begin is [Provider.Begin] for somebody at an address, which it limits: who may make us
 // ask others is anybody. Errors also: ErrLimited.
-func (d *Directory) Begin(ctx context.Context, p *Provider, back, next string, from netip.Addr) (at string, f Flow, err error) {
+func (d *Directory) Begin(ctx context.Context, p *Provider, back, next string, again bool, from netip.Addr) (at string, f Flow, err error) {
 	now := d.cfg.Now()
 	addr := limit.AddressKey(from)
 	if !d.address.Take(addr, now) {
 		return "", Flow{}, ErrLimited
 	}
-	if at, f, err = p.Begin(ctx, back, next); err != nil {
+	if at, f, err = p.Begin(ctx, back, next, again); err != nil {
 		return "", Flow{}, err
 	}
 	d.address.Refund(addr, now)
@@ -60,6 +62,9 @@ func (d *Directory) Finish(ctx context.Context, p *Provider, back string, f Flow
 		return "", SignIn{}, d.refused(ctx, p, from, ErrProviderLost)
 	}
 	v, err := p.finish(ctx, back, f, q)
+	if err == nil && f.Again && !recent(v.Asked, now) {
+		err = ErrProviderStale
+	}
 	if err != nil {
 		return "", SignIn{}, d.refused(ctx, p, from, err)
 	}
@@ -71,6 +76,12 @@ func (d *Directory) Finish(ctx context.Context, p *Provider, back string, f Flow
 		d.address.Refund(addr, now)
 	}
 	return token, in, err
+}
+
+// recent tells whether a provider asked so lately that it is a fresh proof. Its clock
+// may be ahead.
+func recent(asked, now time.Time) bool {
+	return now.Sub(asked) < StepUpLife && asked.Sub(now) <= clockSkew
 }
 
 // refused logs a sign-in that did not come to pass, and returns why.
@@ -122,7 +133,16 @@ func (d *Directory) signInVouched(ctx context.Context, v Vouched, from netip.Add
 			return err
 		}
 		a.User.Name, a.User.Role = v.Name, v.Role
-		if token, in, err = d.open(tx, a.User, ByProvider, from, now); err != nil {
+		// Whom the provider just knew, be it since the morning, has proven nothing now (C98):
+		// whoever stands at the desk of somebody who went for coffee could.
+		proven := time.Time{}
+		if recent(v.Asked, now) {
+			proven = now
+			if v.Asked.Before(now) {
+				proven = v.Asked
+			}
+		}
+		if token, in, err = d.open(tx, a.User, ByProvider, from, now, proven); err != nil {
 			return err
 		}
 		in.Via = v.Label

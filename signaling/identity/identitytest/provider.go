@@ -147,6 +147,9 @@ func (p *Provider) token(w http.ResponseWriter, r *http.Request) {
 	}
 	now := time.Now()
 	claims := map[string]any{"iss": p.URL, "aud": Client, "iat": now.Unix(), "exp": now.Add(5 * time.Minute).Unix(), "nonce": q.Get("nonce")}
+	if q.Get("max_age") != "" { // this one always asks
+		claims["auth_time"] = now.Unix()
+	}
 	for k, v := range p.Claims {
 		claims[k] = v
 	}
