@@ -162,17 +162,29 @@ func (s *Server) notIn(w http.ResponseWriter, c *call, p *identity.Provider, nex
 }
 
 // destination is where to go after signing in: a path of this site only, else the
-// role's own page. The sign-in page decides alike (web/src/lib/rules.ts).
+// role's own page. The sign-in page decides alike (web/src/lib/rules.ts), and what both
+// do with what is in web/test/destinations.json has a test on each side.
 func destination(next string, role identity.Role) string {
 	home := "/console"
 	if role == identity.Auditor {
 		home = "/audit"
 	}
-	u, err := url.Parse(next)
-	if err != nil || u.IsAbs() || u.Host != "" || u.Opaque != "" || !strings.HasPrefix(u.Path, "/") ||
-		strings.HasPrefix(u.Path, "//") || strings.HasPrefix(u.Path, "/signin") || strings.ContainsAny(next, "\\\x00\r\n\t") ||
-		strings.Contains(u.Path, "/.") {
+	// Browsers take a backslash for a slash, and leave out what stands between lines.
+	path := next
+	if i := strings.IndexAny(next, "?#"); i >= 0 {
+		path = next[:i]
+	}
+	if !strings.HasPrefix(path, "/") || strings.Contains(path, "//") || strings.ContainsAny(next, "\\\x00\t\r\n") {
 		return home
 	}
-	return u.RequestURI()
+	here := &url.URL{Scheme: "https", Host: "here.invalid", Path: "/"}
+	u, err := here.Parse(next)
+	if err != nil || u.Host != here.Host || strings.HasPrefix(u.Path, "//") || strings.HasPrefix(u.Path, "/\\") || strings.HasPrefix(u.Path, "/signin") {
+		return home
+	}
+	to := u.RequestURI()
+	if u.Fragment != "" {
+		to += "#" + u.EscapedFragment()
+	}
+	return to
 }

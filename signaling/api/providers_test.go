@@ -1,8 +1,10 @@
 package api
 
 import (
+	"encoding/json"
 	"net/http"
 	"net/url"
+	"os"
 	"strings"
 	"testing"
 	"time"
@@ -168,5 +170,28 @@ func TestNobodyIsSentToAProviderByAnotherSite(t *testing.T) {
 		if resp.StatusCode != http.StatusSeeOther || strings.HasPrefix(at, p.URL+"/auth?") != away || !away && (at != "/signin?next=%2Flaunch%3Fx%3D1" || len(resp.Cookies()) != 0) {
 			t.Errorf("from %q: %d %s", site, resp.StatusCode, at)
 		}
+	}
+}
+
+// TestWhereSigningInLeads has the cases of the sign-in page's own test.
+func TestWhereSigningInLeads(t *testing.T) {
+	b, err := os.ReadFile("../../web/test/destinations.json")
+	if err != nil {
+		t.Fatal(err)
+	}
+	var cases [][2]*string
+	if err := json.Unmarshal(b, &cases); err != nil || len(cases) == 0 {
+		t.Fatal(len(cases), err)
+	}
+	for _, c := range cases {
+		if c[0] == nil {
+			continue // the page's way to say that there is none
+		}
+		if got := destination(*c[0], identity.Technician); got != *c[1] {
+			t.Errorf("next=%q leads to %q, not %q", *c[0], got, *c[1])
+		}
+	}
+	if got := destination("", identity.Auditor); got != "/audit" {
+		t.Errorf("an auditor is led to %q", got)
 	}
 }

@@ -12,6 +12,12 @@
 // any expensive work is done, and a name that does not exist costs the same work
 // as one that does.
 //
+// Beside a password an account may have factors of its own (an authenticator app with
+// recovery codes, passkeys), which a role may be made to have ([Config].Require). What
+// hurts most asks for a proof of the last minutes ([Directory.Fresh]). A [Provider] of
+// OpenID Connect may vouch for people instead ([Directory.Finish]); what role and which
+// teams its groups give is in a [ProviderSetup].
+//
 // Programs act by API tokens ([Directory.NewToken]), which are made for few things,
 // end, and may never do more than their owner.
 //
@@ -26,6 +32,7 @@ import (
 	"database/sql"
 	"encoding/base64"
 	"errors"
+	"fmt"
 	"time"
 
 	"github.com/oklog/ulid/v2"
@@ -177,7 +184,7 @@ func New(cfg Config) (*Directory, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &Directory{
+	d := &Directory{
 		cfg:     cfg,
 		hash:    h,
 		pair:    limit.New(cfg.PerAccount, limitedKeys),
@@ -188,7 +195,44 @@ func New(cfg Config) (*Directory, error) {
 		tokens:    limit.New(cfg.PerToken, limitedKeys),
 		badTokens: limit.New(cfg.BadTokens, limitedKeys),
 		flows:     limit.New(limit.Every{N: 1, In: FlowLife}, limitedKeys),
-	}, nil
+	}
+	return d, d.refold(context.Background())
+}
+
+// refold puts right by what people are found: SQL alone could not fold the names of
+// before (0009_teams.sql), and a newer version may fold otherwise.
+func (d *Directory) refold(ctx context.Context) error {
+	stale := map[string]string{} // by id
+	err := d.cfg.Store.View(ctx, func(tx store.Tx) error {
+		rows, err := tx.Query(`select id, name, search from users`)
+		if err != nil {
+			return err
+		}
+		for rows.Next() {
+			var id, name, search string
+			if err := rows.Scan(&id, &name, &search); err != nil {
+				return err
+			}
+			if folded := audit.Fold(name); folded != search {
+				stale[id] = folded
+			}
+		}
+		return errors.Join(rows.Err(), rows.Close())
+	})
+	if err == nil && len(stale) > 0 {
+		err = d.cfg.Store.Update(ctx, func(tx store.Tx) error {
+			for id, folded := range stale {
+				if _, err := tx.Exec(`update users set search = ? where id = ?`, folded, id); err != nil {
+					return err
+				}
+			}
+			return nil
+		})
+	}
+	if err != nil {
+		return fmt.Errorf("identity: names could not be folded: %w", err)
+	}
+	return nil
 }
 
 // SetLang keeps the language a user chose, "en" or "fr".

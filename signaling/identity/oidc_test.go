@@ -460,3 +460,24 @@ func TestAnAnswerCountsOnce(t *testing.T) {
 		t.Errorf("an answer was good twice: %v", err)
 	}
 }
+
+// Two groups may give one team, under names that are written differently.
+func TestATeamThatTwoGroupsGive(t *testing.T) {
+	h := newHouse(t)
+	set := h.Setup()
+	set.Groups = []identity.ProvidedGroup{
+		{Group: "desk", Role: identity.Technician, Teams: []string{"First line"}},
+		{Group: "evening", Role: identity.Technician, Teams: []string{"first LINE", "Network"}},
+	}
+	h.p = identity.NewProvider(set, func() time.Time { return h.now })
+	h.Person("u-1", "Ana", "desk", "evening")
+	for range 2 {
+		_, in, err := h.come()
+		if err != nil {
+			t.Fatal(err)
+		}
+		if a, err := h.Account(t.Context(), in.User.ID); err != nil || len(a.Teams) != 2 {
+			t.Errorf("%+v, %v", a, err)
+		}
+	}
+}

@@ -209,7 +209,11 @@ func (d *Directory) join(tx store.Tx, by audit.Actor, user, team string, provide
 	if n == 0 {
 		return ErrNoTeam
 	}
-	if _, err := tx.Exec(`insert into team_members (team_id, user_id, provided) values (?, ?, ?)`, team, user, flag); err != nil {
+	r, err := tx.Exec(`insert into team_members (team_id, user_id, provided) values (?, ?, ?) on conflict do nothing`, team, user, flag)
+	if err != nil {
+		return err
+	}
+	if in, err := r.RowsAffected(); err != nil || in == 0 {
 		return err
 	}
 	return d.logMember(tx, "team.joined", by, user, team)

@@ -8,6 +8,7 @@ import (
 	"testing"
 
 	"github.com/mainforte/mainforte/signaling/audit"
+	"github.com/mainforte/mainforte/signaling/store"
 )
 
 var boss = audit.Actor{Kind: "admin", Ref: "boss"}
@@ -238,5 +239,25 @@ func TestTeams(t *testing.T) {
 	want := "team.created team.created team.joined team.joined team.changed auth.link_created team.left team.removed"
 	if got := h.types(t); !strings.Contains(strings.Replace(got, "team.left ", "", 1), strings.Replace(want, "team.left ", "", 1)) {
 		t.Errorf("the log: %s", got)
+	}
+}
+
+// Those of before a newer version are found as well, by what it folds them to.
+func TestNamesOfBeforeAreFolded(t *testing.T) {
+	h := open(t)
+	h.user(t, Admin, "Élodie Cœur")
+	if err := h.cfg.Store.Update(t.Context(), func(tx store.Tx) error {
+		_, err := tx.Exec(`update users set search = lower(name)`)
+		return err
+	}); err != nil {
+		t.Fatal(err)
+	}
+	again, err := New(h.cfg)
+	if err != nil {
+		t.Fatal(err)
+	}
+	found, _, err := again.Accounts(t.Context(), Find{Query: "elodie", Limit: 9})
+	if err != nil || len(found) != 1 {
+		t.Errorf("%+v, %v", found, err)
 	}
 }

@@ -203,7 +203,9 @@ func (d *Directory) syncTeams(tx store.Tx, a Account, names []string) error {
 		if err != nil {
 			return err
 		}
-		want = append(want, t.ID)
+		if !slices.Contains(want, t.ID) { // two names may be one
+			want = append(want, t.ID)
+		}
 	}
 	var given []string
 	rows, err := tx.Query(`select team_id from team_members where user_id = ? and provided = 1 order by team_id`, a.ID)

@@ -1,4 +1,5 @@
 import { describe, expect, test } from "vitest";
+import destinations from "./destinations.json"; // the server reads it too
 import {
   characters,
   destination,
@@ -34,24 +35,7 @@ describe("a password", () => {
 });
 
 describe("after signing in", () => {
-  test.each([
-    ["/console?ticket=7", "/console?ticket=7"],
-    ["/audit", "/audit"],
-    ["/api/v1/sessions/01J/attachments/01K", "/api/v1/sessions/01J/attachments/01K"],
-    [null, "/console"],
-    ["", "/console"],
-    ["//evil.example", "/console"],
-    ["/\\evil.example", "/console"],
-    ["\\\\evil.example", "/console"],
-    ["https://evil.example/", "/console"],
-    ["javascript:alert(1)", "/console"],
-    ["/\t/evil.example", "/console"],
-    ["/.//evil.example", "/console"],
-    ["/..//evil.example/console", "/console"],
-    ["//[", "/console"],
-    ["audit", "/console"],
-    ["/signin?next=/signin", "/console"],
-  ])("next=%j leads to %s", (next, want) => {
+  test.each(destinations as [string | null, string][])("next=%j leads to %s", (next, want) => {
     expect(destination(next, "technician")).toBe(want);
   });
 

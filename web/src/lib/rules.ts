@@ -53,7 +53,8 @@ export function destination(next: string | null, role: Role): string {
   if (next === null || !next.startsWith("/") || !URL.canParse(next, here)) return home;
   const url = new URL(next, here);
   // "/.//elsewhere" has our host and yet a path that, taken alone, leads to another.
-  if (url.origin !== here || url.pathname.startsWith("//") || url.pathname.startsWith("/signin")) return home;
+  // And whoever decodes the path once too often must not find that either.
+  if (url.origin !== here || /^\/(\/|%2f|%5c)/i.test(url.pathname) || url.pathname.startsWith("/signin")) return home;
   return url.pathname + url.search + url.hash;
 }
 
