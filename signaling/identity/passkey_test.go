@@ -204,6 +204,53 @@ func TestPasskeysAreFew(t *testing.T) {
 	}
 }
 
+// What was offered while it might be is asked again when it is added.
+func TestAPasskeyIsAddedByTheRulesOfThatMoment(t *testing.T) {
+	h := open(t)
+	token, _ := h.user(t, Technician, "ann")
+	for range maxPasskeys - 1 {
+		token = newDevice().register(t, h, token)
+	}
+	in := mustCheck(t, h, token)
+	late := newDevice()
+	state, response := late.offered(t, h, in)
+	token = newDevice().register(t, h, token)
+	if _, err := h.AddPasskey(t.Context(), here, in, "One more", state, response); !errors.Is(err, ErrTooManyFactors) {
+		t.Errorf("an eleventh: %v", err)
+	}
+
+	token, _ = h.user(t, Technician, "bob")
+	in = mustCheck(t, h, token)
+	h.now = h.now.Add(time.Minute)
+	state, response = late.offered(t, h, in)
+	h.now = h.now.Add(StepUpLife - time.Minute)
+	if _, err := h.AddPasskey(t.Context(), here, in, "Late", state, response); !errors.Is(err, ErrStepUp) {
+		t.Errorf("by an old proof: %v", err)
+	}
+	if f, err := h.Factors(t.Context(), in.User.ID); err != nil || len(f.Passkeys) != 0 {
+		t.Errorf("%+v %v", f, err)
+	}
+}
+
+// A counter that runs backwards is a copy of the key, or its owner's after the copy was used.
+func TestACopiedPasskeyIsRefused(t *testing.T) {
+	h := open(t)
+	token, _ := h.user(t, Technician, "ann")
+	d := newDevice()
+	d.key.Counter = 7
+	d.register(t, h, token)
+	d.Credentials[0].Counter, d.key.Counter = 9, 9
+	state, response := d.ask(t, h)
+	if _, _, err := h.SignInByPasskey(t.Context(), here, state, response, home); err != nil {
+		t.Fatal(err)
+	}
+	d.Credentials[0].Counter, d.key.Counter = 8, 8
+	state, response = d.ask(t, h)
+	if _, _, err := h.SignInByPasskey(t.Context(), here, state, response, home); !errors.Is(err, ErrWrongPasskey) {
+		t.Errorf("of a copy: %v", err)
+	}
+}
+
 func FuzzPasskeyAnswers(f *testing.F) {
 	f.Add("", []byte(`{"id":"AA","rawId":"AA","type":"public-key","response":{"clientDataJSON":"e30","authenticatorData":"AA","signature":"AA","userHandle":"AA"}}`))
 	h := &Directory{}

@@ -54,7 +54,8 @@ export function destination(next: string | null, role: Role): string {
   const url = new URL(next, here);
   // "/.//elsewhere" has our host and yet a path that, taken alone, leads to another.
   // And whoever decodes the path once too often must not find that either.
-  if (url.origin !== here || /^\/(\/|%2f|%5c)/i.test(url.pathname) || url.pathname.startsWith("/signin")) return home;
+  if (url.origin !== here || /^\/(\/|%2f|%5c)/i.test(url.pathname) || url.pathname.startsWith("/signin"))
+    return home;
   return url.pathname + url.search + url.hash;
 }
 
