@@ -115,7 +115,7 @@ h2:focus, h3:focus { outline: none; } /* focused by us, so that reading goes on 
 #toolbar .grow { flex: 1; }
 /* Never on the stage itself: it would cover the picture's own pixels. */
 #toolbar[data-hands="yes"] { box-shadow: inset 0 -2px var(--_accent); }
-#live:has(#stage:focus-visible) #toolbar { box-shadow: inset 0 -4px var(--_accent); }
+#live:has(:is(#stage:focus-visible, #keys:focus)) #toolbar { box-shadow: inset 0 -4px var(--_accent); }
 #stage:focus-visible { outline: none; }
 /* One question, on one line: a bar that wrapped would move the picture. */
 #toolbar[data-ending] :is(.compact, .path, #ask-control, #give-back) { display: none; }
