@@ -176,6 +176,10 @@ func byKeys(t *testing.T, lang string) {
 	p.press(kb.Enter)
 	p.arrives("#closing-done", "the closing note is written")
 	w.shot("closed")
-	w.must(w.browser.Wait(10*time.Second, `document.body.innerText.includes("Pilote réinstallé.")`))
+	w.until("the closing note is in the ticket", func() bool {
+		text, err := stage.Eval[string](w.browser, `fetch('/api/v1/tickets').then(r => r.json()).then(l => fetch('/api/v1/tickets/' + l.tickets[0].id)).then(r => r.text())`)
+		w.must(err)
+		return strings.Contains(text, "Pilote réinstallé.")
+	})
 	w.noComplaints()
 }
