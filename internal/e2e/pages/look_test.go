@@ -124,8 +124,8 @@ const look = `(async () => {
     if (!e.checkVisibility({ visibilityProperty: true })) continue;
     const style = getComputedStyle(e), box = e.getBoundingClientRect();
     if (style.clipPath !== "none" || box.width <= 1) continue; // for screen readers alone
-    // Nobody looks for what lies beside the window; only tabs, and what is typed or quoted, may.
-    if (/auto|scroll/.test(style.overflowX) && e.scrollWidth > e.clientWidth + 1 && !e.matches("textarea, pre, code, nav"))
+    // Nobody looks for what lies beside the window; only tabs, what is typed or quoted, and a remote screen may.
+    if (/auto|scroll/.test(style.overflowX) && e.scrollWidth > e.clientWidth + 1 && !e.matches("textarea, pre, code, nav, #stage"))
       Wide.push(name(e) + " is to be scrolled sideways: " + e.scrollWidth + " in " + e.clientWidth);
     let inside = false;
     for (let p = e.parentElement ?? e.getRootNode().host; p; p = p.parentElement ?? p.getRootNode().host)

@@ -234,13 +234,19 @@ dialog .lead { margin-top: 0.5rem; }
 @container mf (max-width: 128rem) {
   #toolbar .compact:not(#show-look, #end) .label { position: absolute; width: 1px; height: 1px; overflow: hidden; clip-path: inset(50%); }
 }
+@container mf (max-width: 88rem) {
+  #toolbar .compact { padding-inline: 0.55rem; }
+}
 @container mf (max-width: 44rem) {
   .state > span { position: absolute; width: 1px; height: 1px; overflow: hidden; clip-path: inset(50%); }
 }
 @container mf (max-width: 40rem) {
   #beside { flex-direction: column; }
   .pane { flex: 0 1 50%; border-inline-start: none; border-top: 1px solid var(--_border); }
-  #toolbar { flex-wrap: wrap; }
+  #toolbar { flex-wrap: wrap; gap: 0.25rem; }
+  #toolbar .compact:not(#show-look) { padding-inline: 0.4rem; }
+  .sheet { top: auto; bottom: 0.75rem; max-height: calc(100% - 11rem); } /* below the bar, which takes several lines */
+  .combos .button { padding-inline: 0.3rem; }
 }
 @container mf (max-width: 56rem) {
   #toolbar .button { padding-inline: 0.55rem; }
