@@ -80,6 +80,7 @@ func TestALookFindsTrouble(t *testing.T) {
 		"":                                `<p>All is well</p>`,
 		"the page is":                     `<div style="width: 900px">wide</div>`,
 		"ends at":                         `<div style="width: 900px">wide</div>`,
+		"button End ends at":              `<div style="width: 100%; overflow: hidden; white-space: nowrap"><div style="display: inline-block; width: 500px"></div><button>End</button></div>`,
 		"is cut":                          `<p style="width: 40px; overflow: hidden; white-space: nowrap">cut in the middle</p>`,
 		"is to be scrolled sideways":      `<div style="width: 40px; overflow: auto; white-space: nowrap">cut in the middle</div>`,
 		"hole: 3 of undefined":            `<p>3 of undefined</p>`,

@@ -243,15 +243,22 @@ dialog .lead { margin-top: 0.5rem; }
 @container mf (max-width: 40rem) {
   #beside { flex-direction: column; }
   .pane { flex: 0 1 50%; border-inline-start: none; border-top: 1px solid var(--_border); }
-  #toolbar { flex-wrap: wrap; gap: 0.25rem; }
-  #toolbar .compact:not(#show-look) { padding-inline: 0.4rem; }
-  .sheet { top: auto; bottom: 0.75rem; max-height: calc(100% - 11rem); } /* below the bar, which takes several lines */
   .combos .button { padding-inline: 0.3rem; }
+}
+@container mf (max-width: 79rem) {
+  #toolbar { gap: 0.25rem; }
+  #toolbar .compact:not(#show-look) { padding-inline: 0.4rem; }
+  .path { display: none; }
+}
+@container mf (max-width: 74rem) {
+  #toolbar .compact:not(#show-look) .label { position: absolute; width: 1px; height: 1px; overflow: hidden; clip-path: inset(50%); }
+}
+@container mf (max-width: 62rem) {
+  #toolbar { flex-wrap: wrap; }
+  .sheet { top: auto; bottom: 0.75rem; max-height: calc(100% - 11rem); } /* below the bar, which may take several lines */
 }
 @container mf (max-width: 56rem) {
   #toolbar .button { padding-inline: 0.55rem; }
-  #toolbar .compact:not(#show-look) .label { position: absolute; width: 1px; height: 1px; overflow: hidden; clip-path: inset(50%); }
-  .path { display: none; }
 }
 :host { container: mf / inline-size; }
 @media (prefers-contrast: more) {
