@@ -124,13 +124,17 @@ const look = `(async () => {
     if (!e.checkVisibility({ visibilityProperty: true })) continue;
     const style = getComputedStyle(e), box = e.getBoundingClientRect();
     if (style.clipPath !== "none" || box.width <= 1) continue; // for screen readers alone
-    // Nobody looks for what lies beside the window; only tabs, and what is typed or quoted, may.
-    if (/auto|scroll/.test(style.overflowX) && e.scrollWidth > e.clientWidth + 1 && !e.matches("textarea, pre, code, nav"))
+    // Nobody looks for what lies beside the window; only tabs, what is typed or quoted, and a remote screen may.
+    if (/auto|scroll/.test(style.overflowX) && e.scrollWidth > e.clientWidth + 1 && !e.matches("textarea, pre, code, nav, #stage"))
       Wide.push(name(e) + " is to be scrolled sideways: " + e.scrollWidth + " in " + e.clientWidth);
-    let inside = false;
-    for (let p = e.parentElement ?? e.getRootNode().host; p; p = p.parentElement ?? p.getRootNode().host)
-      if (getComputedStyle(p).overflowX !== "visible") { inside = true; break }
-    if (!inside && box.right > innerWidth + 1 && style.position !== "fixed") Wide.push(name(e) + " ends at " + box.right);
+    // What a box cuts off may be a picture's; but nobody comes to a control that it cuts off.
+    let inside = "";
+    for (let p = e.parentElement ?? e.getRootNode().host; p && !inside; p = p.parentElement ?? p.getRootNode().host) {
+      const x = getComputedStyle(p).overflowX;
+      if (x !== "visible") inside = x;
+    }
+    const reached = inside === "" || (/hidden|clip/.test(inside) && e.matches("button, a, input, select, textarea"));
+    if (reached && box.right > innerWidth + 1 && style.position !== "fixed") Wide.push(name(e) + " ends at " + box.right);
     const text = [...e.childNodes].some((n) => n.nodeType === 3 && n.data.trim() !== "");
     if (text && style.overflowX === "hidden" && style.textOverflow !== "ellipsis" && e.scrollWidth > e.clientWidth + 1) Wide.push(name(e) + " is cut");
     if (text && style.overflowY === "hidden" && !style.webkitLineClamp.match(/\d/) && e.scrollHeight > e.clientHeight + 2) Wide.push(name(e) + " is cut below");

@@ -44,17 +44,21 @@ func TestEveryPageInEveryState(t *testing.T) {
 	if err := os.MkdirAll(shots, 0o755); err != nil {
 		t.Fatal(err)
 	}
-	program, err := stage.BuildServer(ctx, t.TempDir())
+	programs, err := stage.Build(ctx, t.TempDir())
 	if err != nil {
 		t.Fatal(err)
 	}
 	for lang, list := range screens {
 		t.Run(lang, func(t *testing.T) {
 			t.Parallel()
-			w := newHouse(ctx, t, program, lang)
+			w := newHouse(ctx, t, programs.Signaling, lang)
 			l := &looker{t: t, b: w.browser, lang: lang, screens: list, axe: axe, shots: shots}
 			w.person(l)
 			w.technician(l)
+			if list := sessionScreens[lang]; len(list) > 0 {
+				w.inSession(&looker{t: t, b: w.browser, lang: lang, screens: list, axe: axe, shots: shots, heard: l.heard, n: 100}, programs.Host)
+			}
+			w.leave()
 			w.auditor(l)
 			w.supervisor(l)
 			w.admin(l)
@@ -76,6 +80,7 @@ func TestALookFindsTrouble(t *testing.T) {
 		"":                                `<p>All is well</p>`,
 		"the page is":                     `<div style="width: 900px">wide</div>`,
 		"ends at":                         `<div style="width: 900px">wide</div>`,
+		"button End ends at":              `<div style="width: 100%; overflow: hidden; white-space: nowrap"><div style="display: inline-block; width: 500px"></div><button>End</button></div>`,
 		"is cut":                          `<p style="width: 40px; overflow: hidden; white-space: nowrap">cut in the middle</p>`,
 		"is to be scrolled sideways":      `<div style="width: 40px; overflow: auto; white-space: nowrap">cut in the middle</div>`,
 		"hole: 3 of undefined":            `<p>3 of undefined</p>`,
@@ -120,7 +125,6 @@ type house struct {
 	browser *stage.Browser
 	cookie  string // the technician's
 	ticket  string
-	session string
 }
 
 func newHouse(ctx context.Context, t *testing.T, program, lang string) *house {
@@ -327,7 +331,6 @@ func (w *house) technician(l *looker) {
 	w.click("#app-begin")
 	w.wait("#app-secret")
 	l.see("account-app")
-	w.leave()
 }
 
 // auditor looks at the log.
@@ -415,7 +418,6 @@ func (w *house) aSession() {
 	v, err := gopeer.Pair(ctx, gopeer.Options{Line: line, Code: h.Code, Ticket: w.ticket})
 	w.must(err)
 	w.must(<-paired)
-	w.session = h.Session
 	for _, e := range []gohost.Event{
 		{Type: "consent.granted", Data: map[string]any{"grant": "view"}},
 		{Type: "file.received", Data: map[string]any{"way": "in", "participant": "1", "transfer": 1, "size": 123456789, "sha256": strings.Repeat("ab", 32)}, Personal: map[string]any{"name": hostile}},

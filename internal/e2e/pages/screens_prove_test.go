@@ -13,3 +13,5 @@ var every = []screen{
 }
 
 var screens = map[string][]screen{"en": every, "fr": every}
+
+var sessionScreens = screens

@@ -6,8 +6,8 @@ export const fileStyles = `
 .files-drop { margin-top: 0.75rem; padding: 1.25rem 0.75rem; border: 2px dashed var(--_edge); border-radius: var(--_radius); color: var(--_muted); text-align: center; }
 #files[data-drop] .files-drop { border-color: var(--_accent); background: var(--_soft); color: var(--_accent); }
 #stage[data-drop] { outline: 4px solid var(--_accent); outline-offset: -4px; }
-.files { display: grid; margin: 0.75rem 0 0; padding: 0; list-style: none; }
-.files li { display: grid; gap: 0.25rem; padding-block: 0.75rem; border-top: 1px solid var(--_border); }
+.files { display: grid; grid-template-columns: minmax(0, 1fr); margin: 0.75rem 0 0; padding: 0; list-style: none; }
+.files li { display: grid; grid-template-columns: minmax(0, 1fr); gap: 0.25rem; padding-block: 0.75rem; border-top: 1px solid var(--_border); }
 .files .what { display: flex; align-items: baseline; justify-content: space-between; gap: 0.75rem; }
 .files .name { min-width: 0; overflow: hidden; font-weight: 600; text-overflow: ellipsis; white-space: nowrap; }
 .files .size { flex: none; color: var(--_muted); font-size: 0.875rem; font-variant-numeric: tabular-nums; }

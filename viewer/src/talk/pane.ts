@@ -47,13 +47,12 @@ export class TalkPane implements Tool, ToolView {
   #workshop: Workshop;
   #kept = h("p", { class: "hint", id: "talk-kept" });
   #empty = h("p", { class: "hint", id: "talk-empty" });
-  #list = h("ol", {
-    id: "talk-lines",
-    role: "log",
-    "aria-live": "polite",
-    "aria-labelledby": "talk-title",
-    tabindex: "0",
-  });
+  #list = h("ol");
+  #log = h(
+    "div",
+    { id: "talk-lines", role: "log", "aria-live": "polite", "aria-labelledby": "talk-title", tabindex: "0" },
+    this.#list,
+  );
   #box = h("textarea", { id: "talk-text", rows: "2", maxlength: "4000" });
   #label = h("label", { for: "talk-text", class: "unseen" });
   #send = button("talk-send", "primary");
@@ -86,7 +85,7 @@ export class TalkPane implements Tool, ToolView {
       this.title,
       this.#kept,
       this.#empty,
-      this.#list,
+      this.#log,
       h("form", { id: "talk-form" }, this.#label, this.#box, this.#send),
       h("div", { class: "actions" }, this.#picture, this.#system),
       this.#status,
@@ -214,7 +213,7 @@ export class TalkPane implements Tool, ToolView {
     if (lines === this.#drawn?.lines && t === this.#drawn.t) return;
     this.#drawn = { lines, t };
     const list = lines.slice(-shown);
-    const atEnd = this.#list.scrollHeight - this.#list.scrollTop - this.#list.clientHeight < 24;
+    const atEnd = this.#log.scrollHeight - this.#log.scrollTop - this.#log.clientHeight < 24;
     const keys = new Set(list.map(({ key }) => key));
     for (const [key, row] of this.#rows)
       if (!keys.has(key)) {
@@ -247,7 +246,7 @@ export class TalkPane implements Tool, ToolView {
       if (said) setText(said, line.text);
       row.dataset["state"] = typeof line.state === "number" ? "refused" : line.state;
     }
-    if (added && (atEnd || list.at(-1)?.mine)) this.#list.scrollTop = this.#list.scrollHeight;
+    if (added && (atEnd || list.at(-1)?.mine)) this.#log.scrollTop = this.#log.scrollHeight;
   }
 
   #things(things: Record<Things, Thing>, t: T): void {

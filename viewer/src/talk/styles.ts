@@ -2,7 +2,8 @@
 export const talkStyles = `
 #talk { display: flex; flex-direction: column; gap: 0.625rem; }
 #talk[hidden] { display: none; }
-#talk-lines { flex: 1 1 8rem; min-height: 6rem; overflow: auto; display: flex; flex-direction: column; gap: 0.5rem; margin: 0; padding: 0; list-style: none; }
+#talk-lines { flex: 1 1 8rem; min-height: 6rem; overflow: auto; }
+#talk-lines ol { display: flex; flex-direction: column; align-items: flex-start; gap: 0.5rem; list-style: none; }
 #talk-lines li { max-width: 92%; padding: 0.4rem 0.65rem; border: 1px solid var(--_border); border-radius: var(--_radius); background: var(--_bg); }
 #talk-lines .mine { align-self: flex-end; border-color: var(--_accent); }
 #talk-lines [data-state="refused"] { border-color: var(--_danger); }

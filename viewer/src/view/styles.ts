@@ -115,7 +115,7 @@ h2:focus, h3:focus { outline: none; } /* focused by us, so that reading goes on 
 #toolbar .grow { flex: 1; }
 /* Never on the stage itself: it would cover the picture's own pixels. */
 #toolbar[data-hands="yes"] { box-shadow: inset 0 -2px var(--_accent); }
-#live:has(#stage:focus-visible) #toolbar { box-shadow: inset 0 -4px var(--_accent); }
+#live:has(:is(#stage:focus-visible, #keys:focus)) #toolbar { box-shadow: inset 0 -4px var(--_accent); }
 #stage:focus-visible { outline: none; }
 /* One question, on one line: a bar that wrapped would move the picture. */
 #toolbar[data-ending] :is(.compact, .path, #ask-control, #give-back) { display: none; }
@@ -234,18 +234,31 @@ dialog .lead { margin-top: 0.5rem; }
 @container mf (max-width: 128rem) {
   #toolbar .compact:not(#show-look, #end) .label { position: absolute; width: 1px; height: 1px; overflow: hidden; clip-path: inset(50%); }
 }
+@container mf (max-width: 88rem) {
+  #toolbar .compact { padding-inline: 0.55rem; }
+}
 @container mf (max-width: 44rem) {
   .state > span { position: absolute; width: 1px; height: 1px; overflow: hidden; clip-path: inset(50%); }
 }
 @container mf (max-width: 40rem) {
   #beside { flex-direction: column; }
   .pane { flex: 0 1 50%; border-inline-start: none; border-top: 1px solid var(--_border); }
+  .combos .button { padding-inline: 0.3rem; }
+}
+@container mf (max-width: 79rem) {
+  #toolbar { gap: 0.25rem; }
+  #toolbar .compact:not(#show-look) { padding-inline: 0.4rem; }
+  .path { display: none; }
+}
+@container mf (max-width: 74rem) {
+  #toolbar .compact:not(#show-look) .label { position: absolute; width: 1px; height: 1px; overflow: hidden; clip-path: inset(50%); }
+}
+@container mf (max-width: 62rem) {
   #toolbar { flex-wrap: wrap; }
+  .sheet { top: auto; bottom: 0.75rem; max-height: calc(100% - 11rem); } /* below the bar, which may take several lines */
 }
 @container mf (max-width: 56rem) {
   #toolbar .button { padding-inline: 0.55rem; }
-  #toolbar .compact:not(#show-look) .label { position: absolute; width: 1px; height: 1px; overflow: hidden; clip-path: inset(50%); }
-  .path { display: none; }
 }
 :host { container: mf / inline-size; }
 @media (prefers-contrast: more) {

@@ -178,6 +178,7 @@ export class Toolbar {
   update(view: View, t: T): void {
     this.#last = { view, t };
     const live = view.state === "live";
+    const held = (this.element.getRootNode() as Document | ShadowRoot).activeElement;
     this.element.setAttribute("aria-label", t("toolbar.label"));
     this.#updateHands(view, t);
     this.#path.dataset["path"] = view.pathUp ? "up" : "down";
@@ -228,6 +229,8 @@ export class Toolbar {
       compact.title = compact.getAttribute("aria-label") ?? compact.textContent;
     this.element.toggleAttribute("data-ending", !this.#question.hidden);
     this.banner.update(live ? noticesOf(view, t) : [], t);
+    // What had the focus may be gone, with the control that was given back or taken.
+    if (live && held !== null && held.closest("[hidden]") !== null) this.focus();
   }
 
   /** How the picture is looked at, and at what scale: told by the stage. */
