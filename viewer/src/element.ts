@@ -96,6 +96,16 @@ export class RemoteSession extends HTMLElement {
     return true;
   }
 
+  /** What the toolbar of a live session offers, as its buttons stand and say it. */
+  offers(): { id: string; text: string }[] {
+    return this.#view.state === "live" ? (this.#room?.offers() ?? []) : [];
+  }
+
+  /** Presses that button, as somebody would who is at it. */
+  press(id: string): void {
+    if (this.#view.state === "live") this.#room?.press(id);
+  }
+
   override focus(options?: FocusOptions): void {
     if (this.#view.state === "live") this.#room?.focus();
     else if (this.isConnected) this.#panel.focus(this.#view.state);

@@ -205,6 +205,19 @@ export class Room {
     this.#stage.focus();
   }
 
+  offers(): { id: string; text: string }[] {
+    return this.#toolbar.offers.map((b) => ({
+      id: b.id,
+      text: (b.getAttribute("aria-label") ?? b.textContent).trim(),
+    }));
+  }
+
+  press(id: string): void {
+    const button = this.#toolbar.offers.find((b) => b.id === id);
+    button?.focus(); // what it opens gives the focus back to it
+    button?.click();
+  }
+
   update(view: View, t: T): void {
     const live = view.state === "live";
     this.element.hidden = !live;

@@ -243,6 +243,14 @@ export class Toolbar {
     this.#again();
   }
 
+  /** The buttons of the bar that can be pressed now. */
+  get offers(): HTMLButtonElement[] {
+    return [...this.element.children].filter(
+      (e): e is HTMLButtonElement =>
+        e instanceof HTMLButtonElement && e.id !== "" && !e.hidden && !e.disabled,
+    );
+  }
+
   /** Where the keyboard goes when it leaves the picture. */
   focus(): void {
     const first = [this.#giveBack, this.#ask].find((b) => !b.hidden && !b.disabled);

@@ -27,6 +27,10 @@ export interface RemoteSession extends HTMLElement {
   readonly state: State;
   /** Asks the person's app for an invite code to watch with, and shows it; false where there can be none now. */
   inviteObserver(): boolean;
+  /** What its toolbar offers now. Not there in a viewer of before. */
+  offers?(): readonly { id: string; text: string }[];
+  /** Presses that button of it. */
+  press?(id: string): void;
   /** Ends the session; who does not lead it leaves it. */
   end(): void;
   /** Claims again with the code that was typed, once it is proven who this is. */

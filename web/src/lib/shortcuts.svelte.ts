@@ -1,5 +1,6 @@
 // Shortcuts of a single key. They can be switched off (WCAG 2.1.4), and they
-// never act while somebody types or while a session holds the keyboard.
+// never act while somebody types or while a session holds the keyboard. And the
+// one that opens the palette.
 
 const place = "mf_single_keys";
 
@@ -31,6 +32,28 @@ export function onShortcut(e: KeyboardEvent, act: (key: string) => boolean): voi
   if (e.defaultPrevented || e.ctrlKey || e.metaKey || e.altKey || e.isComposing) return;
   if (e.composedPath().some(takesKeys)) return;
   if (act(e.key)) e.preventDefault();
+}
+
+/** Whether Command is what others call Ctrl. */
+export const mac = (): boolean => /Mac|iPhone|iPad/.test(navigator.userAgent);
+
+/** The keys of the palette, as they are shown. */
+export const paletteKeys = (): string => (mac() ? "⌘ K" : "Ctrl+K");
+
+/**
+ * Whether a key opens the palette: Ctrl+K, Command+K on a Mac. In a session every key is the remote computer's (C120);
+ * from the toolbar of the session, which Ctrl+Alt+Home leads to, and before there is a picture, none is.
+ */
+export function opensPalette(e: KeyboardEvent): boolean {
+  const [held, other] = mac() ? [e.metaKey, e.ctrlKey] : [e.ctrlKey, e.metaKey];
+  if (!held || other || e.altKey || e.shiftKey || e.isComposing || e.repeat || e.defaultPrevented)
+    return false;
+  if (e.key.toLowerCase() !== "k") return false;
+  const path = e.composedPath().filter((x) => x instanceof HTMLElement);
+  if (path.some((x) => x.tagName === "DIALOG")) return false;
+  const session = path.findIndex((x) => x.tagName === "REMOTE-SESSION");
+  if (session < 0 || (path[session] as { state?: unknown }).state !== "live") return true;
+  return path.slice(0, session).some((x) => x.getAttribute("role") === "toolbar");
 }
 
 function takesKeys(target: EventTarget): boolean {
