@@ -39,6 +39,7 @@ require (
 	github.com/santhosh-tekuri/jsonschema/v6 v6.0.3
 	github.com/tailscale/win v0.0.0-20260619195133-2d76c33a64c1
 	go.opentelemetry.io/proto/slim/otlp v1.7.1
+	go.yaml.in/yaml/v3 v3.0.5
 	golang.org/x/crypto v0.58.0
 	golang.org/x/image v0.43.0
 	golang.org/x/mod v0.42.0

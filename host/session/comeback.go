@@ -311,9 +311,11 @@ type keptSession struct {
 	Acked   uint64       `json:"acked"`
 	Events  [][]byte     `json:"events"` // mfpb.HostEvent, from Acked on
 	Done    deeds        `json:"done"`
-	Back    []keptPerson `json:"back"` // who comes back
-	Gone    []keptGone   `json:"gone"` // who is out, or does not come back
-	Away    time.Time    `json:"away"` // when it was written
+	Ruled   []string     `json:"ruled_out,omitempty"` // by the server's policy
+	Ends    time.Time    `json:"ends,omitzero"`       // as the policy says; zero: no such time
+	Back    []keptPerson `json:"back"`                // who comes back
+	Gone    []keptGone   `json:"gone"`                // who is out, or does not come back
+	Away    time.Time    `json:"away"`                // when it was written
 }
 
 type keptPerson struct {
@@ -339,6 +341,7 @@ func (c *comebacks) state() keptSession {
 		Server: h.cfg.Server.Scheme + "://" + h.cfg.Server.Host, Lang: h.texts.Lang, Session: l.id, Token: l.token,
 		Signing: l.signing.Seed(), Since: l.since, Ticket: l.ticket, Chat: int32(l.chat), Receipt: l.receipt, Abuse: l.abuse,
 		Ever: l.ever, Acked: l.journal.acked, Done: l.done, Away: h.clock.Now(),
+		Ruled: l.bounds.ruledOut, Ends: l.bounds.ends,
 	}
 	for _, e := range l.journal.kept {
 		b, err := proto.Marshal(e)
@@ -413,6 +416,9 @@ func ReadReturn(b []byte) (*Return, error) {
 	if len(k.Events) > maxKept {
 		return bad("the events")
 	}
+	if len(k.Ruled) > maxRuledOut || slices.Contains(k.Ruled, grantView) {
+		return bad("the policy")
+	}
 	if k.Ticket != nil {
 		k.Ticket = &ui.Ticket{Number: wire.Clean(k.Ticket.Number), Subject: wire.Clean(k.Ticket.Subject)}
 	}
@@ -460,6 +466,7 @@ func (h *Host) comesBack(r *Return) {
 	l := &live{
 		h: h, id: k.Session, token: k.Token, since: k.Since, ticket: k.Ticket, signing: ed25519.NewKeyFromSeed(k.Signing),
 		chat: mfpb.TalkRecord(k.Chat), receipt: k.Receipt, abuse: k.Abuse, ever: k.Ever, goneSince: r.gone, done: k.Done,
+		bounds: bounds{k.Ruled, k.Ends},
 	}
 	for _, g := range r.gone {
 		for i := range l.done.People {
@@ -492,7 +499,7 @@ func (h *Host) comesBack(r *Return) {
 func (h *Host) allowAgain(p *participant, names []string) {
 	for _, name := range names {
 		g := p.grant(name)
-		if h.live.over || g == nil || name == grantView || !askedTogether(name) || !p.allowed(grantView) {
+		if h.live.over || g == nil || name == grantView || !askedTogether(name) || !p.allowed(grantView) || h.live.rulesOut(name) {
 			continue
 		}
 		to := mfpb.GrantState_GRANT_STATE_ALLOWED

@@ -87,6 +87,11 @@ func (h *Host) asksFor(p *participant, name string) error {
 		p.sendGrants()
 		return nil
 	}
+	if s.rulesOut(name) { // C124
+		s.note("consent.denied", "deny", map[string]any{"grant": name, "by": "policy", "participant": p.id}, nil)
+		p.sendGrants()
+		return nil
+	}
 	if name != grantView && p.kind == observer { // C43
 		h.settle(p, g, mfpb.GrantState_GRANT_STATE_DENIED, "host")
 		return nil

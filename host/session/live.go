@@ -46,6 +46,7 @@ type live struct {
 	receipt      string          // path of the receipt's page on the server; may be empty
 	abuse        string          // where abuse is reported besides; may be empty
 	done         deeds
+	bounds       bounds
 
 	over bool
 	why  mfpb.Reason
@@ -66,7 +67,8 @@ func (h *Host) opened(m *mfpb.Opened) {
 		h.joined(c, m)
 		return
 	}
-	if len(m.GetResumeToken()) != wire.ResumeSize {
+	narrowed, err := narrowing(m, h.clock.Now())
+	if err != nil || len(m.GetResumeToken()) != wire.ResumeSize {
 		h.fault(errProtocol)
 		return
 	}
@@ -75,7 +77,7 @@ func (h *Host) opened(m *mfpb.Opened) {
 	l := &live{
 		h: h, id: m.Session, token: bytes.Clone(m.ResumeToken), since: h.clock.Now(),
 		ticket: c.ticket, signing: h.code.signing, chat: recordOf(m.GetChat()),
-		receipt: receiptPath(m.GetReceipt()), abuse: reportAddress(m.GetAbuse()),
+		receipt: receiptPath(m.GetReceipt()), abuse: reportAddress(m.GetAbuse()), bounds: narrowed,
 	}
 	h.live = l
 	h.code.secret = ""
@@ -93,6 +95,7 @@ func (l *live) start(technician *ui.Technician) {
 	h.alarm("summary", summaryTime, l.summary)
 	l.watchRoutes()
 	h.alarm("quality", qualityTime, l.watchQuality)
+	l.watchTime()
 }
 
 // joined: another participant stands in the log. What it may be is what the

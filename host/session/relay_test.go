@@ -37,6 +37,8 @@ type relay struct {
 	acking   bool
 	chat     string // what Opened says of it
 	receipt  string
+	ruledOut []string
+	endsIn   uint32
 	toHost   func(*mfpb.ViewerMessage) *mfpb.ViewerMessage // may change or drop (nil)
 	resumed  chan struct{}
 	changed  chan struct{}
@@ -49,7 +51,7 @@ func (r *rig) pair(l *hostLine, options ...func(*gopeer.Options)) (*gopeer.Viewe
 	r.t.Helper()
 	plate, secret := r.code()
 	s := &relay{
-		t: r.t, line: l, acking: true, chat: r.chat, receipt: r.receipt, resumed: make(chan struct{}, 8), changed: make(chan struct{}),
+		t: r.t, line: l, acking: true, chat: r.chat, receipt: r.receipt, ruledOut: r.ruledOut, endsIn: r.endsIn, resumed: make(chan struct{}, 8), changed: make(chan struct{}),
 		seats: map[string]*gopeer.Pipe{}, claims: map[string]*gopeer.Pipe{}, kinds: map[string]mfpb.ParticipantKind{},
 	}
 	go s.fromHost(l)
@@ -209,7 +211,8 @@ func (s *relay) host(l *hostLine, m *mfpb.HostMessage) {
 		pipe := s.claims[string(b.Paired.Claim)]
 		s.seats[id], s.kinds[id] = pipe, kind
 		token := make([]byte, wire.ResumeSize)
-		l.send(&mfpb.Opened{Session: sessionID, ResumeToken: token, Claim: b.Paired.Claim, Participant: id, Kind: kind, Chat: s.chat, Receipt: s.receipt, Abuse: "mailto:abus@exemple.ca"})
+		l.send(&mfpb.Opened{Session: sessionID, ResumeToken: token, Claim: b.Paired.Claim, Participant: id, Kind: kind, Chat: s.chat, Receipt: s.receipt, Abuse: "mailto:abus@exemple.ca",
+			RuledOut: s.ruledOut, EndsInS: s.endsIn})
 		to(pipe, &mfpb.ServerToViewer{Body: &mfpb.ServerToViewer_Opened{Opened: &mfpb.Opened{Session: sessionID, ResumeToken: token, Participant: id, Kind: kind}}})
 	case *mfpb.HostMessage_Attach:
 		if s.attaches++; s.losing {

@@ -290,6 +290,8 @@ type rig struct {
 	opens  int // how often the desktop was opened
 	// What the server says of the chat, and of the receipt.
 	chat, receipt string
+	ruledOut      []string // by the server's policy
+	endsIn        uint32   // seconds
 	cancel        context.CancelFunc
 	down          func() // the system stops
 

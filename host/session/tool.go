@@ -10,6 +10,7 @@ import (
 
 	"github.com/mainforte/mainforte/host/ui"
 	"github.com/mainforte/mainforte/internal/wire"
+	"github.com/mainforte/mainforte/internal/wire/mfpb"
 )
 
 // tool is something that person and technician do together besides seeing and
@@ -109,6 +110,11 @@ func (l *live) everyGrant() []*grant {
 	for _, t := range l.tools {
 		for _, name := range t.grants() {
 			list = append(list, &grant{name: name})
+		}
+	}
+	for _, g := range list {
+		if l.rulesOut(g.name) {
+			g.state = mfpb.GrantState_GRANT_STATE_RULED_OUT
 		}
 	}
 	return list

@@ -43,6 +43,9 @@ func (v *visitor) sends(path, kind string, b []byte) (int, string) {
 	defer resp.Body.Close()
 	var text bytes.Buffer
 	_, _ = text.ReadFrom(resp.Body)
+	if err := promised().check(r, b, resp, text.Bytes()); err != nil {
+		v.t.Errorf("openapi.yaml: %v", err)
+	}
 	return resp.StatusCode, text.String()
 }
 

@@ -13,8 +13,10 @@ import (
 	"github.com/mainforte/mainforte/signaling/audit"
 	"github.com/mainforte/mainforte/signaling/audit/proof"
 	"github.com/mainforte/mainforte/signaling/audit/receipt"
+	"github.com/mainforte/mainforte/signaling/audit/retention"
 	"github.com/mainforte/mainforte/signaling/identity"
 	"github.com/mainforte/mainforte/signaling/pairing"
+	"github.com/mainforte/mainforte/signaling/policy"
 	"github.com/mainforte/mainforte/signaling/store"
 	"github.com/mainforte/mainforte/signaling/tickets"
 )
@@ -124,6 +126,9 @@ var known = []struct {
 	{proof.ErrTooLong, errSessionLong},
 	{receipt.ErrOpen, errSessionOpen},
 	{audit.ErrNoSession, errNotFound},
+	{policy.ErrPolicy, errBadPolicy},
+	{policy.ErrChanged, errPolicyChanged},
+	{retention.ErrPolicy, errBadPolicy},
 }
 
 // asProblem is what the other side is told about err. What it does not know is

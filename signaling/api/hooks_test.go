@@ -85,6 +85,9 @@ func (l *stream) next() newsItem {
 		if !ok {
 			continue
 		}
+		if err := promised().told("GET /api/v1/news", []byte(text)); err != nil {
+			l.t.Errorf("openapi.yaml: %v", err)
+		}
 		var item newsItem
 		if err := json.Unmarshal([]byte(text), &item); err != nil {
 			l.t.Fatal(err)

@@ -54,9 +54,9 @@ func Manifest(version string) (release.Manifest, error) {
 		switch {
 		case isPage:
 			pattern := "GET /" + page
-			m.Files = append(m.Files, release.Of("/"+page, b, pageType, policy, !identity.Public(pattern)))
+			m.Files = append(m.Files, release.Of("/"+page, b, pageType, contentPolicy, !identity.Public(pattern)))
 		case kind != "" && strings.HasPrefix(name, "assets/"):
-			m.Files = append(m.Files, release.Of("/"+name, b, kind, policy, false))
+			m.Files = append(m.Files, release.Of("/"+name, b, kind, contentPolicy, false))
 		}
 	}
 	scripts, err := viewerScripts(viewer.Files())
@@ -68,7 +68,7 @@ func Manifest(version string) (release.Manifest, error) {
 		if err != nil {
 			return release.Manifest{}, fmt.Errorf("the embedded viewer: %w", err)
 		}
-		rules := policy
+		rules := contentPolicy
 		if name == "worker.js" {
 			rules = workerPolicy
 		}

@@ -149,6 +149,9 @@ func (s *Server) build() http.Handler {
 		"GET /api/v1/tokens":         s.listTokens,
 		"DELETE /api/v1/tokens/{id}": s.revokeToken,
 
+		"GET /api/v1/policy": s.showPolicy,
+		"PUT /api/v1/policy": s.setPolicy,
+
 		"GET /api/v1/users":                          s.listUsers,
 		"POST /api/v1/users":                         s.inviteUser,
 		"POST /api/v1/users/{id}/link":               s.resetUser,
@@ -371,8 +374,8 @@ func (p *probe) Header() http.Header {
 func (p *probe) WriteHeader(status int)      { p.status = status }
 func (p *probe) Write(b []byte) (int, error) { return len(b), nil }
 
-// policy is the Content-Security-Policy of every answer.
-const policy = "default-src 'none'; script-src 'self'; worker-src 'self'; connect-src 'self'; " +
+// contentPolicy is the Content-Security-Policy of every answer.
+const contentPolicy = "default-src 'none'; script-src 'self'; worker-src 'self'; connect-src 'self'; " +
 	"img-src 'self' blob:; media-src blob:; style-src 'self'; font-src 'self'; form-action 'self'; " +
 	"base-uri 'none'; frame-ancestors 'none'; require-trusted-types-for 'script'; " +
 	"trusted-types svelte-trusted-html mf-worker"
@@ -392,7 +395,7 @@ var strictHeaders = map[string]string{
 // from ending the server.
 func (s *Server) outermost(next http.Handler) http.Handler {
 	fixed := maps.Clone(strictHeaders)
-	fixed["Content-Security-Policy"] = policy
+	fixed["Content-Security-Policy"] = contentPolicy
 	fixed["Cache-Control"] = "no-store"
 	if s.cfg.Secure && strings.Contains(s.cfg.PublicHost, ".") && !strings.HasSuffix(s.cfg.PublicHost, ".test") {
 		if _, err := netip.ParseAddr(s.cfg.PublicHost); err != nil { // a name: development addresses stay free

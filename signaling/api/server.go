@@ -33,6 +33,7 @@ import (
 	"github.com/mainforte/mainforte/signaling/identity"
 	"github.com/mainforte/mainforte/signaling/launch"
 	"github.com/mainforte/mainforte/signaling/pairing"
+	"github.com/mainforte/mainforte/signaling/policy"
 	"github.com/mainforte/mainforte/signaling/relay"
 	"github.com/mainforte/mainforte/signaling/store"
 	"github.com/mainforte/mainforte/signaling/supervise"
@@ -87,6 +88,7 @@ type Server struct {
 	news    *news
 	asks    supervise.Asks
 	room    *waiting.Room
+	policy  *policy.Keeper
 	stirred chan struct{} // the sessions that are open are not as they were
 	beat    time.Duration // of news
 	vouch   []*identity.Provider
@@ -208,12 +210,19 @@ func New(cfg Config) (*Server, error) {
 	s.house, err = open(ctx, Place{cfg.Data, cfg.Database}, func(c *identity.Config) {
 		c.Ended = func(ids []string) { s.signedOut(ids) }
 		c.Require = cfg.Require
+		c.RequireToo = func(r identity.Role) bool {
+			p, _ := s.policy.InForce()
+			return p.Requires(r)
+		}
 		if cfg.Identity != nil {
 			cfg.Identity(c)
 		}
 	})
 	if err != nil {
 		return nil, err
+	}
+	if s.policy, err = policy.Open(ctx, s.house.store, s.house.audit); err != nil {
+		return nil, errors.Join(err, s.house.store.Close())
 	}
 	for _, p := range cfg.Providers {
 		s.vouch = append(s.vouch, identity.NewProvider(p, cfg.Clock))
@@ -237,6 +246,10 @@ func New(cfg Config) (*Server, error) {
 		pc.Picture = func(session, id string) string {
 			return cfg.BaseURL + "/api/v1/sessions/" + session + "/attachments/" + id
 		}
+	}
+	pc.Bounds = func() ([]string, time.Duration) {
+		p, _ := s.policy.InForce()
+		return p.RuledOut, p.Life()
 	}
 	pc.Abuse = cfg.Abuse
 	pc.Changed = s.stir

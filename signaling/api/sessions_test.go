@@ -19,6 +19,7 @@ import (
 
 // live is an open session through the real sockets.
 type live struct {
+	opened       *mfpb.Opened // as the host was told
 	t            *testing.T
 	host, viewer *websocket.Conn
 	key          ed25519.PrivateKey
@@ -92,7 +93,7 @@ func (v *visitor) live(ticket string) *live {
 		case *mfpb.ServerToHost_Confirm:
 			l.send(l.host, &mfpb.HostMessage{Body: &mfpb.HostMessage_Paired{Paired: &mfpb.Paired{Claim: b.Confirm.Claim, SigningKey: pub}}})
 		case *mfpb.ServerToHost_Opened:
-			l.id, l.receipt = b.Opened.Session, b.Opened.Receipt
+			l.id, l.receipt, l.opened = b.Opened.Session, b.Opened.Receipt, b.Opened
 			for w.GetOpened() == nil {
 				l.next(l.viewer, w)
 			}

@@ -109,17 +109,20 @@ func (s *site) as(role identity.Role, name string) *visitor {
 
 func (v *visitor) do(method, path string, body any, headers ...string) (*http.Response, []byte) {
 	v.t.Helper()
-	var r io.Reader
+	var sent []byte
 	switch b := body.(type) {
 	case nil:
 	case string:
-		r = strings.NewReader(b)
+		sent = []byte(b)
 	default:
-		raw, err := json.Marshal(b)
-		if err != nil {
+		var err error
+		if sent, err = json.Marshal(b); err != nil {
 			v.t.Fatal(err)
 		}
-		r = bytes.NewReader(raw)
+	}
+	var r io.Reader
+	if body != nil {
+		r = bytes.NewReader(sent)
 	}
 	req, err := http.NewRequestWithContext(v.t.Context(), method, v.site.srv.URL+path, r)
 	if err != nil {
@@ -139,6 +142,9 @@ func (v *visitor) do(method, path string, body any, headers ...string) (*http.Re
 	raw, err := io.ReadAll(resp.Body)
 	if err != nil {
 		v.t.Fatal(err)
+	}
+	if err := promised().check(req, sent, resp, raw); err != nil {
+		v.t.Errorf("openapi.yaml: %v", err)
 	}
 	return resp, raw
 }

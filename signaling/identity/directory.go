@@ -132,6 +132,8 @@ type Config struct {
 
 	// Require is which roles must have a second factor or a passkey; none by default.
 	Require []Role
+	// RequireToo names more of them, asked anew each time; nil: none.
+	RequireToo func(Role) bool
 
 	PerToken  limit.Every // calls by one API token; default 120 in 1 min
 	BadTokens limit.Every // calls of one address with a token that is none; default 30 in 10 min

@@ -79,7 +79,9 @@ func (d *Directory) Lacks(in SignIn) bool {
 }
 
 // Required tells whether a role must have a factor.
-func (d *Directory) Required(r Role) bool { return slices.Contains(d.cfg.Require, r) }
+func (d *Directory) Required(r Role) bool {
+	return slices.Contains(d.cfg.Require, r) || d.cfg.RequireToo != nil && d.cfg.RequireToo(r)
+}
 
 // needsCode tells whether a password alone does not sign a user in.
 func (d *Directory) needsCode(ctx context.Context, userID string) (needs bool, err error) {
@@ -108,7 +110,7 @@ func hasFactor(tx store.Tx, userID string) (bool, error) {
 // Errors: ErrStepUp, ErrNoFactor, or one of the store.
 func (d *Directory) RemoveFactor(ctx context.Context, in SignIn, id string) error {
 	err := d.cfg.Store.Update(ctx, func(tx store.Tx) error {
-		if err := d.fresh(tx, in); err != nil {
+		if err := d.FreshTx(tx, in); err != nil {
 			return err
 		}
 		var kind string

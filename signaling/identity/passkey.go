@@ -343,7 +343,7 @@ func (d *Directory) AddPasskey(ctx context.Context, site Site, in SignIn, name, 
 	now := d.cfg.Now()
 	id := newID(now)
 	err = d.cfg.Store.Update(ctx, func(tx store.Tx) error {
-		if err := d.fresh(tx, in); err != nil {
+		if err := d.FreshTx(tx, in); err != nil {
 			return err
 		}
 		var n int64

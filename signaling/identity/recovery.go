@@ -25,7 +25,7 @@ const (
 // or one of the store.
 func (d *Directory) NewRecovery(ctx context.Context, in SignIn) (codes []string, err error) {
 	err = d.cfg.Store.Update(ctx, func(tx store.Tx) error {
-		if err := d.fresh(tx, in); err != nil {
+		if err := d.FreshTx(tx, in); err != nil {
 			return err
 		}
 		has, err := hasFactor(tx, in.User.ID)

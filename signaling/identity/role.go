@@ -160,6 +160,9 @@ var table = map[string]access{
 	"DELETE /api/v1/teams/{id}":       settings,
 	// And who changed it: no event of a session.
 	"GET /api/v1/changes": settings,
+	// What sessions may be at most; changing it asks for a fresh proof there.
+	"GET /api/v1/policy": settings,
+	"PUT /api/v1/policy": settings,
 
 	// The page itself holds nothing: an admin may hold it to the release.
 	"GET /supervise":                {roles: []Role{Supervisor, Admin}},

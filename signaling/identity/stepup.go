@@ -21,10 +21,10 @@ func (d *Directory) Fresh(in SignIn) bool {
 	return !in.Proven.IsZero() && d.cfg.Now().Sub(in.Proven) < StepUpLife
 }
 
-// fresh is Fresh as the database has it, in the transaction that writes what needs a
+// FreshTx is Fresh as the database has it, in the transaction that writes what needs a
 // fresh proof: what was proven when the call came may have been undone since. Errors:
 // ErrStepUp, ErrNotSignedIn, or one of the store.
-func (d *Directory) fresh(tx store.Tx, in SignIn) error {
+func (d *Directory) FreshTx(tx store.Tx, in SignIn) error {
 	var proven string
 	err := tx.QueryRow(`select proven from signins where id = ? and user_id = ?`, in.ID, in.User.ID).Scan(&proven)
 	if errors.Is(err, sql.ErrNoRows) {

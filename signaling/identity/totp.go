@@ -45,7 +45,7 @@ func (d *Directory) NewTOTP(ctx context.Context, in SignIn, issuer string) (TOTP
 	rand.Read(secret) // never fails since Go 1.24
 	id := newID(now)
 	err := d.cfg.Store.Update(ctx, func(tx store.Tx) error {
-		if err := d.fresh(tx, in); err != nil {
+		if err := d.FreshTx(tx, in); err != nil {
 			return err
 		}
 		if _, err := tx.Exec(`delete from factors where user_id = ? and kind = 'totp' and confirmed = ''`, in.User.ID); err != nil {
@@ -81,7 +81,7 @@ func (d *Directory) ConfirmTOTP(ctx context.Context, in SignIn, code string) (to
 	err = d.cfg.Store.Update(ctx, func(tx store.Tx) error {
 		// Asked for at the beginning, and yet: that may be ten minutes ago, and whoever
 		// holds a stolen cookie would end here what they began in time.
-		if err := d.fresh(tx, in); err != nil {
+		if err := d.FreshTx(tx, in); err != nil {
 			return err
 		}
 		var id string

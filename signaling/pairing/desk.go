@@ -91,6 +91,10 @@ type Config struct {
 	// Policy says whether a session may go without a ticket, and who reads its note.
 	// The zero value: it needs one, and the note is private.
 	Policy tickets.Policy
+	// Bounds is what a session that begins now may be at most: grants that nobody gets,
+	// and how long it is, 0: no limit. It is called with the desk's lock held: it must
+	// neither block nor call the desk. nil: nothing is taken away.
+	Bounds func() (ruledOut []string, life time.Duration)
 	// Create makes a ticket of the embedded desk with an id, for a session that has
 	// none and gets one: needed where the policy is tickets.TicketCreated.
 	Create func(tx store.Tx, id, lang string) (tickets.Ticket, error)

@@ -59,6 +59,10 @@ func (s *session) hostEvent(m *mfpb.HostEvent) mfpb.Reason {
 	if !ok {
 		return mfpb.Reason_REASON_RATE_LIMITED
 	}
+	if grant, _ := e.Data["grant"].(string); e.Type == "consent.granted" && slices.Contains(s.ruledOut, grant) { // C127
+		s.desk.cfg.Logger.Error("a host gave what the policy rules out", "session", s.id, "grant", grant)
+		s.end(mfpb.Reason_REASON_PROTOCOL, byServer)
+	}
 	return 0
 }
 

@@ -200,7 +200,7 @@ func (s *session) seat(c *claim, p *participant, token []byte) {
 		s.host.had = true
 		opened := &mfpb.Opened{
 			Session: s.id, ResumeToken: s.hostSecret, Claim: c.id[:], Participant: p.id(), Kind: p.kind,
-			Chat: string(s.chat()), Abuse: s.desk.cfg.Abuse,
+			Chat: string(s.chat()), Abuse: s.desk.cfg.Abuse, RuledOut: s.ruledOut, EndsInS: s.endsIn(),
 		}
 		if path := s.desk.cfg.Receipt; path != nil {
 			opened.Receipt = path(s.id, s.started)

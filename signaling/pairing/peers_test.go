@@ -174,6 +174,7 @@ func wantClosed(t *testing.T, p *peer, codes ...int) {
 
 type hostPeer struct {
 	*peer
+	opened  *mfpb.Opened // of the first participant
 	key     ed25519.PrivateKey
 	plate   string
 	session string
@@ -372,7 +373,7 @@ func (b *bench) pair(h *hostPeer, v *viewerPeer) {
 	b.t.Helper()
 	h.paired(b.confirmed(h, v))
 	o := want[*mfpb.Opened](b.t, h.peer)
-	h.session, h.token = o.Session, o.ResumeToken
+	h.session, h.token, h.opened = o.Session, o.ResumeToken, o
 	o = want[*mfpb.Opened](b.t, v.peer)
 	v.session, v.token, v.id = o.Session, o.ResumeToken, o.Participant
 }

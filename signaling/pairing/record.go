@@ -3,6 +3,7 @@ package pairing
 import (
 	"errors"
 	"fmt"
+	"strings"
 
 	"github.com/mainforte/mainforte/internal/wire"
 	"github.com/mainforte/mainforte/internal/wire/mfpb"
@@ -16,9 +17,10 @@ func (s *session) insert(tx store.Tx, _ int64) error {
 	if err := tickets.RememberTx(tx, s.ticket, s.started); err != nil {
 		return err
 	}
-	_, err := tx.Exec(`insert into sessions (id, ticket_id, technician_id, method, host_key, started, host_token)
-		values (?, ?, ?, ?, ?, ?, ?)`,
-		s.id, s.ticket.ID, p.tech.Ref, p.method, []byte(s.key), store.FormatTime(s.started), s.hostToken[:])
+	_, err := tx.Exec(`insert into sessions (id, ticket_id, technician_id, method, host_key, started, host_token, ruled_out, ends)
+		values (?, ?, ?, ?, ?, ?, ?, ?, ?)`,
+		s.id, s.ticket.ID, p.tech.Ref, p.method, []byte(s.key), store.FormatTime(s.started), s.hostToken[:],
+		strings.Join(s.ruledOut, " "), store.FormatTime(s.ends))
 	if err != nil {
 		return err
 	}

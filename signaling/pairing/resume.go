@@ -9,6 +9,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"strings"
 	"time"
 
 	"github.com/mainforte/mainforte/internal/wire"
@@ -25,7 +26,7 @@ func (d *Desk) takeUp(ctx context.Context) error {
 		// Number and language of the ticket are for the note. No desk is asked: one
 		// that is away must not keep a server from starting.
 		rows, err := tx.Query(`select s.id, s.ticket_id, coalesce(t.number, k.number, ''), coalesce(t.subject, k.subject, ''),
-			coalesce(t.requester, ''), coalesce(t.lang, k.lang, 'en'), s.host_key, s.started, s.host_seq, s.grants, s.used, s.course, s.host_token
+			coalesce(t.requester, ''), coalesce(t.lang, k.lang, 'en'), s.host_key, s.started, s.host_seq, s.grants, s.used, s.course, s.host_token, s.ruled_out, s.ends
 			from sessions s left join tickets t on t.id = s.ticket_id left join desk_tickets k on k.id = s.ticket_id where s.ended is null`)
 		if err != nil {
 			return err
@@ -54,13 +55,18 @@ func (s *session) scan(rows *sql.Rows) error {
 	var (
 		key, token                    []byte
 		started, grants, used, course string
+		ruledOut, ends                string
 		seq                           int64
 	)
-	err := rows.Scan(&s.id, &s.ticket.ID, &s.ticket.Number, &s.ticket.Subject, &s.ticket.Requester, &s.ticket.Lang, &key, &started, &seq, &grants, &used, &course, &token)
+	err := rows.Scan(&s.id, &s.ticket.ID, &s.ticket.Number, &s.ticket.Subject, &s.ticket.Requester, &s.ticket.Lang, &key, &started, &seq, &grants, &used, &course, &token, &ruledOut, &ends)
 	if err != nil {
 		return err
 	}
 	if s.started, err = store.ParseTime(started); err != nil {
+		return err
+	}
+	s.ruledOut = strings.Fields(ruledOut)
+	if s.ends, err = store.ParseTime(ends); err != nil {
 		return err
 	}
 	if len(key) != ed25519.PublicKeySize || len(token) != sha256.Size {

@@ -7,6 +7,7 @@ import (
 	"encoding/base64"
 	"errors"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/oklog/ulid/v2"
@@ -49,6 +50,9 @@ type session struct {
 	key     ed25519.PublicKey
 	started time.Time
 
+	ruledOut []string  // grants that nobody gets
+	ends     time.Time // at the latest; zero: no such time
+
 	participants []*participant // by number; who left included
 
 	state        state
@@ -89,6 +93,7 @@ func (d *Desk) openSession(c *claim) {
 	if creates {
 		s.ticket.ID = ulid.MustNew(ulid.Timestamp(now), rand.Reader).String()
 	}
+	s.bound()
 	s.journal = &journal{desk: d, patient: true}
 	p, token := s.newParticipant(c, leads, now)
 	c.host.session = s
@@ -107,6 +112,15 @@ func (d *Desk) openSession(c *claim) {
 		paired.Personal["person"] = name
 	}
 	events := []audit.Event{requested, paired}
+	if len(s.ruledOut) > 0 || !s.ends.IsZero() {
+		minutes := 0
+		if !s.ends.IsZero() {
+			minutes = int(s.ends.Sub(s.started) / time.Minute)
+		}
+		events = append(events, s.event("session.bounded", "ok", audit.Actor{Kind: "system"}, map[string]any{
+			"ruled_out": strings.Join(s.ruledOut, "+"), "minutes": minutes,
+		}))
+	}
 	system := audit.Actor{Kind: "system"}
 	made := s.ticket
 	switch {
@@ -140,6 +154,26 @@ func (d *Desk) openSession(c *claim) {
 			}
 		},
 	})
+}
+
+// bound takes from the session what the policy of this moment does not give.
+func (s *session) bound() {
+	if s.desk.cfg.Bounds == nil {
+		return
+	}
+	out, life := s.desk.cfg.Bounds()
+	s.ruledOut = slices.Clone(out)
+	if life > 0 {
+		s.ends = s.started.Add(life)
+	}
+}
+
+// endsIn is how many seconds are left of a session that has an end; 0: it has none.
+func (s *session) endsIn() uint32 {
+	if s.ends.IsZero() {
+		return 0
+	}
+	return uint32(max(1, (s.ends.Sub(s.desk.cfg.Now())+time.Second-1)/time.Second))
 }
 
 // event begins an event of this session, by the server's clock.
@@ -213,6 +247,10 @@ func (s *session) sweep(now time.Time) {
 	case open:
 		if after(s.journal.since, s.desk.cfg.LogGrace) {
 			s.end(mfpb.Reason_REASON_LOG_UNAVAILABLE, byServer)
+			return
+		}
+		if !s.ends.IsZero() && !now.Before(s.ends) { // C126
+			s.end(mfpb.Reason_REASON_TIME_UP, byServer)
 			return
 		}
 		late := func(since time.Time) bool { return after(since, s.desk.cfg.Grace) }

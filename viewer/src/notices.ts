@@ -34,6 +34,8 @@ export function noticed({ code, value }: Notice): { change?: Partial<View>; news
       return { change: { slowLine: null } };
     case NoticeCode.HOST_SLOW:
       return { change: { slowHost: value } };
+    case NoticeCode.TIME_SHORT:
+      return { change: { endsAt: Date.now() + value * 60_000 } };
     case NoticeCode.HOST_GOOD:
       return { change: { slowHost: null } };
     default:
@@ -48,6 +50,8 @@ export function answer(control: GrantState): News | null {
       return { kind: "denied" };
     case GrantState.REVOKED:
       return { kind: "revoked" };
+    case GrantState.RULED_OUT:
+      return { kind: "ruledOut" };
     case GrantState.HANDED_OVER:
       return { kind: "handedOver" };
     default:

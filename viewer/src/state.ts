@@ -12,7 +12,7 @@ export type State = "code" | "pairing" | "asking" | "connecting" | "live" | "end
 
 /** What has just happened and is told for a moment. */
 export type News =
-  | { readonly kind: "untyped" | "reserved" | "denied" | "revoked" | "handedOver" | "lead" }
+  | { readonly kind: "untyped" | "reserved" | "denied" | "ruledOut" | "revoked" | "handedOver" | "lead" }
   | { readonly kind: "displayGone"; readonly name: string }
   | { readonly kind: "pathBack" | "serverBack" | "hostBack"; readonly seconds: number };
 
@@ -60,6 +60,8 @@ export interface View {
   readonly pathUp: boolean;
   /** What the person's computer takes to make a picture while it is slow, ms. */
   readonly slowHost: number | null;
+  /** When the server's policy ends the session (Date.now), once that is near. */
+  readonly endsAt: number | null;
   /** How the connection goes, and what a picture takes, while somebody looks. */
   readonly route: RouteFacts | null;
   readonly measured: Measured | null;
@@ -93,6 +95,7 @@ export const firstView: View = {
   slowLine: null,
   slowBrowser: null,
   slowHost: null,
+  endsAt: null,
   news: null,
   serverAway: null,
   hostAway: null,

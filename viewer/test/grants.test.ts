@@ -56,6 +56,19 @@ describe("grants", () => {
     expect(sender.open).toBe(false);
   });
 
+  test("what the policy rules out is said, opens no hands, and so does the end that comes near", async () => {
+    const s = await live();
+    const { events, sender } = s.connection();
+    events.control(grants(GrantState.ALLOWED, GrantState.RULED_OUT));
+    expect(sender.open).toBe(false);
+    expect(s.session.view.news).toEqual({ kind: "ruledOut" });
+    const before = Date.now();
+    events.control({ case: "notice", value: { code: NoticeCode.TIME_SHORT, value: 5 } } as never);
+    const ends = s.session.view.endsAt ?? 0;
+    expect(ends - before).toBeGreaterThanOrEqual(300_000);
+    expect(ends - before).toBeLessThan(310_000);
+  });
+
   test("notices stand until they are resumed; an untyped key is told for a moment", async () => {
     const s = await live();
     const notice = (code: NoticeCode) =>

@@ -77,7 +77,7 @@ describe("locales", () => {
       .concat("../src/element.ts");
     const code = sources.map((f) => readFileSync(new URL(f, import.meta.url), "utf8")).join("\n");
     const built =
-      /^(?:reason|next|keys\.(?:ctrl|alt|super|print)|banner\.(?:untyped|reserved|denied|revoked|pathBack|serverBack|hostBack)|(?:route|station|sysinfo|files\.unit)\.|marks\.(?:hint\.)?(?:laser|pen|arrow|box|ellipse|text)$|files\.(?:waiting|asking|offered|lost|cancelled)|(?:code|pairing|asking|connecting|ended)\.(?:title|lead)|step\.(?:done|now|next))/;
+      /^(?:reason|next|keys\.(?:ctrl|alt|super|print)|banner\.(?:untyped|reserved|denied|ruledOut|revoked|pathBack|serverBack|hostBack)|(?:route|station|sysinfo|files\.unit)\.|marks\.(?:hint\.)?(?:laser|pen|arrow|box|ellipse|text)$|files\.(?:waiting|asking|offered|lost|cancelled)|(?:code|pairing|asking|connecting|ended)\.(?:title|lead)|step\.(?:done|now|next))/;
     for (const key of Object.keys(en))
       if (!built.test(key) && key !== "title") expect(code, key).toContain(`"${key}"`);
   });

@@ -36,6 +36,7 @@ const (
 	GrantState_GRANT_STATE_REVOKED     GrantState = 4 // taken back by the person
 	GrantState_GRANT_STATE_GIVEN_BACK  GrantState = 5 // given back by the participant
 	GrantState_GRANT_STATE_HANDED_OVER GrantState = 6 // control: another participant has it now
+	GrantState_GRANT_STATE_RULED_OUT   GrantState = 7 // the server's policy gives it to nobody: the person is not asked
 )
 
 // Enum value maps for GrantState.
@@ -48,6 +49,7 @@ var (
 		4: "GRANT_STATE_REVOKED",
 		5: "GRANT_STATE_GIVEN_BACK",
 		6: "GRANT_STATE_HANDED_OVER",
+		7: "GRANT_STATE_RULED_OUT",
 	}
 	GrantState_value = map[string]int32{
 		"GRANT_STATE_UNSPECIFIED": 0,
@@ -57,6 +59,7 @@ var (
 		"GRANT_STATE_REVOKED":     4,
 		"GRANT_STATE_GIVEN_BACK":  5,
 		"GRANT_STATE_HANDED_OVER": 6,
+		"GRANT_STATE_RULED_OUT":   7,
 	}
 )
 
@@ -110,6 +113,7 @@ const (
 	NoticeCode_NOTICE_CODE_INPUT_HELD_PERSON     NoticeCode = 17 // the person uses mouse or keyboard: input yields for a second
 	NoticeCode_NOTICE_CODE_INPUT_HELD_PASSWORD   NoticeCode = 18 // a question for a password is in front of the person
 	NoticeCode_NOTICE_CODE_INPUT_HELD_PRIVATE    NoticeCode = 19 // a window that the person keeps to themselves is in front
+	NoticeCode_NOTICE_CODE_TIME_SHORT            NoticeCode = 20 // value: minutes until the server's policy ends the session
 )
 
 // Enum value maps for NoticeCode.
@@ -135,6 +139,7 @@ var (
 		17: "NOTICE_CODE_INPUT_HELD_PERSON",
 		18: "NOTICE_CODE_INPUT_HELD_PASSWORD",
 		19: "NOTICE_CODE_INPUT_HELD_PRIVATE",
+		20: "NOTICE_CODE_TIME_SHORT",
 	}
 	NoticeCode_value = map[string]int32{
 		"NOTICE_CODE_UNSPECIFIED":           0,
@@ -157,6 +162,7 @@ var (
 		"NOTICE_CODE_INPUT_HELD_PERSON":     17,
 		"NOTICE_CODE_INPUT_HELD_PASSWORD":   18,
 		"NOTICE_CODE_INPUT_HELD_PRIVATE":    19,
+		"NOTICE_CODE_TIME_SHORT":            20,
 	}
 )
 
@@ -1927,7 +1933,7 @@ const file_session_proto_rawDesc = "" +
 	"\vCursorPlace\x12\f\n" +
 	"\x01x\x18\x01 \x01(\rR\x01x\x12\f\n" +
 	"\x01y\x18\x02 \x01(\rR\x01y\x12 \n" +
-	"\vparticipant\x18\x03 \x01(\tR\vparticipant*\xc3\x01\n" +
+	"\vparticipant\x18\x03 \x01(\tR\vparticipant*\xde\x01\n" +
 	"\n" +
 	"GrantState\x12\x1b\n" +
 	"\x17GRANT_STATE_UNSPECIFIED\x10\x00\x12\x15\n" +
@@ -1936,7 +1942,8 @@ const file_session_proto_rawDesc = "" +
 	"\x12GRANT_STATE_DENIED\x10\x03\x12\x17\n" +
 	"\x13GRANT_STATE_REVOKED\x10\x04\x12\x1a\n" +
 	"\x16GRANT_STATE_GIVEN_BACK\x10\x05\x12\x1b\n" +
-	"\x17GRANT_STATE_HANDED_OVER\x10\x06*\xfb\x04\n" +
+	"\x17GRANT_STATE_HANDED_OVER\x10\x06\x12\x19\n" +
+	"\x15GRANT_STATE_RULED_OUT\x10\a*\x97\x05\n" +
 	"\n" +
 	"NoticeCode\x12\x1b\n" +
 	"\x17NOTICE_CODE_UNSPECIFIED\x10\x00\x12#\n" +
@@ -1959,7 +1966,8 @@ const file_session_proto_rawDesc = "" +
 	"\x18NOTICE_CODE_KEY_RESERVED\x10\x10\x12!\n" +
 	"\x1dNOTICE_CODE_INPUT_HELD_PERSON\x10\x11\x12#\n" +
 	"\x1fNOTICE_CODE_INPUT_HELD_PASSWORD\x10\x12\x12\"\n" +
-	"\x1eNOTICE_CODE_INPUT_HELD_PRIVATE\x10\x13B3Z1github.com/mainforte/mainforte/internal/wire/mfpbb\x06proto3"
+	"\x1eNOTICE_CODE_INPUT_HELD_PRIVATE\x10\x13\x12\x1a\n" +
+	"\x16NOTICE_CODE_TIME_SHORT\x10\x14B3Z1github.com/mainforte/mainforte/internal/wire/mfpbb\x06proto3"
 
 var (
 	file_session_proto_rawDescOnce sync.Once

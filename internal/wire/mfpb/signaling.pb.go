@@ -170,6 +170,7 @@ const (
 	Reason_REASON_HOST_QUIT            Reason = 30 // the host app was closed
 	Reason_REASON_LEFT                 Reason = 31 // the participant left; the session goes on without
 	Reason_REASON_RELAY_REFUSED        Reason = 32 // no direct path, and the relay would not carry it
+	Reason_REASON_TIME_UP              Reason = 33 // the session was as long as the server's policy lets one be
 	// Protocol.
 	Reason_REASON_PROTOCOL        Reason = 40 // out of order, malformed, forbidden for this sender
 	Reason_REASON_VERSION         Reason = 41 // no version in common
@@ -215,6 +216,7 @@ var (
 		30: "REASON_HOST_QUIT",
 		31: "REASON_LEFT",
 		32: "REASON_RELAY_REFUSED",
+		33: "REASON_TIME_UP",
 		40: "REASON_PROTOCOL",
 		41: "REASON_VERSION",
 		42: "REASON_TOO_LARGE",
@@ -256,6 +258,7 @@ var (
 		"REASON_HOST_QUIT":             30,
 		"REASON_LEFT":                  31,
 		"REASON_RELAY_REFUSED":         32,
+		"REASON_TIME_UP":               33,
 		"REASON_PROTOCOL":              40,
 		"REASON_VERSION":               41,
 		"REASON_TOO_LARGE":             42,
@@ -1872,6 +1875,8 @@ type Opened struct {
 	Chat          string                 `protobuf:"bytes,7,opt,name=chat,proto3" json:"chat,omitempty"`                             // to the host: what stays of the chat: "none", "log", "note"
 	Receipt       string                 `protobuf:"bytes,8,opt,name=receipt,proto3" json:"receipt,omitempty"`                       // to the host: the path of the receipt's page, with a token after #
 	Abuse         string                 `protobuf:"bytes,9,opt,name=abuse,proto3" json:"abuse,omitempty"`                           // to the host: where abuse is reported besides, an https or mailto address; may be empty
+	RuledOut      []string               `protobuf:"bytes,10,rep,name=ruled_out,json=ruledOut,proto3" json:"ruled_out,omitempty"`    // to the host: grants that the server's policy gives to nobody in this session
+	EndsInS       uint32                 `protobuf:"varint,11,opt,name=ends_in_s,json=endsInS,proto3" json:"ends_in_s,omitempty"`    // to the host: seconds until the policy ends the session; 0: no such time
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -1967,6 +1972,20 @@ func (x *Opened) GetAbuse() string {
 		return x.Abuse
 	}
 	return ""
+}
+
+func (x *Opened) GetRuledOut() []string {
+	if x != nil {
+		return x.RuledOut
+	}
+	return nil
+}
+
+func (x *Opened) GetEndsInS() uint32 {
+	if x != nil {
+		return x.EndsInS
+	}
+	return 0
 }
 
 // Relay names the relays that this side may use, and its credentials. It comes
@@ -3543,7 +3562,7 @@ const file_signaling_proto_rawDesc = "" +
 	"\x06ticket\x18\x06 \x01(\v2\r.mf.v1.TicketR\x06ticket\"J\n" +
 	"\vClaimFailed\x12\x14\n" +
 	"\x05claim\x18\x01 \x01(\fR\x05claim\x12%\n" +
-	"\x06reason\x18\x02 \x01(\x0e2\r.mf.v1.ReasonR\x06reason\"\x94\x02\n" +
+	"\x06reason\x18\x02 \x01(\x0e2\r.mf.v1.ReasonR\x06reason\"\xcd\x02\n" +
 	"\x06Opened\x12\x18\n" +
 	"\asession\x18\x01 \x01(\tR\asession\x12!\n" +
 	"\fresume_token\x18\x02 \x01(\fR\vresumeToken\x12\x14\n" +
@@ -3553,7 +3572,10 @@ const file_signaling_proto_rawDesc = "" +
 	"\x06ticket\x18\x06 \x01(\v2\r.mf.v1.TicketR\x06ticket\x12\x12\n" +
 	"\x04chat\x18\a \x01(\tR\x04chat\x12\x18\n" +
 	"\areceipt\x18\b \x01(\tR\areceipt\x12\x14\n" +
-	"\x05abuse\x18\t \x01(\tR\x05abuse\"M\n" +
+	"\x05abuse\x18\t \x01(\tR\x05abuse\x12\x1b\n" +
+	"\truled_out\x18\n" +
+	" \x03(\tR\bruledOut\x12\x1a\n" +
+	"\tends_in_s\x18\v \x01(\rR\aendsInS\"M\n" +
 	"\x05Relay\x12*\n" +
 	"\aservers\x18\x01 \x03(\v2\x10.mf.v1.IceServerR\aservers\x12\x18\n" +
 	"\aexpires\x18\x02 \x01(\x03R\aexpires\"[\n" +
@@ -3656,7 +3678,7 @@ const file_signaling_proto_rawDesc = "" +
 	"\x1cPARTICIPANT_KIND_UNSPECIFIED\x10\x00\x12\x19\n" +
 	"\x15PARTICIPANT_KIND_LEAD\x10\x01\x12\x1b\n" +
 	"\x17PARTICIPANT_KIND_EXPERT\x10\x02\x12\x1d\n" +
-	"\x19PARTICIPANT_KIND_OBSERVER\x10\x03*\xc3\a\n" +
+	"\x19PARTICIPANT_KIND_OBSERVER\x10\x03*\xd7\a\n" +
 	"\x06Reason\x12\x16\n" +
 	"\x12REASON_UNSPECIFIED\x10\x00\x12\x17\n" +
 	"\x13REASON_NO_SUCH_CODE\x10\x01\x12\x15\n" +
@@ -3687,7 +3709,8 @@ const file_signaling_proto_rawDesc = "" +
 	"\x16REASON_LOG_UNAVAILABLE\x10\x1d\x12\x14\n" +
 	"\x10REASON_HOST_QUIT\x10\x1e\x12\x0f\n" +
 	"\vREASON_LEFT\x10\x1f\x12\x18\n" +
-	"\x14REASON_RELAY_REFUSED\x10 \x12\x13\n" +
+	"\x14REASON_RELAY_REFUSED\x10 \x12\x12\n" +
+	"\x0eREASON_TIME_UP\x10!\x12\x13\n" +
 	"\x0fREASON_PROTOCOL\x10(\x12\x12\n" +
 	"\x0eREASON_VERSION\x10)\x12\x14\n" +
 	"\x10REASON_TOO_LARGE\x10*\x12\x1a\n" +

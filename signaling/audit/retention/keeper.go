@@ -33,6 +33,11 @@ func (k *Keeper) now() time.Time {
 
 // Set puts a policy in force, and writes that down. Nothing is purged yet.
 func (k *Keeper) Set(ctx context.Context, p Policy, by audit.Actor) error {
+	return k.Log.Store().Update(ctx, func(tx store.Tx) error { return k.SetTx(tx, p, by) })
+}
+
+// SetTx is Set as part of a transaction.
+func (k *Keeper) SetTx(tx store.Tx, p Policy, by audit.Actor) error {
 	if err := p.Check(); err != nil {
 		return err
 	}
@@ -40,18 +45,14 @@ func (k *Keeper) Set(ctx context.Context, p Policy, by audit.Actor) error {
 	if err != nil {
 		return fmt.Errorf("retention: %w", err)
 	}
-	err = k.Log.Store().Update(ctx, func(tx store.Tx) error {
-		if _, err := tx.Exec(`insert into retention (id, policy, created) values (1, ?, ?)
-			on conflict (id) do update set policy = excluded.policy, created = excluded.created`, string(text), store.FormatTime(k.now())); err != nil {
-			return err
-		}
-		_, err := k.Log.AppendTx(tx, audit.Event{
-			Type: "policy.changed", Outcome: "ok", Actor: by, Origin: "server",
-			Data: map[string]any{"policy": p.Name, "sessions_days": p.Sessions, "outside_days": p.Outside},
-		})
-		return err
-	})
-	if err != nil {
+	if _, err := tx.Exec(`insert into retention (id, policy, created) values (1, ?, ?)
+		on conflict (id) do update set policy = excluded.policy, created = excluded.created`, string(text), store.FormatTime(k.now())); err != nil {
+		return fmt.Errorf("retention: %w", err)
+	}
+	if _, err := k.Log.AppendTx(tx, audit.Event{
+		Type: "policy.changed", Outcome: "ok", Actor: by, Origin: "server",
+		Data: map[string]any{"policy": p.Name, "sessions_days": p.Sessions, "outside_days": p.Outside},
+	}); err != nil {
 		return fmt.Errorf("retention: %w", err)
 	}
 	return nil

@@ -239,11 +239,14 @@ class Row {
               ? "clip.denied"
               : state === GrantState.REVOKED
                 ? "clip.revoked"
-                : "clip.not",
+                : state === GrantState.RULED_OUT
+                  ? "ruledOut"
+                  : "clip.not",
           ),
         );
         setLabel(this.#button, t("clip.ask"));
     }
+    this.#button.hidden = state === GrantState.RULED_OUT;
   }
 }
 

@@ -96,7 +96,6 @@ export class Pane {
 
   update(view: View, items: readonly Item[], t: T): void {
     setText(this.title, t("files.title"));
-    setText(this.#drop, t("files.drop"));
     setLabel(this.#choose, t("files.choose"));
     setLabel(this.#folder, t("files.folder"));
     setLabel(this.#close, t("details.close"));
@@ -105,8 +104,11 @@ export class Pane {
     this.#none.hidden = items.length > 0;
     const out = view.grants["file_out"] ?? GrantState.UNSPECIFIED;
     const known = "file_out" in view.grants;
+    const never = view.grants["file_in"] === GrantState.RULED_OUT;
+    this.#choose.disabled = this.#folder.disabled = never;
+    setText(this.#drop, t(never ? "files.ruledOut" : "files.drop"));
     this.#ask.hidden = view.kind === ParticipantKind.OBSERVER || !known || out === GrantState.ALLOWED;
-    this.#ask.disabled = out === GrantState.ASKED || !view.pathUp;
+    this.#ask.disabled = out === GrantState.ASKED || out === GrantState.RULED_OUT || !view.pathUp;
     setLabel(this.#ask, t(out === GrantState.ASKED ? "toolbar.asked" : "files.ask"));
     setText(
       this.#asked,
@@ -117,7 +119,9 @@ export class Pane {
             ? "files.askedHint"
             : out === GrantState.DENIED || out === GrantState.REVOKED
               ? "files.deniedHint"
-              : "files.askHint",
+              : out === GrantState.RULED_OUT
+                ? "ruledOut"
+                : "files.askHint",
       ),
     );
     this.#asked.hidden = this.#ask.hidden && out !== GrantState.ALLOWED;

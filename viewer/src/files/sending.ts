@@ -283,6 +283,8 @@ export class Sending {
           this.#now = first;
           this.#offer(first);
         }
+      } else if (this.#grant === GrantState.RULED_OUT) {
+        for (const { item } of this.#queue.splice(0)) this.#fail(item, FileReason.NOT_ALLOWED);
       } else {
         for (const { item } of this.#queue) item.state = "asking";
         if (this.#grant !== GrantState.ASKED) this.#ask();

@@ -129,11 +129,15 @@ export class Marks implements Tool, ToolView {
   update(view: View, t: T): void {
     const may = this.#state === GrantState.ALLOWED;
     const asked = this.#state === GrantState.ASKED;
+    const never = this.#state === GrantState.RULED_OUT;
     // A host that cannot draw does not know the grant; an observer only sees.
     this.button.hidden = this.#state === undefined || view.kind === ParticipantKind.OBSERVER;
     setLabel(this.button, t("marks.title"));
     setText(this.title, t("marks.title"));
-    setText(this.#hint, t(may ? `marks.hint.${this.#tool}` : asked ? "marks.asked" : "marks.lead"));
+    setText(
+      this.#hint,
+      t(may ? `marks.hint.${this.#tool}` : asked ? "marks.asked" : never ? "ruledOut" : "marks.lead"),
+    );
     this.#palette.hidden = !may;
     this.#palette.setAttribute("aria-label", t("marks.title"));
     for (const { tool, button } of this.#choices) {
@@ -152,7 +156,7 @@ export class Marks implements Tool, ToolView {
     }
     setLabel(this.#done, t(may ? "marks.done" : "details.close"));
     this.#ask.hidden = may;
-    this.#ask.disabled = asked || !view.pathUp;
+    this.#ask.disabled = asked || never || !view.pathUp;
     setLabel(this.#ask, t(asked ? "toolbar.asked" : "marks.ask"));
     this.#ink.label = t("marks.area");
     this.#ink.size(view.width, view.height);

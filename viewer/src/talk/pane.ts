@@ -134,7 +134,7 @@ export class TalkPane implements Tool, ToolView {
       this.#fetch(wanted);
     } else if (state !== GrantState.ASKED && state !== GrantState.UNSPECIFIED) {
       this.#wanted = undefined;
-      this.#tell("talk.trouble.denied");
+      this.#tell(state === GrantState.RULED_OUT ? "ruledOut" : "talk.trouble.denied");
     }
   }
 

@@ -79,6 +79,7 @@ export function noticesOf(view: View, t: T): Notice[] {
   if (view.slowLine !== null) say(t("banner.slowLine", { rate: rate(view.slowLine, t) }));
   if (view.slowHost !== null) say(t("banner.slowHost", { ms: view.slowHost }));
   if (view.slowBrowser !== null) say(t("banner.slowBrowser", { ms: view.slowBrowser }));
+  if (view.endsAt !== null) say(t("banner.timeShort", { time: time(view.endsAt, t) }));
   const { news } = view;
   switch (news?.kind) {
     case undefined:
@@ -102,6 +103,7 @@ export function noticesOf(view: View, t: T): Notice[] {
     case "untyped":
     case "reserved":
     case "denied":
+    case "ruledOut":
     case "revoked":
       say(t(`banner.${news.kind}`));
   }

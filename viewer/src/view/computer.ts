@@ -75,7 +75,7 @@ class Part {
     setText(this.#lead, t(texts.lead));
     setText(this.#state, this.#says(view, t));
     setLabel(this.#ask, t(asked ? "toolbar.asked" : texts.ask));
-    this.#ask.hidden = allowed;
+    this.#ask.hidden = allowed || state === GrantState.RULED_OUT;
     this.#ask.disabled = asked || !view.pathUp || view.view !== GrantState.ALLOWED;
     setLabel(this.#giveBack, t(texts.giveBack));
     this.#giveBack.hidden = !allowed;
@@ -92,6 +92,8 @@ class Part {
         return t(texts.denied);
       case GrantState.REVOKED:
         return t(texts.over);
+      case GrantState.RULED_OUT:
+        return t("ruledOut");
       default:
         return "";
     }

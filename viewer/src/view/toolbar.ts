@@ -1,5 +1,6 @@
 // The slim bar above the picture, with what opens from it.
 
+import { GrantState } from "../gen/session_pb";
 import { ParticipantKind } from "../gen/signaling_pb";
 import type { Combo } from "../input/combos";
 import { heir, otherHands } from "../participants";
@@ -275,9 +276,11 @@ export class Toolbar {
     );
     this.#state.title = this.#stateText.textContent;
     this.#ask.hidden = hands === "yes" || view.kind === ParticipantKind.OBSERVER;
-    this.#ask.disabled = hands === "asked" || !view.pathUp;
+    const never = view.control === GrantState.RULED_OUT;
+    this.#ask.disabled = hands === "asked" || never || !view.pathUp;
+    this.#ask.title = never ? t("ruledOut") : "";
     this.#giveBack.hidden = hands !== "yes";
-    setLabel(this.#ask, t(hands === "asked" ? "toolbar.asked" : "toolbar.ask"));
+    setLabel(this.#ask, t(hands === "asked" ? "toolbar.asked" : never ? "toolbar.noControl" : "toolbar.ask"));
     setLabel(this.#giveBack, t("toolbar.giveBack"));
   }
 

@@ -28,6 +28,7 @@ export const reasons: Readonly<Record<string, number>> = {
   HOST_QUIT: 30,
   LEFT: 31,
   RELAY_REFUSED: 32,
+  TIME_UP: 33,
   PROTOCOL: 40,
   VERSION: 41,
   TOO_LARGE: 42,
