@@ -50,6 +50,7 @@ func supervisor(t *testing.T, lang string) {
 
 	// The wish, the code, the person's yes.
 	w.must(sue.Click(fmt.Sprintf("[data-watch=%q]", session)))
+	w.must(sue.Wait(10*time.Second, `document.activeElement.getAttribute("role") === "status"`)) // the button has gone
 	w.must(w.browser.WaitFor(10*time.Second, "#watch-invite"))
 	w.shot("asked-to-watch")
 	w.must(w.browser.Click("#watch-invite"))
