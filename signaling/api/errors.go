@@ -42,6 +42,7 @@ var (
 	errDeskRefuses     = &problem{http.StatusBadGateway, "DESK_REFUSES"}
 	errDeskUnknown     = &problem{http.StatusNotFound, "DESK_UNKNOWN"}
 	errInternal        = &problem{http.StatusInternalServerError, "INTERNAL"}
+	errInvalidFilter   = &problem{http.StatusUnprocessableEntity, "INVALID_FILTER"}
 	errInvalidFormat   = &problem{http.StatusUnprocessableEntity, "INVALID_FORMAT"}
 	errInvalidLang     = &problem{http.StatusUnprocessableEntity, "INVALID_LANG"}
 	errInvalidNote     = &problem{http.StatusUnprocessableEntity, "INVALID_NOTE"}

@@ -205,10 +205,13 @@ const maxListed = 20_000
 
 // exportList gives out the list of sessions, as it is filtered, as a file.
 func (s *Server) exportList(w http.ResponseWriter, c *call) error {
-	q := c.URL.Query()
-	format := q.Get("format")
+	format := c.URL.Query().Get("format")
 	if format != "csv" && format != "jsonl" {
 		return errInvalidFormat
+	}
+	f, err := s.filter(c)
+	if err != nil {
+		return err
 	}
 	head, err := s.house.audit.Head(c.Context())
 	if err != nil {
@@ -223,7 +226,7 @@ func (s *Server) exportList(w http.ResponseWriter, c *call) error {
 	if format == "csv" {
 		b = append(b, "session,started,ended,seconds,reason,technicians,ticket,ticket_number,ticket_subject,events\r\n"...)
 	}
-	f := pairing.Filter{Query: q.Get("q"), Live: q.Get("live") == "1", Limit: 200}
+	f.Limit = 200
 	for n, more := 0, true; more; {
 		var list []pairing.Record
 		if list, more, err = pairing.Records(c.Context(), s.house.store, f); err != nil {
@@ -237,6 +240,11 @@ func (s *Server) exportList(w http.ResponseWriter, c *call) error {
 				return err
 			}
 			f.Before = r.ID
+		}
+		if f.Query != "" && more {
+			if f.Found, err = s.house.audit.Search(c.Context(), f.Query, f.Before, audit.MaxFound); err != nil {
+				return err
+			}
 		}
 		more = more && len(list) > 0
 	}

@@ -63,15 +63,37 @@ func sessionOf(r pairing.Record) sessionAnswer {
 	return a
 }
 
-func (s *Server) listSessions(w http.ResponseWriter, c *call) error {
+// filter is which sessions are asked for.
+func (s *Server) filter(c *call) (f pairing.Filter, err error) {
 	q := c.URL.Query()
-	f := pairing.Filter{Query: q.Get("q"), Before: q.Get("before"), Live: q.Get("live") == "1"}
-	// Names and addresses of the log are only looked through for who may read them.
-	if f.Query != "" && identity.Authorize("GET /api/v1/sessions/{id}/events", c.user()) == nil {
-		var err error
-		if f.Found, err = s.house.audit.Search(c.Context(), f.Query, f.Before, audit.MaxFound); err != nil {
-			return err
+	f = pairing.Filter{Query: q.Get("q"), Before: q.Get("before"), Live: q.Get("live") == "1", Grant: q.Get("grant"), Reason: q.Get("reason")}
+	for name, at := range map[string]*time.Time{"from": &f.From, "until": &f.Until} {
+		if text := q.Get(name); text != "" {
+			if *at, err = time.Parse(time.RFC3339, text); err != nil {
+				return f, errInvalidFilter
+			}
 		}
+	}
+	for _, word := range []string{f.Grant, f.Reason} {
+		if word != "" && !audit.IsToken(word) {
+			return f, errInvalidFilter
+		}
+	}
+	// What happened in a session is only looked through for who may read it.
+	reads := identity.Authorize("GET /api/v1/sessions/{id}/events", c.user()) == nil
+	if f.Grant != "" && !reads {
+		return f, errNotAllowed
+	}
+	if f.Query != "" && reads {
+		f.Found, err = s.house.audit.Search(c.Context(), f.Query, f.Before, audit.MaxFound)
+	}
+	return f, err
+}
+
+func (s *Server) listSessions(w http.ResponseWriter, c *call) error {
+	f, err := s.filter(c)
+	if err != nil {
+		return err
 	}
 	list, more, err := pairing.Records(c.Context(), s.house.store, f)
 	if err != nil {

@@ -164,6 +164,23 @@ func TestASessionFromSocketToNoteAndLog(t *testing.T) {
 			t.Errorf("%q finds %v", q, got)
 		}
 	}
+	day := func(d int) string { return url.QueryEscape(time.Now().AddDate(0, 0, d).Format(time.RFC3339)) }
+	for filter, n := range map[string]int{
+		"reason=PERSON_STOPPED": 1, "reason=LEFT": 0, "grant=view": 0, "from=" + day(-1): 1, "from=" + day(1): 0,
+		"until=" + day(1): 1, "until=" + day(-1): 0, "q=ann&reason=PERSON_STOPPED&until=" + day(1): 1,
+	} {
+		if got := ada.want(200, "GET", "/api/v1/sessions?"+filter, nil)["sessions"].([]any); len(got) != n {
+			t.Errorf("%s finds %v", filter, got)
+		}
+		if _, raw := ada.do("GET", "/api/v1/sessions/export?format=jsonl&"+filter, nil); strings.Count(string(raw), "\n") != n {
+			t.Errorf("%s as a file: %q", filter, raw)
+		}
+	}
+	for _, bad := range []string{"from=yesterday", "until=0", "grant=" + url.QueryEscape(`"%`), "reason=" + strings.Repeat("A", 1000)} {
+		ada.code(422, "INVALID_FILTER", "GET", "/api/v1/sessions?"+bad, nil)
+		ada.code(422, "INVALID_FILTER", "GET", "/api/v1/sessions/export?format=csv&"+bad, nil)
+	}
+	root.code(403, "NOT_ALLOWED", "GET", "/api/v1/sessions?grant=view", nil)
 	// By what is sealed only who may read it finds anything.
 	for q, n := range map[string]int{"127.0.0.1": 1, "zoe": 1, "cote ann": 1, "cot ann": 0, "cote 127.0.0.2": 0} {
 		list := ada.want(200, "GET", "/api/v1/sessions?q="+url.QueryEscape(q), nil)["sessions"].([]any)

@@ -20,8 +20,8 @@ import (
 	"github.com/mainforte/mainforte/signaling/store"
 )
 
-// The search index finds sessions by words of their sealed parts without holding
-// a word: a row is a session and the HMAC of a word under the key of the month in
+// The search index finds sessions by words of their sealed parts, and by the hashes
+// of their files, without holding a word: a row is a session and the HMAC of a word under the key of the month in
 // which the session began. A purge deletes the session's rows; the month's key is
 // destroyed with the last of them. What that guards against, and what not, is in
 // docs/audit.md.
@@ -105,8 +105,10 @@ func (l *Log) indexTx(tx store.Tx, e *Event) error {
 	}
 	var list []string
 	for name := range strings.FieldsSeq(fields) {
-		if text, ok := e.Personal[name].(string); ok {
-			list = append(list, words(text, maxWords)...)
+		for _, part := range []map[string]any{e.Data, e.Personal} {
+			if text, ok := part[name].(string); ok {
+				list = append(list, words(text, maxWords)...)
+			}
 		}
 	}
 	if len(list) == 0 {
@@ -170,8 +172,8 @@ func (l *Log) unindexTx(tx store.Tx, session string) error {
 	return nil
 }
 
-// Search returns sessions, the newest first, in whose names and addresses each
-// word of query stands, as a whole word, without regard to case and accents; only
+// Search returns sessions, the newest first, in whose names, addresses and hashes of
+// files each word of query stands, as a whole word, without regard to case and accents; only
 // those whose id is before another one, if that is not empty; at most limit and
 // MaxFound. A session whose names were purged is not found.
 func (l *Log) Search(ctx context.Context, query, before string, limit int) (found []string, err error) {

@@ -101,6 +101,24 @@ func rowsOf(t testing.TB, st store.Store) (list []string) {
 	return list
 }
 
+func TestASessionIsFoundByTheHashOfAFile(t *testing.T) {
+	l, _, _ := opened(t)
+	a, b := sessionAt(time.Now()), sessionAt(time.Now().Add(time.Millisecond))
+	file := func(session, typ, sum string) Event {
+		e := event(typ, session)
+		e.Data = map[string]any{"sha256": sum}
+		return e
+	}
+	one, two := strings.Repeat("0a", 32), strings.Repeat("f1", 32)
+	appendAll(t, l, file(a, "file.received", one), file(a, "file.sent", two), file(b, "screenshot.attached", two),
+		file(b, "consent.shown", one)) // that of a question
+	for query, want := range map[string][]string{one: {a}, strings.ToUpper(two): {b, a}, one + " " + two: {a}, one[:62]: nil} {
+		if got := found(t, l, query); !slices.Equal(got, want) {
+			t.Errorf("%s finds %v, want %v", query, got, want)
+		}
+	}
+}
+
 func TestAPurgedSessionIsOutOfTheIndex(t *testing.T) {
 	l, st, _ := opened(t)
 	march := time.Date(2026, 3, 1, 0, 0, 0, 0, time.UTC)

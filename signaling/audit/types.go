@@ -14,7 +14,7 @@ type EventType struct {
 	// has them, separated by blanks; a member is a token unless ":n" (a number)
 	// or ":b" (a truth value) follows. The JSON Schema is made from it.
 	Data, Personal string
-	// Search names the members of Personal by which a session is found.
+	// Search names the members of Data and Personal by which a session is found.
 	Search string
 }
 
@@ -54,7 +54,7 @@ var eventTypes = map[string]EventType{
 	"chat.line":           {Doc: "a line of the chat, where the policy keeps it; a long one has several parts; data: participant (none: the person), whether it goes into the note", Host: true, Data: "participant part:n parts:n noted:b", Personal: "text"},
 	"chat.counted":        {Doc: "how many lines of the chat there were, never which", Host: true, Data: "person:n technicians:n"},
 	"screenshot.taken":    {Doc: "the host took a picture of the screen for the ticket and sent it to a participant", Host: true, Data: "participant bytes:n width:n height:n sha256"},
-	"screenshot.attached": {Doc: "a participant attached a picture to the session, for its ticket", Data: "attachment size:n sha256"},
+	"screenshot.attached": {Doc: "a participant attached a picture to the session, for its ticket", Data: "attachment size:n sha256", Search: "sha256"},
 	"sysinfo.read":        {Doc: "the host told a participant what the computer is: how many facts, never which", Host: true, Data: "participant bytes:n items:n missing:n"},
 	"sysinfo.attached":    {Doc: "a participant attached what the computer is to the session, for its ticket", Data: "size:n sha256"},
 	"session.rated":       {Doc: "the person said how the session was: 1 to 5, 0 without a number", Data: "score:n", Personal: "text"},
@@ -71,8 +71,8 @@ var eventTypes = map[string]EventType{
 
 	// Data of file.*: way (in: to the person, out: from them) and transfer (its number).
 	"file.offered":   {Doc: "files were offered; data: files and size in all", Host: true, Data: "way participant transfer:n files:n size:n", Personal: "name"},
-	"file.received":  {Doc: "one file arrived whole in the person's folder", Host: true, Data: "way participant transfer:n size:n sha256", Personal: "name"},
-	"file.sent":      {Doc: "one file of the person's arrived whole at the technician's", Host: true, Data: "way participant transfer:n size:n sha256", Personal: "name"},
+	"file.received":  {Doc: "one file arrived whole in the person's folder", Host: true, Data: "way participant transfer:n size:n sha256", Personal: "name", Search: "sha256"},
+	"file.sent":      {Doc: "one file of the person's arrived whole at the technician's", Host: true, Data: "way participant transfer:n size:n sha256", Personal: "name", Search: "sha256"},
 	"file.refused":   {Doc: "an offer was refused; data: reason", Host: true, Data: "way participant transfer:n reason", Personal: "name"},
 	"file.cancelled": {Doc: "a transfer ended before its end; data: reason, and how many bytes had arrived", Host: true, Data: "way participant transfer:n reason size:n", Personal: "name"},
 	"marks.summary":  {Doc: "how often a participant pointed, drew and wrote over the screen, never what; data: participant, counts by kind", Host: true, Data: "participant laser:n pen:n arrows:n boxes:n ellipses:n texts:n"},

@@ -3,10 +3,13 @@ package pairing
 import (
 	"context"
 	"database/sql"
+	"encoding/json"
 	"fmt"
 	"strconv"
 	"strings"
 	"time"
+
+	"github.com/oklog/ulid/v2"
 
 	"github.com/mainforte/mainforte/signaling/store"
 	"github.com/mainforte/mainforte/signaling/tickets"
@@ -47,22 +50,21 @@ type Filter struct {
 	Query  string // in ticket number, subject, requester, technicians; empty: all
 	// Found are sessions that a search of the log found for Query: these too.
 	Found  []string
-	Before string // sessions older than the one of this id
-	Limit  int    // at most 200; 0: 50
+	Grant  string // in which the person allowed this
+	Reason string // that ended so: name of a wire Reason without REASON_
+	From   time.Time
+	Until  time.Time // that began from From on and before Until; zero: whenever
+	Before string    // sessions older than the one of this id
+	Limit  int       // at most 200; 0: 50
 }
 
-// Records lists sessions, the newest first; more tells that there are others.
-func Records(ctx context.Context, st store.Store, f Filter) (list []Record, more bool, err error) {
-	if f.Limit <= 0 {
-		f.Limit = 50
-	}
-	f.Limit = min(f.Limit, 200)
-	q := `select s.id, s.ticket_id, coalesce(t.number, k.number, ''), coalesce(t.subject, k.subject, ''), s.technician_id, coalesce(u.name, ''),
+// recordsQuery asks for one session more than the filter's limit.
+func recordsQuery(f Filter) (q string, args []any, err error) {
+	q = `select s.id, s.ticket_id, coalesce(t.number, k.number, ''), coalesce(t.subject, k.subject, ''), s.technician_id, coalesce(u.name, ''),
 		s.started, s.ended, s.reason, (select count(*) from audit_leaves l where l.session = s.id),
 		(select count(*) from audit_leaves l where l.session = s.id and l.type = 'abuse.reported')
 		from sessions s left join tickets t on t.id = s.ticket_id
 		left join desk_tickets k on k.id = s.ticket_id left join users u on u.id = s.technician_id where 1 = 1`
-	var args []any
 	where := func(cond string, a ...any) { q, args = q+" and "+cond, append(args, a...) }
 	if f.ID != "" {
 		where("s.id = ?", f.ID)
@@ -86,11 +88,39 @@ func Records(ctx context.Context, st store.Store, f Filter) (list []Record, more
 		where(`(t.search like ? escape '!' or k.search like ? escape '!' or s.id = ? or s.ticket_id = ? or exists (select 1 from session_participants p
 			join users w on w.id = p.technician_id where p.session_id = s.id and lower(w.name) like ? escape '!') or `+found+`)`, more...)
 	}
+	if f.Grant != "" {
+		name, err := json.Marshal(f.Grant)
+		if err != nil {
+			return "", nil, err
+		}
+		where("s.grants like ? escape '!'", "%"+escapeLike(`{"Name":`+string(name)+`,"State":"allowed"`)+"%")
+	}
+	if f.Reason != "" {
+		where("s.reason = ?", f.Reason)
+	}
+	// An id tells when its session was asked for, not long before it began: the rest is not even looked at.
+	if !f.From.IsZero() {
+		where("s.started >= ? and s.id >= ?", store.FormatTime(f.From), firstID(f.From.Add(-time.Hour)))
+	}
+	if !f.Until.IsZero() {
+		where("s.started < ? and s.id < ?", store.FormatTime(f.Until), firstID(f.Until))
+	}
 	if f.Live {
 		where("s.ended is null")
 	}
-	q += " order by s.id desc limit ?"
-	args = append(args, f.Limit+1)
+	return q + " order by s.id desc limit ?", append(args, f.Limit+1), nil
+}
+
+// Records lists sessions, the newest first; more tells that there are others.
+func Records(ctx context.Context, st store.Store, f Filter) (list []Record, more bool, err error) {
+	if f.Limit <= 0 {
+		f.Limit = 50
+	}
+	f.Limit = min(f.Limit, 200)
+	q, args, err := recordsQuery(f)
+	if err != nil {
+		return nil, false, fmt.Errorf("pairing: %w", err)
+	}
 	err = st.View(ctx, func(tx store.Tx) error {
 		list = nil
 		rows, err := tx.Query(q, args...)
@@ -163,6 +193,16 @@ func (r *Record) attend(tx store.Tx) error {
 		r.Participants = append(r.Participants, a)
 	}
 	return rows.Err()
+}
+
+// firstID is the least id that can be made at a time.
+func firstID(t time.Time) string {
+	ms := max(0, t.UnixMilli())
+	id, err := ulid.New(min(uint64(ms), ulid.MaxTime()), nil)
+	if err != nil {
+		return "" // no id is less; cannot be: the time is in bounds
+	}
+	return id.String()
 }
 
 // escapeLike makes the wildcards of like ordinary characters.
