@@ -45,6 +45,7 @@ export default defineConfig({
         admin: resolve(here, "admin.html"),
         account: resolve(here, "account.html"),
         supervise: resolve(here, "supervise.html"),
+        words: resolve(here, "words.html"),
       },
       external: ["/viewer/viewer.js"],
     },

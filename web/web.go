@@ -37,7 +37,7 @@ var dist embed.FS
 var static embed.FS
 
 // Pages that a build must have made.
-var pages = []string{"signin.html", "account.html", "console.html", "audit.html", "receipt.html", "supervise.html", "admin.html"}
+var pages = []string{"signin.html", "account.html", "console.html", "audit.html", "receipt.html", "supervise.html", "admin.html", "words.html"}
 
 // Files holds the built pages at its root and everything they and the
 // landing page refer to in the folder assets.

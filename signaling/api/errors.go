@@ -16,6 +16,7 @@ import (
 	"github.com/mainforte/mainforte/signaling/audit/retention"
 	"github.com/mainforte/mainforte/signaling/identity"
 	"github.com/mainforte/mainforte/signaling/pairing"
+	"github.com/mainforte/mainforte/signaling/phrases"
 	"github.com/mainforte/mainforte/signaling/policy"
 	"github.com/mainforte/mainforte/signaling/store"
 	"github.com/mainforte/mainforte/signaling/tickets"
@@ -80,6 +81,12 @@ var (
 	errNoWhy           = &problem{http.StatusUnprocessableEntity, "NO_WHY"}
 	errNotWaiting      = &problem{http.StatusConflict, "NOT_WAITING"}
 	errWhyLong         = &problem{http.StatusUnprocessableEntity, "WHY_LONG"}
+	errInvalidWords    = &problem{http.StatusUnprocessableEntity, "INVALID_WORDS"}
+	errNoWords         = &problem{http.StatusNotFound, "NO_WORDS"}
+	errWordsChanged    = &problem{http.StatusConflict, "WORDS_CHANGED"}
+	errWordsTaken      = &problem{http.StatusConflict, "WORDS_TAKEN"}
+	errTooManyWords    = &problem{http.StatusUnprocessableEntity, "TOO_MANY_WORDS"}
+	errNoCode          = &problem{http.StatusUnprocessableEntity, "NO_CODE"}
 )
 
 // known maps the errors of the packages behind the interface, the more telling
@@ -110,6 +117,11 @@ var known = []struct {
 	{identity.ErrClosed, errUserClosed},
 	{identity.ErrBadTier, errBadTier},
 	{identity.ErrTooManyTeams, errTooManyTeams},
+	{phrases.ErrInvalid, errInvalidWords},
+	{phrases.ErrNone, errNoWords},
+	{phrases.ErrStale, errWordsChanged},
+	{phrases.ErrTaken, errWordsTaken},
+	{phrases.ErrMany, errTooManyWords},
 	{pairing.ErrNoSession, errNotFound},
 	{pairing.ErrNotYours, errNotAllowed},
 	{pairing.ErrNoWhy, errNoWhy},

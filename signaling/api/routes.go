@@ -173,6 +173,16 @@ func (s *Server) build() http.Handler {
 		"GET /api/v1/waiting":                        s.listWaiting,
 		"POST /api/v1/waiting/{id}/take":             s.takeWaiting,
 
+		"GET /words":                                 s.page("words.html"),
+		"GET /api/v1/phrases":                        s.listPhrases,
+		"POST /api/v1/phrases":                       s.addPhrase,
+		"PUT /api/v1/phrases/{id}":                   s.setPhrase,
+		"DELETE /api/v1/phrases/{id}":                s.removePhrase,
+		"GET /api/v1/resolutions":                    s.listResolutions,
+		"PUT /api/v1/resolutions/{id}":               s.setResolution,
+		"DELETE /api/v1/resolutions/{id}":            s.removeResolution,
+		"POST /api/v1/sessions/{id}/closing/preview": s.previewClosing,
+
 		"GET /ws/host":   s.wsHost,
 		"GET /ws/viewer": s.wsViewer,
 	} {

@@ -33,6 +33,7 @@ import (
 	"github.com/mainforte/mainforte/signaling/identity"
 	"github.com/mainforte/mainforte/signaling/launch"
 	"github.com/mainforte/mainforte/signaling/pairing"
+	"github.com/mainforte/mainforte/signaling/phrases"
 	"github.com/mainforte/mainforte/signaling/policy"
 	"github.com/mainforte/mainforte/signaling/relay"
 	"github.com/mainforte/mainforte/signaling/store"
@@ -111,6 +112,7 @@ type house struct {
 	audit *audit.Log
 	local *tickets.Local
 	users *identity.Directory
+	book  *phrases.Book
 }
 
 // store opens the database.
@@ -146,7 +148,7 @@ func open(ctx context.Context, p Place, change func(*identity.Config)) (*house, 
 	if err != nil {
 		return nil, errors.Join(err, st.Close())
 	}
-	return &house{store: st, audit: log, local: tickets.NewLocal(st), users: users}, nil
+	return &house{store: st, audit: log, local: tickets.NewLocal(st), users: users, book: phrases.New(st, log)}, nil
 }
 
 // Admin runs f on the users of a place, also while a server runs on it. It does not

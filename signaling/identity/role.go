@@ -46,6 +46,7 @@ var (
 	seePictures = access{roles: []Role{Technician, Supervisor, Auditor}}
 	outbox      = access{roles: []Role{Supervisor, Admin}}
 	settings    = access{roles: []Role{Admin}}
+	wording     = access{roles: []Role{Supervisor, Admin}}
 	// How the lines stand now and what the person allowed. Not for an admin, who never
 	// learns what is in a session (see Admin).
 	supervise = access{roles: []Role{Supervisor}}
@@ -184,6 +185,18 @@ var table = map[string]access{
 	"POST /wait/{token}/leave":       anyone,
 	"GET /api/v1/waiting":            workDesk,
 	"POST /api/v1/waiting/{id}/take": workDesk,
+
+	// What is written with: who works with it picks, who leads keeps it.
+	"GET /words":                      wording,
+	"GET /api/v1/phrases":             readDesk,
+	"POST /api/v1/phrases":            wording,
+	"PUT /api/v1/phrases/{id}":        wording,
+	"DELETE /api/v1/phrases/{id}":     wording,
+	"GET /api/v1/resolutions":         readDesk,
+	"PUT /api/v1/resolutions/{id}":    wording,
+	"DELETE /api/v1/resolutions/{id}": wording,
+	// From who took part, as the closing note itself.
+	"POST /api/v1/sessions/{id}/closing/preview": workDesk,
 
 	// Hosts have no account: the code is what lets a technician in (C1).
 	"GET /ws/host": anyone,

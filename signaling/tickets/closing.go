@@ -18,6 +18,8 @@ type Closing struct {
 	Session    string
 	Technician string
 	Resolution string // one of Resolutions; "" for none
+	Code       string // of the desk, which says more about the resolution; may be empty
+	CodeText   string // and in words
 	Text       string // several lines; may be empty where there is a resolution
 	Link       string // to the session's log
 }
@@ -33,6 +35,8 @@ func (c Closing) Clean() (Closing, error) {
 		return c, fmt.Errorf("%w: a closing note holds %d characters", ErrTooLarge, maxClosingNote)
 	case c.Resolution != "" && !slices.Contains(Resolutions(), c.Resolution):
 		return c, fmt.Errorf("%w: there is no resolution %.40q", ErrInvalid, c.Resolution)
+	case c.Code != "" && c.Resolution == "":
+		return c, fmt.Errorf("%w: a code says more about a resolution", ErrInvalid)
 	case text == "" && c.Resolution == "":
 		return c, fmt.Errorf("%w: the closing note says nothing", ErrInvalid)
 	}
@@ -48,6 +52,9 @@ func (c Closing) Note(lang string) Note {
 	rows := []Row{{Label: w["label.technician"], Value: c.Technician}}
 	if c.Resolution != "" {
 		rows = append(rows, Row{Label: w["label.resolution"], Value: w["resolution."+c.Resolution]})
+	}
+	if c.Code != "" {
+		rows = append(rows, Row{Label: w["label.code"], Value: line(c.Code) + w["comma"] + line(c.CodeText)})
 	}
 	d.Blocks = append(d.Blocks, Block{Kind: Table, Rows: rows})
 	if c.Text != "" {

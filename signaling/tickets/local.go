@@ -256,10 +256,14 @@ func (l *Local) AddNoteTx(tx store.Tx, ticket string, n Note) (Written, error) {
 	return l.insert(tx, ticket, n)
 }
 
+// Shown is the text of a note as the embedded desk shows it, which keeps nothing else
+// of it. Errors: ErrTooLarge.
+func Shown(n Note) (string, error) { return prose(n.Plain()) }
+
 func (l *Local) insert(tx store.Tx, ticket string, n Note) (Written, error) {
 	n.Author = line(n.Author)
 	var err error
-	if n.Text, err = prose(n.Plain()); err != nil {
+	if n.Text, err = Shown(n); err != nil {
 		return Written{}, err
 	}
 	n.Doc, n.Files, n.Minutes, n.Link = Doc{}, nil, 0, "" // the text says it

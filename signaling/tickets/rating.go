@@ -52,20 +52,30 @@ func (o *Outbox) EnqueueRatingTx(tx store.Tx, ticket string, n Note, until time.
 // TakeRatingTx adds a rating that still waits to another note of the session, which
 // takes its place; not one that a worker is just sending.
 func (o *Outbox) TakeRatingTx(tx store.Tx, session string, n Note) (Note, error) {
+	n, letter, err := o.WithRatingTx(tx, session, n)
+	if err != nil || letter == "" {
+		return n, err
+	}
+	_, err = tx.Exec("delete from outbox where id = ?", letter)
+	return n, err
+}
+
+// WithRatingTx is what TakeRatingTx would make of a note, and the id of the letter that
+// it would take, "" if there is none. Nothing is changed.
+func (o *Outbox) WithRatingTx(tx store.Tx, session string, n Note) (with Note, letter string, err error) {
 	list, err := letters(tx, "where note_key = ? and state = 'waiting' and (attempts = 0 or next_at <= ?)",
 		Marker(session, "rated"), store.FormatTime(o.now()))
 	if err != nil || len(list) == 0 {
-		return n, err
+		return n, "", err
 	}
 	var rated Note
 	if err := json.Unmarshal([]byte(list[0].note), &rated); err != nil {
-		return n, fmt.Errorf("tickets: %w", err)
+		return n, "", fmt.Errorf("tickets: %w", err)
 	}
 	for _, b := range rated.Doc.Blocks {
 		if b.Kind == Table && len(b.Rows) > 0 {
 			n.Doc.Blocks = append(n.Doc.Blocks, Block{Kind: Table, Rows: b.Rows[:1]})
 		}
 	}
-	_, err = tx.Exec("delete from outbox where id = ?", list[0].ID)
-	return n, err
+	return n, list[0].ID, nil
 }

@@ -22,12 +22,17 @@ func prose(s string) (string, error) {
 	if len(s) > 4*maxNote || utf8.RuneCountInString(s) > maxNote {
 		return "", fmt.Errorf("%w: a note holds %d characters", ErrTooLarge, maxNote)
 	}
+	return CleanProse(s), nil
+}
+
+// CleanProse makes hostile text of any length clean lines.
+func CleanProse(s string) string {
 	s = strings.NewReplacer("\r\n", "\n", "\r", "\n").Replace(s)
 	lines := strings.Split(s, "\n")
 	for i, l := range lines {
 		lines[i] = longLine(l)
 	}
-	return strings.TrimSpace(strings.Join(lines, "\n")), nil
+	return strings.TrimSpace(strings.Join(lines, "\n"))
 }
 
 // longLine cleans a line of any length, piece by piece, because Clean cuts.

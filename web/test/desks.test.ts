@@ -22,6 +22,7 @@ describe("several service desks", () => {
         ended: null,
         reason: null,
         note: state,
+        closable: false,
       },
     ],
     problem: null,
@@ -130,7 +131,7 @@ describe("several service desks", () => {
     expect(desk.active).toEqual({ kind: "ticket", id: "2" });
     expect(desk.current?.ended).toMatchObject({
       session: "S",
-      closing: { text: "", resolution: "", done: false },
+      closing: { text: "", resolution: "", code: "", done: false },
     });
   });
 });

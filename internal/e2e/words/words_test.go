@@ -2,14 +2,20 @@ package words
 
 import (
 	"context"
+	"encoding/json"
 	"fmt"
+	"net/http"
+	"net/url"
 	"os"
 	"path/filepath"
 	"strings"
 	"testing"
 	"time"
 
+	"github.com/mainforte/mainforte/internal/e2e/gohost"
+	"github.com/mainforte/mainforte/internal/e2e/gopeer"
 	"github.com/mainforte/mainforte/internal/e2e/stage"
+	"github.com/mainforte/mainforte/internal/wire/mfpb"
 	"github.com/mainforte/mainforte/web"
 )
 
@@ -81,9 +87,20 @@ func (v *visit) post(path, body, member string) string {
 	return s
 }
 
-// look holds the page as it stands to axe, and keeps a picture of it.
+// look keeps a picture of the page as it stands, where somebody wants it.
 func (v *visit) look(name string) {
 	v.t.Helper()
+	if v.shot != "" {
+		_, png, err := v.Screenshot()
+		v.must(err)
+		v.must(os.WriteFile(filepath.Join(v.shot, name+".png"), png, 0o644))
+	}
+}
+
+// check holds it to axe too, and to the width of the window.
+func (v *visit) check(name string) {
+	v.t.Helper()
+	v.look(name)
 	found, err := stage.Eval[[]string](v.Browser, v.axe+`;axe.run(document, {resultTypes: ["violations"]}).then(r => r.violations.map(v => v.id + " " + v.nodes.map(n => n.target).join(" | ")))`)
 	v.must(err)
 	if len(found) > 0 {
@@ -94,23 +111,51 @@ func (v *visit) look(name string) {
 	if wide {
 		v.t.Errorf("%s is wider than the window", name)
 	}
-	if v.shot != "" {
-		_, png, err := v.Screenshot()
-		v.must(err)
-		v.must(os.WriteFile(filepath.Join(v.shot, name+".png"), png, 0o644))
-	}
 }
 
-// as signs in with a new account.
-func (v *visit) as(ctx context.Context, role, name string) {
+// join makes an account by a one-time link and returns its cookie.
+func (v *visit) join(ctx context.Context, role, name string) string {
 	v.t.Helper()
 	link, err := v.server.Link(ctx, role)
 	v.must(err)
-	v.must(v.Goto(link))
+	body := fmt.Sprintf(`{"token":%q,"name":%q,"password":%q}`, link[strings.LastIndex(link, "/")+1:], name, password)
+	resp, err := http.Post(v.server.URL+"/api/v1/signin/link", "application/json", strings.NewReader(body))
+	v.must(err)
+	resp.Body.Close()
+	var cookies []string
+	for _, c := range resp.Cookies() {
+		cookies = append(cookies, c.Name+"="+c.Value)
+	}
+	return strings.Join(cookies, "; ")
+}
+
+// as signs in with the page.
+func (v *visit) as(name, next string) {
+	v.t.Helper()
+	v.must(v.Goto(v.server.URL + "/signin?next=" + url.QueryEscape(next)))
 	v.fill("#name", name)
 	v.fill("#password", password)
 	v.click("#submit")
 	v.must(v.WaitFor(soon, "#sign-out"))
+}
+
+// session is one that was held for the ticket by the holder of that cookie.
+func (v *visit) session(ctx context.Context, cookie, ticket string) string {
+	v.t.Helper()
+	ctx, cancel := context.WithTimeout(ctx, 30*time.Second)
+	defer cancel()
+	h, err := gohost.Wait(ctx, "ws://"+v.server.Addr+"/ws/host", "Zoë")
+	v.must(err)
+	line, err := gopeer.Dial(ctx, "ws://"+v.server.Addr+"/ws/viewer", http.Header{"Cookie": {cookie}, "Origin": {v.server.URL}}, nil)
+	v.must(err)
+	paired := make(chan error, 1)
+	go func() { paired <- h.Pair(ctx) }()
+	w, err := gopeer.Pair(ctx, gopeer.Options{Line: line, Code: h.Code, Ticket: ticket})
+	v.must(err)
+	v.must(<-paired)
+	v.must(h.End(ctx, mfpb.Reason_REASON_PERSON_STOPPED))
+	_ = w.Close()
+	return h.Session
 }
 
 func TestWords(t *testing.T) {
@@ -136,12 +181,25 @@ func TestWords(t *testing.T) {
 	v.must(err)
 	defer v.Close()
 
-	v.as(ctx, "technician", "Chloé")
+	chloe := v.join(ctx, "technician", "Chloé")
+	v.join(ctx, "supervisor", "Sue")
+	v.as("Sue", "/words")
+	v.keepsWords()
+	v.must(v.Goto(v.server.URL + "/console"))
+	v.click("#sign-out")
+	v.must(v.WaitFor(soon, "#sign-in"))
+
+	v.as("Chloé", "/console")
 	for _, name := range []string{"Anna", "Zoë", "Boris"} {
 		v.post("/api/v1/tickets", fmt.Sprintf(`{"subject":%q,"requester":%q,"lang":"en"}`, "Printer of "+name+" "+hostile, name), "id")
 	}
 	v.palette()
+	ticket := v.post("/api/v1/tickets", fmt.Sprintf(`{"subject":%q,"requester":"Zoë {technician}","lang":"fr"}`, "Printer jams "+hostile), "id")
+	v.closing(ticket, v.session(ctx, chloe, ticket))
 	for _, line := range v.Console() {
+		if strings.Contains(line, "401") {
+			continue // the sign-in that ran out
+		}
 		if strings.Contains(line, "error") || strings.Contains(line, "Refused") {
 			t.Errorf("the console says %s", line)
 		}
@@ -159,7 +217,7 @@ func (v *visit) palette() {
 	v.look("palette")
 	v.must(v.Insert("zoe"))
 	v.wait(`document.querySelector("#palette-0")?.innerText.includes("Zoë")`)
-	v.look("palette-found")
+	v.check("palette-found")
 	v.enter()
 	v.wait(`document.querySelector("#ticket-title")?.innerText.startsWith("Printer of Zoë <img") && document.querySelector("#palette") === null`)
 	v.ctrl("KeyK")
@@ -182,4 +240,80 @@ func (v *visit) palette() {
 	v.must(v.WaitFor(soon, "#palette-field"))
 	v.must(v.Keys("\x1b"))
 	v.wait(`document.querySelector("dialog") === null && document.activeElement.id === "open-palette"`)
+}
+
+// keepsWords writes a text and a code, removes the text and takes that back.
+func (v *visit) keepsWords() {
+	v.t.Helper()
+	v.click("#new-text")
+	v.click("#save-text")
+	v.wait(`document.activeElement.id === "text-name" && document.querySelector("#text-name-trouble").innerText !== ""`)
+	v.fill("#text-name", "Greeting "+hostile)
+	v.click(`#text-dialog [value="fr"]`)
+	v.fill("#text-body", "Bonjour {requester}, voir {number}. {nothing}")
+	v.check("text-dialog")
+	v.click("#save-text")
+	v.wait(`document.querySelector("dialog") === null && document.querySelector("#texts [data-text]")?.innerText.includes("Greeting <img")`)
+	v.look("words")
+	v.click("#texts [data-text]")
+	v.click("#remove-text")
+	v.wait(`document.querySelector("#texts") === null && document.querySelector("#undo") !== null`)
+	v.click("#undo")
+	v.must(v.WaitFor(soon, "#texts [data-text]"))
+	v.click("#new-code")
+	v.fill("#code-name", "JAM-1")
+	v.fill("#code-en", "Paper jam <b>removed")
+	v.fill("#code-fr", "Bourrage <b>enlevé")
+	v.look("code-dialog")
+	v.click("#save-code")
+	v.must(v.WaitFor(soon, `[data-code="JAM-1"]`))
+	v.wait(`document.querySelector("dialog") === null`)
+	v.check("words-with-a-code")
+}
+
+// closing writes the closing note of a session that ended: with a canned text and a
+// code, with a sign-in that ran out in the middle of it, and shown before it is written.
+func (v *visit) closing(ticket, session string) {
+	v.t.Helper()
+	v.must(v.Goto(v.server.URL + "/console?ticket=" + ticket))
+	v.click("[data-close-session]")
+	v.must(v.WaitFor(soon, "#closing-text"))
+	v.wait(`document.querySelector("#closing-text").value.startsWith("Problème : Printer jams <img")`)
+	v.look("closing-begun")
+	v.click("#closing [data-insert]")
+	v.must(v.WaitFor(soon, "#phrases-field"))
+	v.wait(`document.querySelectorAll("#phrases [role=option]").length === 1`)
+	v.look("phrases")
+	v.must(v.Insert("bonjour"))
+	v.wait(`document.querySelectorAll("#phrases [role=option]").length === 1`)
+	v.enter()
+	v.wait(`document.querySelector("#closing-text").value === "Bonjour Zoë {technician}, voir MF-1004. {nothing}" && document.activeElement.id === "closing-text"`)
+	_, err := stage.Eval[bool](v.Browser, `(e => { e.value = "solved/JAM-1"; return e.dispatchEvent(new Event("change", {bubbles: true})) })(document.querySelector("#closing-resolution"))`)
+	v.must(err)
+	v.click("#preview-closing")
+	v.wait(`document.querySelector("#closing-shown")?.innerText.includes("JAM-1, Bourrage <b>enlevé")`)
+	v.check("closing-preview")
+	shown := v.text("#closing-shown")
+
+	// The sign-in runs out. Nothing typed is lost, not even when the page is loaded again.
+	v.post("/api/v1/signout", "{}", "")
+	v.click("#write-closing")
+	v.must(v.WaitFor(soon, "#closing [data-again]"))
+	v.wait(`document.querySelector("#closing-text").value.startsWith("Bonjour Zoë")`)
+	v.look("closing-signed-out")
+	v.as("Chloé", "/console?ticket="+ticket)
+	v.wait(`document.querySelector("#closing-text")?.value.startsWith("Bonjour Zoë") && document.querySelector("#closing-resolution").value === "solved/JAM-1"`)
+	v.click("#write-closing")
+	v.wait(`[...document.querySelectorAll("[data-note] .text")].some(e => e.innerText === ` + quoted(shown) + `)`)
+	v.wait(`sessionStorage.length === 0 && document.querySelector("[data-close-session]") === null`)
+	v.look("closed")
+}
+
+// quoted is a text as a script has it.
+func quoted(s string) string {
+	b, err := json.Marshal(s)
+	if err != nil {
+		panic(err) // strings always marshal
+	}
+	return string(b)
 }

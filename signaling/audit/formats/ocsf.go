@@ -73,6 +73,12 @@ var activities = map[string]activity{
 	"ticket":            {apiActivity, 3},   // Update
 	"ticket.created":    {apiActivity, 1},   // Create
 	"waiting":           {apiActivity, other},
+	"phrase":            {apiActivity, 3},
+	"phrase.added":      {apiActivity, 1},
+	"phrase.removed":    {apiActivity, 4}, // Delete
+	"resolution":        {apiActivity, 3},
+	"solution":          {apiActivity, 3},
+	"solution.promoted": {apiActivity, 1},
 	"log":               {apiActivity, 3},
 	"log.viewed":        {apiActivity, 2}, // Read
 	"log.verify":        {apiActivity, 2}, // Read

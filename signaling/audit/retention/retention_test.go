@@ -313,6 +313,10 @@ var holds = map[string]string{
 	"team_members":         bare,
 	"user_origins":         others,
 	"policy":               bare,
+	"phrases":              others,
+	"resolution_codes":     others,
+	"solutions":            others,
+	"solution_words":       others,
 }
 
 // columns of the tables in which a session's own words could one day stand: a

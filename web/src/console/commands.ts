@@ -5,7 +5,7 @@ import { lang, langs, t, type Lang } from "../lib/i18n.svelte";
 import { matching } from "../lib/match";
 import type { Choice, Group } from "../lib/Picker.svelte";
 import { inProgress } from "../lib/remote-session";
-import { mayAdmin, mayClaim, mayReadOutbox, mayReadSessions, maySupervise } from "../lib/rules";
+import { mayAdmin, mayClaim, mayKeepWords, mayReadOutbox, mayReadSessions, maySupervise } from "../lib/rules";
 import { singleKeys } from "../lib/shortcuts.svelte";
 import { localDesk } from "../lib/api";
 import type { Desk } from "./desk.svelte";
@@ -167,6 +167,7 @@ function commands(desk: Desk, acts: Acts): Command[] {
     list.push({ label: t("console.ticketless"), icon: "screen", run: () => desk.startTicketless() });
   if (mayReadOutbox(role))
     list.push({ label: t("outbox.title"), icon: "note", run: () => desk.go({ kind: "outbox" }) });
+  if (mayKeepWords(role)) list.push({ label: t("words.title"), icon: "note", run: () => acts.go("/words") });
   if (maySupervise(role))
     list.push({ label: t("nav.supervise"), icon: "chart", run: () => acts.go("/supervise") });
   if (mayReadSessions(role)) list.push({ label: t("nav.audit"), icon: "log", run: () => acts.go("/audit") });

@@ -20,7 +20,7 @@ import { mayClaim } from "../lib/rules";
 import { Room } from "./room.svelte";
 import type { News } from "../lib/news";
 import { inProgress, type RemoteSession, type StateDetail } from "../lib/remote-session";
-import type { Active, Loaded, SessionTab, TicketTab, Toast } from "./tabs";
+import type { Active, Closing, Loaded, SessionTab, TicketTab, Toast } from "./tabs";
 
 /** After these pauses, in milliseconds, the ticket is looked at again for the note of an ended session. */
 export const noteWaits: readonly number[] = [0, 300, 700, 1000, 2000, 3000, 5000, 8000];
@@ -562,9 +562,10 @@ export class Desk {
   }
 }
 
-const unsaid = (): { text: string; resolution: string; done: boolean } => ({
+export const unsaid = (): Closing => ({
   text: "",
   resolution: "",
+  code: "",
   done: false,
 });
 

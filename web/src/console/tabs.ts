@@ -8,6 +8,15 @@ export interface Loaded<T> {
   problem: Problem | null;
 }
 
+/** A closing note that is being written. */
+export interface Closing {
+  text: string;
+  resolution: string;
+  /** Of the desk, that says more about the resolution. */
+  code: string;
+  done: boolean;
+}
+
 export interface TicketTab {
   kind: "ticket";
   id: string;
@@ -28,7 +37,7 @@ export interface TicketTab {
     id: string | null;
     session: string | null;
     /** What the technician says about it, until it is written. */
-    closing: { text: string; resolution: string; done: boolean };
+    closing: Closing;
   } | null;
 }
 

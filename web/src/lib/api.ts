@@ -255,9 +255,6 @@ export const api = {
   async endSession(sessionID: string, why: string): Promise<void> {
     await call("POST", `/api/v1/sessions/${id(sessionID)}/end`, { why });
   },
-  async closing(sessionID: string, text: string, resolution: string): Promise<void> {
-    await call("POST", `/api/v1/sessions/${id(sessionID)}/closing`, { text, resolution });
-  },
   async sessionLog(sessionID: string): Promise<SessionLog> {
     const o = record(await call("GET", `/api/v1/sessions/${id(sessionID)}/events`));
     const tree = record(o["tree"]);

@@ -7,6 +7,7 @@ export const nameMax = 64;
 export const textMax = 256; // subject, requester: the protocol's limit for names and titles
 export const noteMax = 16_384;
 export const closingMax = 4_000;
+export const phraseNameMax = 80;
 export const whyMax = 500; // with which a session is ended from outside
 /** How a session's trouble may have been resolved: the server's words. */
 export const resolutions = ["solved", "workaround", "escalated", "unsolved"] as const;
@@ -76,6 +77,7 @@ function safeDecode(s: string): string {
 export const mayClaim = (role: Role): boolean => role === "technician" || role === "supervisor";
 export const mayAdmin = (role: Role): boolean => role === "admin";
 export const mayReadOutbox = (role: Role): boolean => role === "supervisor" || role === "admin";
+export const mayKeepWords = (role: Role): boolean => role === "supervisor" || role === "admin";
 export const mayReadTickets = (role: Role): boolean => role !== "auditor";
 export const mayReadSessions = (role: Role): boolean => role !== "technician";
 export const maySupervise = (role: Role): boolean => role === "supervisor";

@@ -155,8 +155,13 @@ export function trouble(v: unknown): Problem | null {
 }
 
 export function heldSession(v: unknown): HeldSession {
-  const n = record(v)["note"];
-  return { ...ticketSession(v), note: n === "waiting" || n === "written" || n === "dead" ? n : "" };
+  const o = record(v);
+  const n = o["note"];
+  return {
+    ...ticketSession(v),
+    note: n === "waiting" || n === "written" || n === "dead" ? n : "",
+    closable: o["closable"] === true,
+  };
 }
 
 export function note(v: unknown): Note {

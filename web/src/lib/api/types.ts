@@ -143,6 +143,8 @@ export type NoteState = "" | "waiting" | "written" | "dead";
 
 export interface HeldSession extends TicketSession {
   note: NoteState;
+  /** Its closing note can be written by who is signed in. */
+  closable: boolean;
 }
 
 export interface TicketDetail {
