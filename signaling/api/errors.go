@@ -15,6 +15,7 @@ import (
 	"github.com/mainforte/mainforte/signaling/audit/receipt"
 	"github.com/mainforte/mainforte/signaling/identity"
 	"github.com/mainforte/mainforte/signaling/pairing"
+	"github.com/mainforte/mainforte/signaling/queue"
 	"github.com/mainforte/mainforte/signaling/store"
 	"github.com/mainforte/mainforte/signaling/tickets"
 )
@@ -76,6 +77,14 @@ var (
 	errInvalidClosing  = &problem{http.StatusUnprocessableEntity, "INVALID_CLOSING"}
 	errNoWhy           = &problem{http.StatusUnprocessableEntity, "NO_WHY"}
 	errNotWaiting      = &problem{http.StatusConflict, "NOT_WAITING"}
+	errWaitsAlready    = &problem{http.StatusConflict, "WAITS_ALREADY"}
+	errTransferGone    = &problem{http.StatusConflict, "TRANSFER_GONE"}
+	errTransferOthers  = &problem{http.StatusConflict, "TRANSFER_OTHERS"}
+	errNoReceiver      = &problem{http.StatusConflict, "NO_RECEIVER"}
+	errNoteNeeded      = &problem{http.StatusUnprocessableEntity, "NOTE_NEEDED"}
+	errNoteLong        = &problem{http.StatusUnprocessableEntity, "NOTE_LONG"}
+	errTicketTaken     = &problem{http.StatusConflict, "TICKET_TAKEN"}
+	errInvalidUrgency  = &problem{http.StatusUnprocessableEntity, "INVALID_URGENCY"}
 	errWhyLong         = &problem{http.StatusUnprocessableEntity, "WHY_LONG"}
 )
 
@@ -107,6 +116,14 @@ var known = []struct {
 	{identity.ErrClosed, errUserClosed},
 	{identity.ErrBadTier, errBadTier},
 	{identity.ErrTooManyTeams, errTooManyTeams},
+	{queue.ErrGone, errTransferGone},
+	{queue.ErrNotYours, errTransferOthers},
+	{queue.ErrReceiver, errNoReceiver},
+	{queue.ErrWaits, errWaitsAlready},
+	{queue.ErrNoNote, errNoteNeeded},
+	{queue.ErrLong, errNoteLong},
+	{queue.ErrMany, errBusy},
+	{queue.ErrTaken, errTicketTaken},
 	{pairing.ErrNoSession, errNotFound},
 	{pairing.ErrNotYours, errNotAllowed},
 	{pairing.ErrNoWhy, errNoWhy},

@@ -170,6 +170,16 @@ func (s *Server) build() http.Handler {
 		"GET /api/v1/waiting":                        s.listWaiting,
 		"POST /api/v1/waiting/{id}/take":             s.takeWaiting,
 
+		"GET /api/v1/work":                   s.work,
+		"GET /api/v1/colleagues":             s.colleagues,
+		"PUT /api/v1/availability":           s.setAvailability,
+		"PUT /api/v1/tickets/{id}/urgency":   s.setUrgency,
+		"POST /api/v1/tickets/{id}/take":     s.takeTicket,
+		"POST /api/v1/tickets/{id}/transfer": s.handOver,
+		"POST /api/v1/transfers/{id}/take":   s.takeTransfer,
+		"POST /api/v1/transfers/{id}/return": s.returnTransfer,
+		"POST /api/v1/transfers/{id}/undo":   s.undoTransfer,
+
 		"GET /ws/host":   s.wsHost,
 		"GET /ws/viewer": s.wsViewer,
 	} {

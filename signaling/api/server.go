@@ -33,6 +33,7 @@ import (
 	"github.com/mainforte/mainforte/signaling/identity"
 	"github.com/mainforte/mainforte/signaling/launch"
 	"github.com/mainforte/mainforte/signaling/pairing"
+	"github.com/mainforte/mainforte/signaling/queue"
 	"github.com/mainforte/mainforte/signaling/relay"
 	"github.com/mainforte/mainforte/signaling/store"
 	"github.com/mainforte/mainforte/signaling/supervise"
@@ -87,6 +88,7 @@ type Server struct {
 	news    *news
 	asks    supervise.Asks
 	room    *waiting.Room
+	given   *queue.Queue
 	stirred chan struct{} // the sessions that are open are not as they were
 	beat    time.Duration // of news
 	vouch   []*identity.Provider
@@ -225,6 +227,7 @@ func New(cfg Config) (*Server, error) {
 	if s.links, err = launch.OpenLinks(ctx, s.house.store); err != nil {
 		return nil, errors.Join(err, s.house.store.Close())
 	}
+	s.given = queue.New(s.house.store)
 	s.hooks = newHooks(launch.NewHooks(s.house.store, s.house.audit))
 	pc := pairing.Config{
 		Store: s.house.store, Log: s.house.audit, Tickets: s.tickets, Outbox: s.outbox, SignIns: s.house.users,

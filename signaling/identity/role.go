@@ -182,6 +182,18 @@ var table = map[string]access{
 	"GET /api/v1/waiting":            workDesk,
 	"POST /api/v1/waiting/{id}/take": workDesk,
 
+	// Who works on what. Whether a ticket may be taken, handed back or undone by the one
+	// who asks is looked at there.
+	"GET /api/v1/work":                   workDesk,
+	"GET /api/v1/colleagues":             workDesk,
+	"PUT /api/v1/availability":           workDesk,
+	"PUT /api/v1/tickets/{id}/urgency":   workDesk,
+	"POST /api/v1/tickets/{id}/take":     workDesk,
+	"POST /api/v1/tickets/{id}/transfer": workDesk,
+	"POST /api/v1/transfers/{id}/take":   workDesk,
+	"POST /api/v1/transfers/{id}/return": workDesk,
+	"POST /api/v1/transfers/{id}/undo":   workDesk,
+
 	// Hosts have no account: the code is what lets a technician in (C1).
 	"GET /ws/host": anyone,
 	// The right to claim (C3).
