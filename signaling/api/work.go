@@ -260,8 +260,10 @@ func (s *Server) takeTransfer(w http.ResponseWriter, c *call) error {
 		if x, err = s.given.TakeTx(tx, c.PathValue("id"), c.in.User.ID); err != nil {
 			return err
 		}
-		if err := s.noteTx(tx, c, x, tickets.Handed(c.lang, x.FromName, x.ToName, c.in.User.Name, x.Note)); err != nil {
-			return err
+		if !x.Back { // why it came back was written when it did
+			if err := s.noteTx(tx, c, x, tickets.Handed(c.lang, x.FromName, x.ToName, c.in.User.Name, x.Note)); err != nil {
+				return err
+			}
 		}
 		e := s.event(c, "ticket.transfer_taken", x.Ticket)
 		e.Data = map[string]any{"transfer": x.ID, "user": x.From}
