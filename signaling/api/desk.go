@@ -27,13 +27,52 @@ type ticketAnswer struct {
 	Desk       string `json:"desk"`       // its name; "local" is the embedded one
 	URL        string `json:"url"`        // of its page in another desk; "" if there is none
 	Remembered bool   `json:"remembered"` // its desk does not answer: as it was seen last
+
+	Priority string        `json:"priority"` // "low" to "urgent", or "" where nobody says
+	Due      *time.Time    `json:"due"`
+	Holder   *holderAnswer `json:"holder"` // who works on it; null: nobody here
+}
+
+type holderAnswer struct {
+	Name string `json:"name"`
+	Me   bool   `json:"me"`
+}
+
+// ticketsOf are tickets as the one who asks sees them, with who works on them.
+func (s *Server) ticketsOf(c *call, list ...tickets.Ticket) ([]ticketAnswer, error) {
+	ids := make([]string, len(list))
+	for i, t := range list {
+		ids[i] = t.ID
+	}
+	holders, err := s.given.Holders(c.Context(), ids)
+	if err != nil {
+		return nil, err
+	}
+	out := make([]ticketAnswer, len(list))
+	for i, t := range list {
+		out[i] = ticketOf(t)
+		if h, ok := holders[t.ID]; ok {
+			out[i].Holder = &holderAnswer{h.Name, c.in != nil && c.in.User.ID == h.ID}
+		}
+	}
+	return out, nil
+}
+
+// ticketIs answers one ticket.
+func (s *Server) ticketIs(w http.ResponseWriter, c *call, status int, t tickets.Ticket) error {
+	out, err := s.ticketsOf(c, t)
+	if err != nil {
+		return err
+	}
+	answer(w, status, out[0])
+	return nil
 }
 
 func ticketOf(t tickets.Ticket) ticketAnswer {
 	desk, _ := tickets.Split(t.ID)
 	return ticketAnswer{
 		t.ID, t.Number, t.Subject, t.Requester, t.Lang, t.Open, t.Created.UTC(), t.Updated.UTC(), t.Sessions,
-		desk, t.URL, t.Remembered,
+		desk, t.URL, t.Remembered, t.Priority.String(), unless(t.Due), nil,
 	}
 }
 
@@ -121,9 +160,9 @@ func (s *Server) listTickets(w http.ResponseWriter, c *call) error {
 	if err != nil {
 		return err
 	}
-	out := make([]ticketAnswer, len(list))
-	for i, t := range list {
-		out[i] = ticketOf(t)
+	out, err := s.ticketsOf(c, list...)
+	if err != nil {
+		return err
 	}
 	answer(w, http.StatusOK, map[string]any{"tickets": out})
 	return nil
@@ -155,6 +194,9 @@ func (s *Server) createTicket(w http.ResponseWriter, c *call) error {
 		if t, err = s.house.local.CreateTx(tx, tickets.New{Subject: in.Subject, Requester: in.Requester, Lang: in.Lang}); err != nil {
 			return err
 		}
+		if _, err = s.given.GiveTx(tx, t.ID, c.in.User.ID); err != nil {
+			return err
+		}
 		_, err = s.house.audit.AppendTx(tx, s.event(c, "ticket.created", t.ID))
 		return err
 	})
@@ -164,8 +206,7 @@ func (s *Server) createTicket(w http.ResponseWriter, c *call) error {
 	if err != nil {
 		return err
 	}
-	answer(w, http.StatusCreated, ticketOf(t))
-	return nil
+	return s.ticketIs(w, c, http.StatusCreated, t)
 }
 
 func (s *Server) ticket(w http.ResponseWriter, c *call) error {
@@ -207,7 +248,11 @@ func (s *Server) ticket(w http.ResponseWriter, c *call) error {
 	for i, r := range list {
 		held[i] = heldSession{shortOf(r), ends[r.ID], closable[r.ID]}
 	}
-	out := map[string]any{"ticket": ticketOf(t), "notes": written, "sessions": held, "problem": nil}
+	shown, err := s.ticketsOf(c, t)
+	if err != nil {
+		return err
+	}
+	out := map[string]any{"ticket": shown[0], "notes": written, "sessions": held, "problem": nil}
 	if t.Remembered {
 		p := errDeskAway
 		if trouble != nil {
@@ -248,8 +293,7 @@ func (s *Server) setOpen(open bool) route {
 		if changed {
 			s.news.tell(newsItem{Ticket: t.ID, Kind: strings.TrimPrefix(typ, "ticket.")})
 		}
-		answer(w, http.StatusOK, ticketOf(t))
-		return nil
+		return s.ticketIs(w, c, http.StatusOK, t)
 	}
 }
 

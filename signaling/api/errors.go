@@ -18,6 +18,7 @@ import (
 	"github.com/mainforte/mainforte/signaling/pairing"
 	"github.com/mainforte/mainforte/signaling/phrases"
 	"github.com/mainforte/mainforte/signaling/policy"
+	"github.com/mainforte/mainforte/signaling/queue"
 	"github.com/mainforte/mainforte/signaling/store"
 	"github.com/mainforte/mainforte/signaling/tickets"
 )
@@ -80,6 +81,14 @@ var (
 	errInvalidClosing  = &problem{http.StatusUnprocessableEntity, "INVALID_CLOSING"}
 	errNoWhy           = &problem{http.StatusUnprocessableEntity, "NO_WHY"}
 	errNotWaiting      = &problem{http.StatusConflict, "NOT_WAITING"}
+	errWaitsAlready    = &problem{http.StatusConflict, "WAITS_ALREADY"}
+	errTransferGone    = &problem{http.StatusConflict, "TRANSFER_GONE"}
+	errTransferOthers  = &problem{http.StatusConflict, "TRANSFER_OTHERS"}
+	errNoReceiver      = &problem{http.StatusConflict, "NO_RECEIVER"}
+	errNoteNeeded      = &problem{http.StatusUnprocessableEntity, "NOTE_NEEDED"}
+	errNoteLong        = &problem{http.StatusUnprocessableEntity, "NOTE_LONG"}
+	errTicketTaken     = &problem{http.StatusConflict, "TICKET_TAKEN"}
+	errInvalidUrgency  = &problem{http.StatusUnprocessableEntity, "INVALID_URGENCY"}
 	errWhyLong         = &problem{http.StatusUnprocessableEntity, "WHY_LONG"}
 	errInvalidWords    = &problem{http.StatusUnprocessableEntity, "INVALID_WORDS"}
 	errNoWords         = &problem{http.StatusNotFound, "NO_WORDS"}
@@ -122,6 +131,14 @@ var known = []struct {
 	{phrases.ErrStale, errWordsChanged},
 	{phrases.ErrTaken, errWordsTaken},
 	{phrases.ErrMany, errTooManyWords},
+	{queue.ErrGone, errTransferGone},
+	{queue.ErrNotYours, errTransferOthers},
+	{queue.ErrReceiver, errNoReceiver},
+	{queue.ErrWaits, errWaitsAlready},
+	{queue.ErrNoNote, errNoteNeeded},
+	{queue.ErrLong, errNoteLong},
+	{queue.ErrMany, errBusy},
+	{queue.ErrTaken, errTicketTaken},
 	{pairing.ErrNoSession, errNotFound},
 	{pairing.ErrNotYours, errNotAllowed},
 	{pairing.ErrNoWhy, errNoWhy},

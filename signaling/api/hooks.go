@@ -132,26 +132,3 @@ func (s *Server) heed(ctx context.Context) {
 		}
 	}
 }
-
-// queue is what the desks gave to the one who asks, as it was when last seen.
-func (s *Server) queue(w http.ResponseWriter, c *call) error {
-	ids, err := s.hooks.Assigned(c.Context(), c.in.User.ID)
-	if err != nil {
-		return err
-	}
-	out := []ticketAnswer{}
-	for _, id := range ids {
-		t, err := s.tickets.Recall(c.Context(), id)
-		if errors.Is(err, tickets.ErrNotFound) {
-			continue // it was never seen: the desk did not answer
-		}
-		if err != nil {
-			return err
-		}
-		if t.Open {
-			out = append(out, ticketOf(t))
-		}
-	}
-	answer(w, http.StatusOK, map[string]any{"tickets": out})
-	return nil
-}

@@ -22,9 +22,11 @@ type newsItem struct {
 
 	user string // to whom it was given; empty: nobody here
 
-	// Who alone hears it; both empty: everybody who listens.
+	// Who alone hears it; all empty: everybody who listens.
 	to   string        // user
 	role identity.Role // of users
+
+	among []string // users; empty: everybody
 }
 
 // Kinds of news that are of no ticket.
@@ -33,6 +35,9 @@ const (
 	newsWatch    = "watch"    // somebody would like to watch a session that the hearer leads
 
 	newsWaitingRoom = "waiting" // others wait than before
+
+	newsWork   = "work"   // what is handed from one to another is not as it was
+	newsPeople = "people" // somebody says to be there, or to be away
 )
 
 // news carries items to the consoles that listen. A console keeps one line open
@@ -78,6 +83,17 @@ func (n *news) join(signIn, user string, role identity.Role) *newsLine {
 	return l
 }
 
+// listeners are the users who have a page open.
+func (n *news) listeners() map[string]bool {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	out := map[string]bool{}
+	for l := range n.lines {
+		out[l.user] = true
+	}
+	return out
+}
+
 // leave closes a line; one that was cut off is left already.
 func (n *news) leave(l *newsLine) {
 	n.mu.Lock()
@@ -105,7 +121,8 @@ func (n *news) tell(item newsItem) {
 	n.mu.Lock()
 	defer n.mu.Unlock()
 	for l := range n.lines {
-		if item.to != "" && item.to != l.user || item.role != "" && item.role != l.role {
+		if item.to != "" && item.to != l.user || item.role != "" && item.role != l.role ||
+			len(item.among) > 0 && !slices.Contains(item.among, l.user) {
 			continue
 		}
 		item.Mine = item.user != "" && item.user == l.user

@@ -158,6 +158,8 @@ func (s *Server) account(w http.ResponseWriter, c *call, a identity.Account, err
 	if err != nil {
 		return err
 	}
+	// Who can take what is handed over may have changed with it.
+	s.news.tell(newsItem{Kind: newsWork})
 	answer(w, http.StatusOK, userOf(c, a))
 	return nil
 }
@@ -237,6 +239,7 @@ func (s *Server) removeTeam(w http.ResponseWriter, c *call) error {
 	if err := s.house.users.RemoveTeam(c.Context(), c.actor(), c.PathValue("id")); err != nil {
 		return err
 	}
+	s.news.tell(newsItem{Kind: newsWork}) // what waited for it is everybody's
 	w.WriteHeader(http.StatusNoContent)
 	return nil
 }

@@ -35,6 +35,7 @@ import (
 	"github.com/mainforte/mainforte/signaling/pairing"
 	"github.com/mainforte/mainforte/signaling/phrases"
 	"github.com/mainforte/mainforte/signaling/policy"
+	"github.com/mainforte/mainforte/signaling/queue"
 	"github.com/mainforte/mainforte/signaling/relay"
 	"github.com/mainforte/mainforte/signaling/store"
 	"github.com/mainforte/mainforte/signaling/supervise"
@@ -90,6 +91,7 @@ type Server struct {
 	asks    supervise.Asks
 	room    *waiting.Room
 	policy  *policy.Keeper
+	given   *queue.Queue
 	stirred chan struct{} // the sessions that are open are not as they were
 	beat    time.Duration // of news
 	vouch   []*identity.Provider
@@ -236,6 +238,7 @@ func New(cfg Config) (*Server, error) {
 	if s.links, err = launch.OpenLinks(ctx, s.house.store); err != nil {
 		return nil, errors.Join(err, s.house.store.Close())
 	}
+	s.given = queue.New(s.house.store)
 	s.hooks = newHooks(launch.NewHooks(s.house.store, s.house.audit))
 	pc := pairing.Config{
 		Store: s.house.store, Log: s.house.audit, Tickets: s.tickets, Outbox: s.outbox, SignIns: s.house.users,

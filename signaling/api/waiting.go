@@ -11,6 +11,7 @@ import (
 
 	"github.com/mainforte/mainforte/signaling/audit"
 	"github.com/mainforte/mainforte/signaling/launch"
+	"github.com/mainforte/mainforte/signaling/queue"
 	"github.com/mainforte/mainforte/signaling/store"
 	"github.com/mainforte/mainforte/signaling/tickets"
 	"github.com/mainforte/mainforte/signaling/waiting"
@@ -262,6 +263,14 @@ func (s *Server) takeWaiting(w http.ResponseWriter, c *call) error {
 		if err != nil {
 			return err
 		}
+		given, err := s.given.GiveTx(tx, t.ID, c.in.User.ID)
+		switch {
+		case err == nil && given && known:
+			events = append(events, s.assigned(c, t.ID))
+		case err == nil, errors.Is(err, queue.ErrTaken), errors.Is(err, queue.ErrWaits): // its colleague's it stays
+		case err != nil:
+			return err
+		}
 		e := s.event(c, "waiting.taken", t.ID)
 		e.Data = map[string]any{"waited_ms": max(0, now.Sub(p.Since)).Milliseconds()}
 		_, err = s.house.audit.AppendTx(tx, append(events, e)...)
@@ -273,7 +282,11 @@ func (s *Server) takeWaiting(w http.ResponseWriter, c *call) error {
 	}
 	s.outbox.Wake()
 	s.tellWaiting()
-	answer(w, http.StatusOK, map[string]any{"ticket": ticketOf(t)})
+	out, err := s.ticketsOf(c, t)
+	if err != nil {
+		return err
+	}
+	answer(w, http.StatusOK, map[string]any{"ticket": out[0]})
 	return nil
 }
 

@@ -87,7 +87,7 @@ var eventTypes = map[string]EventType{
 	"reconnect.returned": {Doc: "the host came back after a restart, and asks the person again; data: how long it was away", Host: true, Data: "away_ms:n"},
 	"reconnect.expired":  {Doc: "it was not needed in time, and is removed", Host: true},
 
-	"ticket.created":      {Doc: "a ticket was made in the embedded desk"},
+	"ticket.created":      {Doc: "a ticket was made in the embedded desk; who made it works on it"},
 	"ticket.closed":       {Doc: "a ticket was closed"},
 	"ticket.opened":       {Doc: "a ticket was opened again"},
 	"ticket.linked":       {Doc: "the session belongs to this ticket"},
@@ -97,6 +97,13 @@ var eventTypes = map[string]EventType{
 	"ticket.note_failed":  {Doc: "the note could not be written and was given up", Data: "attempts:n system"},
 	"ticket.note_missing": {Doc: "the note that stood in the ticket is gone; it is written again, or no more (deny)", Data: "system"},
 	"ticket.note_retried": {Doc: "somebody had a note tried again that was not in its ticket", Data: "attempts:n system"},
+
+	"ticket.urgency_set":       {Doc: "somebody said how urgent a ticket of the embedded desk is", Data: "priority due"},
+	"ticket.assigned":          {Doc: "somebody works on the ticket from now on; data: user", Data: "user"},
+	"ticket.transferred":       {Doc: "somebody handed the ticket over, to a user or a team; it is theirs until somebody takes it, and nobody is let into a session", Data: "transfer user team"},
+	"ticket.transfer_taken":    {Doc: "the first of those took it, and works on it from now on; data: user (who had sent it)", Data: "transfer user"},
+	"ticket.transfer_returned": {Doc: "one of those handed it back instead; data: user (to whom), by which transfer", Data: "transfer back user"},
+	"ticket.transfer_undone":   {Doc: "who had handed it over undid that before anybody took it", Data: "transfer"},
 
 	"watch.asked":    {Doc: "a supervisor asked the technician to be invited to watch the session; it lets nobody in"},
 	"watch.answered": {Doc: "the technician answered that: a code was made (ok), or not now (deny)"},

@@ -197,6 +197,17 @@ var table = map[string]access{
 	"DELETE /api/v1/resolutions/{id}": wording,
 	// From who took part, as the closing note itself.
 	"POST /api/v1/sessions/{id}/closing/preview": workDesk,
+	// Who works on what. Whether a ticket may be taken, handed back or undone by the one
+	// who asks is looked at there.
+	"GET /api/v1/work":                   workDesk,
+	"GET /api/v1/colleagues":             workDesk,
+	"PUT /api/v1/availability":           workDesk,
+	"PUT /api/v1/tickets/{id}/urgency":   workDesk,
+	"POST /api/v1/tickets/{id}/take":     workDesk,
+	"POST /api/v1/tickets/{id}/transfer": workDesk,
+	"POST /api/v1/transfers/{id}/take":   workDesk,
+	"POST /api/v1/transfers/{id}/return": workDesk,
+	"POST /api/v1/transfers/{id}/undo":   workDesk,
 
 	// Hosts have no account: the code is what lets a technician in (C1).
 	"GET /ws/host": anyone,

@@ -113,29 +113,6 @@ func assign(tx store.Tx, t Taken, kind string, now time.Time) error {
 	return err
 }
 
-// maxAssigned bounds a technician's list.
-const maxAssigned = 50
-
-// Assigned are the tickets given to a user, the last first, at most 50.
-func (h *Hooks) Assigned(ctx context.Context, user string) (ids []string, err error) {
-	err = h.st.View(ctx, func(tx store.Tx) error {
-		ids = nil
-		rows, err := tx.Query(`select ticket_id from assignments where user_id = ? order by at desc, ticket_id limit ?`, user, maxAssigned)
-		if err != nil {
-			return err
-		}
-		for rows.Next() {
-			var id string
-			if err := rows.Scan(&id); err != nil {
-				return err
-			}
-			ids = append(ids, id)
-		}
-		return rows.Err()
-	})
-	return ids, err
-}
-
 // userOf is the account of who a desk says works on a ticket: the one with that
 // name, or with the name that stands before the @ of an address of mail, without
 // regard to case, accents and what stands between its words. "" if there is none,

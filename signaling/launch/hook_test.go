@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/mainforte/mainforte/signaling/audit"
+	"github.com/mainforte/mainforte/signaling/queue"
 	"github.com/mainforte/mainforte/signaling/store"
 	"github.com/mainforte/mainforte/signaling/store/storetest"
 	"github.com/mainforte/mainforte/signaling/tickets"
@@ -68,7 +69,7 @@ func TestWhoATicketIsGivenTo(t *testing.T) {
 
 // A desk's own ids stay apart: what one desk sent is no repeat of another's.
 func TestEachDeskCountsItsOwn(t *testing.T) {
-	h, _ := house(t, "technician:Chloé Martin")
+	h, st := house(t, "technician:Chloé Martin")
 	e := tickets.HookEvent{Ticket: "7", Kind: tickets.HookAssigned, Delivery: "1", Assignee: "chloe.martin@x", At: time.Now()}
 	for _, desk := range []string{"a", "b"} {
 		for i, want := range []bool{true, false} {
@@ -78,7 +79,7 @@ func TestEachDeskCountsItsOwn(t *testing.T) {
 			}
 		}
 	}
-	if ids, err := h.Assigned(t.Context(), "0"); err != nil || len(ids) != 2 {
+	if ids, err := queue.New(st).Given(t.Context(), "0", false); err != nil || len(ids) != 2 {
 		t.Errorf("the list: %v %v", ids, err)
 	}
 	// After its time a delivery is forgotten: a hint that comes again is one again.

@@ -224,6 +224,7 @@ func (o *other) known(t Ticket) (Ticket, error) {
 	}
 	t.Number, t.Subject, t.Requester = line(t.Number), line(t.Subject), line(t.Requester)
 	t.Lang, t.URL = langOr(t.Lang, "en"), safeURL(t.URL)
+	t.Priority, t.Due = max(Unsaid, min(t.Priority, Urgent)), dueOf(t.Due)
 	if t.URL == "" {
 		t.URL = page
 	}

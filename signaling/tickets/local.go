@@ -107,14 +107,14 @@ func (l *Local) CreateTx(tx store.Tx, n New) (Ticket, error) {
 }
 
 // columns of a ticket, in the order scan reads them.
-const columns = "t.id, t.number, t.subject, t.requester, t.lang, t.is_open, t.created, t.updated, (select count(*) from sessions s where s.ticket_id = t.id)"
+const columns = "t.id, t.number, t.subject, t.requester, t.lang, t.is_open, t.created, t.updated, t.priority, t.due, (select count(*) from sessions s where s.ticket_id = t.id)"
 
 type scanner interface{ Scan(...any) error }
 
 func scan(row scanner) (t Ticket, err error) {
 	var open int64
-	var created, updated string
-	err = row.Scan(&t.ID, &t.Number, &t.Subject, &t.Requester, &t.Lang, &open, &created, &updated, &t.Sessions)
+	var created, updated, due string
+	err = row.Scan(&t.ID, &t.Number, &t.Subject, &t.Requester, &t.Lang, &open, &created, &updated, &t.Priority, &due, &t.Sessions)
 	if errors.Is(err, sql.ErrNoRows) {
 		return Ticket{}, ErrNotFound
 	}
@@ -123,6 +123,9 @@ func scan(row scanner) (t Ticket, err error) {
 	}
 	t.Open = open == 1
 	if t.Created, err = store.ParseTime(created); err != nil {
+		return Ticket{}, err
+	}
+	if t.Due, err = store.ParseTime(due); err != nil {
 		return Ticket{}, err
 	}
 	t.Updated, err = store.ParseTime(updated)
@@ -151,16 +154,18 @@ func (l *Local) Search(ctx context.Context, query string, limit int) ([]Ticket, 
 	return l.List(ctx, All, query, limit)
 }
 
-// List returns tickets, the last touched first. Each word of the query must
+// List returns tickets: of open ones those that are due first, then the more urgent,
+// else the last touched. Each word of the query must
 // stand in number, subject or requester; case and accents do not matter.
 func (l *Local) List(ctx context.Context, state State, query string, limit int) ([]Ticket, error) {
 	if limit <= 0 || limit > maxList {
 		limit = maxList
 	}
-	where, args := []string{"1 = 1"}, []any{}
+	where, args, order := []string{"1 = 1"}, []any{}, ""
 	switch state {
 	case Open:
 		where = append(where, "t.is_open = 1")
+		order = "case when t.due = '' then 1 else 0 end, t.due, t.priority desc, "
 	case Closed:
 		where = append(where, "t.is_open = 0")
 	case All:
@@ -174,7 +179,7 @@ func (l *Local) List(ctx context.Context, state State, query string, limit int) 
 	}
 	var list []Ticket
 	err := l.st.View(ctx, func(tx store.Tx) error {
-		rows, err := tx.Query("select "+columns+" from tickets t where "+strings.Join(where, " and ")+" order by t.updated desc, t.id desc limit ?", append(args, limit)...)
+		rows, err := tx.Query("select "+columns+" from tickets t where "+strings.Join(where, " and ")+" order by "+order+"t.updated desc, t.id desc limit ?", append(args, limit)...)
 		if err != nil {
 			return err
 		}
@@ -341,22 +346,27 @@ func find(tx store.Tx, ticket, key string) (id string, ok bool, err error) {
 // it says what happened while the ticket was open. A key that stands already
 // answers with the note that has it.
 func (l *Local) Append(ctx context.Context, ticket string, n Note) (id string, err error) {
-	if n.Key == "" {
-		return "", fmt.Errorf("%w: a note of a session has a key", ErrInvalid)
-	}
 	err = l.st.Update(ctx, func(tx store.Tx) error {
-		if _, err := l.GetTx(tx, ticket); err != nil {
-			return err
-		}
-		var ok bool
-		if id, ok, err = find(tx, ticket, n.Key); err != nil || ok {
-			return err
-		}
-		w, err := l.insert(tx, ticket, n)
-		id = w.ID
+		id, err = l.AppendTx(tx, ticket, n)
 		return err
 	})
 	return id, transient(err)
+}
+
+// AppendTx is Append within a transaction.
+func (l *Local) AppendTx(tx store.Tx, ticket string, n Note) (id string, err error) {
+	if n.Key == "" {
+		return "", fmt.Errorf("%w: a note of a session has a key", ErrInvalid)
+	}
+	if _, err := l.GetTx(tx, ticket); err != nil {
+		return "", err
+	}
+	id, ok, err := find(tx, ticket, n.Key)
+	if err != nil || ok {
+		return id, err
+	}
+	w, err := l.insert(tx, ticket, n)
+	return w.ID, err
 }
 
 // transient gives the store's trouble the name that the outbox knows.

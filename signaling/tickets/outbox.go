@@ -104,6 +104,12 @@ func WaitedMarker(id string) string { return "mf:" + id + waitedMark }
 
 const waitedMark = ":waited"
 
+// HandedMarker is the key of the note about a ticket that was handed over, by the id
+// of the transfer: it is of no session either.
+func HandedMarker(id string) string { return "mf:" + id + handedMark }
+
+const handedMark = ":handed"
+
 // sessionOf reads a marker back.
 func sessionOf(key string) (session string, err error) {
 	p := strings.Split(key, ":")
@@ -120,7 +126,7 @@ func (o *Outbox) EnqueueTx(tx store.Tx, ticket string, n Note) error {
 	if err != nil {
 		return err
 	}
-	if strings.HasSuffix(n.Key, waitedMark) {
+	if strings.HasSuffix(n.Key, waitedMark) || strings.HasSuffix(n.Key, handedMark) {
 		session = ""
 	}
 	if len(n.Doc.Blocks) > 0 {

@@ -22,6 +22,9 @@ type redmine struct {
 	mu   sync.Mutex
 	may  map[int64]bool // projects in which our notes can be private
 	self self
+
+	levels   map[int64]Priority // by the id that this Redmine gave them; under mu
+	levelsAt time.Time
 }
 
 func newRedmine(c Config) (System, error) {
@@ -139,6 +142,10 @@ type redmineIssue struct {
 	Author struct {
 		Name string `json:"name"`
 	} `json:"author"`
+	Priority struct {
+		ID int64 `json:"id"`
+	} `json:"priority"`
+	Due      string    `json:"due_date"`
 	Subject  string    `json:"subject"`
 	Created  time.Time `json:"created_on"`
 	Updated  time.Time `json:"updated_on"`
@@ -167,9 +174,51 @@ func (d *redmine) issue(ctx context.Context, id, include string) (redmineIssue, 
 	return got.Issue, err
 }
 
-func (d *redmine) ticket(i redmineIssue) Ticket {
+// levelsFor is how long the names of priorities are known, and a failure to read them.
+const levelsFor = 10 * time.Minute
+
+// priorities of this Redmine: an admin names and orders them, and says which is the
+// usual one. A desk that does not tell them only costs the priority.
+func (d *redmine) priorities(ctx context.Context) map[int64]Priority {
+	d.mu.Lock()
+	known, fresh := d.levels, d.now().Sub(d.levelsAt) < levelsFor
+	d.mu.Unlock()
+	if fresh {
+		return known
+	}
+	var got struct {
+		List []struct {
+			ID      int64 `json:"id"`
+			Default bool  `json:"is_default"`
+		} `json:"issue_priorities"`
+	}
+	_, err := d.do(ctx, request{method: "GET", path: "/enumerations/issue_priorities.json", into: &got})
+	if err != nil {
+		got.List = nil
+		if ctx.Err() != nil {
+			return known // it was our patience that ended
+		}
+	}
+	usual := 0
+	for i, p := range got.List {
+		if p.Default {
+			usual = i
+		}
+	}
+	levels := make(map[int64]Priority, len(got.List))
+	for i, p := range got.List {
+		levels[p.ID] = max(Low, min(Normal+Priority(i-usual), Urgent))
+	}
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	d.levels, d.levelsAt = levels, d.now()
+	return levels
+}
+
+func (d *redmine) ticket(i redmineIssue, levels map[int64]Priority) Ticket {
 	id := strconv.FormatInt(i.ID, 10)
 	return Ticket{
+		Priority: levels[i.Priority.ID], Due: dayOf(i.Due),
 		ID: id, Number: id, Subject: line(i.Subject), Requester: line(i.Author.Name), Lang: d.cfg.Lang,
 		Open: !i.Status.Closed, Created: i.Created, Updated: i.Updated,
 	}
@@ -182,7 +231,7 @@ func (d *redmine) Get(ctx context.Context, id string) (Ticket, error) {
 	if err != nil {
 		return Ticket{}, err
 	}
-	return d.ticket(i), nil
+	return d.ticket(i, d.priorities(ctx)), nil
 }
 
 // Search implements System.
@@ -202,8 +251,9 @@ func (d *redmine) Search(ctx context.Context, query string, limit int) ([]Ticket
 		return nil, err
 	}
 	var list []Ticket
+	levels := d.priorities(ctx)
 	for _, i := range got.Issues {
-		if t := d.ticket(i); i.ID > 0 && matches(t, words) {
+		if t := d.ticket(i, levels); i.ID > 0 && matches(t, words) {
 			list = append(list, t)
 		}
 	}

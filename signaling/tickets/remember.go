@@ -10,8 +10,8 @@ import (
 	"github.com/mainforte/mainforte/signaling/store"
 )
 
-// forgetUnused is how long a ticket is remembered that no session belongs to:
-// somebody only looked at it.
+// forgetUnused is how long a ticket is remembered that no session belongs to and
+// nobody works on: somebody only looked at it.
 const forgetUnused = 30 * 24 * time.Hour
 
 // rememberAgain is how old a memory may be that says the same as the desk.
@@ -25,10 +25,11 @@ func RememberTx(tx store.Tx, t Ticket, now time.Time) error {
 	if desk == LocalName || t.Remembered {
 		return nil
 	}
-	_, err := tx.Exec(`insert into desk_tickets (id, desk, number, subject, lang, is_open, url, search, seen) values (?, ?, ?, ?, ?, ?, ?, ?, ?)
+	_, err := tx.Exec(`insert into desk_tickets (id, desk, number, subject, lang, is_open, url, search, seen, priority, due) values (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
 on conflict (id) do update set number = excluded.number, subject = excluded.subject, lang = excluded.lang,
-is_open = excluded.is_open, url = excluded.url, search = excluded.search, seen = excluded.seen`,
-		t.ID, desk, t.Number, t.Subject, t.Lang, bit(t.Open), t.URL, fold(t.Number+"\n"+t.Subject), store.FormatTime(now))
+is_open = excluded.is_open, url = excluded.url, search = excluded.search, seen = excluded.seen,
+priority = excluded.priority, due = excluded.due`,
+		t.ID, desk, t.Number, t.Subject, t.Lang, bit(t.Open), t.URL, fold(t.Number+"\n"+t.Subject), store.FormatTime(now), int64(t.Priority), store.FormatTime(t.Due))
 	return err
 }
 
@@ -48,10 +49,10 @@ func (d *Desks) Recall(ctx context.Context, ticket string) (t Ticket, err error)
 
 func recall(tx store.Tx, ticket string) (t Ticket, err error) {
 	var open int64
-	var seen string
-	err = tx.QueryRow(`select k.id, k.number, k.subject, k.lang, k.is_open, k.url, k.seen,
+	var seen, due string
+	err = tx.QueryRow(`select k.id, k.number, k.subject, k.lang, k.is_open, k.url, k.seen, k.priority, k.due,
 (select count(*) from sessions s where s.ticket_id = k.id) from desk_tickets k where k.id = ?`, ticket).
-		Scan(&t.ID, &t.Number, &t.Subject, &t.Lang, &open, &t.URL, &seen, &t.Sessions)
+		Scan(&t.ID, &t.Number, &t.Subject, &t.Lang, &open, &t.URL, &seen, &t.Priority, &due, &t.Sessions)
 	if errors.Is(err, sql.ErrNoRows) {
 		return Ticket{}, fmt.Errorf("%w: %.80q is not remembered", ErrNotFound, ticket)
 	}
@@ -59,6 +60,9 @@ func recall(tx store.Tx, ticket string) (t Ticket, err error) {
 		return Ticket{}, err
 	}
 	t.Open, t.Remembered = open == 1, true
+	if t.Due, err = store.ParseTime(due); err != nil {
+		return Ticket{}, err
+	}
 	t.Updated, err = store.ParseTime(seen)
 	return t, err
 }
@@ -78,11 +82,13 @@ func (d *Desks) remember(ctx context.Context, t *Ticket) error {
 		return transient(err)
 	}
 	t.Sessions = old.Sessions
-	if old.Number == t.Number && old.Subject == t.Subject && old.Lang == t.Lang && old.Open == t.Open && old.URL == t.URL && now.Sub(old.Updated) < rememberAgain {
+	if old.Number == t.Number && old.Subject == t.Subject && old.Lang == t.Lang && old.Open == t.Open && old.URL == t.URL &&
+		old.Priority == t.Priority && old.Due.Equal(t.Due) && now.Sub(old.Updated) < rememberAgain {
 		return nil
 	}
 	return transient(d.local.st.Update(ctx, func(tx store.Tx) error {
-		if _, err := tx.Exec("delete from desk_tickets where seen < ? and not exists (select 1 from sessions s where s.ticket_id = desk_tickets.id)",
+		if _, err := tx.Exec("delete from desk_tickets where seen < ? and not exists (select 1 from sessions s where s.ticket_id = desk_tickets.id)"+
+			" and id not in (select ticket_id from assignments) and id not in (select ticket_id from transfers)",
 			store.FormatTime(now.Add(-forgetUnused))); err != nil {
 			return err
 		}

@@ -60,6 +60,8 @@ type rtItems struct {
 		Created   time.Time
 		Updated   time.Time `json:"LastUpdated"`
 		Data      string
+		Priority  loose
+		Due       string
 		Requestor []struct{ ID, EmailAddress, RealName, Lang string }
 	} `json:"items"`
 }
@@ -125,7 +127,7 @@ func (d *rt) list(ctx context.Context, sql string, limit int) ([]Ticket, error) 
 	var got, open rtItems
 	if err := d.items(ctx, "tickets", url.Values{
 		"query": {sql}, "per_page": {per}, "orderby": {"LastUpdated"}, "order": {"DESC"},
-		"fields": {"Subject,Status,Requestor,Created,LastUpdated"}, "fields[Requestor]": {"EmailAddress,RealName,Lang"},
+		"fields": {"Subject,Status,Priority,Due,Requestor,Created,LastUpdated"}, "fields[Requestor]": {"EmailAddress,RealName,Lang"},
 	}, &got); err != nil || len(got.Items) == 0 {
 		return nil, err
 	}
@@ -144,6 +146,7 @@ func (d *rt) list(ctx context.Context, sql string, limit int) ([]Ticket, error) 
 	var list []Ticket
 	for _, t := range got.Items {
 		k := Ticket{ID: t.ID, Number: t.ID, Subject: line(t.Subject), Lang: d.cfg.Lang, Created: t.Created, Updated: t.Updated}
+		k.Priority, k.Due = rtPriority(string(t.Priority)), momentOf(t.Due)
 		for _, o := range open.Items {
 			k.Open = k.Open || o.ID == t.ID
 		}
@@ -159,6 +162,23 @@ func (d *rt) list(ctx context.Context, sql string, limit int) ([]Ticket, error) 
 		list = append(list, k)
 	}
 	return list[:min(len(list), limit)], nil
+}
+
+// rtPriority reads RT's own scale: 0 is also what nobody said, its words for 50 and
+// 100 are medium and high; a desk may count further.
+func rtPriority(s string) Priority {
+	n, err := strconv.Atoi(s)
+	switch {
+	case err != nil || n <= 0:
+		return Unsaid
+	case n < 34:
+		return Low
+	case n < 67:
+		return Normal
+	case n <= 100:
+		return High
+	}
+	return Urgent
 }
 
 // subject of the note with a key; see Find.

@@ -73,8 +73,10 @@ type Ticket struct {
 	Open      bool
 	Created   time.Time
 	Updated   time.Time
-	Sessions  int64  // sessions of this server that belong to it, where the desk can tell
-	URL       string // of the ticket's page in the desk, https or http; "" where there is none
+	Priority  Priority
+	Due       time.Time // until when it ought to be solved; zero: nobody says
+	Sessions  int64     // sessions of this server that belong to it, where the desk can tell
+	URL       string    // of the ticket's page in the desk, https or http; "" where there is none
 	// Remembered: the desk does not answer; this is what stood there when it did.
 	Remembered bool
 }

@@ -16,6 +16,10 @@ const maxNote = 20_000
 // line makes hostile text one clean line of at most 256 characters.
 func line(s string) string { return wire.Clean(s) }
 
+// CleanNote makes hostile text clean lines, as every note has them. ErrTooLarge: it is
+// longer than a note may be.
+func CleanNote(s string) (string, error) { return prose(s) }
+
 // prose makes hostile text clean lines; what is too long is refused, not cut,
 // so that nobody thinks a note complete that is not.
 func prose(s string) (string, error) {

@@ -90,6 +90,9 @@ describe("an answer", () => {
     desk: "local",
     url: "",
     remembered: false,
+    priority: "",
+    due: null,
+    holder: null,
   };
 
   test.each([

@@ -30,6 +30,9 @@ export const ticket = (id: string, open = true): Ticket => ({
   desk: id.includes(":") ? id.slice(0, id.indexOf(":")) : "local",
   url: "",
   remembered: false,
+  priority: "",
+  due: null,
+  holder: null,
 });
 export const note = (id: string, created = "2026-01-01T00:00:00Z"): Note => ({
   id,
@@ -110,6 +113,12 @@ export function staged(): void {
     );
     vi.spyOn(api, "tickets").mockResolvedValue([]);
     vi.spyOn(api, "queue").mockResolvedValue([]);
+    vi.spyOn(api, "work").mockResolvedValue({
+      toTake: [],
+      sent: [],
+      away: false,
+      now: "2026-01-01T00:00:00Z",
+    });
     vi.spyOn(api, "ticket").mockImplementation((id) => Promise.resolve().then(() => detail(id)));
   });
   afterEach(() => {

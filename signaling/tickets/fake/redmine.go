@@ -1,6 +1,7 @@
 package fake
 
 import (
+	"cmp"
 	"fmt"
 	"html"
 	"net/http"
@@ -59,6 +60,12 @@ func (d *Redmine) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		answer(w, 200, map[string]any{"role": map[string]any{"id": redmineWorks, "permissions": rights}})
 	case r.Method == "GET" && r.URL.Path == fmt.Sprintf("/roles/%d.json", redmineReads):
 		answer(w, 200, map[string]any{"role": map[string]any{"id": redmineReads, "permissions": []string{"view_issues", "view_private_notes"}}})
+	case r.Method == "GET" && r.URL.Path == "/enumerations/issue_priorities.json":
+		list := []any{}
+		for i, name := range []string{"Bas", "Normal", "Haut", "Urgent", "Immédiat"} {
+			list = append(list, map[string]any{"id": 3 + i, "name": name, "is_default": i == 1, "active": true})
+		}
+		answer(w, 200, map[string]any{"issue_priorities": list})
 	case r.Method == "GET" && r.URL.Path == "/issues.json" && known(r, "subject", "status_id", "limit", "sort"):
 		word, contains := strings.CutPrefix(r.URL.Query().Get("subject"), "~")
 		list := []any{}
@@ -83,6 +90,10 @@ func (d *Redmine) issue(t Subject, journals bool) map[string]any {
 	i := map[string]any{
 		"id": t.ID, "project": map[string]any{"id": 1, "name": "Helpdesk"}, "status": map[string]any{"id": 1, "name": "Nouveau", "is_closed": t.Closed},
 		"author": map[string]any{"id": 9, "name": t.Requester}, "subject": t.Title, "created_on": "2026-11-29T23:12:09Z", "updated_on": "2026-11-29T23:14:09Z",
+		"priority": map[string]any{"id": cmp.Or(t.Priority, 4), "name": "any"}, "due_date": nil,
+	}
+	if t.Due != "" {
+		i["due_date"] = t.Due
 	}
 	if journals {
 		list := []any{}

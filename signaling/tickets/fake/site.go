@@ -36,6 +36,8 @@ type Subject struct {
 	Requester string
 	French    bool // the requester reads French
 	Closed    bool
+	Priority  int64  // the desk's own number; 0: what it gives when nothing is said
+	Due       string // as the desk writes it; empty: not set
 }
 
 // Written is a note as a vendor's desk stores it.

@@ -4,13 +4,16 @@ import { tick } from "svelte";
 import {
   api,
   asProblem,
+  type Problem,
   localDesk,
   type DeskInfo,
   type Me,
   type Note,
   type Policy,
+  type Priority,
   type Ticket,
   type TicketDetail,
+  type Transfer,
   type TicketState,
   type Waiting,
   type Watch,
@@ -18,6 +21,7 @@ import {
 import { t, type Lang } from "../lib/i18n.svelte";
 import { mayClaim } from "../lib/rules";
 import { Room } from "./room.svelte";
+import { Duties, matching, whoseQueue, type Whose } from "./duties.svelte";
 import type { News } from "../lib/news";
 import { inProgress, type RemoteSession, type StateDetail } from "../lib/remote-session";
 import type { Active, Closing, Loaded, SessionTab, TicketTab, Toast } from "./tabs";
@@ -46,8 +50,15 @@ export class Desk {
   /** A desk has been asked and is taking its time. */
   slow = $state(false);
   list = $state<Loaded<Ticket[]>>({ value: null, problem: null });
-  /** Tickets that a service desk gave to this technician. */
+  /** Whose tickets are shown; the choice outlives the page. */
+  whose = $state<Whose>("all");
+  /** Tickets that this technician works on, or their teams: what is due first stands first. */
   queue = $state<Ticket[]>([]);
+  queueProblem = $state.raw<Problem | null>(null);
+  /** What is handed over, to us and by us, and whether we are here. */
+  readonly duties = new Duties();
+  /** Notes of transfers that were undone, by ticket: nothing typed is lost. */
+  drafts = $state<Record<string, string>>({});
   /** Who would like to watch a session that this technician leads. */
   watches = $state.raw<Watch[]>([]);
   /** Persons who wait for a technician. */
@@ -72,6 +83,7 @@ export class Desk {
       new Promise((done) => setTimeout(done, ms)),
   ) {
     this.me = me;
+    if (mayClaim(me.role)) this.whose = whoseQueue.read();
   }
 
   /** The sessions that leaving would cut off. */
@@ -141,6 +153,12 @@ export class Desk {
 
   /** Searches, and opens what was found where that is one ticket: the way to one by its number. */
   async find(): Promise<void> {
+    if (this.whose !== "all" && this.query.trim() !== "") {
+      const [one, ...others] = this.queued;
+      if (one !== undefined && others.length === 0) return this.open(one.id, one.number);
+      if (one !== undefined) return;
+      this.showQueue("all");
+    }
     await this.loadList();
     const [one, ...others] = this.list.value ?? [];
     if (one !== undefined && others.length === 0 && this.list.problem === null && this.query.trim() !== "")
@@ -201,10 +219,108 @@ export class Desk {
 
   async loadQueue(): Promise<void> {
     if (!mayClaim(this.me.role)) return;
+    const whose = this.whose;
     try {
-      this.queue = await api.queue();
-    } catch {
-      // The last one stays; the list beside it says what is wrong.
+      const queue = await api.queue(whose === "team" ? "team" : "mine");
+      if (whose !== this.whose) return;
+      this.queue = queue;
+      this.queueProblem = null;
+    } catch (e) {
+      if (whose === this.whose) this.queueProblem = asProblem(e); // the last one stays
+    }
+  }
+
+  /** The tickets of the queue that the search asks for. */
+  get queued(): Ticket[] {
+    return matching(this.queue, this.query);
+  }
+
+  showQueue(whose: Whose): void {
+    if (this.whose !== whose) this.queue = [];
+    this.whose = whose;
+    whoseQueue.keep(whose);
+    void (whose === "all" ? this.loadList() : this.loadQueue());
+  }
+
+  /** What is handed over; what is new is said, unless a session is seen. */
+  async loadDuties(): Promise<void> {
+    if (!mayClaim(this.me.role)) return;
+    const said = await this.duties.load();
+    if (said !== null && this.active.kind !== "session") this.toast = { text: said, undo: null };
+  }
+
+  /** Takes a ticket that was handed over: the first who does has it. */
+  async takeOver(x: Transfer): Promise<void> {
+    try {
+      const ticket = await api.takeTransfer(x.id);
+      await this.open(ticket.id, ticket.number);
+    } catch (e) {
+      this.complain(e);
+    }
+    await Promise.all([this.loadDuties(), this.loadQueue()]);
+    void this.loadList();
+  }
+
+  async handBack(x: Transfer, note: string): Promise<void> {
+    await api.returnTransfer(x.id, note);
+    this.toast = { text: t("hand.returned", { number: x.ticket.number, name: x.from }), undo: null };
+    await this.loadDuties();
+  }
+
+  async handOver(
+    ticket: Ticket,
+    to: { user: string } | { team: string },
+    name: string,
+    note: string,
+  ): Promise<void> {
+    await api.handOver(ticket.id, to, note);
+    this.drafts[ticket.id] = "";
+    await this.loadDuties();
+    const x = this.duties.waiting(ticket.id);
+    this.toast = {
+      text: t("hand.sent", { number: ticket.number, name }),
+      undo: x === null ? null : () => void this.undo(x),
+    };
+  }
+
+  /** Takes back what nobody has taken yet; its note is kept for the next time. */
+  async undo(x: Transfer): Promise<void> {
+    try {
+      await api.undoTransfer(x.id);
+      this.drafts[x.ticket.id] = x.note;
+      this.toast = { text: t("hand.undone", { number: x.ticket.number }), undo: null };
+    } catch (e) {
+      this.complain(e);
+    }
+    await Promise.all([this.loadDuties(), this.loadQueue()]);
+  }
+
+  /** Works on a ticket that nobody works on. */
+  async takeTicket(id: string): Promise<void> {
+    try {
+      this.changed(await api.takeTicket(id));
+    } catch (e) {
+      this.complain(e);
+    }
+    void this.loadQueue();
+  }
+
+  async setUrgency(id: string, priority: Priority, due: string | null): Promise<void> {
+    this.changed(await api.setUrgency(id, priority, due));
+    void this.loadQueue();
+  }
+
+  private changed(ticket: Ticket): void {
+    const tab = this.tickets.find((x) => x.id === ticket.id);
+    if (tab?.detail.value != null) tab.detail.value.ticket = ticket;
+    void this.loadList();
+  }
+
+  async setAway(away: boolean): Promise<void> {
+    try {
+      await this.duties.setAway(away);
+    } catch (e) {
+      this.complain(e);
     }
   }
 
@@ -212,6 +328,7 @@ export class Desk {
   async told(n: News): Promise<void> {
     if (n.kind === "watch") return this.loadWatches();
     if (n.kind === "waiting") return this.loadWaiting();
+    if (n.kind === "work") return this.loadDuties();
     if (n.ticket === "") return; // of no ticket: not for this page
     const turned =
       (n.kind === "closed" || n.kind === "opened") && !this.turning.includes(n.ticket) ? n.kind : null;
@@ -229,7 +346,7 @@ export class Desk {
     void this.freshen();
     if (!n.mine || n.kind !== "assigned") return;
     await this.loadQueue();
-    const given = this.queue.find((x) => x.id === n.ticket);
+    const given = this.queue.find((x) => x.id === n.ticket && (x.holder?.me ?? true));
     // Nothing lies over the remote screen; the list has it when the technician comes back.
     if (given !== undefined && this.active.kind !== "session")
       this.toast = { text: t("console.given", { number: given.number }), undo: null };

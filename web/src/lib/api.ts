@@ -24,6 +24,9 @@ import {
   session,
   liveSession,
   waiting,
+  transfer,
+  colleague,
+  crew,
   figures,
   logEvent,
 } from "./api/shapes";
@@ -42,6 +45,9 @@ import {
   type Session,
   type LiveSession,
   type WaitingRoom,
+  type Work,
+  type Colleagues,
+  type Priority,
   type Figures,
   type Watch,
   type SessionLog,
@@ -190,8 +196,42 @@ export const api = {
   async tickets(state: TicketState, q: string, desk = localDesk): Promise<Ticket[]> {
     return list(await call("GET", at("/api/v1/tickets", { state, q, desk })), "tickets", ticket);
   },
-  async queue(): Promise<Ticket[]> {
-    return list(await call("GET", "/api/v1/queue"), "tickets", ticket);
+  async queue(whose: "mine" | "team" = "mine"): Promise<Ticket[]> {
+    return list(await call("GET", at("/api/v1/queue", { whose })), "tickets", ticket);
+  },
+  async work(): Promise<Work> {
+    const o = record(await call("GET", "/api/v1/work"));
+    return {
+      toTake: list(o, "to_take", transfer),
+      sent: list(o, "sent", transfer),
+      away: o["away"] === true,
+      now: string(o, "now"),
+    };
+  },
+  async colleagues(): Promise<Colleagues> {
+    const o = record(await call("GET", "/api/v1/colleagues"));
+    return { colleagues: list(o, "colleagues", colleague), teams: list(o, "teams", crew) };
+  },
+  async setAway(away: boolean): Promise<void> {
+    await call("PUT", "/api/v1/availability", { away });
+  },
+  async takeTicket(ticketID: string): Promise<Ticket> {
+    return ticket(await call("POST", `/api/v1/tickets/${id(ticketID)}/take`, {}));
+  },
+  async setUrgency(ticketID: string, priority: Priority, due: string | null): Promise<Ticket> {
+    return ticket(await call("PUT", `/api/v1/tickets/${id(ticketID)}/urgency`, { priority, due }));
+  },
+  async handOver(ticketID: string, to: { user: string } | { team: string }, note: string): Promise<void> {
+    await call("POST", `/api/v1/tickets/${id(ticketID)}/transfer`, { ...to, note });
+  },
+  async takeTransfer(transferID: string): Promise<Ticket> {
+    return ticket(record(await call("POST", `/api/v1/transfers/${id(transferID)}/take`, {}))["ticket"]);
+  },
+  async returnTransfer(transferID: string, note: string): Promise<void> {
+    await call("POST", `/api/v1/transfers/${id(transferID)}/return`, { note });
+  },
+  async undoTransfer(transferID: string): Promise<void> {
+    await call("POST", `/api/v1/transfers/${id(transferID)}/undo`, {});
   },
   async ticket(ticketID: string): Promise<TicketDetail> {
     const o = record(await call("GET", `/api/v1/tickets/${id(ticketID)}`));

@@ -1,12 +1,22 @@
 // What the server tells by itself: that a ticket, or what else its kind says, is
 // not as it was. One open line, silent while nothing happens; nothing is polled.
 
-const kinds = ["closed", "opened", "assigned", "changed", "sessions", "watch", "waiting"] as const;
+const kinds = [
+  "closed",
+  "opened",
+  "assigned",
+  "changed",
+  "sessions",
+  "watch",
+  "waiting",
+  "work",
+  "people",
+] as const;
 
 export interface News {
   /** "" where the kind is of no ticket. */
   ticket: string;
-  /** sessions: those that are open are not as they were. watch: somebody would like to watch one that we lead. waiting: others wait than before. */
+  /** sessions: those that are open are not as they were. watch: somebody would like to watch one that we lead. waiting: others wait than before. work: what is handed from one to another changed. people: somebody is away, or back. */
   kind: (typeof kinds)[number];
   /** It was given to the one who is signed in. */
   mine: boolean;

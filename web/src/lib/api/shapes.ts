@@ -4,6 +4,11 @@ import { isLang, type Lang } from "../i18n.svelte";
 import { Problem } from "./problem";
 import {
   localDesk,
+  priorities,
+  presences,
+  type Transfer,
+  type Colleague,
+  type Crew,
   type Role,
   type Me,
   type Factor,
@@ -120,6 +125,56 @@ export function ticket(v: unknown): Ticket {
     desk: optional(o, "desk") ?? localDesk,
     url: webAddress(optional(o, "url")),
     remembered: o["remembered"] === true,
+    priority: priorities.find((p) => p === o["priority"]) ?? "",
+    due: optional(o, "due"),
+    holder: holder(o["holder"] ?? null),
+  };
+}
+
+function holder(v: unknown): Ticket["holder"] {
+  if (v === null) return null;
+  const o = record(v);
+  return { name: string(o, "name"), me: o["me"] === true };
+}
+
+export function transfer(v: unknown): Transfer {
+  const o = record(v);
+  const [taken, live] = [o["taken"] ?? null, o["live"] ?? null];
+  return {
+    id: string(o, "id"),
+    ticket: ticket(o["ticket"]),
+    from: string(o, "from"),
+    to: string(o, "to"),
+    team: o["team"] === true,
+    note: string(o, "note"),
+    back: o["back"] === true,
+    created: string(o, "created"),
+    mine: o["mine"] === true,
+    orphan: o["orphan"] === true,
+    taken: taken === null ? null : string(record(taken), "by"),
+    lead: live === null ? null : string(record(live), "lead"),
+  };
+}
+
+export function colleague(v: unknown): Colleague {
+  const o = record(v);
+  return {
+    id: string(o, "id"),
+    name: string(o, "name"),
+    state: presences.find((p) => p === o["state"]) ?? "gone",
+    since: optional(o, "since"),
+    me: o["me"] === true,
+  };
+}
+
+export function crew(v: unknown): Crew {
+  const o = record(v);
+  return {
+    id: string(o, "id"),
+    name: string(o, "name"),
+    tier: integer(o, "tier"),
+    members: integer(o, "members"),
+    available: integer(o, "available"),
   };
 }
 
@@ -186,7 +241,7 @@ function ticketSession(v: unknown): TicketSession {
   };
 }
 
-const letterKinds = ["end", "closing", "rated", "waited"] as const;
+const letterKinds = ["end", "closing", "rated", "waited", "handed"] as const;
 
 export function letter(v: unknown): Letter {
   const o = record(v);

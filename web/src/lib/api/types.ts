@@ -76,6 +76,70 @@ export interface Ticket {
   url: string;
   /** Its desk does not answer: this is how it was seen last. */
   remembered: boolean;
+  priority: Priority;
+  /** Until when it ought to be solved. */
+  due: string | null;
+  /** Who works on it; null: nobody here. */
+  holder: { name: string; me: boolean } | null;
+}
+
+export const priorities = ["", "low", "normal", "high", "urgent"] as const;
+/** "": nobody says. */
+export type Priority = (typeof priorities)[number];
+
+/** A ticket that somebody hands over. Names and note are hostile text. */
+export interface Transfer {
+  id: string;
+  ticket: Ticket;
+  from: string;
+  to: string;
+  team: boolean;
+  /** Empty once it was taken. */
+  note: string;
+  /** It was handed back. */
+  back: boolean;
+  created: string;
+  /** Handed to who is signed in, or to a team of theirs. */
+  mine: boolean;
+  /** Nobody to whom it was handed can take it any more: everybody may. */
+  orphan: boolean;
+  /** Name of who took it. */
+  taken: string | null;
+  /** Who leads the open session of its ticket. */
+  lead: string | null;
+}
+
+export interface Work {
+  toTake: Transfer[];
+  sent: Transfer[];
+  away: boolean;
+  /** By the server's clock. */
+  now: string;
+}
+
+export const presences = ["available", "away", "gone"] as const;
+/** away: they say so. gone: they have had no page open for a while. */
+export type Presence = (typeof presences)[number];
+
+export interface Colleague {
+  id: string;
+  name: string;
+  state: Presence;
+  since: string | null;
+  me: boolean;
+}
+
+export interface Crew {
+  id: string;
+  name: string;
+  tier: number;
+  members: number;
+  available: number;
+}
+
+export interface Colleagues {
+  colleagues: Colleague[];
+  teams: Crew[];
 }
 
 export interface DeskInfo {
@@ -101,7 +165,7 @@ export interface Desks {
 /** A note that is not in its ticket. */
 export interface Letter {
   id: string;
-  kind: "end" | "closing" | "rated" | "waited";
+  kind: "end" | "closing" | "rated" | "waited" | "handed";
   desk: string;
   ticket: { id: string; number: string; subject: string };
   session: string;
