@@ -50,10 +50,7 @@ func (s *Server) queue(w http.ResponseWriter, c *call) error {
 	}
 	list := []tickets.Ticket{}
 	for _, id := range ids {
-		t, err := s.tickets.Recall(c.Context(), id)
-		if errors.Is(err, tickets.ErrNotFound) {
-			continue // it was never seen: the desk did not answer
-		}
+		t, err := s.recall(c.Context(), id) // never seen, it is a number still: nobody's ticket vanishes
 		if err != nil {
 			return err
 		}

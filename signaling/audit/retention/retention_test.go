@@ -307,6 +307,7 @@ var holds = map[string]string{
 	"signins":              bare,
 	"sqlite_sequence":      bare,
 	"ticket_notes":         others,
+	"transfers":            others,
 	"tickets":              others,
 	"users":                others,
 	"teams":                others,

@@ -253,6 +253,7 @@ export class Desk {
   async takeOver(x: Transfer): Promise<void> {
     try {
       const ticket = await api.takeTransfer(x.id);
+      this.toast = null; // it said that this one came
       await this.open(ticket.id, ticket.number);
     } catch (e) {
       this.complain(e);

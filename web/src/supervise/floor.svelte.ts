@@ -1,5 +1,13 @@
 // What a supervisor sees: the sessions that are open, as the server tells of them, and the figures of today.
-import { api, asProblem, type Figures, type LiveSession, type Problem, type WaitingRoom } from "../lib/api";
+import {
+  api,
+  asProblem,
+  type Colleague,
+  type Figures,
+  type LiveSession,
+  type Problem,
+  type WaitingRoom,
+} from "../lib/api";
 import { midnight } from "../lib/format";
 import { listen, type News } from "../lib/news";
 
@@ -13,6 +21,8 @@ const tickMs = 15_000;
 export class Floor {
   sessions = $state.raw<LiveSession[] | null>(null);
   room = $state.raw<WaitingRoom | null>(null);
+  /** Who works on tickets, those who are there first. */
+  crew = $state.raw<Colleague[]>([]);
   problem = $state.raw<Problem | null>(null);
   figures = $state.raw<Figures | null>(null);
   figuresProblem = $state.raw<Problem | null>(null);
@@ -61,18 +71,23 @@ export class Floor {
   }
 
   heard(n: News): void {
-    if (n.kind === "sessions" || n.kind === "waiting") void this.load();
+    if (n.kind === "sessions" || n.kind === "waiting" || n.kind === "people") void this.load();
   }
 
   async load(): Promise<void> {
     const run = ++this.run;
     try {
-      const [{ now, sessions }, room] = await Promise.all([api.live(), api.waiting()]);
+      const [{ now, sessions }, room, { colleagues }] = await Promise.all([
+        api.live(),
+        api.waiting(),
+        api.colleagues(),
+      ]);
       if (run !== this.run) return;
       this.ahead = Date.now() - Date.parse(now);
       this.now = Date.parse(now);
       this.sessions = sessions;
       this.room = room;
+      this.crew = colleagues;
       this.problem = null;
       this.away = false;
     } catch (e) {
