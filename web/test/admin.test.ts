@@ -1,6 +1,7 @@
 import { afterEach, beforeEach, describe, expect, test, vi } from "vitest";
 import { adminApi } from "../src/admin/api";
 import { People } from "../src/admin/people.svelte";
+import { Draft } from "../src/admin/rules.svelte";
 import { use } from "../src/lib/i18n.svelte";
 import { browser } from "./setup";
 
@@ -65,5 +66,87 @@ describe("the list of people", () => {
     answer(200, user("2", "Bea", "2026-11-30T13:00:00Z"));
     people.put(await adminApi.act("2", "disable"));
     expect(people.found?.map((u) => u.name)).toEqual(["Ana", "Cleo"]);
+  });
+});
+
+const policy = {
+  version: 3,
+  preset: "",
+  ruled_out: ["file_out"],
+  minutes: 60,
+  factor: ["admin"],
+  retention: null as object | null,
+  grants: ["control", "file_in", "file_out"],
+  fixed: [],
+  presets: [
+    {
+      name: "bank",
+      ruled_out: ["file_in", "file_out"],
+      minutes: 30,
+      factor: ["technician", "admin"],
+      retention: { name: "finance", sessions_days: 2555, outside_days: 1825 },
+    },
+  ],
+};
+
+describe("the rules", () => {
+  test("are filled in by a preset, changed by the line, and told before they are sent", async () => {
+    answer(200, policy);
+    const force = await adminApi.policy();
+    const draft = new Draft(force);
+    expect(draft.differences).toEqual([]);
+    expect(draft.body).toEqual({
+      version: 3,
+      ruled_out: ["file_out"],
+      minutes: 60,
+      factor: ["admin"],
+      retention: null,
+    });
+    const bank = force.presets[0];
+    if (bank === undefined) throw new Error("no preset");
+    draft.take(bank);
+    expect(draft.is(bank)).toBe(true);
+    draft.allow("control", false);
+    draft.minutes = "";
+    expect(draft.is(bank)).toBe(false);
+    expect(draft.differences.map(({ line, name, from, to }) => [line + name, from, to])).toEqual([
+      ["grantcontrol", true, false],
+      ["grantfile_in", true, false],
+      ["minutes", 60, null],
+      ["factortechnician", false, true],
+      ["sessions", null, 2555],
+      ["outside", null, 1825],
+    ]);
+    expect(draft.body).toEqual({
+      version: 3,
+      ruled_out: ["file_in", "file_out", "control"],
+      minutes: 0,
+      factor: ["technician", "admin"],
+      retention: { sessions_days: 2555, outside_days: 1825 },
+    });
+    draft.reset();
+    expect(draft.differences).toEqual([]);
+  });
+
+  test("are numbers that can be", async () => {
+    answer(200, { ...policy, retention: { name: "own", sessions_days: 90, outside_days: 0 } });
+    const draft = new Draft(await adminApi.policy());
+    expect([draft.minutes, draft.sessions, draft.outside]).toEqual(["60", "90", ""]);
+    for (const bad of ["4", "1441", "1e2", "-5", "60 ", "6.5", "x"]) {
+      draft.minutes = bad;
+      expect(draft.minutesFit, bad).toBe(false);
+    }
+    for (const [days, ok] of [
+      ["29", false],
+      ["30", true],
+      ["36525", true],
+      ["36526", false],
+      ["", true],
+    ] as const) {
+      draft.sessions = days;
+      expect(draft.sessionsFit, days).toBe(ok);
+    }
+    draft.sessions = draft.outside = "";
+    expect(draft.body).toMatchObject({ retention: { sessions_days: 0, outside_days: 0 } }); // for ever, now said
   });
 });

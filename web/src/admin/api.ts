@@ -41,6 +41,35 @@ export interface Change {
   data: Record<string, unknown>;
 }
 
+/** How many days names stay in the log; 0 is for ever. */
+export interface Kept {
+  sessions: number;
+  outside: number;
+}
+
+export interface Rules {
+  ruledOut: string[];
+  /** Of a session; 0 is no limit. */
+  minutes: number;
+  factor: Role[];
+}
+
+export interface Preset extends Rules {
+  name: string;
+  retention: Kept;
+}
+
+export interface Policy extends Rules {
+  version: number;
+  /** Null: nobody said how long. */
+  retention: Kept | null;
+  /** What can be ruled out. */
+  grants: string[];
+  /** Roles that must have a second factor whatever is chosen here. */
+  fixed: Role[];
+  presets: Preset[];
+}
+
 export type AccountState = "open" | "closed";
 
 export const adminApi = {
@@ -75,6 +104,12 @@ export const adminApi = {
   },
   async removeTeam(teamID: string): Promise<void> {
     await call("DELETE", `/api/v1/teams/${id(teamID)}`);
+  },
+  async policy(): Promise<Policy> {
+    return policy(await call("GET", "/api/v1/policy"));
+  },
+  async setPolicy(body: object): Promise<Policy> {
+    return policy(await call("PUT", "/api/v1/policy", body));
   },
   async changes(before: number | null): Promise<{ changes: Change[]; more: boolean }> {
     const path = before === null ? "/api/v1/changes" : at("/api/v1/changes", { before: String(before) });
@@ -115,6 +150,39 @@ function team(v: unknown): Team {
 function link(v: unknown): OneTimeLink {
   const o = record(v);
   return { url: new URL(string(o, "path"), location.origin).href, expires: string(o, "expires") };
+}
+
+const word = (v: unknown): string => {
+  if (typeof v !== "string") throw new TypeError("a name is no text");
+  return v;
+};
+
+function rules(o: Record<string, unknown>): Rules {
+  return {
+    ruledOut: list(o, "ruled_out", word),
+    minutes: integer(o, "minutes"),
+    factor: list(o, "factor", (v) => role({ role: v })),
+  };
+}
+
+function kept(v: unknown): Kept {
+  const o = record(v);
+  return { sessions: integer(o, "sessions_days"), outside: integer(o, "outside_days") };
+}
+
+function policy(v: unknown): Policy {
+  const o = record(v);
+  return {
+    ...rules(o),
+    version: integer(o, "version"),
+    retention: o["retention"] === null ? null : kept(o["retention"]),
+    grants: list(o, "grants", word),
+    fixed: list(o, "fixed", (r) => role({ role: r })),
+    presets: list(o, "presets", (p) => {
+      const of = record(p);
+      return { ...rules(of), name: string(of, "name"), retention: kept(of["retention"]) };
+    }),
+  };
 }
 
 function change(v: unknown): Change {
