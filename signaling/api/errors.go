@@ -16,6 +16,7 @@ import (
 	"github.com/mainforte/mainforte/signaling/identity"
 	"github.com/mainforte/mainforte/signaling/pairing"
 	"github.com/mainforte/mainforte/signaling/phrases"
+	"github.com/mainforte/mainforte/signaling/solutions"
 	"github.com/mainforte/mainforte/signaling/store"
 	"github.com/mainforte/mainforte/signaling/tickets"
 )
@@ -83,6 +84,7 @@ var (
 	errWordsChanged    = &problem{http.StatusConflict, "WORDS_CHANGED"}
 	errWordsTaken      = &problem{http.StatusConflict, "WORDS_TAKEN"}
 	errTooManyWords    = &problem{http.StatusUnprocessableEntity, "TOO_MANY_WORDS"}
+	errSolutionDone    = &problem{http.StatusConflict, "SOLUTION_DONE"}
 	errNoCode          = &problem{http.StatusUnprocessableEntity, "NO_CODE"}
 )
 
@@ -119,6 +121,12 @@ var known = []struct {
 	{phrases.ErrStale, errWordsChanged},
 	{phrases.ErrTaken, errWordsTaken},
 	{phrases.ErrMany, errTooManyWords},
+	{solutions.ErrInvalid, errInvalidWords},
+	{solutions.ErrNone, errNoWords},
+	{solutions.ErrStale, errWordsChanged},
+	{solutions.ErrDone, errSolutionDone},
+	{solutions.ErrMany, errTooManyWords},
+	{solutions.ErrForeign, errNotAllowed},
 	{pairing.ErrNoSession, errNotFound},
 	{pairing.ErrNotYours, errNotAllowed},
 	{pairing.ErrNoWhy, errNoWhy},

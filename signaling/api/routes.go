@@ -179,6 +179,12 @@ func (s *Server) build() http.Handler {
 		"PUT /api/v1/resolutions/{id}":               s.setResolution,
 		"DELETE /api/v1/resolutions/{id}":            s.removeResolution,
 		"POST /api/v1/sessions/{id}/closing/preview": s.previewClosing,
+		"GET /api/v1/tickets/{id}/solutions":         s.suggest,
+		"GET /api/v1/solutions/draft":                s.draftSolution,
+		"POST /api/v1/solutions":                     s.promote,
+		"PUT /api/v1/solutions/{id}":                 s.mendSolution,
+		"POST /api/v1/solutions/{id}/withdraw":       s.withdraw(true),
+		"POST /api/v1/solutions/{id}/restore":        s.withdraw(false),
 
 		"GET /ws/host":   s.wsHost,
 		"GET /ws/viewer": s.wsViewer,

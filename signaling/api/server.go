@@ -35,6 +35,7 @@ import (
 	"github.com/mainforte/mainforte/signaling/pairing"
 	"github.com/mainforte/mainforte/signaling/phrases"
 	"github.com/mainforte/mainforte/signaling/relay"
+	"github.com/mainforte/mainforte/signaling/solutions"
 	"github.com/mainforte/mainforte/signaling/store"
 	"github.com/mainforte/mainforte/signaling/supervise"
 	"github.com/mainforte/mainforte/signaling/tickets"
@@ -111,6 +112,7 @@ type house struct {
 	local *tickets.Local
 	users *identity.Directory
 	book  *phrases.Book
+	shelf *solutions.Shelf
 }
 
 // store opens the database.
@@ -146,7 +148,7 @@ func open(ctx context.Context, p Place, change func(*identity.Config)) (*house, 
 	if err != nil {
 		return nil, errors.Join(err, st.Close())
 	}
-	return &house{store: st, audit: log, local: tickets.NewLocal(st), users: users, book: phrases.New(st, log)}, nil
+	return &house{store: st, audit: log, local: tickets.NewLocal(st), users: users, book: phrases.New(st, log), shelf: solutions.New(st, log)}, nil
 }
 
 // Admin runs f on the users of a place, also while a server runs on it. It does not
