@@ -22,7 +22,7 @@ import (
 const (
 	soon     = 15 * time.Second
 	password = "correct horse battery staple"
-	hostile  = `<img src=x onerror=alert(1)> "Éric" & Fils ‮evil‬ 🦜 {technician}`
+	hostile  = "<img src=x onerror=alert(1)> \"Éric\" & Fils \u202eevil\u202c 🦜 {technician}"
 )
 
 type visit struct {
