@@ -14,6 +14,8 @@ import (
 	"github.com/mainforte/mainforte/signaling/audit"
 	"github.com/mainforte/mainforte/signaling/audit/retention"
 	"github.com/mainforte/mainforte/signaling/identity"
+	"github.com/mainforte/mainforte/signaling/solutions"
+	"github.com/mainforte/mainforte/signaling/store"
 	"github.com/mainforte/mainforte/signaling/tickets"
 )
 
@@ -77,7 +79,9 @@ func retain(ctx context.Context, args []string, out, _ io.Writer) error {
 
 // keeperOf purges the log and, with a session, its notes.
 func keeperOf(log *audit.Log) *retention.Keeper {
-	return &retention.Keeper{Log: log, Also: tickets.ForgetTx}
+	return &retention.Keeper{Log: log, Also: func(tx store.Tx, session string) error {
+		return errors.Join(tickets.ForgetTx(tx, session), solutions.ForgetTx(tx, session))
+	}}
 }
 
 func presets(out io.Writer) error {

@@ -151,31 +151,36 @@ func mayCloseTx(tx store.Tx, c *call, note tickets.Closing) (ticket, lang string
 	return ticket, lang, nil
 }
 
-// closable are the sessions of a ticket that the one who calls may close with a note.
-func (s *Server) closable(c *call, ticket string) (map[string]bool, error) {
-	found := map[string]bool{}
+// closable are the sessions of a ticket that the one who calls may close with a note
+// now, and those of which they may promote what was noted.
+func (s *Server) closable(c *call, ticket string) (closable, promotable map[string]bool, err error) {
+	closable, promotable = map[string]bool{}, map[string]bool{}
 	if c.in == nil {
-		return found, nil // a program takes no part
+		return closable, promotable, nil // a program takes no part
 	}
-	err := s.house.store.View(c.Context(), func(tx store.Tx) error {
-		rows, err := tx.Query(`select distinct s.id from sessions s join session_participants p on p.session_id = s.id
-			where s.ticket_id = ? and p.technician_id = ? and s.ended > ?
-			and not exists (select 1 from audit_leaves l where l.session = s.id and l.type = 'session.closing')
-			and not exists (select 1 from audit_keys k where k.scope = 'session:' || s.id and k.purged is not null)`,
-			ticket, c.in.User.ID, store.FormatTime(time.Now().Add(-closingFor)))
+	err = s.house.store.View(c.Context(), func(tx store.Tx) error {
+		rows, err := tx.Query(`select distinct s.id, s.ended,
+			(select count(*) from audit_leaves l where l.session = s.id and l.type = 'session.closing'),
+			(select count(*) from solutions k where k.session_id = s.id)
+			from sessions s join session_participants p on p.session_id = s.id
+			where s.ticket_id = ? and p.technician_id = ? and s.ended > ''
+			and not exists (select 1 from audit_keys k where k.scope = 'session:' || s.id and k.purged is not null)`, ticket, c.in.User.ID)
 		if err != nil {
 			return err
 		}
+		late := store.FormatTime(time.Now().Add(-closingFor))
 		for rows.Next() {
-			var id string
-			if err := rows.Scan(&id); err != nil {
+			var id, ended string
+			var noted, kept int64
+			if err := rows.Scan(&id, &ended, &noted, &kept); err != nil {
 				return err
 			}
-			found[id] = true
+			closable[id] = noted == 0 && ended > late
+			promotable[id] = kept == 0
 		}
 		return rows.Err()
 	})
-	return found, err
+	return closable, promotable, err
 }
 
 func (s *Server) closeTx(tx store.Tx, c *call, note tickets.Closing, ticket, lang string) error {

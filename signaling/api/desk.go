@@ -132,7 +132,8 @@ type heldSession struct {
 	shortSession
 	Note string `json:"note"` // how its note stands: "waiting", "written", "dead", or "" before its end
 
-	Closable bool `json:"closable"` // by the one who asks: its closing note
+	Closable   bool `json:"closable"`   // by the one who asks: its closing note
+	Promotable bool `json:"promotable"` // by the one who asks: there is no solution of it yet
 }
 
 // listed bounds a list of tickets.
@@ -240,13 +241,13 @@ func (s *Server) ticket(w http.ResponseWriter, c *call) error {
 	if err != nil {
 		return err
 	}
-	closable, err := s.closable(c, id)
+	closable, promotable, err := s.closable(c, id)
 	if err != nil {
 		return err
 	}
 	held := make([]heldSession, len(list))
 	for i, r := range list {
-		held[i] = heldSession{shortOf(r), ends[r.ID], closable[r.ID]}
+		held[i] = heldSession{shortOf(r), ends[r.ID], closable[r.ID], promotable[r.ID]}
 	}
 	shown, err := s.ticketsOf(c, t)
 	if err != nil {

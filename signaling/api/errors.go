@@ -19,6 +19,7 @@ import (
 	"github.com/mainforte/mainforte/signaling/phrases"
 	"github.com/mainforte/mainforte/signaling/policy"
 	"github.com/mainforte/mainforte/signaling/queue"
+	"github.com/mainforte/mainforte/signaling/solutions"
 	"github.com/mainforte/mainforte/signaling/store"
 	"github.com/mainforte/mainforte/signaling/tickets"
 )
@@ -95,6 +96,7 @@ var (
 	errWordsChanged    = &problem{http.StatusConflict, "WORDS_CHANGED"}
 	errWordsTaken      = &problem{http.StatusConflict, "WORDS_TAKEN"}
 	errTooManyWords    = &problem{http.StatusUnprocessableEntity, "TOO_MANY_WORDS"}
+	errSolutionDone    = &problem{http.StatusConflict, "SOLUTION_DONE"}
 	errNoCode          = &problem{http.StatusUnprocessableEntity, "NO_CODE"}
 )
 
@@ -139,6 +141,12 @@ var known = []struct {
 	{queue.ErrLong, errNoteLong},
 	{queue.ErrMany, errBusy},
 	{queue.ErrTaken, errTicketTaken},
+	{solutions.ErrInvalid, errInvalidWords},
+	{solutions.ErrNone, errNoWords},
+	{solutions.ErrStale, errWordsChanged},
+	{solutions.ErrDone, errSolutionDone},
+	{solutions.ErrMany, errTooManyWords},
+	{solutions.ErrForeign, errNotAllowed},
 	{pairing.ErrNoSession, errNotFound},
 	{pairing.ErrNotYours, errNotAllowed},
 	{pairing.ErrNoWhy, errNoWhy},

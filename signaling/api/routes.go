@@ -191,6 +191,12 @@ func (s *Server) build() http.Handler {
 		"POST /api/v1/transfers/{id}/take":           s.takeTransfer,
 		"POST /api/v1/transfers/{id}/return":         s.returnTransfer,
 		"POST /api/v1/transfers/{id}/undo":           s.undoTransfer,
+		"GET /api/v1/tickets/{id}/solutions":         s.suggest,
+		"GET /api/v1/solutions/draft":                s.draftSolution,
+		"POST /api/v1/solutions":                     s.promote,
+		"PUT /api/v1/solutions/{id}":                 s.mendSolution,
+		"POST /api/v1/solutions/{id}/withdraw":       s.withdraw(true),
+		"POST /api/v1/solutions/{id}/restore":        s.withdraw(false),
 
 		"GET /ws/host":   s.wsHost,
 		"GET /ws/viewer": s.wsViewer,

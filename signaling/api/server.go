@@ -37,6 +37,7 @@ import (
 	"github.com/mainforte/mainforte/signaling/policy"
 	"github.com/mainforte/mainforte/signaling/queue"
 	"github.com/mainforte/mainforte/signaling/relay"
+	"github.com/mainforte/mainforte/signaling/solutions"
 	"github.com/mainforte/mainforte/signaling/store"
 	"github.com/mainforte/mainforte/signaling/supervise"
 	"github.com/mainforte/mainforte/signaling/tickets"
@@ -115,6 +116,7 @@ type house struct {
 	local *tickets.Local
 	users *identity.Directory
 	book  *phrases.Book
+	shelf *solutions.Shelf
 }
 
 // store opens the database.
@@ -150,7 +152,7 @@ func open(ctx context.Context, p Place, change func(*identity.Config)) (*house, 
 	if err != nil {
 		return nil, errors.Join(err, st.Close())
 	}
-	return &house{store: st, audit: log, local: tickets.NewLocal(st), users: users, book: phrases.New(st, log)}, nil
+	return &house{store: st, audit: log, local: tickets.NewLocal(st), users: users, book: phrases.New(st, log), shelf: solutions.New(st, log)}, nil
 }
 
 // Admin runs f on the users of a place, also while a server runs on it. It does not

@@ -208,6 +208,13 @@ var table = map[string]access{
 	"POST /api/v1/transfers/{id}/take":   workDesk,
 	"POST /api/v1/transfers/{id}/return": workDesk,
 	"POST /api/v1/transfers/{id}/undo":   workDesk,
+	"GET /api/v1/tickets/{id}/solutions":         readDesk,
+	// Of a session that they took part in; mended by their author or a supervisor.
+	"GET /api/v1/solutions/draft":          workDesk,
+	"POST /api/v1/solutions":               workDesk,
+	"PUT /api/v1/solutions/{id}":           workDesk,
+	"POST /api/v1/solutions/{id}/withdraw": workDesk,
+	"POST /api/v1/solutions/{id}/restore":  workDesk,
 
 	// Hosts have no account: the code is what lets a technician in (C1).
 	"GET /ws/host": anyone,

@@ -146,6 +146,18 @@ describe("a session", () => {
     expect(desk.live).toEqual([]);
   });
 
+  test("whose closing note is on its way is looked for until it has come, and not for ever", async () => {
+    const desk = await newDesk();
+    server.during = (n) => {
+      if (n === 3) server.details.get("1")?.notes.push(note("closing"));
+    };
+    await desk.awaitOneMore("1");
+    expect(desk.tickets[0]?.detail.value?.notes.map((n) => n.id)).toEqual(["old", "closing"]);
+    expect(server.pauses).toHaveLength(3);
+    await desk.awaitOneMore("1"); // it never comes
+    expect(server.pauses).toHaveLength(3 + noteWaits.length);
+  });
+
   test("that ended makes room for the next of the same ticket", async () => {
     const desk = await newDesk();
     const first = await started(desk);

@@ -23,6 +23,7 @@ describe("several service desks", () => {
         reason: null,
         note: state,
         closable: false,
+        promotable: false,
       },
     ],
     problem: null,

@@ -22,7 +22,7 @@ import (
 const (
 	soon     = 15 * time.Second
 	password = "correct horse battery staple"
-	hostile  = `<img src=x onerror=alert(1)> "Éric" & Fils ‮evil‬ 🦜 {technician}`
+	hostile  = "<img src=x onerror=alert(1)> \"Éric\" & Fils \u202eevil\u202c 🦜 {technician}"
 )
 
 type visit struct {
@@ -196,6 +196,7 @@ func TestWords(t *testing.T) {
 	v.palette()
 	ticket := v.post("/api/v1/tickets", fmt.Sprintf(`{"subject":%q,"requester":"Zoë {technician}","lang":"fr"}`, "Printer jams "+hostile), "id")
 	v.closing(ticket, v.session(ctx, chloe, ticket))
+	v.solution(v.post("/api/v1/tickets", `{"subject":"The printer jams again","requester":"Boris","lang":"en"}`, "id"))
 	for _, line := range v.Console() {
 		if strings.Contains(line, "401") {
 			continue // the sign-in that ran out
@@ -307,6 +308,28 @@ func (v *visit) closing(ticket, session string) {
 	v.wait(`[...document.querySelectorAll("[data-note] .text")].some(e => e.innerText === ` + quoted(shown) + `)`)
 	v.wait(`sessionStorage.length === 0 && document.querySelector("[data-close-session]") === null`)
 	v.look("closed")
+}
+
+// solution makes one of the session that was closed, and has it offered with another
+// ticket of the same words: inserted by one click, withdrawn, and put back.
+func (v *visit) solution(other string) {
+	v.t.Helper()
+	v.click("[data-promote]")
+	v.wait(`document.querySelector("#solution-body")?.value.startsWith("Bonjour Zoë") && document.activeElement.id === "solution-subject"`)
+	v.fill("#solution-asset", "HP-400 <b>")
+	v.check("solution-dialog")
+	v.click("#save-solution")
+	v.wait(`document.querySelector("dialog") === null && document.querySelector("[data-promote]") === null && document.querySelectorAll("#earlier [data-solution]").length === 1`)
+	v.must(v.Goto(v.server.URL + "/console?ticket=" + other))
+	v.click("#earlier summary")
+	v.click("#earlier [data-use]")
+	v.wait(`document.querySelector("#note-text").value.startsWith("Bonjour Zoë {technician}") && document.activeElement.id === "note-text"`)
+	v.check("earlier")
+	v.click("#earlier [data-withdraw]")
+	v.wait(`document.querySelector("#earlier") === null`)
+	v.click("#undo")
+	v.must(v.WaitFor(soon, "#earlier [data-solution]"))
+	v.wait(`document.querySelector("#note-text").value.startsWith("Bonjour Zoë {technician}")`)
 }
 
 // quoted is a text as a script has it.

@@ -67,6 +67,8 @@ export class Desk {
   sessions = $state<SessionTab[]>([]);
   active = $state<Active>({ kind: "list" });
   toast = $state<Toast | null>(null);
+  /** How many solutions this page made: what is suggested is not as it was. */
+  promoted = $state(0);
   /** Called after the active tab changed, so that the page's address can follow. */
   onmove: () => void = () => undefined;
   private listRun = 0;
@@ -632,6 +634,16 @@ export class Desk {
     }
     const ended = this.tickets.find((x) => x.id === ticket)?.ended;
     if (ended != null) ended.note = "late";
+  }
+
+  /** Looks until one more note stands in a ticket of ours: a closing note that was written is on its way. */
+  async awaitOneMore(ticket: string): Promise<void> {
+    const before = this.tickets.find((x) => x.id === ticket)?.detail.value?.notes.length ?? 0;
+    for (const ms of noteWaits) {
+      await this.pause(ms);
+      const detail = await this.load(ticket);
+      if (detail !== null && (detail.ticket.desk !== localDesk || detail.notes.length > before)) return;
+    }
   }
 
   lookAgain(ticket: string): void {

@@ -216,6 +216,7 @@ export function heldSession(v: unknown): HeldSession {
     ...ticketSession(v),
     note: n === "waiting" || n === "written" || n === "dead" ? n : "",
     closable: o["closable"] === true,
+    promotable: o["promotable"] === true,
   };
 }
 

@@ -209,6 +209,8 @@ export interface HeldSession extends TicketSession {
   note: NoteState;
   /** Its closing note can be written by who is signed in. */
   closable: boolean;
+  /** They may make a solution of it. */
+  promotable: boolean;
 }
 
 export interface TicketDetail {
