@@ -337,6 +337,11 @@ func (w *house) technician(l *looker) {
 func (w *house) auditor(l *looker) {
 	w.as("auditor", "Auditrice", "/audit")
 	w.wait("#sessions")
+	w.must(w.browser.Fill("#session-search", w.ticket)) // one of the session's names
+	w.click("#filter-keep")
+	w.must(w.browser.Fill("#filter-name", cut(hostile, 40)))
+	w.click("#filter-save")
+	w.wait("#kept li")
 	l.see("sessions")
 	w.click("#sessions a, #sessions button")
 	w.wait("#events")
