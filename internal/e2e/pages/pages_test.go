@@ -30,7 +30,7 @@ func TestEveryPageInEveryState(t *testing.T) {
 	if !viewer.Built() || !web.Built() {
 		t.Fatal("the front end is not built; run `task build:web` first")
 	}
-	ctx, cancel := context.WithTimeout(t.Context(), 8*time.Minute)
+	ctx, cancel := context.WithTimeout(t.Context(), 12*time.Minute)
 	t.Cleanup(cancel)
 	root, err := stage.Root(ctx)
 	if err != nil {

@@ -226,7 +226,9 @@ export const api = {
     filter: Record<string, string>,
     before: string,
   ): Promise<{ sessions: Session[]; more: boolean }> {
-    const o = record(await call("GET", at("/api/v1/sessions", before === "" ? filter : { ...filter, before })));
+    const o = record(
+      await call("GET", at("/api/v1/sessions", before === "" ? filter : { ...filter, before })),
+    );
     return { sessions: list(o, "sessions", session), more: o["more"] === true };
   },
   async live(): Promise<{ now: string; sessions: LiveSession[] }> {
