@@ -1,8 +1,10 @@
 import { render } from "svelte/server";
 import { afterEach, beforeEach, describe, expect, test, vi } from "vitest";
 import EventRow from "../src/audit/EventRow.svelte";
+import { everything, mostKept, queryOf, readKept, writeKept } from "../src/audit/filter";
 import { SessionList } from "../src/audit/sessions.svelte";
 import { asText, plain } from "../src/audit/text";
+import { timeline } from "../src/audit/timeline";
 import { api, Problem, type LogEvent, type Session, type SessionLog } from "../src/lib/api";
 import { use } from "../src/lib/i18n.svelte";
 import { browser } from "./setup";
@@ -138,13 +140,13 @@ describe("the list of sessions", () => {
     await list.load();
     fetch.mockResolvedValueOnce({ sessions: [{ ...session, id: "S0" }], more: false });
     await list.older();
-    expect(fetch).toHaveBeenLastCalledWith("", "S1");
+    expect(fetch).toHaveBeenLastCalledWith({ q: "" }, "S1");
     expect(list.found?.map((s) => s.id)).toEqual(["S1", "S0"]);
     expect(list.more).toBe(false);
-    list.query = " ana ";
+    list.filter.q = " ana ";
     fetch.mockResolvedValueOnce({ sessions: [], more: false });
     await list.load();
-    expect(fetch).toHaveBeenLastCalledWith("ana", "");
+    expect(fetch).toHaveBeenLastCalledWith({ q: "ana" }, "");
     expect(list.found).toEqual([]);
   });
 
@@ -157,5 +159,98 @@ describe("the list of sessions", () => {
     expect(list.found).toHaveLength(1);
     expect(list.problem?.message).toBe("no");
     expect(list.busy).toBe(false);
+  });
+});
+
+describe("a filter", () => {
+  test("is sent as the server takes it: days of the reader, whole", () => {
+    const f = { q: " a ", grant: "control", reason: "LEFT", from: "2026-11-29", until: "2026-11-30" };
+    expect(queryOf(f)).toEqual({
+      q: "a",
+      grant: "control",
+      reason: "LEFT",
+      from: new Date(2026, 10, 29).toISOString(),
+      until: new Date(2026, 11, 1).toISOString(),
+    });
+    expect(queryOf({ ...everything, from: "yesterday", until: "99-1-1" })).toEqual({ q: "" });
+  });
+
+  test("is kept apart for each account, and what else lies there is none", () => {
+    const held = new Map<string, string>();
+    vi.stubGlobal("localStorage", {
+      getItem: (k: string) => held.get(k) ?? null,
+      setItem: (k: string, v: string) => held.set(k, v),
+    });
+    const kept = [{ name: "Control", filter: { ...everything, grant: "control" } }];
+    expect(writeKept("u1", kept)).toBe(true);
+    expect(readKept("u1")).toEqual(kept);
+    expect(readKept("u2")).toEqual([]);
+    for (const odd of [
+      "{",
+      "7",
+      "null",
+      '[1,{"name":2,"filter":{}},{"name":"x"},{"name":"x","filter":null}]',
+    ]) {
+      held.set("mf_audit_filters.u1", odd);
+      expect(readKept("u1"), odd).toEqual([]);
+    }
+    held.set("mf_audit_filters.u1", '[{"name":"x","filter":{"q":1,"grant":"view"}}]');
+    expect(readKept("u1")).toEqual([{ name: "x", filter: { ...everything, grant: "view" } }]);
+    held.set("mf_audit_filters.u1", JSON.stringify(Array(50).fill(kept[0])));
+    expect(readKept("u1")).toHaveLength(mostKept);
+  });
+
+  test("of a browser that keeps nothing says so", () => {
+    expect(readKept("u1")).toEqual([]);
+    expect(writeKept("u1", [])).toBe(false);
+  });
+});
+
+describe("the time axis", () => {
+  const at = (type: string, seconds: number, data: Record<string, unknown> = {}): LogEvent => ({
+    ...event,
+    type,
+    time: new Date(Date.parse(session.started) + seconds * 1000).toISOString(),
+    data,
+  });
+  const half = (Date.parse("2026-11-24T10:00:00Z") - Date.parse(session.started)) / 2000;
+  const drawn = (events: LogEvent[]): ReturnType<typeof timeline> => timeline({ ...log({}), events });
+
+  test("has a bar for what was allowed, until it was taken back or the end", () => {
+    const line = drawn([
+      at("session.requested", -5),
+      at("consent.granted", 0, { grant: "view", participant: "1" }),
+      at("consent.granted", half, { grant: "control", participant: "1" }),
+      at("consent.revoked", 2 * half, { grant: "control", participant: "1" }),
+      at("consent.denied", half, { grant: "file_in" }),
+      at("file.sent", half),
+      at("session.ended", 2 * half),
+      at("ticket.note_written", 3 * half),
+    ]);
+    expect(line?.before).toBe(1);
+    expect(line?.after).toBe(1);
+    expect(line?.lanes.map((l) => [l.kind, l.name, l.bars, l.marks])).toEqual([
+      ["grant", "view", [{ from: 0, until: 1 }], []],
+      ["grant", "control", [{ from: 0.5, until: 1 }], []],
+      ["grant", "file_in", [], [0.5]],
+      ["files", "", [], [0.5]],
+      ["other", "", [], [1]],
+    ]);
+  });
+
+  test("holds whatever a log holds", () => {
+    const odd = [
+      at("participant.joined", 0, { participant: "2 x" }),
+      at("session.paused", half, { participant: 7 }),
+      at("consent.revoked", half, { grant: "never given" }),
+      { ...at("file.sent", 0), time: "no time" },
+    ];
+    expect(drawn(odd)?.lanes.map((l) => [l.kind, l.name, l.bars.length])).toEqual([
+      ["participant", "2_x", 1],
+      ["trouble", "", 1],
+    ]);
+    expect(timeline({ ...log({}), session: { ...session, started: "?" } })).toBeNull();
+    expect(timeline({ ...log({}), session: { ...session, ended: session.started } })).toBeNull();
+    expect(timeline({ ...log({}), events: [], session: { ...session, ended: null } })).toBeNull();
   });
 });

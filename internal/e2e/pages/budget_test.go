@@ -6,6 +6,7 @@ import (
 	"regexp"
 	"testing"
 
+	"github.com/mainforte/mainforte/internal/e2e/stage"
 	"github.com/mainforte/mainforte/viewer"
 	"github.com/mainforte/mainforte/web"
 )
@@ -15,6 +16,9 @@ import (
 const (
 	scriptBudget = 150_000
 	scriptsMost  = 16
+	// requestsMost bounds what a page asks for until it shows what it is for, itself
+	// and the answers of the server included.
+	requestsMost = 32
 )
 
 var (
@@ -55,6 +59,17 @@ func TestPagesAreLight(t *testing.T) {
 	}
 	if pages == 0 {
 		t.Error("there are no pages")
+	}
+}
+
+// light demands that a page that has just come asked for little.
+func (w *house) light(page string) {
+	w.t.Helper()
+	asked, err := stage.Eval[[]string](w.browser, `performance.getEntriesByType("resource").map((e) => new URL(e.name).pathname)`)
+	w.must(err)
+	w.t.Logf("%s: %d requests", page, len(asked)+1)
+	if len(asked)+1 > requestsMost {
+		w.t.Errorf("%s asks for %d things: %q", page, len(asked)+1, asked)
 	}
 }
 

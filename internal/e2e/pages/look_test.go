@@ -119,7 +119,8 @@ const look = `(async () => {
   const all = [], walk = (root) => { for (const e of root.querySelectorAll("*")) { all.push(e); if (e.shadowRoot) walk(e.shadowRoot) } };
   walk(document);
   const Wide = [], Holes = [];
-  if (document.documentElement.scrollWidth > innerWidth) Wide.push("the page is " + document.documentElement.scrollWidth + " wide in a window of " + innerWidth);
+  const room = document.documentElement.clientWidth; // without a scroll bar
+  if (document.documentElement.scrollWidth > room) Wide.push("the page is " + document.documentElement.scrollWidth + " wide in a window of " + room);
   for (const e of all) {
     if (!e.checkVisibility({ visibilityProperty: true })) continue;
     const style = getComputedStyle(e), box = e.getBoundingClientRect();
@@ -134,7 +135,7 @@ const look = `(async () => {
       if (x !== "visible") inside = x;
     }
     const reached = inside === "" || (/hidden|clip/.test(inside) && e.matches("button, a, input, select, textarea"));
-    if (reached && box.right > innerWidth + 1 && style.position !== "fixed") Wide.push(name(e) + " ends at " + box.right);
+    if (reached && box.right > room + 1 && style.position !== "fixed") Wide.push(name(e) + " ends at " + box.right);
     const text = [...e.childNodes].some((n) => n.nodeType === 3 && n.data.trim() !== "");
     if (text && style.overflowX === "hidden" && style.textOverflow !== "ellipsis" && e.scrollWidth > e.clientWidth + 1) Wide.push(name(e) + " is cut");
     if (text && style.overflowY === "hidden" && !style.webkitLineClamp.match(/\d/) && e.scrollHeight > e.clientHeight + 2) Wide.push(name(e) + " is cut below");

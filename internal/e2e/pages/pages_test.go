@@ -30,7 +30,7 @@ func TestEveryPageInEveryState(t *testing.T) {
 	if !viewer.Built() || !web.Built() {
 		t.Fatal("the front end is not built; run `task build:web` first")
 	}
-	ctx, cancel := context.WithTimeout(t.Context(), 8*time.Minute)
+	ctx, cancel := context.WithTimeout(t.Context(), 12*time.Minute)
 	t.Cleanup(cancel)
 	root, err := stage.Root(ctx)
 	if err != nil {
@@ -227,6 +227,7 @@ func (w *house) post(path, body string) string {
 // person looks at what people see who need help.
 func (w *house) person(l *looker) {
 	w.goTo("/")
+	w.light("landing")
 	l.see("landing")
 	w.goTo("/help/none")
 	l.see("old-help-link")
@@ -258,6 +259,7 @@ func (w *house) technician(l *looker) {
 	w.cookie = w.join("technician", name)
 	w.goTo("/signin")
 	w.wait("#name")
+	w.light("sign-in")
 	l.see("sign-in")
 	w.click("#submit")
 	w.wait("#name-missing")
@@ -294,6 +296,7 @@ func (w *house) technician(l *looker) {
 	}
 	w.goTo("/console")
 	w.wait("#tickets a")
+	w.light("console")
 	l.see("console")
 	w.click("#tickets a")
 	w.wait("#start-session")
@@ -327,6 +330,7 @@ func (w *house) technician(l *looker) {
 	l.see("ticket-closed")
 	w.goTo("/account")
 	w.wait("#app-begin")
+	w.light("account")
 	l.see("account")
 	w.click("#app-begin")
 	w.wait("#app-secret")
@@ -337,6 +341,12 @@ func (w *house) technician(l *looker) {
 func (w *house) auditor(l *looker) {
 	w.as("auditor", "Auditrice", "/audit")
 	w.wait("#sessions")
+	w.light("sessions")
+	w.must(w.browser.Fill("#session-search", w.ticket)) // one of the session's names
+	w.click("#filter-keep")
+	w.must(w.browser.Fill("#filter-name", cut(hostile, 40)))
+	w.click("#filter-save")
+	w.wait("#kept li")
 	l.see("sessions")
 	w.click("#sessions a, #sessions button")
 	w.wait("#events")
@@ -357,6 +367,7 @@ func (w *house) auditor(l *looker) {
 func (w *house) supervisor(l *looker) {
 	w.as("supervisor", "Superviseure", "/supervise")
 	w.wait("#by-hour svg")
+	w.light("supervise")
 	l.see("supervise")
 	w.click("#outcomes button")
 	w.wait("#outcomes table")
@@ -368,6 +379,7 @@ func (w *house) supervisor(l *looker) {
 func (w *house) admin(l *looker) {
 	w.as("admin", "Administratrice", "/admin")
 	w.wait("#people .row")
+	w.light("people")
 	l.see("people")
 	w.click("#invite")
 	w.must(w.browser.Fill("#invite-name", cut(hostile, 60)))

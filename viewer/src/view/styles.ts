@@ -176,7 +176,7 @@ dl { display: grid; gap: 0.75rem; margin-top: 0.75rem; }
 dt { color: var(--_muted); font-size: 0.8125rem; font-weight: 600; }
 dd.code { font-family: var(--_mono); font-size: 0.875rem; }
 .sheet .actions { margin-top: 1rem; }
-.combos { display: grid; grid-template-columns: 1fr 1fr; gap: 0.5rem; margin-block: 0.75rem; }
+.combos { display: grid; grid-template-columns: repeat(auto-fit, minmax(9rem, 1fr)); gap: 0.5rem; margin-block: 0.75rem; }
 .clip-way { margin-top: 1rem; }
 .clip-way .button { margin-top: 0.5rem; }
 .sheet h4 { margin: 0; font-size: 0.9375rem; }
@@ -243,7 +243,6 @@ dialog .lead { margin-top: 0.5rem; }
 @container mf (max-width: 40rem) {
   #beside { flex-direction: column; }
   .pane { flex: 0 1 50%; border-inline-start: none; border-top: 1px solid var(--_border); }
-  .combos .button { padding-inline: 0.3rem; }
 }
 @container mf (max-width: 79rem) {
   #toolbar { gap: 0.25rem; }

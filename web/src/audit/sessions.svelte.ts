@@ -1,8 +1,9 @@
 import { api, asProblem, type Problem, type Session } from "../lib/api";
+import { everything, queryOf, type Filter } from "./filter";
 
 /** The sessions found so far, newest first; more are fetched page by page. */
 export class SessionList {
-  query = $state("");
+  filter = $state<Filter>({ ...everything });
   found = $state<Session[] | null>(null);
   more = $state(false);
   problem = $state<Problem | null>(null);
@@ -22,7 +23,7 @@ export class SessionList {
     const run = ++this.run;
     this.busy = true;
     try {
-      const page = await api.sessions(this.query.trim(), before);
+      const page = await api.sessions(queryOf(this.filter), before);
       if (run !== this.run) return; // a newer search is on its way
       this.found = before === "" ? page.sessions : [...(this.found ?? []), ...page.sessions];
       this.more = page.more;

@@ -262,8 +262,13 @@ export const api = {
   async retryNote(letterID: string): Promise<void> {
     await call("POST", `/api/v1/outbox/${id(letterID)}/retry`, {});
   },
-  async sessions(q: string, before: string): Promise<{ sessions: Session[]; more: boolean }> {
-    const o = record(await call("GET", at("/api/v1/sessions", before === "" ? { q } : { q, before })));
+  async sessions(
+    filter: Record<string, string>,
+    before: string,
+  ): Promise<{ sessions: Session[]; more: boolean }> {
+    const o = record(
+      await call("GET", at("/api/v1/sessions", before === "" ? filter : { ...filter, before })),
+    );
     return { sessions: list(o, "sessions", session), more: o["more"] === true };
   },
   async live(): Promise<{ now: string; sessions: LiveSession[] }> {
@@ -312,8 +317,8 @@ export const api = {
     const query = { format, lang: lang(), ...(personal ? { personal: "1" } : {}) };
     return download(at(`/api/v1/sessions/${id(sessionID)}/export`, query));
   },
-  async exportList(format: ListFormat, q: string): Promise<Download> {
-    return download(at("/api/v1/sessions/export", { format, q }));
+  async exportList(format: ListFormat, filter: Record<string, string>): Promise<Download> {
+    return download(at("/api/v1/sessions/export", { format, ...filter }));
   },
   async linkReceipt(sessionID: string): Promise<{ path: string; until: string }> {
     const o = record(await call("POST", `/api/v1/sessions/${id(sessionID)}/receipt`, {}));
