@@ -81,6 +81,22 @@ func (a rtAPI) comments(ticket string) (subjects, texts []string) {
 	return subjects, texts
 }
 
+// paletteInASession opens the palette from the toolbar of a live session: it offers the
+// buttons of that toolbar, and presses the one that is chosen.
+func (w *world) paletteInASession() {
+	w.t.Helper()
+	_, err := stage.Eval[bool](w.browser, `(() => { const r = document.querySelector("remote-session").shadowRoot; r.querySelector("#show-details").focus(); return true })()`)
+	w.must(err)
+	w.must(w.browser.Key("KeyK", "k", 2))
+	w.must(w.browser.WaitFor(10*time.Second, "#palette-field"))
+	w.must(w.browser.Wait(10*time.Second, `document.querySelector("#palette [role=group]").querySelectorAll("[role=option]").length > 3`))
+	w.shot("palette")
+	w.must(w.browser.Insert("Details"))
+	w.must(w.browser.Key("Enter", "\r", 0))
+	w.must(w.browser.WaitFor(10*time.Second, "#details"))
+	w.must(w.browser.Wait(10*time.Second, `document.querySelector("dialog") === null`))
+}
+
 // TestASessionOfARequestTrackerTicket is the main job with the tickets where they
 // are: a ticket of a real RT is found in the console, helped with, and has the
 // summary and the closing note, each once, in its requester's language. Then RT
@@ -131,6 +147,7 @@ func TestASessionOfARequestTrackerTicket(t *testing.T) {
 			t.Errorf("the person is told of %+v", q.Ticket)
 		}
 		w.state("live")
+		w.paletteInASession()
 		w.must(w.host.Say(ui.Command{Do: "stop"}))
 		ended := w.hear("ended")
 		w.must(w.host.Stop())
