@@ -313,6 +313,7 @@ var holds = map[string]string{
 	"team_members":         bare,
 	"user_origins":         others,
 	"policy":               bare,
+	"brand":                bare,
 }
 
 // columns of the tables in which a session's own words could one day stand: a
