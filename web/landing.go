@@ -44,6 +44,7 @@ type LandingData struct {
 	PublicHost   string // the name that the host shows in large letters
 	UserAgent    string // of the request; decides which download comes first
 	Ticket       string // number of the ticket that a link was made for; may be empty
+	Sentence     string // of the help desk, in that language; may be empty
 	Wait         string // where to wait for a technician, a path; empty: nowhere
 	Downloads    []Download
 }

@@ -14,6 +14,7 @@ import (
 	"github.com/mainforte/mainforte/signaling/audit/proof"
 	"github.com/mainforte/mainforte/signaling/audit/receipt"
 	"github.com/mainforte/mainforte/signaling/audit/retention"
+	"github.com/mainforte/mainforte/signaling/brand"
 	"github.com/mainforte/mainforte/signaling/identity"
 	"github.com/mainforte/mainforte/signaling/pairing"
 	"github.com/mainforte/mainforte/signaling/phrases"
@@ -164,6 +165,9 @@ var known = []struct {
 	{proof.ErrTooLong, errSessionLong},
 	{receipt.ErrOpen, errSessionOpen},
 	{audit.ErrNoSession, errNotFound},
+	{brand.ErrLong, errBrandLong},
+	{brand.ErrHalf, errBrandHalf},
+	{brand.ErrChanged, errBrandChanged},
 	{policy.ErrPolicy, errBadPolicy},
 	{policy.ErrChanged, errPolicyChanged},
 	{retention.ErrPolicy, errBadPolicy},

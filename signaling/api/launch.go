@@ -91,7 +91,7 @@ func (s *Server) help(w http.ResponseWriter, c *call) error {
 	}
 	var b page
 	if errors.Is(err, launch.ErrOld) {
-		if err := web.OldLink(&b, lang, s.cfg.Organisation, l.Number); err != nil {
+		if err := web.OldLink(&b, lang, s.organisation(), l.Number); err != nil {
 			return err
 		}
 		b.serve(w, http.StatusGone)

@@ -31,9 +31,10 @@ func (s *Server) landing(w http.ResponseWriter, c *call) error {
 // for a technician.
 func (s *Server) landingPage(w http.ResponseWriter, c *call, lang, ticket, wait string) error {
 	var b page
+	said, _ := s.brand.Shown()
 	err := web.Landing(&b, web.LandingData{
-		Lang: lang, Organisation: s.cfg.Organisation, PublicHost: s.cfg.PublicHost,
-		UserAgent: c.UserAgent(), Downloads: s.downloads(), Ticket: ticket, Wait: wait,
+		Lang: lang, Organisation: s.organisation(), PublicHost: s.cfg.PublicHost,
+		UserAgent: c.UserAgent(), Downloads: s.downloads(), Ticket: ticket, Wait: wait, Sentence: said.Sentence(lang),
 	})
 	if err != nil {
 		return err

@@ -250,7 +250,7 @@ func (s *Server) removeTeam(w http.ResponseWriter, c *call) error {
 var adminChanges = []string{
 	"auth.link_created", "auth.link_used", "auth.role_changed", "auth.disabled", "auth.enabled", "auth.signins_ended", "auth.provided",
 	"team.created", "team.changed", "team.removed", "team.joined", "team.left",
-	"token.created", "token.revoked", "policy.changed", "policy.set", "log.key_rotated",
+	"token.created", "token.revoked", "policy.changed", "policy.set", "brand.set", "log.key_rotated",
 }
 
 type changeAnswer struct {

@@ -151,6 +151,8 @@ func (s *Server) build() http.Handler {
 
 		"GET /api/v1/policy": s.showPolicy,
 		"PUT /api/v1/policy": s.setPolicy,
+		"GET /api/v1/brand":  s.showBrand,
+		"PUT /api/v1/brand":  s.setBrand,
 
 		"GET /api/v1/users":                          s.listUsers,
 		"POST /api/v1/users":                         s.inviteUser,

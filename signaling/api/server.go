@@ -30,6 +30,7 @@ import (
 	"github.com/mainforte/mainforte/internal/wire"
 	"github.com/mainforte/mainforte/signaling/audit"
 	"github.com/mainforte/mainforte/signaling/audit/receipt"
+	"github.com/mainforte/mainforte/signaling/brand"
 	"github.com/mainforte/mainforte/signaling/identity"
 	"github.com/mainforte/mainforte/signaling/launch"
 	"github.com/mainforte/mainforte/signaling/pairing"
@@ -93,6 +94,7 @@ type Server struct {
 	room    *waiting.Room
 	policy  *policy.Keeper
 	given   *queue.Queue
+	brand   *brand.Keeper
 	stirred chan struct{} // the sessions that are open are not as they were
 	beat    time.Duration // of news
 	vouch   []*identity.Provider
@@ -230,6 +232,9 @@ func New(cfg Config) (*Server, error) {
 	if s.policy, err = policy.Open(ctx, s.house.store, s.house.audit); err != nil {
 		return nil, errors.Join(err, s.house.store.Close())
 	}
+	if s.brand, err = brand.Open(ctx, s.house.store, s.house.audit); err != nil {
+		return nil, errors.Join(err, s.house.store.Close())
+	}
 	for _, p := range cfg.Providers {
 		s.vouch = append(s.vouch, identity.NewProvider(p, cfg.Clock))
 	}
@@ -258,6 +263,7 @@ func New(cfg Config) (*Server, error) {
 		p, _ := s.policy.InForce()
 		return p.RuledOut, p.Life()
 	}
+	pc.Named = s.organisation
 	pc.Abuse = cfg.Abuse
 	pc.Changed = s.stir
 	pc.Receipt = func(session string, opened time.Time) string {

@@ -50,7 +50,7 @@ func TestEveryRouteForEveryRole(t *testing.T) {
 		identity.Technician: "/console /launch /api/v1/signout /api/v1/me /api/v1/desks /api/v1/tickets /api/v1/queue /api/v1/news POST:/api/v1/sessions GET:/api/v1/sessions/nothing/attachments PUT:/api/v1/sessions/nothing/system /ws/viewer /account /api/v1/stepup /api/v1/watches /api/v1/waiting GET:/api/v1/phrases GET:/api/v1/resolutions /api/v1/work /api/v1/colleagues /api/v1/availability /api/v1/transfers /api/v1/solutions",
 		identity.Supervisor: "/console /audit /launch /api/v1/signout /api/v1/me /api/v1/desks /api/v1/outbox /api/v1/tickets /api/v1/queue /api/v1/news /api/v1/sessions /ws/viewer /account /api/v1/stepup /supervise /api/v1/supervise /api/v1/watches /api/v1/waiting /words /api/v1/phrases /api/v1/resolutions /api/v1/work /api/v1/colleagues /api/v1/availability /api/v1/transfers /api/v1/solutions",
 		identity.Auditor:    "/audit /api/v1/signout /api/v1/me GET:/api/v1/sessions /account /api/v1/stepup",
-		identity.Admin:      "/console /audit /api/v1/signout /api/v1/me /api/v1/desks /api/v1/outbox GET:/api/v1/tickets /api/v1/news LIST:/api/v1/sessions /api/v1/tokens /admin /api/v1/users /api/v1/teams /api/v1/changes /api/v1/policy /account /api/v1/stepup /supervise /words /api/v1/phrases /api/v1/resolutions",
+		identity.Admin:      "/console /audit /api/v1/signout /api/v1/me /api/v1/desks /api/v1/outbox GET:/api/v1/tickets /api/v1/news LIST:/api/v1/sessions /api/v1/tokens /admin /api/v1/users /api/v1/teams /api/v1/changes /api/v1/policy /account /api/v1/stepup /supervise /words /api/v1/phrases /api/v1/resolutions /api/v1/brand",
 	}
 	allowed := func(role identity.Role, method, path string) bool {
 		for _, set := range []string{may[""], may[role]} {

@@ -54,7 +54,7 @@ func (s *Server) meOf(c *call, in identity.SignIn) meAnswer {
 		lang = c.lang
 	}
 	lacks := s.house.users.Lacks(in)
-	me := meAnswer{u.ID, u.Name, string(u.Role), lang, s.cfg.Organisation, s.cfg.PublicHost, nil, lacks && !in.Factor, lacks && in.Factor}
+	me := meAnswer{u.ID, u.Name, string(u.Role), lang, s.organisation(), s.cfg.PublicHost, nil, lacks && !in.Factor, lacks && in.Factor}
 	if in.Failed > 0 {
 		me.Failures = &failures{in.Failed, in.FailedLast.UTC()}
 	}

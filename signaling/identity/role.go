@@ -164,6 +164,9 @@ var table = map[string]access{
 	// What sessions may be at most; changing it asks for a fresh proof there.
 	"GET /api/v1/policy": settings,
 	"PUT /api/v1/policy": settings,
+	// How the help desk calls itself on its pages.
+	"GET /api/v1/brand": settings,
+	"PUT /api/v1/brand": settings,
 
 	// The page itself holds nothing: an admin may hold it to the release.
 	"GET /supervise":                {roles: []Role{Supervisor, Admin}},

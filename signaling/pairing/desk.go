@@ -87,7 +87,8 @@ type Config struct {
 
 	PublicHost   string // wire.ServerName form
 	Organisation string
-	Software     string // name and version, told in Hello
+	Named        func() string // asked instead of Organisation at each line; nil: nobody changes it
+	Software     string        // name and version, told in Hello
 	// Policy says whether a session may go without a ticket, and who reads its note.
 	// The zero value: it needs one, and the note is private.
 	Policy tickets.Policy
@@ -409,7 +410,7 @@ func (d *Desk) welcome(l *line, hello *mfpb.Hello, kind mfpb.Kind) bool {
 	ours := wire.Versions(&mfpb.Hello{Kind: mfpb.Kind_KIND_SERVER, Software: d.cfg.Software})
 	w := &mfpb.Welcome{
 		PublicHost:   d.cfg.PublicHost,
-		Organisation: d.cfg.Organisation,
+		Organisation: d.organisation(),
 		Now:          d.cfg.Now().UnixMilli(),
 		GraceS:       uint32(d.cfg.Grace / time.Second),
 	}
@@ -422,6 +423,13 @@ func (d *Desk) welcome(l *line, hello *mfpb.Hello, kind mfpb.Kind) bool {
 	}
 	l.greet()
 	return true
+}
+
+func (d *Desk) organisation() string {
+	if d.cfg.Named != nil {
+		return d.cfg.Named()
+	}
+	return d.cfg.Organisation
 }
 
 // sweep looks at every deadline.

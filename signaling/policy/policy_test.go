@@ -2,7 +2,9 @@ package policy
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
+	"os"
 	"slices"
 	"strings"
 	"testing"
@@ -30,6 +32,32 @@ func TestPresetsAreProper(t *testing.T) {
 	}
 	if want := []string{"bank", "government", "hospital", "school", "telecom"}; !slices.Equal(names, want) {
 		t.Errorf("presets %v, want %v", names, want)
+	}
+}
+
+// A grant that the host learns can be ruled out, too: each has its words there.
+func TestEveryGrantOfTheHostCanBeRuledOut(t *testing.T) {
+	raw, err := os.ReadFile("../../host/ui/locales/en.json")
+	if err != nil {
+		t.Fatal(err)
+	}
+	var texts map[string]string
+	if err := json.Unmarshal(raw, &texts); err != nil {
+		t.Fatal(err)
+	}
+	known := 0
+	for key := range texts {
+		name, ok := strings.CutPrefix(key, "grant.")
+		if !ok || name == "view" {
+			continue
+		}
+		known++
+		if !slices.Contains(Grants(), name) {
+			t.Errorf("%s cannot be ruled out", name)
+		}
+	}
+	if known != len(Grants()) {
+		t.Errorf("the host has %d grants besides view, the policy knows %d", known, len(Grants()))
 	}
 }
 

@@ -40,6 +40,7 @@ var ecsKinds = map[string][2][]string{
 	"log.exported":       {{"database"}, {"access"}},
 	"log.key_rotated":    {{"configuration"}, {"change"}},
 	"policy":             {{"configuration"}, {"change"}},
+	"brand":              {{"configuration"}, {"change"}},
 	"legal_hold":         {{"configuration"}, {"change"}},
 	"retention":          {{"database"}, {"change"}},
 }

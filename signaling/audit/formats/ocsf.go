@@ -84,6 +84,7 @@ var activities = map[string]activity{
 	"log.verify":        {apiActivity, 2}, // Read
 	"log.exported":      {apiActivity, 2},
 	"policy":            {apiActivity, 3},
+	"brand":             {apiActivity, 3},
 	"legal_hold":        {apiActivity, 3},
 	"retention":         {apiActivity, 4}, // Delete
 }

@@ -318,6 +318,7 @@ var holds = map[string]string{
 	"resolution_codes":     others,
 	"solutions":            others,
 	"solution_words":       others,
+	"brand":                bare,
 }
 
 // columns of the tables in which a session's own words could one day stand: a

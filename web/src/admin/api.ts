@@ -70,6 +70,16 @@ export interface Policy extends Rules {
   presets: Preset[];
 }
 
+export interface Brand {
+  version: number;
+  /** Empty: that of the configuration. */
+  name: string;
+  /** For the landing page in English, and in French; empty: none. */
+  sentence: string;
+  phrase: string;
+  configured: string;
+}
+
 export type AccountState = "open" | "closed";
 
 export const adminApi = {
@@ -110,6 +120,12 @@ export const adminApi = {
   },
   async setPolicy(body: object): Promise<Policy> {
     return policy(await call("PUT", "/api/v1/policy", body));
+  },
+  async brand(): Promise<Brand> {
+    return brand(await call("GET", "/api/v1/brand"));
+  },
+  async setBrand(b: Omit<Brand, "configured">): Promise<Brand> {
+    return brand(await call("PUT", "/api/v1/brand", b));
   },
   async changes(before: number | null): Promise<{ changes: Change[]; more: boolean }> {
     const path = before === null ? "/api/v1/changes" : at("/api/v1/changes", { before: String(before) });
@@ -182,6 +198,17 @@ function policy(v: unknown): Policy {
       const of = record(p);
       return { ...rules(of), name: string(of, "name"), retention: kept(of["retention"]) };
     }),
+  };
+}
+
+function brand(v: unknown): Brand {
+  const o = record(v);
+  return {
+    version: integer(o, "version"),
+    name: string(o, "name"),
+    sentence: string(o, "sentence"),
+    phrase: string(o, "phrase"),
+    configured: string(o, "configured"),
   };
 }
 

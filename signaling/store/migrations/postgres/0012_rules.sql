@@ -12,3 +12,10 @@ create table policy (
 
 alter table sessions add column ruled_out text collate "C" not null default '';
 alter table sessions add column ends text collate "C" not null default '';
+
+create table brand (
+  id      bigint primary key check (id = 1),
+  brand   text collate "C" not null,
+  version bigint not null,
+  created text collate "C" not null
+);
