@@ -211,7 +211,7 @@ var table = map[string]access{
 	"POST /api/v1/transfers/{id}/take":   workDesk,
 	"POST /api/v1/transfers/{id}/return": workDesk,
 	"POST /api/v1/transfers/{id}/undo":   workDesk,
-	"GET /api/v1/tickets/{id}/solutions":         readDesk,
+	"GET /api/v1/tickets/{id}/solutions": readDesk,
 	// Of a session that they took part in; mended by their author or a supervisor.
 	"GET /api/v1/solutions/draft":          workDesk,
 	"POST /api/v1/solutions":               workDesk,
