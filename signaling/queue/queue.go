@@ -25,6 +25,7 @@ import (
 
 	"github.com/oklog/ulid/v2"
 
+	"github.com/mainforte/mainforte/signaling/audit"
 	"github.com/mainforte/mainforte/signaling/identity"
 	"github.com/mainforte/mainforte/signaling/store"
 )
@@ -200,6 +201,8 @@ func (q *Queue) HandTx(tx store.Tx, t Transfer) (Transfer, error) {
 			return Transfer{}, ErrReceiver
 		}
 		t.ToName = u.Name
+	case !audit.IsToken(t.Team):
+		return Transfer{}, ErrReceiver
 	default:
 		err = tx.QueryRow(`select name from teams where id = ?`, t.Team).Scan(&t.ToName)
 		if errors.Is(err, sql.ErrNoRows) {
@@ -246,6 +249,9 @@ func (q *Queue) prune(tx store.Tx) error {
 // worker is somebody who can work on tickets today, whatever they could when they
 // signed in.
 func worker(tx store.Tx, id string) (u identity.User, err error) {
+	if !audit.IsToken(id) { // PostgreSQL takes no text with a NUL, not even to look for it
+		return u, ErrNotYours
+	}
 	err = tx.QueryRow(`select u.id, u.name, u.role from users u where u.id = ? and `+working, id).Scan(&u.ID, &u.Name, &u.Role)
 	if errors.Is(err, sql.ErrNoRows) {
 		return u, ErrNotYours
@@ -255,6 +261,9 @@ func worker(tx store.Tx, id string) (u identity.User, err error) {
 
 // waiting is the transfer of an id that waits.
 func (q *Queue) waiting(tx store.Tx, id, user string) (Transfer, error) {
+	if !audit.IsToken(id) {
+		return Transfer{}, ErrGone
+	}
 	return scan(tx.QueryRow(transferSQL+` where x.id = ? and x.taken_by = ''`, user, user, user, id), user)
 }
 

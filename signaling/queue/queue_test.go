@@ -11,6 +11,8 @@ import (
 	"github.com/mainforte/mainforte/signaling/store/storetest"
 )
 
+func TestOnPostgres(t *testing.T) { storetest.OnPostgres(t) }
+
 // house is a queue with users "0", "1"… of these roles, all in team "t" whose role is
 // written with a star.
 func house(t *testing.T, roles ...string) (*Queue, store.Store) {
@@ -161,5 +163,22 @@ func TestHowMuchWaitsIsBounded(t *testing.T) {
 		return err
 	}); !errors.Is(err, ErrMany) {
 		t.Errorf("one too many: %v", err)
+	}
+}
+
+// What is no id of ours is nobody's and nothing's, also where the database would choke
+// on it.
+func TestIdsThatAreNone(t *testing.T) {
+	t.Parallel()
+	q, st := house(t, "technician", "technician")
+	for _, id := range []string{"\x00", "1\x00", "é\u202e", strings.Repeat("x", 10_000)} {
+		if err := do(t, st, func(tx store.Tx) error { _, err := q.TakeTx(tx, id, "1"); return err }); !errors.Is(err, ErrGone) {
+			t.Errorf("took %.9q: %v", id, err)
+		}
+		for _, x := range []Transfer{{Ticket: "a", From: "0", User: id}, {Ticket: "a", From: "0", Team: id}} {
+			if err := do(t, st, func(tx store.Tx) error { _, err := q.HandTx(tx, x); return err }); !errors.Is(err, ErrReceiver) {
+				t.Errorf("handed to %.9q: %v", id, err)
+			}
+		}
 	}
 }
