@@ -134,7 +134,7 @@ func byKeys(t *testing.T, lang string) {
 	p.to("#ticket-requester")
 	w.must(w.browser.Insert("Zoé Côté"))
 	p.press(kb.Enter)
-	p.arrives("#new-ticket", "the ticket is made")
+	p.arrives("#ticket-title", "the ticket is made")
 	p.to("#start-session")
 	p.press(kb.Enter)
 	p.arrives("#code", "the code")

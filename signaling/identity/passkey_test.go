@@ -214,7 +214,7 @@ func TestAPasskeyIsAddedByTheRulesOfThatMoment(t *testing.T) {
 	in := mustCheck(t, h, token)
 	late := newDevice()
 	state, response := late.offered(t, h, in)
-	token = newDevice().register(t, h, token)
+	newDevice().register(t, h, token)
 	if _, err := h.AddPasskey(t.Context(), here, in, "One more", state, response); !errors.Is(err, ErrTooManyFactors) {
 		t.Errorf("an eleventh: %v", err)
 	}
