@@ -4,7 +4,10 @@ import (
 	"bytes"
 	"context"
 	"crypto/tls"
+	"encoding/base64"
 	"io"
+	"net/http"
+	"net/http/httptest"
 	"os"
 	"path/filepath"
 	"strings"
@@ -14,6 +17,7 @@ import (
 	"github.com/mainforte/mainforte/certs"
 	"github.com/mainforte/mainforte/signaling/api"
 	"github.com/mainforte/mainforte/signaling/audit"
+	"github.com/mainforte/mainforte/signaling/audit/formats"
 )
 
 // house makes a data folder with one ended session, and returns the root that
@@ -185,6 +189,69 @@ func TestOnlyWhatIsNewIsSent(t *testing.T) {
 	}
 	if all := <-got; !strings.Contains(all, "Zoë") || strings.Count(all, " help.example.org mainforte - ") != 8 || !strings.Contains(all, "cs5={\"format\":\"jsonl\"") {
 		t.Errorf("it sent %s", all)
+	}
+}
+
+// A webhook hears of what is new since it was set up, signed, and of nothing twice that
+// it has taken.
+func TestAWebhookHearsOfWhatIsNew(t *testing.T) {
+	data, _ := house(t)
+	dir := t.TempDir()
+	key := []byte("a key of exactly 32 bytes, so it")
+	secret, state := filepath.Join(dir, "secret"), filepath.Join(dir, "state")
+	if err := os.WriteFile(secret, []byte("whsec_"+base64.StdEncoding.EncodeToString(key)+"\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	type call struct{ id, body string }
+	calls := make(chan call, 16)
+	answer := http.StatusOK
+	srv := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		body, _ := io.ReadAll(r.Body)
+		h := r.Header
+		if h.Get("webhook-signature") != formats.Sign(key, h.Get("webhook-id"), h.Get("webhook-timestamp"), body) {
+			t.Errorf("not signed: %v", h)
+		}
+		calls <- call{h.Get("webhook-id"), string(body)}
+		w.WriteHeader(answer)
+	}))
+	defer srv.Close()
+	args := []string{"export", "--data", data, "--webhook", srv.URL, "--secret", secret, "--state", state}
+	if code, out, errs := called(t, args...); code != 0 || out != "0 events sent, up to record 3\n" || len(calls) != 0 {
+		t.Fatalf("%d %s %s", code, out, errs)
+	}
+	answer = http.StatusBadGateway
+	if code, _, errs := called(t, args...); code != 1 || !strings.Contains(errs, "502") {
+		t.Fatalf("%d %s", code, errs)
+	}
+	before := <-calls
+	answer = http.StatusOK
+	if code, out, errs := called(t, args...); code != 0 || out != "2 events sent, up to record 5\n" {
+		t.Fatalf("%d %s %s", code, out, errs)
+	}
+	first, second := <-calls, <-calls
+	if first != before || first.id == second.id || !strings.HasPrefix(first.body, `{"data":{`) || !strings.Contains(first.body, `"type":"log.exported"`) {
+		t.Errorf("%v, then %v and %v", before, first, second)
+	}
+	if code, out, errs := called(t, append(args, "--only", "session.*,ticket.*")...); code != 0 || out != "1 events looked at, up to record 6\n" || len(calls) != 0 {
+		t.Errorf("%d %s %s", code, out, errs)
+	}
+	for says, more := range map[string][]string{
+		"no event is of such a type": {"--only", "sesion.*"},
+		"over https only":            {"--webhook", "http://hooks.example.org/"},
+		"is not an address":          {"--webhook", "hooks.example.org"},
+		"goes with neither":          {"--headers", secret},
+		"needs --secret":             {"--secret", ""},
+		"needs --state":              {"--state", ""},
+	} {
+		if code, _, errs := called(t, append(args, more...)...); code != 2 || !strings.Contains(errs, says) {
+			t.Errorf("%v: %d %s", more, code, errs)
+		}
+	}
+	if err := os.WriteFile(secret, []byte("secret"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if code, _, errs := called(t, args...); code != 1 || !strings.Contains(errs, "not a key") {
+		t.Errorf("%d %s", code, errs)
 	}
 }
 

@@ -39,6 +39,10 @@ const exportAbout = `Takes the session log out. It works while the server runs, 
   --format FORMAT --syslog HOST:PORT
                               the same as RFC 5424 messages over TLS
   --otlp URL                  the same as OpenTelemetry's logs over HTTP, JSON
+  --webhook URL --secret FILE --state FILE
+                              posts each event that is new from now on, signed,
+                              to a program of yours; --only session.*,ticket.*
+                              chooses which
 
 Formats: jsonl (canonical; the schema is event.v1.json of every export), csv, cef,
 ecs, ocsf, otlp. With --state only what is new since the last time is sent, and with
@@ -51,6 +55,7 @@ them is not reached by a later purge.`
 type exportOptions struct {
 	place                                                    api.Place
 	out, format, syslog, otlp, headers, ca, host, state, tsa string
+	webhook, secret, only                                    string
 	personal, follow                                         bool
 }
 
@@ -64,6 +69,9 @@ func export(ctx context.Context, args []string, out, errs io.Writer) error {
 		f.StringVar(&o.format, "format", "", "`FORMAT` for another program")
 		f.StringVar(&o.syslog, "syslog", "", "`HOST:PORT` of a collector, usually port 6514")
 		f.StringVar(&o.otlp, "otlp", "", "`URL` of a collector, like https://collector.example.org:4318/v1/logs")
+		f.StringVar(&o.webhook, "webhook", "", "`URL` to which events are posted, signed after standardwebhooks.com")
+		f.StringVar(&o.secret, "secret", "", "`FILE` with the key of --webhook: whsec_ and the base64 of 24 to 64 random bytes")
+		f.StringVar(&o.only, "only", "", "`TYPES` of events for --webhook, with commas between; default: all")
 		f.StringVar(&o.headers, "headers", "", "`FILE` with the headers that the collector of --otlp wants, one a line: Authorization: Bearer TOKEN")
 		f.StringVar(&o.ca, "ca", "", "`FILE` with the authority that vouches for the collector, PEM; default: the system's")
 		f.StringVar(&o.host, "host", "", "`NAME` of this server in the messages; default: this computer's")
@@ -90,15 +98,17 @@ func (o *exportOptions) check() error {
 		if o.format != "" && o.format != "otlp" || o.out != "" || o.syslog != "" || o.host != "" {
 			return usage("--otlp sends otlp, and goes with neither another --format nor --out, --syslog or --host")
 		}
-		u, err := url.Parse(o.otlp)
-		switch {
-		case err != nil || u.Host == "" || u.User != nil || u.Scheme != "http" && u.Scheme != "https":
-			return usage(fmt.Sprintf("--otlp %q is not an address like https://collector.example.org:4318/v1/logs", o.otlp))
-		case u.Scheme == "http" && !loopback(u.Hostname()):
-			return usage("--otlp: beyond this computer the log is sent over https only")
+		if o.webhook != "" || o.secret != "" || o.only != "" {
+			return usage("--otlp and --webhook do not go together")
 		}
 		o.format = "otlp"
-		return nil
+		return address("--otlp", o.otlp, "https://collector.example.org:4318/v1/logs")
+	}
+	if o.webhook != "" {
+		return o.checkWebhook()
+	}
+	if o.secret != "" || o.only != "" {
+		return usage("--secret and --only go with --webhook")
 	}
 	if o.format != "" {
 		if _, ok := formats.New(o.format, formats.Options{}); !ok {
@@ -115,7 +125,7 @@ func (o *exportOptions) check() error {
 	case o.headers != "":
 		return usage("--headers goes with --otlp")
 	case o.syslog == "" && (o.ca != "" || o.host != "" || o.state != "" || o.follow):
-		return usage("--ca, --host, --state and --follow go with --syslog, and all but --host with --otlp")
+		return usage("--ca, --host, --state and --follow go with --syslog, and all but --host with --otlp and --webhook")
 	case o.tsa != "" && o.format != "":
 		return usage("--tsa stamps the log with its proof, so it does not go with --format")
 	case o.tsa != "" && !strings.HasPrefix(o.tsa, "http://") && !strings.HasPrefix(o.tsa, "https://"):
@@ -127,6 +137,35 @@ func (o *exportOptions) check() error {
 		if _, _, err := net.SplitHostPort(o.syslog); err != nil {
 			return usage(fmt.Sprintf("--syslog %q is not host:port, for instance logs.example.org:6514", o.syslog))
 		}
+	}
+	return nil
+}
+
+// checkWebhook is check of --webhook.
+func (o *exportOptions) checkWebhook() error {
+	switch {
+	case o.format != "" || o.out != "" || o.syslog != "" || o.host != "" || o.headers != "" || o.tsa != "":
+		return usage("--webhook goes with neither --format nor --out, --syslog, --host, --headers or --tsa")
+	case o.secret == "":
+		return usage("--webhook needs --secret FILE: a receiver that cannot tell who posts should believe nobody")
+	case o.state == "":
+		return usage("--webhook needs --state FILE: without it nobody knows what is new")
+	}
+	if _, err := formats.ParseSelection(o.only); err != nil {
+		return usage(fmt.Sprintf("--only: %v", err))
+	}
+	o.format = "webhook"
+	return address("--webhook", o.webhook, "https://hooks.example.org/mainforte")
+}
+
+// address refuses a URL to which the log may not be sent.
+func address(flag, text, like string) error {
+	u, err := url.Parse(text)
+	switch {
+	case err != nil || u.Host == "" || u.User != nil || u.Scheme != "http" && u.Scheme != "https":
+		return usage(fmt.Sprintf("%s %q is not an address like %s", flag, text, like))
+	case u.Scheme == "http" && !loopback(u.Hostname()):
+		return usage(flag + ": beyond this computer the log is sent over https only")
 	}
 	return nil
 }
@@ -172,7 +211,7 @@ func (o *exportOptions) events(ctx context.Context, log *audit.Log, users *ident
 	if o.syslog != "" {
 		how += "_syslog"
 	}
-	if o.otlp != "" {
+	if o.otlp != "" || o.webhook != "" {
 		how += "_http"
 	}
 	if _, err := log.Append(ctx, audit.Event{
@@ -221,8 +260,11 @@ func list(ctx context.Context, log *audit.Log, f formats.Format, size int64, out
 // Pace of a follower.
 const (
 	lookEvery = time.Second
-	waitLeast = time.Second
-	waitMost  = time.Minute
+	// After so many records it is remembered how far it came: those since may come twice.
+	stride        = 512
+	strideWebhook = 16 // each is a call
+	waitLeast     = time.Second
+	waitMost      = time.Minute
 )
 
 // sink is a connection to a collector.
@@ -234,7 +276,7 @@ type sink interface {
 
 // collector returns what connects to the collector; nil if there is none.
 func (o *exportOptions) collector(f formats.Format, say formats.Options, errs io.Writer) (dial func(context.Context) (sink, error), err error) {
-	if o.syslog == "" && o.otlp == "" {
+	if o.syslog == "" && o.otlp == "" && o.webhook == "" {
 		return nil, nil
 	}
 	var cfg tls.Config
@@ -243,18 +285,31 @@ func (o *exportOptions) collector(f formats.Format, say formats.Options, errs io
 			return nil, err
 		}
 	}
-	if o.otlp != "" {
+	problem := func(text string) { fmt.Fprintf(errs, "signaling export: %s\n", text) }
+	client := func() *http.Client {
+		transport := http.DefaultTransport.(*http.Transport).Clone()
+		cfg.MinVersion = tls.VersionTLS12
+		transport.TLSClientConfig = &cfg
+		return &http.Client{Transport: transport}
+	}
+	switch {
+	case o.webhook != "":
+		key, only, err := o.signed()
+		if err != nil {
+			return nil, err
+		}
+		client := client()
+		return func(ctx context.Context) (sink, error) {
+			return formats.NewWebhook(ctx, o.webhook, client, key, only, say, problem), nil
+		}, nil
+	case o.otlp != "":
 		header, err := headers(o.headers)
 		if err != nil {
 			return nil, err
 		}
-		transport := http.DefaultTransport.(*http.Transport).Clone()
-		cfg.MinVersion = tls.VersionTLS12
-		transport.TLSClientConfig = &cfg
+		client := client()
 		return func(ctx context.Context) (sink, error) {
-			return formats.NewOTLP(ctx, o.otlp, &http.Client{Transport: transport}, header, say, func(problem string) {
-				fmt.Fprintf(errs, "signaling export: %s\n", problem)
-			}), nil
+			return formats.NewOTLP(ctx, o.otlp, client, header, say, problem), nil
 		}, nil
 	}
 	s := formats.Syslog{Host: o.host, Body: f}
@@ -262,6 +317,19 @@ func (o *exportOptions) collector(f formats.Format, say formats.Options, errs io
 		s.Host, _ = os.Hostname() // unknown then, which the format allows
 	}
 	return func(ctx context.Context) (sink, error) { return formats.Dial(ctx, o.syslog, &cfg, s) }, nil
+}
+
+// signed is the key of a webhook, and what it is posted.
+func (o *exportOptions) signed() (key []byte, only formats.Selection, err error) {
+	text, err := os.ReadFile(o.secret)
+	if err != nil {
+		return nil, nil, err
+	}
+	if key, err = formats.ParseKey(string(text)); err != nil {
+		return nil, nil, fmt.Errorf("%s: %w", o.secret, err)
+	}
+	only, err = formats.ParseSelection(o.only)
+	return key, only, err
 }
 
 // headers reads those in a file, one a line; no file is none.
@@ -290,7 +358,7 @@ func headers(path string) (http.Header, error) {
 
 // send sends everything after the state to the collector, once or for ever.
 func (o *exportOptions) send(ctx context.Context, log *audit.Log, dial func(context.Context) (sink, error), out, errs io.Writer) error {
-	next, err := o.position()
+	next, err := o.position(ctx, log)
 	if err != nil {
 		return err
 	}
@@ -303,7 +371,11 @@ func (o *exportOptions) send(ctx context.Context, log *audit.Log, dial func(cont
 			fallthrough
 		case !o.follow:
 			if err == nil {
-				_, err = fmt.Fprintf(out, "%d events sent, up to record %d\n", next-first, next-1)
+				how := "sent"
+				if o.only != "" {
+					how = "looked at"
+				}
+				_, err = fmt.Fprintf(out, "%d events %s, up to record %d\n", next-first, how, next-1)
 			}
 			return err
 		}
@@ -338,22 +410,30 @@ func (o *exportOptions) sendFrom(ctx context.Context, log *audit.Log, dial func(
 	if err != nil {
 		return next, err
 	}
+	step := int64(stride)
+	if o.webhook != "" {
+		step = strideWebhook
+	}
 	for {
 		head, err := log.Head(ctx)
-		if err == nil && head.Size > next {
-			err = log.Read(ctx, next, head.Size, c.Send)
+		end := min(head.Size, next+step)
+		if err == nil && end > next {
+			err = log.Read(ctx, next, end, c.Send)
 		}
 		if err == nil {
 			err = c.Flush()
 		}
-		if err == nil && head.Size > next {
-			next = head.Size
+		if err == nil && end > next {
+			next = end
 			err = o.remember(next)
 		}
-		if err != nil || !o.follow {
+		if err != nil || !o.follow && next >= head.Size {
 			return next, errors.Join(err, c.Close())
 		}
 		good()
+		if next < head.Size {
+			continue
+		}
 		select {
 		case <-ctx.Done():
 			return next, c.Close()
@@ -362,12 +442,20 @@ func (o *exportOptions) sendFrom(ctx context.Context, log *audit.Log, dial func(
 	}
 }
 
-// position is the first record that was not sent yet.
-func (o *exportOptions) position() (int64, error) {
+// position is the first record that was not sent yet: of a webhook that is new the
+// first that is to come, for nobody wants to be called about last year.
+func (o *exportOptions) position(ctx context.Context, log *audit.Log) (int64, error) {
 	if o.state == "" {
 		return 0, nil
 	}
 	b, err := os.ReadFile(o.state)
+	if errors.Is(err, fs.ErrNotExist) && o.webhook != "" {
+		head, err := log.Head(ctx)
+		if err != nil {
+			return 0, err
+		}
+		return head.Size, o.remember(head.Size)
+	}
 	if errors.Is(err, fs.ErrNotExist) {
 		return 0, nil
 	}
