@@ -121,7 +121,7 @@ func TestTheExitCodeOfVerifyForAServer(t *testing.T) {
 		says string
 		args []string
 	}{
-		{2, "/audit, /console, /supervise need a sign-in", nil},
+		{2, "/audit, /console, /supervise, /words need a sign-in", nil},
 		{0, "THE RELEASE", []string{"--cookie", cookie}},
 		{0, "THE RELEASE", []string{"--cookie", cookie, "--manifest", good}},
 		{1, "/viewer/other.js: is missing", []string{"--manifest", saved(t, "m.json", []byte(other))}},

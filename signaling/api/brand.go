@@ -34,15 +34,22 @@ func (s *Server) showBrand(w http.ResponseWriter, _ *call) error {
 // setBrand is PUT /api/v1/brand, by an admin who has just proven who they are: what it
 // says stands before everybody who looks for help.
 func (s *Server) setBrand(w http.ResponseWriter, c *call) error {
+	// All of it, for it is all written anew: what is left out would be wiped out.
 	var in struct {
-		Version int64 `json:"version"`
-		brand.Brand
+		Version  *int64  `json:"version"`
+		Name     *string `json:"name"`
+		English  *string `json:"sentence"`
+		Français *string `json:"phrase"`
 	}
 	if err := read(w, c, &in); err != nil {
 		return err
 	}
+	if in.Version == nil || in.Name == nil || in.English == nil || in.Français == nil {
+		return errBadJSON
+	}
+	b := brand.Brand{Name: *in.Name, English: *in.English, Français: *in.Français}
 	may := func(tx store.Tx) error { return s.house.users.FreshTx(tx, *c.in) }
-	if err := s.brand.Set(c.Context(), c.actor(), in.Version, in.Brand, may); err != nil {
+	if err := s.brand.Set(c.Context(), c.actor(), *in.Version, b, may); err != nil {
 		return err
 	}
 	return s.showBrand(w, c)

@@ -294,7 +294,7 @@ func (c *checker) references(path string, b []byte) {
 }
 
 // pages are addresses that may be linked to and are no files.
-var pages = map[string]bool{"/": true, "/signin": true, "/console": true, "/audit": true, "/receipt": true, "/admin": true, "/account": true, "/supervise": true, "/wait": true}
+var pages = map[string]bool{"/": true, "/signin": true, "/console": true, "/audit": true, "/receipt": true, "/admin": true, "/account": true, "/supervise": true, "/wait": true, "/words": true}
 
 // filled are the pages for the person who needs help. The server fills them in, so they
 // have no hash; but they need no script, and ask for files of the release only.

@@ -106,7 +106,7 @@ func TestTheServedFilesAreTheRelease(t *testing.T) {
 	if r := s.check(t, s.cookie); len(r.Problems) != 0 || len(r.Unseen) != 0 || r.Files != len(s.manifest.Files) || r.Files < 12 {
 		t.Errorf("%+v of %d", r, len(s.manifest.Files))
 	}
-	if r := s.check(t, ""); len(r.Problems) != 0 || !slices.Equal(r.Unseen, []string{"/account", "/admin", "/audit", "/console", "/supervise"}) {
+	if r := s.check(t, ""); len(r.Problems) != 0 || !slices.Equal(r.Unseen, []string{"/account", "/admin", "/audit", "/console", "/supervise", "/words"}) {
 		t.Errorf("without a sign-in: %+v", r)
 	}
 	for _, f := range s.manifest.Files {
