@@ -23,6 +23,8 @@ func nextTier(t *testing.T, lang string) {
 	paul := w.newColleague("technician", "Paul Roy")
 	session := w.live("Le partage réseau a disparu")
 
+	w.must(paul.Wait(10*time.Second, `document.querySelectorAll("#tickets a").length === 1`)) // by itself
+
 	// Anaïs hands it on; her session stays hers.
 	w.must(w.browser.Click("[data-ticket-tab]"))
 	w.must(w.browser.Click("#hand-over"))

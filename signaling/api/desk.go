@@ -207,6 +207,7 @@ func (s *Server) createTicket(w http.ResponseWriter, c *call) error {
 	if err != nil {
 		return err
 	}
+	s.news.tell(newsItem{Ticket: t.ID, Kind: tickets.HookChanged}) // stands in everybody's list
 	return s.ticketIs(w, c, http.StatusCreated, t)
 }
 

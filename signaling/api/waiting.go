@@ -282,6 +282,7 @@ func (s *Server) takeWaiting(w http.ResponseWriter, c *call) error {
 	}
 	s.outbox.Wake()
 	s.tellWaiting()
+	s.news.tell(newsItem{Ticket: t.ID, Kind: tickets.HookChanged})
 	out, err := s.ticketsOf(c, t)
 	if err != nil {
 		return err
