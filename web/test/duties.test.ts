@@ -142,3 +142,15 @@ test("being away is kept only once the server has it", async () => {
   await desk.setAway(true);
   expect(desk.duties.away).toBe(true);
 });
+
+test("what was asked for before we said to be away does not undo it", async () => {
+  const desk = await newDesk();
+  let answer: (w: Work) => void = () => undefined;
+  vi.spyOn(api, "work").mockReturnValueOnce(new Promise((resolve) => (answer = resolve)));
+  vi.spyOn(api, "setAway").mockResolvedValue(undefined);
+  const loading = desk.duties.load();
+  await desk.setAway(true);
+  answer(work({ toTake: [transfer("a")] }));
+  await loading;
+  expect([desk.duties.away, desk.duties.toTake.length]).toEqual([true, 1]);
+});

@@ -12,7 +12,7 @@ import (
 // The pages and the Worker here stand under the same policies as the product's.
 func TestThePolicyIsTheProducts(t *testing.T) {
 	for _, c := range []struct{ file, name, want string }{
-		{"routes.go", "policy", hostile.Policy},
+		{"routes.go", "contentPolicy", hostile.Policy},
 		{"pages.go", "workerPolicy", hostile.WorkerPolicy},
 	} {
 		src, err := os.ReadFile("../../../signaling/api/" + c.file)

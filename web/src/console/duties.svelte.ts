@@ -61,6 +61,7 @@ export class Duties {
   ahead = $state(0);
   private loaded = false;
   private run = 0;
+  private said = 0; // changes while we say whether we are away: what was asked for meanwhile knows nothing of it
 
   /** Those that it is ours to take; supervisors see others too. */
   get ours(): number {
@@ -75,13 +76,14 @@ export class Duties {
   /** Loads what there is. The answer is what came since the last time, in words. */
   async load(): Promise<string | null> {
     const run = ++this.run;
+    const { said } = this;
     try {
       const work = await api.work();
       if (run !== this.run) return null;
       const { toTake, sent, loaded } = this;
       this.toTake = work.toTake;
       this.sent = work.sent;
-      this.away = work.away;
+      if (said === this.said) this.away = work.away;
       this.ahead = Date.parse(work.now) - Date.now();
       this.loaded = true;
       if (!loaded) return null;
@@ -103,7 +105,9 @@ export class Duties {
   }
 
   async setAway(away: boolean): Promise<void> {
+    this.said++;
     await api.setAway(away);
+    this.said++;
     this.away = away;
   }
 }
