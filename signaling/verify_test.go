@@ -100,7 +100,7 @@ func TestTheExitCodeOfVerifyForAServer(t *testing.T) {
 	t.Cleanup(web.Close)
 	code, list, errs := called(t, "manifest")
 	if strings.Contains(errs, api.ErrNotBuilt.Error()) {
-		t.Skip("the pages are not built: task build")
+		t.Fatal("the pages are not built: task build")
 	}
 	if code != 0 {
 		t.Fatal(errs)

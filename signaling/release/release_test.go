@@ -36,7 +36,7 @@ func newServed(t *testing.T) *served {
 	t.Helper()
 	m, err := api.Manifest("test")
 	if errors.Is(err, api.ErrNotBuilt) {
-		t.Skip("the pages are not built: task build")
+		t.Fatal("the pages are not built: task build")
 	}
 	if err != nil {
 		t.Fatal(err)
@@ -237,7 +237,7 @@ func TestAServerThatPacksAnythingElseIsNamed(t *testing.T) {
 // P16: a packed copy is the file that it lies beside.
 func TestEachPackedCopyIsItsFile(t *testing.T) {
 	if _, err := api.Manifest("test"); errors.Is(err, api.ErrNotBuilt) {
-		t.Skip("the pages are not built: task build")
+		t.Fatal("the pages are not built: task build")
 	}
 	for what, files := range map[string]fs.FS{"web": web.Files(), "viewer": viewer.Files()} {
 		copies := 0
