@@ -1,8 +1,9 @@
 import { describe, expect, test, vi } from "vitest";
 import { api, Problem, type Ticket } from "../src/lib/api";
 import { stateDetail, type StateDetail } from "../src/lib/remote-session";
-import { Desk, noteWaits } from "../src/console/desk.svelte";
+import { Desk } from "../src/console/desk.svelte";
 import { fakeElement, newDesk, note, server, settle, staged, started, ticket, told } from "./desk";
+import { awaitOneMore, lookAgain, noteWaits } from "../src/console/notes";
 
 staged();
 
@@ -51,7 +52,7 @@ describe("a session", () => {
     await settle();
     expect(desk.current?.ended?.note).toBe("late");
     server.details.get("1")?.notes.push(note("new"));
-    desk.lookAgain("1");
+    lookAgain(desk, "1");
     await settle();
     expect(desk.current?.ended).toMatchObject({ note: "written", id: "new" });
   });
@@ -151,10 +152,10 @@ describe("a session", () => {
     server.during = (n) => {
       if (n === 3) server.details.get("1")?.notes.push(note("closing"));
     };
-    await desk.awaitOneMore("1");
+    await awaitOneMore(desk, "1");
     expect(desk.tickets[0]?.detail.value?.notes.map((n) => n.id)).toEqual(["old", "closing"]);
     expect(server.pauses).toHaveLength(3);
-    await desk.awaitOneMore("1"); // it never comes
+    await awaitOneMore(desk, "1"); // it never comes
     expect(server.pauses).toHaveLength(3 + noteWaits.length);
   });
 

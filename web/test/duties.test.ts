@@ -1,6 +1,7 @@
 import { describe, expect, test, vi } from "vitest";
 import { api, Problem, type Transfer, type Work } from "../src/lib/api";
 import { dueState, matching, whoseQueue } from "../src/console/duties.svelte";
+import { handOver, takeOver } from "../src/console/handing";
 import { newDesk, settle, staged, ticket } from "./desk";
 
 staged();
@@ -113,7 +114,7 @@ describe("what is handed over", () => {
     const undone = vi.spyOn(api, "undoTransfer").mockResolvedValue();
     vi.spyOn(api, "handOver").mockResolvedValue();
     const desk = await newDesk();
-    await desk.handOver(ticket("1"), { user: "u" }, "Bob", "long");
+    await handOver(desk, ticket("1"), { user: "u" }, "Bob", "long");
     desk.toast?.undo?.();
     await settle();
     expect(undone).toHaveBeenCalledWith("a");
@@ -127,7 +128,7 @@ describe("what is handed over", () => {
   test("the slower of two learns it", async () => {
     vi.spyOn(api, "takeTransfer").mockRejectedValue(new Problem(409, "TRANSFER_GONE", "gone"));
     const desk = await newDesk();
-    await desk.takeOver(transfer("a"));
+    await takeOver(desk, transfer("a"));
     expect(desk.toast?.text).toBe("gone");
     expect(desk.active).toEqual({ kind: "ticket", id: "1" });
   });

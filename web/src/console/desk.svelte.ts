@@ -1,6 +1,5 @@
 // What the console knows and does: one object, one writer. The components show
 // it and call it; nothing here touches the document.
-import { tick } from "svelte";
 import {
   api,
   asProblem,
@@ -10,24 +9,20 @@ import {
   type Me,
   type Note,
   type Policy,
-  type Priority,
   type Ticket,
   type TicketDetail,
-  type Transfer,
   type TicketState,
   type Waiting,
   type Watch,
 } from "../lib/api";
 import { t, type Lang } from "../lib/i18n.svelte";
 import { mayClaim } from "../lib/rules";
+import { awaitNote } from "./notes";
 import { Room } from "./room.svelte";
 import { Duties, matching, whoseQueue, type Whose } from "./duties.svelte";
 import type { News } from "../lib/news";
 import { inProgress, type RemoteSession, type StateDetail } from "../lib/remote-session";
 import type { Active, Closing, Loaded, SessionTab, TicketTab, Toast } from "./tabs";
-
-/** After these pauses, in milliseconds, the ticket is looked at again for the note of an ended session. */
-export const noteWaits: readonly number[] = [0, 300, 700, 1000, 2000, 3000, 5000, 8000];
 
 const mostTickets = 8;
 /** News that come together load the lists once. */
@@ -81,8 +76,7 @@ export class Desk {
 
   constructor(
     me: Me,
-    private readonly pause: (ms: number) => Promise<void> = (ms) =>
-      new Promise((done) => setTimeout(done, ms)),
+    readonly pause: (ms: number) => Promise<void> = (ms) => new Promise((done) => setTimeout(done, ms)),
   ) {
     this.me = me;
     if (mayClaim(me.role)) this.whose = whoseQueue.read();
@@ -251,69 +245,8 @@ export class Desk {
     if (said !== null && this.active.kind !== "session") this.toast = { text: said, undo: null };
   }
 
-  /** Takes a ticket that was handed over: the first who does has it. */
-  async takeOver(x: Transfer): Promise<void> {
-    try {
-      const ticket = await api.takeTransfer(x.id);
-      this.toast = null; // it said that this one came
-      await this.open(ticket.id, ticket.number);
-    } catch (e) {
-      this.complain(e);
-    }
-    await Promise.all([this.loadDuties(), this.loadQueue()]);
-    void this.loadList();
-  }
-
-  async handBack(x: Transfer, note: string): Promise<void> {
-    await api.returnTransfer(x.id, note);
-    this.toast = { text: t("hand.returned", { number: x.ticket.number, name: x.from }), undo: null };
-    await this.loadDuties();
-  }
-
-  async handOver(
-    ticket: Ticket,
-    to: { user: string } | { team: string },
-    name: string,
-    note: string,
-  ): Promise<void> {
-    await api.handOver(ticket.id, to, note);
-    this.drafts[ticket.id] = "";
-    await this.loadDuties();
-    const x = this.duties.waiting(ticket.id);
-    this.toast = {
-      text: t("hand.sent", { number: ticket.number, name }),
-      undo: x === null ? null : () => void this.undo(x),
-    };
-  }
-
-  /** Takes back what nobody has taken yet; its note is kept for the next time. */
-  async undo(x: Transfer): Promise<void> {
-    try {
-      await api.undoTransfer(x.id);
-      this.drafts[x.ticket.id] = x.note;
-      this.toast = { text: t("hand.undone", { number: x.ticket.number }), undo: null };
-    } catch (e) {
-      this.complain(e);
-    }
-    await Promise.all([this.loadDuties(), this.loadQueue()]);
-  }
-
-  /** Works on a ticket that nobody works on. */
-  async takeTicket(id: string): Promise<void> {
-    try {
-      this.changed(await api.takeTicket(id));
-    } catch (e) {
-      this.complain(e);
-    }
-    void this.loadQueue();
-  }
-
-  async setUrgency(id: string, priority: Priority, due: string | null): Promise<void> {
-    this.changed(await api.setUrgency(id, priority, due));
-    void this.loadQueue();
-  }
-
-  private changed(ticket: Ticket): void {
+  /** A ticket is known anew. */
+  changed(ticket: Ticket): void {
     const tab = this.tickets.find((x) => x.id === ticket.id);
     if (tab?.detail.value != null) tab.detail.value.ticket = ticket;
     void this.loadList();
@@ -606,52 +539,7 @@ export class Desk {
       return;
     }
     tab.ended = { reason, note: "waiting", id: null, session: s.session, closing: unsaid() };
-    await this.awaitNote(s.ticket, s.before);
-  }
-
-  /** Looks until the session's note stands in the ticket. */
-  async awaitNote(ticket: string, before: readonly string[]): Promise<void> {
-    for (const ms of noteWaits) {
-      await this.pause(ms);
-      const detail = await this.load(ticket);
-      const ended = this.tickets.find((x) => x.id === ticket)?.ended;
-      if (ended == null) return; // dismissed, closed, or a new session began
-      if (detail === null) continue;
-      if (detail.ticket.desk !== localDesk) {
-        // The notes of another desk are not here: what the outbox says of this one is.
-        const state = detail.sessions.find((s) => s.id === ended.session)?.note;
-        if (state !== "written" && state !== "dead") continue;
-        ended.note = state === "dead" ? "dead" : "there";
-        return;
-      }
-      const note = newest(detail.notes.filter((n) => !before.includes(n.id)));
-      if (note === undefined) continue;
-      ended.note = "written";
-      ended.id = note.id;
-      void this.loadList();
-      await tick();
-      return;
-    }
-    const ended = this.tickets.find((x) => x.id === ticket)?.ended;
-    if (ended != null) ended.note = "late";
-  }
-
-  /** Looks until one more note stands in a ticket of ours: a closing note that was written is on its way. */
-  async awaitOneMore(ticket: string): Promise<void> {
-    const before = this.tickets.find((x) => x.id === ticket)?.detail.value?.notes.length ?? 0;
-    for (const ms of noteWaits) {
-      await this.pause(ms);
-      const detail = await this.load(ticket);
-      if (detail !== null && (detail.ticket.desk !== localDesk || detail.notes.length > before)) return;
-    }
-  }
-
-  lookAgain(ticket: string): void {
-    const tab = this.tickets.find((x) => x.id === ticket);
-    if (tab?.ended == null) return;
-    tab.ended.note = "waiting";
-    const s = this.sessions.find((x) => x.ticket === ticket);
-    void this.awaitNote(ticket, s?.before ?? tab.detail.value?.notes.map((n) => n.id) ?? []);
+    await awaitNote(this, s.ticket, s.before);
   }
 
   /** Takes a session's tab away; one in progress is ended first. */
@@ -698,7 +586,3 @@ export const unsaid = (): Closing => ({
   code: "",
   done: false,
 });
-
-export function newest(notes: readonly Note[]): Note | undefined {
-  return [...notes].sort((a, b) => Date.parse(b.created) - Date.parse(a.created))[0];
-}
