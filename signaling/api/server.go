@@ -28,11 +28,13 @@ import (
 	"time"
 
 	"github.com/mainforte/mainforte/internal/wire"
+	"github.com/mainforte/mainforte/signaling/appointments"
 	"github.com/mainforte/mainforte/signaling/audit"
 	"github.com/mainforte/mainforte/signaling/audit/receipt"
 	"github.com/mainforte/mainforte/signaling/brand"
 	"github.com/mainforte/mainforte/signaling/identity"
 	"github.com/mainforte/mainforte/signaling/launch"
+	"github.com/mainforte/mainforte/signaling/limit"
 	"github.com/mainforte/mainforte/signaling/pairing"
 	"github.com/mainforte/mainforte/signaling/phrases"
 	"github.com/mainforte/mainforte/signaling/policy"
@@ -74,7 +76,7 @@ type Config struct {
 
 	// Knobs for tests: limits, clock, cost. They run on the configuration that
 	// would otherwise be used.
-	Clock    func() time.Time // of what providers say
+	Clock    func() time.Time // of what providers say, and of appointments
 	Identity func(*identity.Config)
 	Pairing  func(*pairing.Config)
 }
@@ -94,6 +96,8 @@ type Server struct {
 	room    *waiting.Room
 	policy  *policy.Keeper
 	given   *queue.Queue
+	book    *appointments.Book
+	invites *limit.Keyed
 	brand   *brand.Keeper
 	stirred chan struct{} // the sessions that are open are not as they were
 	beat    time.Duration // of news
@@ -246,6 +250,7 @@ func New(cfg Config) (*Server, error) {
 		return nil, errors.Join(err, s.house.store.Close())
 	}
 	s.given = queue.New(s.house.store)
+	s.book, s.invites = appointments.New(s.house.store, s.links.Key("appointment"), cfg.Clock), limit.New(invites, 10_000)
 	s.hooks = newHooks(launch.NewHooks(s.house.store, s.house.audit))
 	pc := pairing.Config{
 		Store: s.house.store, Log: s.house.audit, Tickets: s.tickets, Outbox: s.outbox, SignIns: s.house.users,
@@ -289,6 +294,7 @@ func New(cfg Config) (*Server, error) {
 	s.loops.Go(func() { s.heed(ctx) })
 	s.loops.Go(func() { s.tellSupervisors(ctx) })
 	s.loops.Go(func() { s.sweepRoom(ctx) })
+	s.loops.Go(func() { s.remind(ctx) })
 	return s, nil
 }
 

@@ -112,6 +112,14 @@ var eventTypes = map[string]EventType{
 	"waiting.taken": {Doc: "a technician took somebody who waited: a ticket was opened or made, no session; data: how long they had waited", Data: "waited_ms:n"},
 	"waiting.left":  {Doc: "somebody waits no more and was not taken; data: reason (LEFT, UNSEEN, TOO_LONG), how long they had waited", Data: "reason waited_ms:n"},
 
+	// Data of appointment.*: which one, whose, when it begins, how long it is.
+	"appointment.made":      {Doc: "a technician and a person agreed on a time at which both will be there; it opens nothing", Data: "appointment user starts minutes:n", Personal: "text"},
+	"appointment.changed":   {Doc: "the appointment has another time, purpose or list", Data: "appointment user starts minutes:n", Personal: "text"},
+	"appointment.cancelled": {Doc: "the appointment was called off by a technician, with a reason that the person reads", Data: "appointment user starts minutes:n", Personal: "text"},
+	"appointment.declined":  {Doc: "the person said that they cannot come", Data: "appointment user starts minutes:n", Personal: "text"},
+	"appointment.kept":      {Doc: "the appointment took place, as its technician says, or because there was a session of its ticket (system)", Data: "appointment user starts minutes:n"},
+	"appointment.missed":    {Doc: "the appointment did not take place, as its technician says", Data: "appointment user starts minutes:n"},
+
 	"phrase.added":       {Doc: "a canned text was added; data: its id and language", Data: "phrase lang", Personal: "name"},
 	"phrase.changed":     {Doc: "a canned text was changed", Data: "phrase lang", Personal: "name"},
 	"phrase.removed":     {Doc: "a canned text was removed", Data: "phrase lang", Personal: "name"},

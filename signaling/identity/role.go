@@ -189,6 +189,20 @@ var table = map[string]access{
 	"GET /api/v1/waiting":            workDesk,
 	"POST /api/v1/waiting/{id}/take": workDesk,
 
+	// The token is the right to read of one appointment, and to call it off. Coming to it
+	// gives access to nothing, as waiting does. Whose an appointment is is looked at there.
+	"GET /appointment/{token}":              anyone,
+	"GET /appointment/{token}/calendar.ics": anyone,
+	"GET /appointment/{token}/app":          anyone,
+	"GET /appointment/{token}/wait":         anyone,
+	"POST /appointment/{token}/wait":        anyone,
+	"POST /appointment/{token}/decline":     anyone,
+	"GET /api/v1/appointments":              workDesk,
+	"POST /api/v1/tickets/{id}/appointment": workDesk,
+	"PUT /api/v1/appointments/{id}":         workDesk,
+	"POST /api/v1/appointments/{id}/cancel": workDesk,
+	"POST /api/v1/appointments/{id}/end":    workDesk,
+
 	// What is written with: who works with it picks, who leads keeps it.
 	"GET /words":                      wording,
 	"GET /api/v1/phrases":             readDesk,

@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"math/rand/v2"
+	"strconv"
 	"strings"
 	"sync"
 	"time"
@@ -110,6 +111,14 @@ func HandedMarker(id string) string { return "mf:" + id + handedMark }
 
 const handedMark = ":handed"
 
+// AppointedMarker is the key of the note about a change of an appointment: of no session
+// either.
+func AppointedMarker(id string, sequence int64) string {
+	return "mf:" + id + "." + strconv.FormatInt(sequence, 10) + appointedMark
+}
+
+const appointedMark = ":appointed"
+
 // sessionOf reads a marker back.
 func sessionOf(key string) (session string, err error) {
 	p := strings.Split(key, ":")
@@ -126,7 +135,7 @@ func (o *Outbox) EnqueueTx(tx store.Tx, ticket string, n Note) error {
 	if err != nil {
 		return err
 	}
-	if strings.HasSuffix(n.Key, waitedMark) || strings.HasSuffix(n.Key, handedMark) {
+	if strings.HasSuffix(n.Key, waitedMark) || strings.HasSuffix(n.Key, handedMark) || strings.HasSuffix(n.Key, appointedMark) {
 		session = ""
 	}
 	if len(n.Doc.Blocks) > 0 {

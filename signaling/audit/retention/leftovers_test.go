@@ -16,6 +16,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/mainforte/mainforte/signaling/appointments"
 	"github.com/mainforte/mainforte/signaling/audit"
 	"github.com/mainforte/mainforte/signaling/audit/bundle"
 	"github.com/mainforte/mainforte/signaling/audit/formats"
@@ -41,6 +42,7 @@ var holds = map[string]string{
 	"assignments":          others,
 	"hook_deliveries":      others,
 	"launch_key":           others,
+	"appointments":         ruined,
 	"attachments":          ruined,
 	"audit_checkpoints":    bare,
 	"audit_head":           bare,
@@ -79,6 +81,7 @@ var holds = map[string]string{
 // columns of the tables in which a session's own words could one day stand: a
 // new one needs the same thought.
 var columns = map[string]string{
+	"appointments":         "about created ends id items lang number sequence starts state ticket_id updated user_id why zone",
 	"attachments":          "body created id kind session_id sha256 size",
 	"audit_search":         "key_id session token",
 	"outbox":               "attempts created fault id look_at next_at note note_key problem put_back remote_id session_id state system ticket_id updated",
@@ -137,6 +140,13 @@ func TestPurgedStringsAreNowhere(t *testing.T) {
 			}
 			if _, err := tx.Exec("insert into attachments (id, session_id, kind, size, sha256, body, created) values (?, ?, 'system', 1, ?, ?, '')",
 				id, id, []byte{1}, []byte(w.secret(id))); err != nil {
+				return err
+			}
+			if _, err := tx.Exec(`insert into users (id, name, name_key, role, password_hash, created) values ('01T', '', '', 'technician', '', '') on conflict (id) do nothing`); err != nil {
+				return err
+			}
+			if _, err := tx.Exec(`insert into appointments (id, ticket_id, number, user_id, lang, starts, ends, zone, about, items, state, why, created, updated)
+				values (?, ?, '1', '01T', 'fr', '1', '1', 'UTC', ?, '[]', 'cancelled', ?, '', '')`, id, "rt:"+id, w.secret(id), w.secret(id)); err != nil {
 				return err
 			}
 			_, err := tx.Exec(`insert into outbox (id, note_key, system, ticket_id, session_id, note, problem, state, next_at, created, updated)
@@ -239,7 +249,9 @@ func TestPurgedStringsAreNowhere(t *testing.T) {
 		}
 	}
 
-	w.k.Also = tickets.ForgetTx
+	w.k.Also = func(tx store.Tx, session string) error {
+		return errors.Join(tickets.ForgetTx(tx, session), appointments.ForgetTx(tx, session))
+	}
 	must(t, w.k.Set(bg, Policy{"ninety", 90, 0}, admin))
 	if r, err := w.k.Run(bg, false); err != nil || r.Sessions != sessions/2 {
 		t.Fatalf("%+v, %v", r, err)
