@@ -137,14 +137,17 @@ func (o *Outbox) Ends(ctx context.Context, ticket string) (map[string]string, er
 }
 
 // ForgetTx empties the notes of a session that was purged and what a desk said of
-// them, deletes what was attached, and forgets what is remembered of its ticket; notes on their way still go,
-// and are emptied where their way ends. What was written into a ticket is the
+// them, deletes what was attached and the words of its ticket by which it is found, and
+// forgets what is remembered of that; notes on their way still go, and are emptied where their way ends. What was written into a ticket is the
 // ticket's. An emptied note cannot be revived.
 func ForgetTx(tx store.Tx, session string) error {
 	if _, err := tx.Exec("update outbox set note = '', problem = '', look_at = '' where session_id = ? and state <> 'waiting'", session); err != nil {
 		return err
 	}
 	if _, err := tx.Exec("delete from attachments where session_id = ?", session); err != nil {
+		return err
+	}
+	if err := unindexTx(tx, session); err != nil {
 		return err
 	}
 	return forgetTicketTx(tx, session)

@@ -60,6 +60,8 @@ var holds = map[string]string{
 	"outbox":               ruined,
 	"retention":            bare,
 	"session_participants": bare,
+	"session_grants":       bare,
+	"session_words":        ruined,
 	"sessions":             bare,
 	"signins":              bare,
 	"sqlite_sequence":      bare,
@@ -85,8 +87,10 @@ var columns = map[string]string{
 	"attachments":          "body created id kind session_id sha256 size",
 	"audit_search":         "key_id session token",
 	"outbox":               "attempts created fault id look_at next_at note note_key problem put_back remote_id session_id state system ticket_id updated",
+	"session_grants":       "name session",
+	"session_words":        "session word",
 	"session_participants": "departed joined kind method number reason session_id technician_id viewer_token",
-	"sessions":             "course duration_ms ended ends grants host_events host_key host_seq host_token id interrupted method reason ruled_out started technician_id ticket_id used",
+	"sessions":             "code commented course duration_ms ended ends grants host_events host_key host_seq host_token id interrupted method reason resolution ruled_out score started technician_id ticket_id used",
 }
 
 func TestEveryTableHasItsPlaceInAPurge(t *testing.T) {
@@ -136,6 +140,9 @@ func TestPurgedStringsAreNowhere(t *testing.T) {
 			}
 			if _, err := tx.Exec(`insert into desk_tickets (id, desk, number, subject, lang, is_open, search, seen) values (?, 'rt', '1', ?, 'fr', 1, ?, '')`,
 				"rt:"+id, w.secret(id), w.secret(id)); err != nil {
+				return err
+			}
+			if _, err := tx.Exec("insert into session_words (word, session) values (?, ?)", w.secret(id), id); err != nil {
 				return err
 			}
 			if _, err := tx.Exec("insert into attachments (id, session_id, kind, size, sha256, body, created) values (?, ?, 'system', 1, ?, ?, '')",
