@@ -114,6 +114,14 @@ func (s *Server) build() http.Handler {
 		"GET /api/v1/stepup":             s.needStepUp,
 		"POST /api/v1/stepup":            s.stepUp,
 
+		"GET /api/v1/desks/setup":               s.showSetup,
+		"POST /api/v1/desks/setup":              s.addDesk,
+		"POST /api/v1/desks/setup/check":        s.tryDesk,
+		"PUT /api/v1/desks/setup/{desk}":        s.setDesk,
+		"DELETE /api/v1/desks/setup/{desk}":     s.removeDesk,
+		"POST /api/v1/desks/setup/{desk}/check": s.checkDesk,
+		"PUT /api/v1/desks/policy":              s.setTicketPolicy,
+
 		"GET /api/v1/desks":               s.desks,
 		"GET /api/v1/tickets":             s.listTickets,
 		"POST /api/v1/tickets":            s.createTicket,

@@ -164,6 +164,15 @@ var table = map[string]access{
 	// What sessions may be at most; changing it asks for a fresh proof there.
 	"GET /api/v1/policy": settings,
 	"PUT /api/v1/policy": settings,
+	// Which service desks there are and how they are reached; a change, and a call of one
+	// that is not connected yet, ask for a fresh proof there.
+	"GET /api/v1/desks/setup":               settings,
+	"POST /api/v1/desks/setup":              settings,
+	"POST /api/v1/desks/setup/check":        settings,
+	"PUT /api/v1/desks/setup/{desk}":        settings,
+	"DELETE /api/v1/desks/setup/{desk}":     settings,
+	"POST /api/v1/desks/setup/{desk}/check": settings,
+	"PUT /api/v1/desks/policy":              settings,
 	// How the help desk calls itself on its pages.
 	"GET /api/v1/brand": settings,
 	"PUT /api/v1/brand": settings,

@@ -135,7 +135,7 @@ var chats = []tickets.Chat{tickets.ChatCounted, tickets.ChatLogged, tickets.Chat
 // chat is where the chat of the session stays: where the host was told when it
 // opened, and where the policy of now allows.
 func (s *session) chat() tickets.Chat {
-	now := slices.Index(chats, s.desk.cfg.Policy.Chat)
+	now := slices.Index(chats, s.desk.policy().Chat)
 	if told, ok := s.tally.Used["chat"]; ok {
 		now = min(now, int(told))
 	}

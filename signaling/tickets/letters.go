@@ -105,8 +105,32 @@ func (o *Outbox) list(ctx context.Context, state string, limit int) ([]Letter, e
 	return list, transient(err)
 }
 
+// WaitingBy is how many notes wait, by desk; also of desks that are gone.
+func (o *Outbox) WaitingBy(ctx context.Context) (map[string]int, error) {
+	list := map[string]int{}
+	err := o.st.View(ctx, func(tx store.Tx) error {
+		rows, err := tx.Query("select system, count(*) from outbox where state = 'waiting' group by system")
+		if err != nil {
+			return err
+		}
+		defer func() { _ = rows.Close() }()
+		for rows.Next() {
+			var system string
+			var n int64
+			if err := rows.Scan(&system, &n); err != nil {
+				return err
+			}
+			list[system] = int(n)
+		}
+		return rows.Err()
+	})
+	return list, transient(err)
+}
+
 // serves tells whether a desk has a worker.
 func (o *Outbox) serves(system string) bool {
+	o.mu.Lock()
+	defer o.mu.Unlock()
 	for _, d := range o.desks {
 		if d.name == system {
 			return true
