@@ -372,19 +372,19 @@ func (s *Server) tryDesks(ctx context.Context) {
 		}
 		all.Go(func() {
 			err := desk.Check(ctx)
+			if err != nil {
+				s.log.Warn("a service desk cannot be used just now", "desk", name, "error", err)
+			} else {
+				s.log.Info("a service desk answers", "desk", name)
+			}
 			if errors.Is(err, context.Canceled) {
-				return // the server ends
+				return // the server ends, and nobody knows
 			}
 			k := deskCheck{at: time.Now()}
 			k.trouble, k.words = tickets.TroubleOf(err)
 			if now, e := s.tickets.Desk(name); e == nil && now == desk {
 				s.checks.put(name, k)
 			}
-			if err != nil {
-				s.log.Warn("a service desk cannot be used just now", "desk", name, "error", err)
-				return
-			}
-			s.log.Info("a service desk answers", "desk", name)
 		})
 	}
 	all.Wait()

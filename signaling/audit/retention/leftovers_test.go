@@ -54,6 +54,7 @@ var holds = map[string]string{
 	"audit_search":         ruined,
 	"audit_signers":        bare,
 	"counters":             bare,
+	"desk_setup":           others,
 	"desk_tickets":         ruined,
 	"goose_db_version":     bare,
 	"links":                others,
