@@ -117,8 +117,8 @@ var table = map[string]access{
 	// Nobody is in these, and nothing of one session.
 	"GET /api/v1/trends":        overview.by(ReadTrends),
 	"GET /api/v1/trends/export": overview.by(ReadTrends),
-	"GET /api/v1/queue":    workDesk,
-	"GET /api/v1/news":     readDesk,
+	"GET /api/v1/queue":         workDesk,
+	"GET /api/v1/news":          readDesk,
 	// The desk's signature is the right to it.
 	"POST /hooks/{desk}": anyone,
 	// Links to a ticket, with which a session can begin; it opens none.

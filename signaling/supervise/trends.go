@@ -231,21 +231,21 @@ func (t *Trends) problems(tx store.Tx) error {
 	for _, a := range list {
 		name(names, a.requester)
 		for _, w := range distinct(a.subject) {
-			in[w]++
+			in[w.folded]++
 		}
 	}
 	groups := map[string]*group{}
 	for _, a := range list {
-		var kept []string
+		var kept, read []string
 		for _, w := range distinct(a.subject) {
-			if in[w] >= leastTickets && !names[w] {
-				kept = append(kept, w)
+			if in[w.folded] >= leastTickets && !names[w.folded] {
+				kept, read = append(kept, w.folded), append(read, w.read)
 			}
 		}
 		if len(kept) == 0 {
 			continue
 		}
-		g := &group{problem: Problem{Words: strings.Join(kept, " ")}}
+		g := &group{problem: Problem{Words: strings.Join(read, " ")}}
 		slices.Sort(kept)
 		if found := groups[strings.Join(kept, " ")]; found != nil {
 			g = found
@@ -309,11 +309,16 @@ func back(list []*asked) (all, again int) {
 	return len(times), again
 }
 
+// word of a subject, as it is compared and as it is read.
+type word struct{ folded, read string }
+
 // distinct are the words of a subject that may be a problem's, in their order.
-func distinct(subject string) (list []string) {
-	for _, w := range tickets.Words(subject) {
-		if utf8.RuneCountInString(w) >= leastLetters && !strings.ContainsFunc(w, unicode.IsDigit) {
-			list = append(list, w)
+func distinct(subject string) (list []word) {
+	for _, w := range strings.FieldsFunc(subject, func(r rune) bool { return !unicode.IsLetter(r) && !unicode.IsDigit(r) && !unicode.IsMark(r) }) {
+		folded := strings.Join(tickets.Words(w), " ")
+		if utf8.RuneCountInString(folded) >= leastLetters && !strings.ContainsFunc(folded, unicode.IsDigit) &&
+			!slices.ContainsFunc(list, func(o word) bool { return o.folded == folded }) {
+			list = append(list, word{folded, strings.ToLower(w)})
 		}
 	}
 	return list

@@ -142,7 +142,7 @@ func TestSatisfactionIsNeverAboutOneTechnician(t *testing.T) {
 func TestProblemsNameNobody(t *testing.T) {
 	var list []answered
 	for i, who := range []string{"Zoé Côté", "Luc Roy", "Eva Roy", "Noé Caron", "Léa Hébert", "Zoé Côté"} {
-		list = append(list, answered{day: 2 + i, technician: "ann", subject: fmt.Sprintf("L’imprimante %d de Maurice bourre encore (%s)", i, who), requester: who, score: 2})
+		list = append(list, answered{day: 2 + i, technician: "ann", subject: fmt.Sprintf("L’imprimante %d de Maurice bourrée encore (%s)", i, who), requester: who, score: 2})
 	}
 	for range 4 { // one too few
 		list = append(list, answered{day: 8, technician: "bob", subject: "Écran noir", requester: "Luc Roy", score: -1})
@@ -153,7 +153,7 @@ func TestProblemsNameNobody(t *testing.T) {
 		t.Fatalf("%+v", got.Problems)
 	}
 	p := got.Problems[0]
-	if p.Words != "imprimante bourre encore" || p.Tickets != 6 || p.Sessions != 6 || p.Back != 1 || shown(p.Satisfaction) != "6 answers 0 pleased 12 sum 0 comments told false" {
+	if p.Words != "imprimante bourrée encore" || p.Tickets != 6 || p.Sessions != 6 || p.Back != 1 || shown(p.Satisfaction) != "6 answers 0 pleased 12 sum 0 comments told false" {
 		t.Errorf("%+v: %s", p, shown(p.Satisfaction))
 	}
 	if got.Requesters != 5 || got.Back != 2 { // Zoé and Luc
