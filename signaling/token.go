@@ -37,7 +37,7 @@ func makeToken(ctx context.Context, args []string, out io.Writer) error {
 		f.StringVar(&n.Name, "name", "", "`NAME` that tells people what the token is for")
 		f.StringVar(&role, "role", "", "`ROLE` it acts with: technician, supervisor, auditor or admin; the owner's if there is one")
 		f.StringVar(&n.Owner, "owner", "", "`NAME` of the account it belongs to")
-		f.StringVar(&scopes, "for", string(identity.Launch), "`WHAT` it may be used for, separated by commas: launch, tickets, sessions")
+		f.StringVar(&scopes, "for", string(identity.Launch), "`WHAT` it may be used for, separated by commas: launch, tickets, sessions, trends")
 		f.StringVar(&expires, "expires", "", "`DATE` on which it ends, 2027-12-31; a year from now if empty")
 	})
 	if err != nil {
@@ -54,7 +54,7 @@ func makeToken(ctx context.Context, args []string, out io.Writer) error {
 	for w := range strings.SplitSeq(scopes, ",") {
 		s, ok := identity.ParseScope(strings.TrimSpace(w))
 		if !ok {
-			return usage(fmt.Sprintf("--for %q is none: launch, tickets or sessions", w))
+			return usage(fmt.Sprintf("--for %q is none: launch, tickets, sessions or trends", w))
 		}
 		n.Scopes = append(n.Scopes, s)
 	}

@@ -140,6 +140,8 @@ func (s *Server) build() http.Handler {
 		"GET /api/v1/sessions":               s.listSessions,
 		"POST /api/v1/sessions":              s.makeLinks,
 		"GET /api/v1/sessions/export":        s.exportList,
+		"GET /api/v1/trends":                 s.trends,
+		"GET /api/v1/trends/export":          s.exportTrends,
 		"GET /api/v1/sessions/{id}/events":   s.sessionEvents,
 		"GET /api/v1/sessions/{id}/proof":    s.sessionProof,
 		"GET /api/v1/sessions/{id}/export":   s.exportSession,

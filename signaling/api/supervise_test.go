@@ -183,3 +183,58 @@ func TestAWishToWatchIsDeclined(t *testing.T) {
 		t.Errorf("the log holds %s", got)
 	}
 }
+
+// Trends leave the house for those who make what people ask for help with: by a program
+// with a token for nothing else, as JSON or as a table in which nothing is a formula.
+func TestTrendsLeaveTheHouseWithNobodyInThem(t *testing.T) {
+	s := newSite(t)
+	ann, bob, sue := s.as(identity.Technician, "Ann"), s.as(identity.Technician, "Bob"), s.as(identity.Supervisor, "Sue")
+	admin := s.as(identity.Admin, "Root")
+	team := admin.want(201, "POST", "/api/v1/teams", map[string]any{"name": "=cmd|'/c calc'!A1", "tier": 1})["id"].(string)
+	for _, v := range []*visitor{ann, bob} {
+		id := v.want(200, "GET", "/api/v1/me", nil)["id"].(string)
+		admin.want(200, "PUT", "/api/v1/users/"+id+"/teams", map[string]any{"teams": []string{team}})
+	}
+	now := time.Now()
+	at := func(path string, from, until time.Time) string {
+		return path + "?from=" + from.UTC().Format(time.RFC3339) + "&until=" + until.UTC().Format(time.RFC3339)
+	}
+	for _, bad := range []string{"/api/v1/trends", "/api/v1/trends?from=x&until=y", at("/api/v1/trends", now, now), at("/api/v1/trends/export", now, now.Add(-time.Hour)), at("/api/v1/trends", now.AddDate(-2, 0, 0), now)} {
+		sue.code(422, "INVALID_TIME", "GET", bad, nil)
+	}
+	for _, v := range []*visitor{ann, s.as(identity.Auditor, "Aud")} {
+		v.code(403, "NOT_ALLOWED", "GET", at("/api/v1/trends", now.Add(-time.Hour), now.Add(time.Hour)), nil)
+	}
+	for i := range 6 {
+		v := []*visitor{ann, bob}[i%2]
+		ticket := v.want(201, "POST", "/api/v1/tickets", map[string]any{"subject": fmt.Sprintf("Imprimante %d de Zoé", i), "requester": "Zoé Côté", "lang": "fr"})["id"].(string)
+		id := v.session(ticket)
+		s.visitor().want(204, "POST", s.personLink(id)+"/feedback", map[string]any{"score": 5 - i%2, "text": "merci Zoé"})
+	}
+	secret, _ := s.token(identity.NewToken{Role: identity.Supervisor, Scopes: []identity.Scope{identity.ReadTrends}})
+	resp, raw := s.visitor().do("GET", at("/api/v1/trends", now.Add(-time.Hour), now.Add(time.Hour)), nil, as(secret)...)
+	var got struct {
+		Teams, Problems  []map[string]any
+		Requesters, Back float64
+	}
+	if err := json.Unmarshal(raw, &got); err != nil || resp.StatusCode != 200 {
+		t.Fatalf("%d %s", resp.StatusCode, raw)
+	}
+	if len(got.Teams) != 1 || got.Teams[0]["answers"] != 6.0 || got.Teams[0]["pleased"] != 100.0 || got.Teams[0]["mean"] != 4.5 || got.Teams[0]["comments"] != 6.0 {
+		t.Errorf("teams: %v", got.Teams)
+	}
+	if len(got.Problems) != 1 || got.Problems[0]["words"] != "imprimante" || got.Problems[0]["back"] != 1.0 || got.Requesters != 1 || got.Back != 1 {
+		t.Errorf("problems: %v, %v of %v came back", got.Problems, got.Back, got.Requesters)
+	}
+	resp, raw = s.visitor().do("GET", at("/api/v1/trends/export", now.Add(-time.Hour), now.Add(time.Hour)), nil, as(secret)...)
+	table := string(raw)
+	if resp.StatusCode != 200 || !strings.HasPrefix(resp.Header.Get("Content-Disposition"), `attachment; filename="trends-`) || strings.Count(table, "\r\n") != 5 ||
+		!strings.Contains(table, `team,`+team+`,"'=cmd|'/c calc'!A1",,,,6,100,4.5,6`) || !strings.Contains(table, "problem,,imprimante,6,6,1,6,100,4.5,6") {
+		t.Errorf("%d %s\n%s", resp.StatusCode, resp.Header, table)
+	}
+	for _, name := range []string{"zoé", "zoe", "côté", "merci", "ann", "bob"} {
+		if strings.Contains(strings.ToLower(table), name) {
+			t.Errorf("%q is in the table:\n%s", name, table)
+		}
+	}
+}

@@ -44,7 +44,11 @@ func TestEveryRouteForEveryToken(t *testing.T) {
 			"GET /api/v1/tickets/{id}": {identity.Technician, identity.Supervisor, identity.Admin},
 		},
 		identity.ReadSessions: {"GET /api/v1/sessions": {identity.Supervisor, identity.Auditor, identity.Admin}},
-		identity.Launch:       {"POST /api/v1/sessions": {identity.Technician, identity.Supervisor}},
+		identity.ReadTrends: {
+			"GET /api/v1/trends":        {identity.Supervisor, identity.Admin},
+			"GET /api/v1/trends/export": {identity.Supervisor, identity.Admin},
+		},
+		identity.Launch: {"POST /api/v1/sessions": {identity.Technician, identity.Supervisor}},
 	}
 	v := s.visitor()
 	for _, role := range identity.Roles() {

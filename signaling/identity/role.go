@@ -45,6 +45,7 @@ var (
 	// Technicians only those of sessions that they had part in.
 	seePictures = access{roles: []Role{Technician, Supervisor, Auditor}}
 	outbox      = access{roles: []Role{Supervisor, Admin}}
+	overview    = access{roles: []Role{Supervisor, Admin}}
 	settings    = access{roles: []Role{Admin}}
 	wording     = access{roles: []Role{Supervisor, Admin}}
 	// How the lines stand now and what the person allowed. Not for an admin, who never
@@ -113,8 +114,11 @@ var table = map[string]access{
 	"POST /api/v1/outbox/{id}/retry": outbox,
 
 	"GET /api/v1/sessions": sessions.by(ReadSessions),
-	"GET /api/v1/queue":    workDesk,
-	"GET /api/v1/news":     readDesk,
+	// Nobody is in these, and nothing of one session.
+	"GET /api/v1/trends":        overview.by(ReadTrends),
+	"GET /api/v1/trends/export": overview.by(ReadTrends),
+	"GET /api/v1/queue":         workDesk,
+	"GET /api/v1/news":          readDesk,
 	// The desk's signature is the right to it.
 	"POST /hooks/{desk}": anyone,
 	// Links to a ticket, with which a session can begin; it opens none.

@@ -30,10 +30,11 @@ const (
 	Launch       Scope = "launch"   // make links to a ticket, for the person and the technician
 	ReadTickets  Scope = "tickets"  // read tickets
 	ReadSessions Scope = "sessions" // read which sessions there were
+	ReadTrends   Scope = "trends"   // read how satisfied people were and which problems came again, of nobody in particular
 )
 
 // Scopes are all scopes.
-func Scopes() []Scope { return []Scope{Launch, ReadTickets, ReadSessions} }
+func Scopes() []Scope { return []Scope{Launch, ReadTickets, ReadSessions, ReadTrends} }
 
 // ParseScope is the scope of that name.
 func ParseScope(s string) (Scope, bool) {

@@ -134,15 +134,19 @@ describe("a copied log", () => {
 });
 
 describe("the list of sessions", () => {
-  test("grows by older ones and starts anew with each search", async () => {
+  test("is turned page by page and starts anew with each search", async () => {
     const fetch = vi.spyOn(api, "sessions").mockResolvedValueOnce({ sessions: [session], more: true });
     const list = new SessionList();
     await list.load();
     fetch.mockResolvedValueOnce({ sessions: [{ ...session, id: "S0" }], more: false });
     await list.older();
     expect(fetch).toHaveBeenLastCalledWith({ q: "" }, "S1");
-    expect(list.found?.map((s) => s.id)).toEqual(["S1", "S0"]);
-    expect(list.more).toBe(false);
+    expect(list.found?.map((s) => s.id)).toEqual(["S0"]);
+    expect([list.more, list.pages.from]).toEqual([false, 1]);
+    fetch.mockResolvedValueOnce({ sessions: [session], more: true });
+    await list.newer();
+    expect(fetch).toHaveBeenLastCalledWith({ q: "" }, "");
+    expect([list.found?.map((s) => s.id), list.pages.from]).toEqual([["S1"], 0]);
     list.filter.q = " ana ";
     fetch.mockResolvedValueOnce({ sessions: [], more: false });
     await list.load();
@@ -157,6 +161,13 @@ describe("the list of sessions", () => {
     fetch.mockRejectedValueOnce(new Problem(503, "UNAVAILABLE", "no"));
     await list.older();
     expect(list.found).toHaveLength(1);
+    expect(list.pages.from).toBe(0);
+    fetch.mockResolvedValueOnce({ sessions: [{ ...session, id: "S0" }], more: false });
+    await list.older();
+    expect(fetch).toHaveBeenLastCalledWith({ q: "" }, "S1");
+    fetch.mockRejectedValueOnce(new Problem(503, "UNAVAILABLE", "no"));
+    await list.newer();
+    expect([list.found?.[0]?.id, list.pages.from]).toEqual(["S0", 1]);
     expect(list.problem?.message).toBe("no");
     expect(list.busy).toBe(false);
   });

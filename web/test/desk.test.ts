@@ -324,14 +324,41 @@ describe("ticket tabs", () => {
 describe("tickets", () => {
   test("of an older search never replace those of a newer one", async () => {
     const desk = await newDesk();
-    let late: (t: Ticket[]) => void = () => undefined;
+    let late: (t: { tickets: Ticket[]; more: boolean }) => void = () => undefined;
     vi.mocked(api.tickets).mockReturnValueOnce(new Promise((done) => (late = done)));
     const slow = desk.loadList();
-    vi.mocked(api.tickets).mockResolvedValueOnce([ticket("2")]);
+    vi.mocked(api.tickets).mockResolvedValueOnce({ tickets: [ticket("2")], more: false });
     await desk.loadList();
-    late([ticket("1")]);
+    late({ tickets: [ticket("1")], more: false });
     await slow;
     expect(desk.list.value?.map((x) => x.id)).toEqual(["2"]);
+  });
+
+  test("are turned page by page; a new search begins with the first, and so does a page that is gone", async () => {
+    const desk = await newDesk();
+    const asked = vi.mocked(api.tickets);
+    const page = async (id: string, more: boolean, todo: () => Promise<void>): Promise<void> => {
+      asked.mockResolvedValueOnce({ tickets: id === "" ? [] : [ticket(id)], more });
+      await todo();
+    };
+    await page("1", true, () => desk.loadList());
+    await page("2", true, () => desk.turn(true));
+    expect([asked.mock.lastCall?.[3], desk.pages.from, desk.moreTickets]).toEqual(["1", 1, true]);
+    await page("3", false, () => desk.turn(true));
+    await page("2", true, () => desk.turn(false));
+    expect([asked.mock.lastCall?.[3], desk.pages.from, desk.list.value?.[0]?.id]).toEqual(["1", 1, "2"]);
+    // News load the page again that is shown.
+    await page("2", true, () => desk.loadList());
+    expect(asked.mock.lastCall?.[3]).toBe("1");
+    asked.mockRejectedValueOnce(new Problem(503, "UNAVAILABLE", "no"));
+    await desk.turn(true);
+    expect([desk.pages.from, desk.list.value?.[0]?.id]).toEqual([1, "2"]);
+    asked.mockResolvedValueOnce({ tickets: [], more: false });
+    await page("9", true, () => desk.loadList());
+    expect([desk.pages.from, desk.list.value?.[0]?.id]).toEqual([0, "9"]);
+    desk.query = "x";
+    await page("4", false, () => desk.loadList());
+    expect([asked.mock.lastCall?.[3], desk.pages.from]).toEqual(["", 0]);
   });
 
   test("that were closed can be opened again from the message, once", async () => {

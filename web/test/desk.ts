@@ -111,7 +111,7 @@ export function staged(): void {
         { ticket: ticket(id), notes: [note("old")], sessions: [], problem: null },
       ]),
     );
-    vi.spyOn(api, "tickets").mockResolvedValue([]);
+    vi.spyOn(api, "tickets").mockResolvedValue({ tickets: [], more: false });
     vi.spyOn(api, "queue").mockResolvedValue([]);
     vi.spyOn(api, "work").mockResolvedValue({
       toTake: [],

@@ -42,11 +42,11 @@ describe("several service desks", () => {
     ]);
     desk.query = " printer ";
     await desk.loadList();
-    expect(asked.mock.lastCall).toEqual(["open", "printer", "rt"]);
+    expect(asked.mock.lastCall).toEqual(["open", "printer", "rt", ""]);
     desk.query = "";
     desk.choose("local");
     await settle();
-    expect(asked.mock.lastCall).toEqual(["open", "", "local"]);
+    expect(asked.mock.lastCall).toEqual(["open", "", "local", ""]);
   });
 
   test("shows its own tickets where the desks cannot be told", async () => {
@@ -61,10 +61,13 @@ describe("several service desks", () => {
     server.details.set("rt:17", held(""));
     desk.where = "rt";
     desk.query = "17";
-    vi.mocked(api.tickets).mockResolvedValueOnce([ticket("rt:17"), ticket("rt:18")]);
+    vi.mocked(api.tickets).mockResolvedValueOnce({
+      tickets: [ticket("rt:17"), ticket("rt:18")],
+      more: false,
+    });
     await desk.find();
     expect(desk.active).toEqual({ kind: "list" });
-    vi.mocked(api.tickets).mockResolvedValueOnce([ticket("rt:17")]);
+    vi.mocked(api.tickets).mockResolvedValueOnce({ tickets: [ticket("rt:17")], more: false });
     await desk.find();
     expect(desk.active).toEqual({ kind: "ticket", id: "rt:17" });
   });
@@ -74,13 +77,13 @@ describe("several service desks", () => {
     const desk = new Desk(me);
     desk.where = "rt";
     desk.query = "x";
-    let answer: (list: Ticket[]) => void = () => undefined;
+    let answer: (page: { tickets: Ticket[]; more: boolean }) => void = () => undefined;
     vi.mocked(api.tickets).mockReturnValueOnce(new Promise((done) => (answer = done)));
     const asking = desk.loadList();
     expect(desk.slow).toBe(false);
     vi.advanceTimersByTime(5000);
     expect(desk.slow).toBe(true);
-    answer([]);
+    answer({ tickets: [], more: false });
     await asking;
     expect(desk.slow).toBe(false);
     vi.useRealTimers();

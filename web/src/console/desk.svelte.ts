@@ -21,6 +21,7 @@ import { awaitNote } from "./notes";
 import { Room } from "./room.svelte";
 import { Duties, matching, whoseQueue, type Whose } from "./duties.svelte";
 import type { News } from "../lib/news";
+import { Pages } from "../lib/paged.svelte";
 import { inProgress, type RemoteSession, type StateDetail } from "../lib/remote-session";
 import type { Active, Closing, Loaded, SessionTab, TicketTab, Toast } from "./tabs";
 
@@ -44,7 +45,11 @@ export class Desk {
   dead = $state<number | null>(null);
   /** A desk has been asked and is taking its time. */
   slow = $state(false);
+  /** One page of the list. */
   list = $state<Loaded<Ticket[]>>({ value: null, problem: null });
+  readonly pages = new Pages();
+  moreTickets = $state(false);
+  paging = $state(false);
   /** Whose tickets are shown; the choice outlives the page. */
   whose = $state<Whose>("all");
   /** Tickets that this technician works on, or their teams: what is due first stands first. */
@@ -67,6 +72,8 @@ export class Desk {
   /** Called after the active tab changed, so that the page's address can follow. */
   onmove: () => void = () => undefined;
   private listRun = 0;
+  /** What is listed; something else begins with its first page. */
+  private listed = "";
   /** Tickets that this page is closing or opening itself. */
   private turning: readonly string[] = [];
   /** News came since the lists were loaded. */
@@ -129,22 +136,45 @@ export class Desk {
   async loadList(): Promise<void> {
     const run = ++this.listRun;
     this.slow = false;
+    const asked = [this.where, this.filter, this.query.trim()].join("\n");
+    if (asked !== this.listed) this.pages.first();
+    this.listed = asked;
     if (this.waitsForQuery) {
       this.list = { value: [], problem: null };
+      this.moreTickets = false;
       return;
     }
     const impatience = setTimeout(() => {
       if (run === this.listRun) this.slow = true;
     }, slowAfterMs);
     try {
-      const tickets = await api.tickets(this.filter, this.query.trim(), this.where);
-      if (run === this.listRun) this.list = { value: tickets, problem: null };
+      let page = await api.tickets(this.filter, this.query.trim(), this.where, this.pages.after);
+      if (run === this.listRun && page.tickets.length === 0 && this.pages.from > 0) {
+        this.pages.first(); // the ticket behind which the page began is gone
+        page = await api.tickets(this.filter, this.query.trim(), this.where);
+      }
+      if (run !== this.listRun) return;
+      this.list = { value: page.tickets, problem: null };
+      this.moreTickets = page.more;
     } catch (e) {
       if (run === this.listRun) this.list = { value: this.list.value, problem: asProblem(e) };
     } finally {
       clearTimeout(impatience);
       if (run === this.listRun) this.slow = false;
     }
+  }
+
+  /** Turns to the page behind this one, or to the one before. */
+  async turn(next: boolean): Promise<void> {
+    const shown = this.list.value ?? [];
+    const last = shown.at(-1);
+    const undo = this.pages.mark();
+    if (next && last !== undefined) this.pages.next(last.id, shown.length);
+    if (!next) this.pages.before();
+    this.paging = true;
+    await this.loadList();
+    if (this.list.problem !== null) undo();
+    this.paging = false;
   }
 
   /** Searches, and opens what was found where that is one ticket: the way to one by its number. */

@@ -29,6 +29,7 @@ import {
   crew,
   figures,
   logEvent,
+  trends,
 } from "./api/shapes";
 import {
   localDesk,
@@ -49,6 +50,7 @@ import {
   type Colleagues,
   type Priority,
   type Figures,
+  type Trends,
   type Watch,
   type SessionLog,
   type SignInLink,
@@ -193,8 +195,16 @@ export const api = {
     const o = record(await call("GET", "/api/v1/desks"));
     return { desks: list(o, "desks", deskInfo), policy: policy(o["policy"]) };
   },
-  async tickets(state: TicketState, q: string, desk = localDesk): Promise<Ticket[]> {
-    return list(await call("GET", at("/api/v1/tickets", { state, q, desk })), "tickets", ticket);
+  /** A page of tickets: those behind the one of an id. */
+  async tickets(
+    state: TicketState,
+    q: string,
+    desk = localDesk,
+    after = "",
+  ): Promise<{ tickets: Ticket[]; more: boolean }> {
+    const behind: Record<string, string> = after === "" ? {} : { after };
+    const o = record(await call("GET", at("/api/v1/tickets", { state, q, desk, ...behind })));
+    return { tickets: list(o, "tickets", ticket), more: o["more"] === true };
   },
   async queue(whose: "mine" | "team" = "mine"): Promise<Ticket[]> {
     return list(await call("GET", at("/api/v1/queue", { whose })), "tickets", ticket);
@@ -278,6 +288,12 @@ export const api = {
   async figures(since: Date): Promise<Figures> {
     return figures(await call("GET", at("/api/v1/supervise/figures", { since: String(since.getTime()) })));
   },
+  async trends(from: Date, until: Date): Promise<Trends> {
+    return trends(await call("GET", at("/api/v1/trends", span(from, until))));
+  },
+  async exportTrends(from: Date, until: Date): Promise<Download> {
+    return download(at("/api/v1/trends/export", span(from, until)));
+  },
   async waiting(): Promise<WaitingRoom> {
     const o = record(await call("GET", "/api/v1/waiting"));
     return { waiting: list(o, "waiting", waiting), targetMs: integer(o, "target_ms"), now: string(o, "now") };
@@ -328,6 +344,11 @@ export const api = {
     return download(`/api/v1/receipts/${id(token)}`);
   },
 };
+
+const span = (from: Date, until: Date): Record<string, string> => ({
+  from: from.toISOString(),
+  until: until.toISOString(),
+});
 
 async function download(path: string): Promise<Download> {
   const answer = await ask("GET", path);

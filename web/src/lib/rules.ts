@@ -81,4 +81,5 @@ export const mayKeepWords = (role: Role): boolean => role === "supervisor" || ro
 export const mayReadTickets = (role: Role): boolean => role !== "auditor";
 export const mayReadSessions = (role: Role): boolean => role !== "technician";
 export const maySupervise = (role: Role): boolean => role === "supervisor";
+export const mayReadTrends = (role: Role): boolean => role === "supervisor" || role === "admin";
 export const mayReadEvents = (role: Role): boolean => role === "supervisor" || role === "auditor";

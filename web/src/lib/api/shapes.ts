@@ -25,6 +25,8 @@ import {
   type LiveSession,
   type Waiting,
   type Figures,
+  type Satisfaction,
+  type Trends,
   type LogEvent,
 } from "./types";
 
@@ -350,6 +352,44 @@ export function figures(v: unknown): Figures {
         tickets: integer(r, "tickets"),
       };
     }),
+  };
+}
+
+function satisfaction(o: Record<string, unknown>): Satisfaction {
+  const told = (key: string): number | null => (o[key] === null ? null : Number(o[key]));
+  return {
+    answers: integer(o, "answers"),
+    pleased: told("pleased"),
+    mean: told("mean"),
+    comments: integer(o, "comments"),
+  };
+}
+
+export function trends(v: unknown): Trends {
+  const o = record(v);
+  const group = (x: unknown): Trends["teams"][number] => {
+    const r = record(x);
+    return { id: string(r, "id"), name: string(r, "name"), ...satisfaction(r) };
+  };
+  return {
+    sessions: integer(o, "sessions"),
+    all: satisfaction(record(o["all"])),
+    teams: list(o, "teams", group),
+    topics: list(o, "topics", group),
+    problems: list(o, "problems", (x) => {
+      const r = record(x);
+      return {
+        words: string(r, "words"),
+        sessions: integer(r, "sessions"),
+        tickets: integer(r, "tickets"),
+        back: integer(r, "back"),
+        ...satisfaction(r),
+      };
+    }),
+    requesters: integer(o, "requesters"),
+    back: integer(o, "back"),
+    backDays: integer(o, "back_days"),
+    few: integer(o, "few"),
   };
 }
 

@@ -286,6 +286,28 @@ export interface Figures {
   waited: { taken: number; inTime: number };
 }
 
+/** What people answered; without a share and a mean where that would say too much of too few. */
+export interface Satisfaction {
+  answers: number;
+  /** Percent. */
+  pleased: number | null;
+  mean: number | null;
+  comments: number;
+}
+
+/** How satisfied people were over a time, and which problems came again. */
+export interface Trends {
+  sessions: number;
+  all: Satisfaction;
+  teams: (Satisfaction & { id: string; name: string })[];
+  topics: (Satisfaction & { id: string; name: string })[];
+  problems: (Satisfaction & { words: string; sessions: number; tickets: number; back: number })[];
+  requesters: number;
+  back: number;
+  backDays: number;
+  few: number;
+}
+
 /** Somebody would like to watch a session that we lead. */
 export interface Watch {
   session: string;
