@@ -203,7 +203,7 @@ func (d *email) plain(conn net.Conn, host string) bool {
 		return d.cfg.plain(host)
 	}
 	at, ok := conn.RemoteAddr().(*net.TCPAddr)
-	return ok && d.cfg.guard(host, true).permits(at.AddrPort().Addr()) // C131
+	return ok && d.cfg.guard(host, true).permits(at.AddrPort().Addr())
 }
 
 var errNoTLS = errors.New("the mail server offers no TLS, and plain text is not allowed")

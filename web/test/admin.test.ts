@@ -1,6 +1,7 @@
 import { afterEach, beforeEach, describe, expect, test, vi } from "vitest";
 import { adminApi } from "../src/admin/api";
 import { People } from "../src/admin/people.svelte";
+import { DeskDraft, example } from "../src/admin/desks.svelte";
 import { Draft } from "../src/admin/rules.svelte";
 import { use } from "../src/lib/i18n.svelte";
 import { browser } from "./setup";
@@ -148,5 +149,96 @@ describe("the rules", () => {
     }
     draft.sessions = draft.outside = "";
     expect(draft.body).toMatchObject({ retention: { sessions_days: 0, outside_days: 0 } }); // for ever, now said
+  });
+});
+
+describe("a ticket system as it is filled in", () => {
+  const field = (name: string, need: boolean, secret = false): object => ({ name, need, secret, of: [] });
+  const systems = [
+    {
+      name: "rt",
+      fields: [
+        field("url", true),
+        field("token", true, true),
+        field("hook_secret", false, true),
+        field("per_minute", false),
+        field("ca", false),
+      ],
+    },
+    { name: "zammad", fields: [field("url", true), field("token", true, true)] },
+  ];
+  const rt = {
+    name: "rt",
+    system: "rt",
+    kept: "page",
+    state: "used",
+    url: "https://rt.example.org",
+    per_minute: 60,
+    has: ["token", "hook_secret"],
+    waiting: 0,
+    check: null,
+  };
+  const setup = async (desks: object[]): Promise<Awaited<ReturnType<typeof adminApi.setup>>> => {
+    const policy = { desk: "local", ticket: "required", note: "private", chat: "none", offline: "refuse" };
+    answer(200, { version: 3, desks, policy, policy_from: "", systems, allow: [] });
+    return adminApi.setup();
+  };
+
+  test("names the first field that it cannot do without", async () => {
+    const d = new DeskDraft(await setup([]), null);
+    expect(d.missing).toBe("name");
+    for (const bad of ["Rt", "local", "", "a b", "é"]) {
+      d.name = bad;
+      expect(d.missing, bad).toBe("name");
+    }
+    d.name = "rt";
+    expect(d.missing).toBe("url");
+    d.put("url", "https://rt.example.org");
+    expect(d.missing).toBe("token");
+    d.put("token", " t ");
+    d.put("per_minute", "many");
+    expect(d.missing).toBe("per_minute");
+    d.put("per_minute", "");
+    expect(d.missing).toBe("");
+    expect(d.body).toEqual({
+      url: "https://rt.example.org",
+      per_minute: 0,
+      ca: "",
+      system: "rt",
+      secrets: { token: "t" },
+      forget: [],
+    });
+    d.system = "zammad"; // knows no more than these
+    expect(Object.keys(d.body).sort()).toEqual(["forget", "secrets", "system", "url"]);
+  });
+
+  test("keeps its secrets unless the address leads elsewhere", async () => {
+    const s = await setup([rt]);
+    const d = new DeskDraft(s, s.desks[0] ?? null);
+    expect(d.missing).toBe("");
+    expect(d.body["secrets"]).toEqual({});
+    expect(d.value("per_minute")).toBe("60");
+    d.put("url", "https://RT.example.org/rt");
+    expect(d.moved).toBe(false);
+    d.put("url", "https://rt.example.org:8443");
+    expect(d.moved).toBe(true);
+    expect(d.missing).toBe("token");
+    expect(d.at("DESK_SECRETS")).toBe("token");
+    expect(d.at("DESK_INNER")).toBe("url");
+    expect(d.at("DESKS_CHANGED")).toBe("");
+  });
+
+  test("forgets a secret only where nothing is typed for it", async () => {
+    const s = await setup([rt]);
+    const d = new DeskDraft(s, s.desks[0] ?? null);
+    d.drop("hook_secret", true);
+    expect(d.body["forget"]).toEqual(["hook_secret"]);
+    d.put("hook_secret", "whsec_new");
+    expect(d.body["forget"]).toEqual([]);
+  });
+
+  test("shows what its address looks like", () => {
+    expect(example("email")).toBe("smtps://mail.example.org");
+    expect(example("rt")).toBe("https://desk.example.org");
   });
 });

@@ -1,4 +1,4 @@
-import { lookup } from "../lib/i18n.svelte";
+import { lang, lookup } from "../lib/i18n.svelte";
 import type { Desk, Field, Setup } from "./api";
 
 /** How the systems call themselves: names are the same in every language. */
@@ -60,7 +60,10 @@ export class DeskDraft {
   constructor(setup: Setup, old: Desk | null) {
     this.setup = setup;
     this.old = old;
-    if (old === null) return;
+    if (old === null) {
+      this.values = { lang: lang() };
+      return;
+    }
     this.name = old.name;
     this.system = old.system;
     this.values = { ...old.fields };
