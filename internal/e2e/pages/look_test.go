@@ -140,7 +140,7 @@ const look = `(async () => {
     if (text && style.overflowX === "hidden" && style.textOverflow !== "ellipsis" && e.scrollWidth > e.clientWidth + 1) Wide.push(name(e) + " is cut");
     if (text && style.overflowY === "hidden" && !style.webkitLineClamp.match(/\d/) && e.scrollHeight > e.clientHeight + 2) Wide.push(name(e) + " is cut below");
     for (const n of e.childNodes)
-      if (n.nodeType === 3 && !["SCRIPT", "STYLE", "NOSCRIPT"].includes(e.tagName) && /\bundefined\b|\bNaN\b|\[object |\{[a-z_]+\}|\bInvalid Date\b/.test(n.data)) Holes.push("hole: " + n.data.trim().slice(0, 80));
+      if (n.nodeType === 3 && !["SCRIPT", "STYLE", "NOSCRIPT", "CODE"].includes(e.tagName) && /\bundefined\b|\bNaN\b|\[object |\{[a-z_]+\}|\bInvalid Date\b/.test(n.data)) Holes.push("hole: " + n.data.trim().slice(0, 80));
   }
   const found = await axe.run(document, { runOnly: ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa"], resultTypes: ["violations"] });
   const Axe = found.violations.flatMap((v) => v.nodes.map((n) => "axe " + v.id + ": " + n.target.flat().join(" ") + " " + n.any.concat(n.all, n.none).map((c) => c.message).join("; ").slice(0, 160)));

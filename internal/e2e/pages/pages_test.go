@@ -14,7 +14,6 @@ import (
 	"time"
 
 	"github.com/mainforte/mainforte/internal/e2e/gohost"
-	"github.com/mainforte/mainforte/internal/e2e/gopeer"
 	"github.com/mainforte/mainforte/internal/e2e/stage"
 	"github.com/mainforte/mainforte/internal/wire/mfpb"
 	"github.com/mainforte/mainforte/viewer"
@@ -54,6 +53,7 @@ func TestEveryPageInEveryState(t *testing.T) {
 			w := newHouse(ctx, t, programs.Signaling, lang)
 			l := &looker{t: t, b: w.browser, lang: lang, screens: list, axe: axe, shots: shots}
 			w.person(l)
+			w.words(l)
 			w.technician(l)
 			if list := sessionScreens[lang]; len(list) > 0 {
 				w.inSession(&looker{t: t, b: w.browser, lang: lang, screens: list, axe: axe, shots: shots, heard: l.heard, n: 100}, programs.Host)
@@ -321,7 +321,9 @@ func (w *house) technician(l *looker) {
 	w.wait("#keys-dialog")
 	l.see("keys")
 	w.must(w.browser.Keys("\x1b"))
-	w.aSession()
+	session := w.aSession()
+	w.receipt(l, session)
+	w.ticketWork(l)
 	w.goTo("/console?ticket=" + url.QueryEscape(w.ticket))
 	w.wait("#sessions-title")
 	l.see("ticket-after-a-session")
@@ -372,6 +374,7 @@ func (w *house) supervisor(l *looker) {
 	w.click("#outcomes button")
 	w.wait("#outcomes table")
 	l.see("supervise-table")
+	w.liveNow(l)
 	w.leave()
 }
 
@@ -425,20 +428,12 @@ func (w *house) leave() {
 	w.post("/api/v1/signout", "{}")
 }
 
-// aSession has one with hostile words in its log.
-func (w *house) aSession() {
+// aSession has one with hostile words in its log, and returns its id.
+func (w *house) aSession() string {
 	w.t.Helper()
 	ctx, cancel := context.WithTimeout(w.ctx, 30*time.Second)
 	defer cancel()
-	h, err := gohost.Wait(ctx, "ws://"+w.server.Addr+"/ws/host", cut(hostile, 60))
-	w.must(err)
-	line, err := gopeer.Dial(ctx, "ws://"+w.server.Addr+"/ws/viewer", http.Header{"Cookie": {w.cookie}, "Origin": {w.server.URL}}, nil)
-	w.must(err)
-	paired := make(chan error, 1)
-	go func() { paired <- h.Pair(ctx) }()
-	v, err := gopeer.Pair(ctx, gopeer.Options{Line: line, Code: h.Code, Ticket: w.ticket})
-	w.must(err)
-	w.must(<-paired)
+	h, v := w.open(ctx)
 	for _, e := range []gohost.Event{
 		{Type: "consent.granted", Data: map[string]any{"grant": "view"}},
 		{Type: "file.received", Data: map[string]any{"way": "in", "participant": "1", "transfer": 1, "size": 123456789, "sha256": strings.Repeat("ab", 32)}, Personal: map[string]any{"name": hostile}},
@@ -449,6 +444,7 @@ func (w *house) aSession() {
 	}
 	w.must(h.End(ctx, mfpb.Reason_REASON_PERSON_STOPPED))
 	_ = v.Close()
+	return h.Session
 }
 
 // cut is the first n characters of a text, not bytes.

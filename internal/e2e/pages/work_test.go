@@ -160,10 +160,3 @@ func TestATicketGoesFromOneToAnother(t *testing.T) {
 		}
 	}
 }
-
-// choose picks an option, as who uses the page does.
-func (w *house) choose(b *stage.Browser, selector, value string) {
-	w.t.Helper()
-	_, err := stage.Eval[bool](b, fmt.Sprintf(`(s => { s.value = %s; s.dispatchEvent(new Event("change", { bubbles: true })); return true })(document.querySelector(%s))`, quoted(value), quoted(selector)))
-	w.must(err)
-}
