@@ -159,7 +159,7 @@ var eventTypes = map[string]EventType{
 	"log.verify":         {Doc: "somebody took the proof of a session, to verify it in a browser; data: size of the log that it is held to", Data: "size:n"},
 	"log.exported":       {Doc: "the log left the house: which format, up to which line, with or without personal parts", Data: "format size:n personal:b"},
 	"log.key_rotated":    {Doc: "checkpoints are signed by a new key from here on; the old one signs for it and for the tree before this line", Data: "old new size:n root signature"},
-	"brand.set":          {Doc: "the help desk calls itself otherwise on its pages; sealed: the name that is and was", Data: "version:n", Personal: "name was"},
+	"brand.set":          {Doc: "the help desk shows itself otherwise on its pages; data: logo (SHA-256 of the picture) and accent (colour, rrggbb) that are and were, empty for none; sealed: the name that is and was", Data: "version:n logo was_logo accent was_accent", Personal: "name was"},
 	"policy.set":         {Doc: "what sessions may be at most was changed; data: version, and for preset, ruled_out (grants that nobody gets), minutes (of a session, 0: no limit) and factor (roles that must have a second factor) what is and what was", Data: "version:n preset was_preset ruled_out was_ruled_out minutes:n was_minutes:n factor was_factor"},
 	"policy.changed":     {Doc: "a retention policy was put in force; 0 days: kept for ever", Data: "policy sessions_days:n outside_days:n"},
 	"legal_hold.set":     {Doc: "nothing of the session may be purged until this is lifted", Personal: "why"},
