@@ -39,14 +39,14 @@ type Download struct {
 
 // LandingData is what the landing page says about this server.
 type LandingData struct {
-	Lang         string // "en" or "fr"; anything else is English
-	Organisation string // may be empty
-	PublicHost   string // the name that the host shows in large letters
-	UserAgent    string // of the request; decides which download comes first
-	Ticket       string // number of the ticket that a link was made for; may be empty
-	Sentence     string // of the help desk, in that language; may be empty
-	Wait         string // where to wait for a technician, a path; empty: nowhere
-	Downloads    []Download
+	Lang       string // "en" or "fr"; anything else is English
+	Brand      Brand
+	PublicHost string // the name that the host shows in large letters
+	UserAgent  string // of the request; decides which download comes first
+	Ticket     string // number of the ticket that a link was made for; may be empty
+	Sentence   string // of the help desk, in that language; may be empty
+	Wait       string // where to wait for a technician, a path; empty: nowhere
+	Downloads  []Download
 }
 
 // Landing writes the page for the person who needs help.
@@ -131,19 +131,23 @@ type systemView struct {
 
 // Error writes the page for an HTTP status: 403 and 404 in their own words,
 // every other one in general words. It does not set the status.
-func Error(w io.Writer, lang string, status int) error {
+func Error(w io.Writer, lang string, b Brand, status int) error {
 	kind := "other"
 	switch status {
 	case http.StatusForbidden, http.StatusNotFound:
 		kind = strconv.Itoa(status)
 	}
-	return render(w, known(lang), "error.html", errorView{Lang: known(lang), Status: status, Kind: kind})
+	return render(w, known(lang), "error.html", errorView{Lang: known(lang), Brand: b, Status: status, Kind: kind})
 }
 
 // OldLink writes the page for a link of a ticket that is too old. Serve it with
 // status 410.
-func OldLink(w io.Writer, lang, organisation, ticket string) error {
-	return render(w, known(lang), "old.html", struct{ Lang, Organisation, Ticket string }{known(lang), organisation, ticket})
+func OldLink(w io.Writer, lang string, b Brand, ticket string) error {
+	return render(w, known(lang), "old.html", struct {
+		Lang   string
+		Brand  Brand
+		Ticket string
+	}{known(lang), b, ticket})
 }
 
 // Outcomes of a [LaunchData].
@@ -161,6 +165,7 @@ const (
 // anything starts. All text of a ticket, and Name, is hostile.
 type LaunchData struct {
 	Lang    string
+	Brand   Brand
 	Outcome string
 	Ticket  *LaunchTicket
 	Name    string // what was asked for and is not there
@@ -186,12 +191,13 @@ func Launch(w io.Writer, d LaunchData) error {
 
 // NotBuilt writes the page that stands in for the front end until it is built;
 // it names the command that does so. Serve it with status 503.
-func NotBuilt(w io.Writer, lang string) error {
-	return render(w, known(lang), "error.html", errorView{Lang: known(lang), Kind: "not_built"})
+func NotBuilt(w io.Writer, lang string, b Brand) error {
+	return render(w, known(lang), "error.html", errorView{Lang: known(lang), Brand: b, Kind: "not_built"})
 }
 
 type errorView struct {
 	Lang   string
+	Brand  Brand
 	Status int // 0: none is shown
 	Kind   string
 }
@@ -227,10 +233,11 @@ var templates = func() map[string]*template.Template {
 	m := map[string]*template.Template{}
 	for _, lang := range Langs() {
 		m[lang] = template.Must(template.New("").Funcs(template.FuncMap{
-			"t":     catalogues[lang].text,
-			"asset": assetURL,
-			"size":  func(n int64) (string, error) { return size(lang, n) },
-			"never": func() []string { return never },
+			"t":      catalogues[lang].text,
+			"asset":  assetURL,
+			"called": func(b Brand) (string, error) { return b.Called(lang) },
+			"size":   func(n int64) (string, error) { return size(lang, n) },
+			"never":  func() []string { return never },
 		}).ParseFS(templateFiles, "templates/*.html"))
 	}
 	return m

@@ -15,13 +15,13 @@ const (
 // WaitData is the page on which a person says that they wait. What was typed is shown
 // again where there is a problem; it is hostile.
 type WaitData struct {
-	Lang         string // "en" or "fr"; anything else is English
-	Organisation string // may be empty
-	Ticket       string // number of the ticket whose link it is; may be empty
-	Problem      string
-	Name         string
-	Trouble      string
-	Phone        string
+	Lang    string // "en" or "fr"; anything else is English
+	Brand   Brand
+	Ticket  string // number of the ticket whose link it is; may be empty
+	Problem string
+	Name    string
+	Trouble string
+	Phone   string
 }
 
 // Over tells whether there is no form to be shown.
@@ -35,14 +35,14 @@ func Wait(w io.Writer, d WaitData) error {
 
 // WaitingData is what somebody who waits is told. Texts are hostile.
 type WaitingData struct {
-	Lang         string
-	Organisation string
-	Token        string // of the page
-	Name         string
-	Phone        string // may be empty
-	Place        int    // from 1
-	Waiting      int    // how many
-	By           string // the technician who comes; empty while there is none
+	Lang    string
+	Brand   Brand
+	Token   string // of the page
+	Name    string
+	Phone   string // may be empty
+	Place   int    // from 1
+	Waiting int    // how many
+	By      string // the technician who comes; empty while there is none
 }
 
 // Others is how many wait besides.

@@ -40,7 +40,7 @@ func launch(t *testing.T, d LaunchData) string {
 func errorPage(t *testing.T, lang string, status int) string {
 	t.Helper()
 	var b bytes.Buffer
-	if err := Error(&b, lang, status); err != nil {
+	if err := Error(&b, lang, Brand{}, status); err != nil {
 		t.Fatal(err)
 	}
 	return b.String()
@@ -52,33 +52,33 @@ func everyPage(t *testing.T) map[string]string {
 	pages := map[string]string{}
 	for _, lang := range Langs() {
 		for name, ua := range map[string]string{"windows": windowsUA, "phone": "Mozilla/5.0 (iPhone; CPU iPhone OS 19_0)", "unknown": ""} {
-			pages[lang+" landing "+name] = landing(t, LandingData{Lang: lang, Organisation: "Ville d’Exemple", PublicHost: "help.example.org", UserAgent: ua, Wait: "/wait", Downloads: offered})
+			pages[lang+" landing "+name] = landing(t, LandingData{Lang: lang, Brand: Brand{Name: "Ville d’Exemple"}, PublicHost: "help.example.org", UserAgent: ua, Wait: "/wait", Downloads: offered})
 			pages[lang+" landing without downloads "+name] = landing(t, LandingData{Lang: lang, UserAgent: ua})
 		}
 		for _, status := range []int{403, 404, 500} {
 			pages[lang+" error "+http.StatusText(status)] = errorPage(t, lang, status)
 		}
 		var b bytes.Buffer
-		if err := NotBuilt(&b, lang); err != nil {
+		if err := NotBuilt(&b, lang, Brand{}); err != nil {
 			t.Fatal(err)
 		}
 		pages[lang+" not built"] = b.String()
 		for _, organisation := range []string{"", "Ville d’Exemple"} {
-			pages[lang+" landing for a ticket "+organisation] = landing(t, LandingData{Lang: lang, Organisation: organisation, Ticket: "INC0012"})
+			pages[lang+" landing for a ticket "+organisation] = landing(t, LandingData{Lang: lang, Brand: Brand{Name: organisation}, Ticket: "INC0012"})
 			b.Reset()
-			if err := OldLink(&b, lang, organisation, "INC0012"); err != nil {
+			if err := OldLink(&b, lang, Brand{Name: organisation}, "INC0012"); err != nil {
 				t.Fatal(err)
 			}
 			pages[lang+" old link "+organisation] = b.String()
 			for _, problem := range []string{"", WaitSaid, WaitPhone, WaitLimited, WaitFull, WaitGone, WaitLeft} {
 				b.Reset()
-				if err := Wait(&b, WaitData{Lang: lang, Organisation: organisation, Ticket: "INC0012", Problem: problem, Name: "Zoë"}); err != nil {
+				if err := Wait(&b, WaitData{Lang: lang, Brand: Brand{Name: organisation}, Ticket: "INC0012", Problem: problem, Name: "Zoë"}); err != nil {
 					t.Fatal(err)
 				}
 				pages[lang+" wait "+problem+organisation] = b.String()
 			}
 			for name, d := range map[string]WaitingData{"first": {Place: 1, Waiting: 1}, "second": {Place: 2, Waiting: 2}, "third": {Place: 3, Waiting: 9}, "taken": {By: "Zoë", Phone: "1"}, "taken, no telephone": {By: "Zoë"}} {
-				d.Lang, d.Organisation, d.Token = lang, organisation, "X"
+				d.Lang, d.Brand.Name, d.Token = lang, organisation, "X"
 				b.Reset()
 				if err := Waiting(&b, d); err != nil {
 					t.Fatal(err)
@@ -160,13 +160,13 @@ func TestTextsInPagesAreFilledIn(t *testing.T) {
 
 func TestTextInPagesIsEscaped(t *testing.T) {
 	evil := `"><script>alert(1)</script>`
-	page := landing(t, LandingData{Lang: "en", Organisation: evil, PublicHost: evil, UserAgent: windowsUA,
+	page := landing(t, LandingData{Lang: "en", Brand: Brand{Name: evil}, PublicHost: evil, UserAgent: windowsUA,
 		Downloads: []Download{{OS: Windows, Name: evil, Size: 1, File: `../x" onclick="y`}}})
 	if strings.Contains(page, "<script") || strings.Contains(page, `onclick="y"`) {
 		t.Error("hostile text reached the page as markup")
 	}
 	for _, page := range []string{
-		landing(t, LandingData{Lang: "en", Organisation: evil, Ticket: evil}),
+		landing(t, LandingData{Lang: "en", Brand: Brand{Name: evil}, Ticket: evil}),
 		launch(t, LaunchData{Outcome: LaunchNoDesk, Name: evil}),
 		launch(t, LaunchData{Outcome: LaunchReady, Start: "javascript:alert(1)", Ticket: &LaunchTicket{
 			Desk: evil, Number: evil, Subject: evil, Requester: evil, Lang: "en", URL: "javascript:alert(1)"}}),

@@ -91,7 +91,7 @@ func (s *Server) help(w http.ResponseWriter, c *call) error {
 	}
 	var b page
 	if errors.Is(err, launch.ErrOld) {
-		if err := web.OldLink(&b, lang, s.organisation(), l.Number); err != nil {
+		if err := web.OldLink(&b, lang, s.branded(), l.Number); err != nil {
 			return err
 		}
 		b.serve(w, http.StatusGone)
@@ -106,7 +106,7 @@ func (s *Server) help(w http.ResponseWriter, c *call) error {
 // launchPage is where a technician comes to from a service desk: it shows the
 // ticket, and changes nothing.
 func (s *Server) launchPage(w http.ResponseWriter, c *call) error {
-	d := web.LaunchData{Lang: c.lang, Again: c.URL.RequestURI()}
+	d := web.LaunchData{Lang: c.lang, Brand: s.branded(), Again: c.URL.RequestURI()}
 	status := s.launchData(c, &d)
 	var b page
 	if err := web.Launch(&b, d); err != nil {

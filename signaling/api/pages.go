@@ -33,7 +33,7 @@ func (s *Server) landingPage(w http.ResponseWriter, c *call, lang, ticket, wait 
 	var b page
 	said, _ := s.brand.Shown()
 	err := web.Landing(&b, web.LandingData{
-		Lang: lang, Organisation: s.organisation(), PublicHost: s.cfg.PublicHost,
+		Lang: lang, Brand: s.branded(), PublicHost: s.cfg.PublicHost,
 		UserAgent: c.UserAgent(), Downloads: s.downloads(), Ticket: ticket, Wait: wait, Sentence: said.Sentence(lang),
 	})
 	if err != nil {
@@ -65,14 +65,17 @@ func (s *Server) page(name string) route {
 	return func(w http.ResponseWriter, c *call) error {
 		var b page
 		if !web.Built() {
-			if err := web.NotBuilt(&b, c.lang); err != nil {
+			if err := web.NotBuilt(&b, c.lang, s.branded()); err != nil {
 				return err
 			}
 			b.serve(w, http.StatusServiceUnavailable)
 			return nil
 		}
-		b, err := fs.ReadFile(web.Files(), name)
+		built, err := fs.ReadFile(web.Files(), name)
 		if err != nil {
+			return err
+		}
+		if b, err = web.Branded(built, s.branded()); err != nil {
 			return err
 		}
 		b.serve(w, http.StatusOK)

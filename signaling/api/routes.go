@@ -164,6 +164,11 @@ func (s *Server) build() http.Handler {
 		"GET /api/v1/brand":  s.showBrand,
 		"PUT /api/v1/brand":  s.setBrand,
 
+		"GET /brand/{file}":           s.brandFile,
+		"POST /api/v1/brand/logo":     s.addLogo,
+		"GET /api/v1/brand/logo/{id}": s.addedLogo,
+		"GET /api/v1/brand/palette":   s.judgeColour,
+
 		"GET /api/v1/users":                          s.listUsers,
 		"POST /api/v1/users":                         s.inviteUser,
 		"POST /api/v1/users/{id}/link":               s.resetUser,
@@ -381,7 +386,7 @@ func (s *Server) fail(w http.ResponseWriter, c *call, err error) {
 	}
 	w.Header().Set("Content-Type", "text/html; charset=utf-8")
 	w.WriteHeader(p.status)
-	if err := web.Error(w, c.lang, p.status); err != nil {
+	if err := web.Error(w, c.lang, s.branded(), p.status); err != nil {
 		s.log.Error("no error page", "id", c.id, "error", err)
 	}
 }

@@ -46,7 +46,7 @@ func TestEveryRouteForEveryRole(t *testing.T) {
 	}
 	// Written out by hand, not asked of the table: what each role may do at all.
 	may := map[identity.Role]string{
-		"":                  "/ /download/ /signin /api/v1/signin/providers /help /assets/ /viewer/ /healthz /readyz /ws/host /api/v1/signin /hooks /receipt /api/v1/receipts /api/v1/passkey /wait /appointment",
+		"":                  "/ /download/ /signin /api/v1/signin/providers /help /assets/ /viewer/ /healthz /readyz /ws/host /api/v1/signin /hooks /receipt /api/v1/receipts /api/v1/passkey /wait /brand /appointment",
 		identity.Technician: "/console /launch /api/v1/signout /api/v1/me LIST:/api/v1/desks /api/v1/tickets /api/v1/queue /api/v1/news POST:/api/v1/sessions GET:/api/v1/sessions/nothing/attachments PUT:/api/v1/sessions/nothing/system /ws/viewer /account /api/v1/stepup /api/v1/watches /api/v1/waiting GET:/api/v1/phrases GET:/api/v1/resolutions /api/v1/work /api/v1/colleagues /api/v1/availability /api/v1/transfers /api/v1/solutions /api/v1/appointments",
 		identity.Supervisor: "/console /audit /launch /api/v1/signout /api/v1/me LIST:/api/v1/desks /api/v1/outbox /api/v1/tickets /api/v1/queue /api/v1/news /api/v1/sessions /ws/viewer /account /api/v1/stepup /supervise /api/v1/supervise /api/v1/trends /api/v1/watches /api/v1/waiting /words /api/v1/phrases /api/v1/resolutions /api/v1/work /api/v1/colleagues /api/v1/availability /api/v1/transfers /api/v1/solutions /api/v1/appointments",
 		identity.Auditor:    "/audit /api/v1/signout /api/v1/me GET:/api/v1/sessions /account /api/v1/stepup",

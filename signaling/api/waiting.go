@@ -61,7 +61,7 @@ func (s *Server) waitForm(w http.ResponseWriter, c *call) error {
 }
 
 func (s *Server) waitPage(w http.ResponseWriter, status int, d web.WaitData) error {
-	d.Organisation = s.organisation()
+	d.Brand = s.branded()
 	var b page
 	if err := web.Wait(&b, d); err != nil {
 		return err
@@ -167,7 +167,7 @@ func (s *Server) wait(w http.ResponseWriter, c *call) error {
 	}
 	var b page
 	err := web.Waiting(&b, web.WaitingData{
-		Lang: v.Lang, Organisation: s.organisation(), Token: token, Name: v.Name, Phone: v.Phone, Place: v.Place, Waiting: v.Waiting, By: v.By,
+		Lang: v.Lang, Brand: s.branded(), Token: token, Name: v.Name, Phone: v.Phone, Place: v.Place, Waiting: v.Waiting, By: v.By,
 	})
 	if err != nil {
 		return err

@@ -167,7 +167,7 @@ var eventTypes = map[string]EventType{
 	"log.verify":         {Doc: "somebody took the proof of a session, to verify it in a browser; data: size of the log that it is held to", Data: "size:n"},
 	"log.exported":       {Doc: "the log left the house: which format, up to which line, with or without personal parts", Data: "format size:n personal:b"},
 	"log.key_rotated":    {Doc: "checkpoints are signed by a new key from here on; the old one signs for it and for the tree before this line", Data: "old new size:n root signature"},
-	"brand.set":          {Doc: "the help desk calls itself otherwise on its pages; sealed: the name that is and was", Data: "version:n", Personal: "name was"},
+	"brand.set":          {Doc: "the help desk shows itself otherwise on its pages; data: logo (SHA-256 of the picture) and accent (colour, rrggbb) that are and were, empty for none; sealed: the name that is and was", Data: "version:n logo was_logo accent was_accent", Personal: "name was"},
 	"desk.added":         {Doc: "an admin connected a service desk; sealed: its address", Data: "desk system", Personal: "address"},
 	"desk.changed":       {Doc: "an admin changed how a service desk is reached; data: secrets (names of those that were given anew); sealed: the address that is and was", Data: "desk system secrets", Personal: "address was"},
 	"desk.removed":       {Doc: "an admin took a service desk away; notes for its tickets wait; sealed: its address", Data: "desk system", Personal: "address"},

@@ -180,6 +180,12 @@ var table = map[string]access{
 	// How the help desk calls itself on its pages.
 	"GET /api/v1/brand": settings,
 	"PUT /api/v1/brand": settings,
+	// Before it is shown.
+	"POST /api/v1/brand/logo":     settings,
+	"GET /api/v1/brand/logo/{id}": settings,
+	"GET /api/v1/brand/palette":   settings,
+	// As everybody sees it.
+	"GET /brand/{file}": anyone,
 
 	// The page itself holds nothing: an admin may hold it to the release.
 	"GET /supervise":                {roles: []Role{Supervisor, Admin}},

@@ -21,6 +21,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"maps"
 	"mime"
 	"net/http"
 	"net/url"
@@ -120,7 +121,7 @@ type Report struct {
 // sends it. The error is about not being able to look; what differs stands in the
 // report.
 func Check(ctx context.Context, client *http.Client, base *url.URL, m Manifest, cookie string) (Report, error) {
-	c := checker{client: *client, base: base, manifest: m, cookie: cookie, known: map[string]bool{}}
+	c := checker{client: *client, base: base, manifest: m, cookie: cookie, known: map[string]bool{}, brand: map[string]bool{}}
 	c.client.CheckRedirect = func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }
 	for _, f := range m.Files {
 		c.known[f.Path] = true
@@ -135,6 +136,11 @@ func Check(ctx context.Context, client *http.Client, base *url.URL, m Manifest, 
 			return Report{}, err
 		}
 	}
+	for _, path := range slices.Sorted(maps.Keys(c.brand)) {
+		if err := c.branded(ctx, path); err != nil {
+			return Report{}, err
+		}
+	}
 	return c.report, nil
 }
 
@@ -144,6 +150,7 @@ type checker struct {
 	manifest Manifest
 	cookie   string
 	known    map[string]bool
+	brand    map[string]bool // files of the help desk that pages ask for
 	report   Report
 }
 
@@ -235,6 +242,9 @@ func (c *checker) sent(ctx context.Context, f File, coding string) (seen bool, e
 	if kind, _, err := mime.ParseMediaType(resp.Header.Get("Content-Type")); err != nil || !strings.HasPrefix(f.Type, kind) {
 		c.problem(f.Path, "is sent as %.80q", resp.Header.Get("Content-Type"))
 	}
+	if strings.HasPrefix(f.Type, "text/html") {
+		b = c.unbranded(b)
+	}
 	if got := Of(f.Path, b, f.Type, f.Policy, f.SignIn); got.SHA256 != f.SHA256 {
 		if got.Size != f.Size {
 			c.problem(f.Path, "differs from the release: it has another length than %d bytes", f.Size)
@@ -287,10 +297,75 @@ func (c *checker) references(path string, b []byte) {
 			continue // a place in the page, or its language
 		}
 		at := (&url.URL{Path: path}).ResolveReference(&url.URL{Path: u.Path}).Path
+		if brandPath.MatchString(at) {
+			c.brand[at] = true
+			continue
+		}
 		if !c.known[at] && !pages[at] && !strings.HasPrefix(at, "/download/") {
 			c.problem(at, "is extra: %s asks for it, and the release has no such file", path)
 		}
 	}
+}
+
+// What a help desk may add to the pages of a release: its name, a picture, and a
+// stylesheet that gives three properties a colour. Everything else is a difference.
+var (
+	brandPath = regexp.MustCompile(`^/brand/([0-9a-f]{64})(\.css|\.png)$`)
+	brandHead = regexp.MustCompile(`(?:<link rel="stylesheet" href="(/brand/[0-9a-f]{64}\.css)">)?` +
+		`(?:<meta name="mf-brand" content="[^"<>]*"(?: data-logo="(/brand/[0-9a-f]{64}\.png)" data-width="[0-9]{1,3}" data-height="[0-9]{1,3}" data-plate="(?:light|dark)?")?>)?</head>`)
+	brandSheet = regexp.MustCompile(`^(?:@media screen and \(prefers-contrast: no-preference\)(?: and \(prefers-color-scheme: dark\))?` +
+		`\{:root\{--mf-accent:#[0-9a-f]{6};--accent-hover:#[0-9a-f]{6};--accent-soft:#[0-9a-f]{6}\}\}\n){2}$`)
+)
+
+// maxBrand bounds a file of a help desk.
+const maxBrand = 1 << 20
+
+// unbranded is a page without what its help desk added, whose files are looked at later.
+func (c *checker) unbranded(b []byte) []byte {
+	m := brandHead.FindSubmatchIndex(b)
+	if m == nil {
+		return b
+	}
+	for _, group := range []int{2, 4} {
+		if m[group] >= 0 {
+			c.brand[string(b[m[group]:m[group+1]])] = true
+		}
+	}
+	return slices.Concat(b[:m[0]], []byte("</head>"), b[m[1]:])
+}
+
+// branded holds a file of a help desk to its name, which is its hash, and a stylesheet to
+// its form.
+func (c *checker) branded(ctx context.Context, path string) error {
+	resp, b, err := c.get(ctx, path, asked[0], maxBrand)
+	if errors.Is(err, errPacked) {
+		c.problem(path, "%v", err)
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	name := brandPath.FindStringSubmatch(path)
+	sum := sha256.Sum256(b)
+	kind := map[string]string{".css": "text/css", ".png": "image/png"}[name[2]]
+	got, _, _ := mime.ParseMediaType(resp.Header.Get("Content-Type")) // what cannot be read is no type
+	switch {
+	case resp.StatusCode != http.StatusOK:
+		c.problem(path, "is not sent: the server answers %d", resp.StatusCode)
+		return nil
+	case got != kind:
+		c.problem(path, "is sent as %.80q", resp.Header.Get("Content-Type"))
+	case hex.EncodeToString(sum[:]) != name[1]:
+		c.problem(path, "is not what its name says")
+	case kind == "text/css" && !brandSheet.Match(b):
+		c.problem(path, "holds more than the colour of a help desk")
+	}
+	for header, want := range c.manifest.Headers {
+		if !slices.Contains(resp.Header.Values(header), want) {
+			c.problem(path, "%s is %.120q, not %q", header, resp.Header.Get(header), want)
+		}
+	}
+	return nil
 }
 
 // pages are addresses that may be linked to and are no files.

@@ -2,8 +2,12 @@ package release_test
 
 import (
 	"bytes"
+	"crypto/sha256"
+	"encoding/hex"
 	"encoding/json"
 	"errors"
+	"image"
+	"image/png"
 	"io"
 	"io/fs"
 	"log/slog"
@@ -11,6 +15,7 @@ import (
 	"net/http/cookiejar"
 	"net/http/httptest"
 	"net/url"
+	"regexp"
 	"slices"
 	"strings"
 	"testing"
@@ -180,6 +185,92 @@ func TestAServerThatSendsAnythingElseIsNamed(t *testing.T) {
 		}
 		if r := s.check(t, s.cookie); len(r.Problems) == 0 {
 			t.Errorf("the landing page with %s passes", what)
+		}
+	}
+}
+
+// C138: a help desk may add its name, a logo and a stylesheet of colours to the pages of a
+// release, and nothing that only looks like them.
+func TestWhatAHelpDeskAddsIsHeldToItsForm(t *testing.T) {
+	s := newServed(t)
+	ask := func(method, path, kind, body string) string {
+		t.Helper()
+		req, err := http.NewRequestWithContext(t.Context(), method, s.URL+path, strings.NewReader(body))
+		if err != nil {
+			t.Fatal(err)
+		}
+		req.Header.Set("Content-Type", kind)
+		req.Header.Set("Cookie", s.cookie)
+		resp, err := http.DefaultClient.Do(req)
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer resp.Body.Close()
+		b, err := io.ReadAll(resp.Body)
+		if err != nil || resp.StatusCode/100 != 2 {
+			t.Fatalf("%s: %d %s %v", path, resp.StatusCode, b, err)
+		}
+		return string(b)
+	}
+	img := image.NewGray(image.Rect(0, 0, 64, 32))
+	var picture bytes.Buffer
+	if err := png.Encode(&picture, img); err != nil {
+		t.Fatal(err)
+	}
+	hash := regexp.MustCompile(`[0-9a-f]{64}`)
+	logo := hash.FindString(ask("POST", "/api/v1/brand/logo", "image/png", picture.String()))
+	ask("PUT", "/api/v1/brand", "application/json", `{"version":0,"name":"\"><script>","sentence":"","phrase":"","accent":"#0056a3","logo":"`+logo+`"}`)
+	if r := s.check(t, s.cookie); len(r.Problems) != 0 || r.Files != len(s.manifest.Files) {
+		t.Fatalf("%+v", r)
+	}
+	page := ask("GET", "/signin", "text/html", "")
+	sheet := regexp.MustCompile(`/brand/[0-9a-f]{64}\.css`).FindString(page)
+	evil := []byte(":root{--mf-accent:#0056a3;--mf-danger:#0056a3}")
+	sum := sha256.Sum256(evil)
+	another := "/brand/" + hex.EncodeToString(sum[:]) + ".css"
+	replace := func(old, with string) func(string, http.Header, []byte) (int, []byte) {
+		return func(_ string, _ http.Header, b []byte) (int, []byte) {
+			return 0, bytes.ReplaceAll(b, []byte(old), []byte(with))
+		}
+	}
+	for what, change := range map[string]func(path string, h http.Header, b []byte) (int, []byte){
+		"holds more than the colour": func(path string, h http.Header, b []byte) (int, []byte) {
+			if path == another {
+				h.Set("Content-Type", "text/css; charset=utf-8")
+				return 200, evil
+			}
+			return replace(sheet, another)(path, h, b)
+		},
+		"is not what its name says": func(path string, _ http.Header, b []byte) (int, []byte) {
+			if path == sheet {
+				return 0, append(b, ' ')
+			}
+			return 0, b
+		},
+		"is sent as": func(path string, h http.Header, b []byte) (int, []byte) {
+			if strings.HasSuffix(path, ".png") {
+				h.Set("Content-Type", "image/svg+xml")
+			}
+			return 0, b
+		},
+		"is not sent": func(path string, _ http.Header, b []byte) (int, []byte) {
+			if path == sheet {
+				return 404, nil
+			}
+			return 0, b
+		},
+		"X-Content-Type-Options is": func(path string, h http.Header, b []byte) (int, []byte) {
+			if path == sheet {
+				h.Del("X-Content-Type-Options")
+			}
+			return 0, b
+		},
+		"another length than":          replace(`<meta name="mf-brand"`, `<meta http-equiv="refresh" content="0;/x"><meta name="mf-brand"`),
+		"differs from the release: it": replace(`data-plate="`, `onclick="x()" data-plate="`),
+	} {
+		s.change = change
+		if r := s.check(t, s.cookie); !slices.ContainsFunc(r.Problems, func(p release.Problem) bool { return strings.Contains(p.Detail, what) }) {
+			t.Errorf("%s: %v", what, r.Problems)
 		}
 	}
 }

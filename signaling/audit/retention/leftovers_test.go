@@ -79,6 +79,7 @@ var holds = map[string]string{
 	"solutions":            others,
 	"solution_words":       others,
 	"brand":                bare,
+	"brand_logos":          bare,
 }
 
 // columns of the tables in which a session's own words could one day stand: a

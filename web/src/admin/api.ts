@@ -1,5 +1,6 @@
 // The part of the server's interface that is for the role admin only.
 import { at, call, id, type Role } from "../lib/api";
+import { plate, type Logo } from "../lib/brand.svelte";
 import { integer, list, optional, record, role, string } from "../lib/api/shapes";
 
 /** Names are hostile text, as everywhere. */
@@ -77,7 +78,36 @@ export interface Brand {
   /** For the landing page in English, and in French; empty: none. */
   sentence: string;
   phrase: string;
+  /** A colour, #rrggbb; empty: that of the pages. */
+  accent: string;
+  /** Of the picture; empty: none. */
+  logo: string;
   configured: string;
+  picture: Picture | null;
+  /** Path of the stylesheet with the colour; empty: none. */
+  sheet: string;
+}
+
+/** What can be chosen of a Brand. */
+export type Choice = Pick<Brand, "name" | "sentence" | "phrase" | "accent" | "logo">;
+
+/** A logo as the server drew it. */
+export interface Picture {
+  logo: string;
+  width: number;
+  height: number;
+  plate: Logo["plate"];
+}
+
+/** What is said of a colour. */
+export interface Palette {
+  /** The one asked for, or the one most like it that can be had. */
+  colour: string;
+  /** Why not the one asked for: words of it could not be read, or look like a warning. */
+  why: "" | "faint" | "warning";
+  /** The colours of the pages by name, with it. */
+  light: Record<string, string>;
+  dark: Record<string, string>;
 }
 
 /** What a check of a ticket system found. */
@@ -174,8 +204,24 @@ export const adminApi = {
   async brand(): Promise<Brand> {
     return brand(await call("GET", "/api/v1/brand"));
   },
-  async setBrand(b: Omit<Brand, "configured">): Promise<Brand> {
-    return brand(await call("PUT", "/api/v1/brand", b));
+  async setBrand(version: number, b: Choice): Promise<Brand> {
+    return brand(await call("PUT", "/api/v1/brand", { ...b, version }));
+  },
+  /** Adds a picture, to be looked at; setBrand shows it. */
+  async addLogo(file: File): Promise<Picture> {
+    const as = file.type.startsWith("image/") ? file.type : "image/unknown"; // the server looks for itself
+    return picture(await call("POST", "/api/v1/brand/logo", new Blob([file], { type: as })));
+  },
+  /** Without a colour: the pages' own. */
+  async palette(colour: string): Promise<Palette> {
+    const o = record(await call("GET", at("/api/v1/brand/palette", colour === "" ? {} : { colour })));
+    const why = string(o, "why");
+    return {
+      colour: string(o, "colour"),
+      why: why === "faint" || why === "warning" ? why : "",
+      light: colours(o["light"]),
+      dark: colours(o["dark"]),
+    };
   },
   async setup(): Promise<Setup> {
     return setup(await call("GET", "/api/v1/desks/setup"));
@@ -280,7 +326,11 @@ function brand(v: unknown): Brand {
     name: string(o, "name"),
     sentence: string(o, "sentence"),
     phrase: string(o, "phrase"),
+    accent: string(o, "accent"),
+    logo: string(o, "logo"),
     configured: string(o, "configured"),
+    picture: o["picture"] === null ? null : picture(o["picture"]),
+    sheet: string(o, "sheet"),
   };
 }
 
@@ -346,6 +396,21 @@ function setup(v: unknown): Setup {
       }),
     })),
   };
+}
+
+function picture(v: unknown): Picture {
+  const o = record(v);
+  return {
+    logo: string(o, "logo"),
+    width: integer(o, "width"),
+    height: integer(o, "height"),
+    plate: plate(string(o, "plate")),
+  };
+}
+
+function colours(v: unknown): Record<string, string> {
+  const o = record(v);
+  return Object.fromEntries(Object.keys(o).map((name) => [name, string(o, name)]));
 }
 
 function change(v: unknown): Change {

@@ -71,8 +71,9 @@ async function ask(method: string, path: string, body?: unknown): Promise<Respon
   try {
     answer = await fetch(path, {
       method,
-      headers: body === undefined ? {} : { "Content-Type": "application/json" },
-      body: body === undefined ? null : JSON.stringify(body),
+      headers:
+        body === undefined ? {} : { "Content-Type": body instanceof Blob ? body.type : "application/json" },
+      body: body === undefined ? null : body instanceof Blob ? body : JSON.stringify(body),
       signal: AbortSignal.timeout(timeoutMs),
     });
   } catch {
@@ -82,6 +83,7 @@ async function ask(method: string, path: string, body?: unknown): Promise<Respon
   return answer;
 }
 
+/** What the server answers, as JSON. A Blob is sent as it is, anything else as JSON. */
 export async function call(method: string, path: string, body?: unknown): Promise<unknown> {
   const answer = await ask(method, path, body);
   if (answer.status === 204) return null;
