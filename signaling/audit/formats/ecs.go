@@ -41,6 +41,8 @@ var ecsKinds = map[string][2][]string{
 	"log.key_rotated":    {{"configuration"}, {"change"}},
 	"policy":             {{"configuration"}, {"change"}},
 	"brand":              {{"configuration"}, {"change"}},
+	"desk":               {{"configuration"}, {"change"}},
+	"desk.checked":       {{"configuration"}, {"access"}},
 	"legal_hold":         {{"configuration"}, {"change"}},
 	"retention":          {{"database"}, {"change"}},
 }

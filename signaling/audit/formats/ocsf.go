@@ -86,6 +86,12 @@ var activities = map[string]activity{
 	"policy":            {apiActivity, 3},
 	"brand":             {apiActivity, 3},
 	"legal_hold":        {apiActivity, 3},
+	"desk":              {apiActivity, 3},
+	"desk.added":        {apiActivity, 1},
+	"desk.removed":      {apiActivity, 4}, // Delete
+	"desk.checked":      {apiActivity, 2}, // Read
+	"appointment":       {apiActivity, 3},
+	"appointment.made":  {apiActivity, 1},
 	"retention":         {apiActivity, 4}, // Delete
 }
 
