@@ -42,6 +42,7 @@ type appointmentLetter struct {
 	URL     string `json:"url"` // of the person's page
 	Subject string `json:"subject"`
 	Text    string `json:"text"`
+	Public  bool   `json:"public"` // it stands in the ticket as a reply to the person
 }
 
 // invites bounds how often somebody writes to persons by making and changing
@@ -101,7 +102,7 @@ func (s *Server) appointmentsOf(c *call, list []appointments.Appointment) ([]app
 		}
 		if kind, ok := letterOf(a); ok && may {
 			d := s.told(c, a, a.Lang)
-			l := &appointmentLetter{URL: d.URL}
+			l := &appointmentLetter{URL: d.URL, Public: s.tickets.Policy().Note == tickets.NotePublic}
 			l.Subject, l.Text = d.Letter(kind)
 			out[i].Letter = l
 		}
