@@ -1,5 +1,5 @@
 import { api, asProblem, type Problem, type Session } from "../lib/api";
-import { Pages } from "../lib/paged.svelte";
+import { Pages } from "../lib/page.svelte";
 import { everything, queryOf, type Filter } from "./filter";
 
 /** The sessions found, newest first, one page of them at a time. */

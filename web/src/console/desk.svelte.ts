@@ -21,7 +21,7 @@ import { awaitNote } from "./notes";
 import { Room } from "./room.svelte";
 import { Duties, matching, whoseQueue, type Whose } from "./duties.svelte";
 import type { News } from "../lib/news";
-import { Pages } from "../lib/paged.svelte";
+import { Pages } from "../lib/page.svelte";
 import { inProgress, type RemoteSession, type StateDetail } from "../lib/remote-session";
 import type { Active, Closing, Loaded, SessionTab, TicketTab, Toast } from "./tabs";
 
