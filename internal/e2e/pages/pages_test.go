@@ -122,6 +122,7 @@ type house struct {
 	t       *testing.T
 	ctx     context.Context
 	server  *stage.Server
+	data    string // folder
 	browser *stage.Browser
 	cookie  string // the technician's
 	ticket  string
@@ -129,14 +130,14 @@ type house struct {
 
 func newHouse(ctx context.Context, t *testing.T, program, lang string) *house {
 	t.Helper()
-	w := &house{t: t, ctx: ctx}
+	w := &house{t: t, ctx: ctx, data: filepath.Join(t.TempDir(), "data")}
 	addr, err := stage.FreeAddr()
 	w.must(err)
 	downloads := t.TempDir()
 	for _, name := range []string{"mainforte-host-linux-amd64", "mainforte-host-windows-amd64.exe"} {
 		w.must(os.WriteFile(filepath.Join(downloads, name), make([]byte, 12_000_000), 0o644))
 	}
-	w.server, err = stage.StartServer(ctx, program, addr, filepath.Join(t.TempDir(), "data"),
+	w.server, err = stage.StartServer(ctx, program, addr, w.data,
 		"--organisation", `Hôpital <b>Sainte-Anne</b> & Fils`, "--downloads", downloads)
 	w.must(err)
 	t.Cleanup(func() { _ = w.server.Stop() })
