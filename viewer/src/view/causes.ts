@@ -32,9 +32,15 @@ export class Causes {
   constructor() {
     for (const station of stations) {
       const name = h("dt");
-      const bar = h("span", { class: "bar", "aria-hidden": "true" });
+      const bar = h("span", { class: "bar" });
       const ms = h("dd");
-      const row = h("div", { "data-station": station }, name, h("span", { class: "scale" }, bar), ms);
+      const row = h(
+        "div",
+        { "data-station": station },
+        name,
+        h("dd", { class: "scale", "aria-hidden": "true" }, bar),
+        ms,
+      );
       this.#rows.set(station, { row, name, bar, ms });
       this.#table.append(row);
     }
