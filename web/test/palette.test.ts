@@ -47,6 +47,7 @@ const acts = (over: Partial<Acts> = {}): Acts => {
     use: nothing,
     go: nothing,
     focus: nothing,
+    press: nothing,
     ...over,
   };
 };

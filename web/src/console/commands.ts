@@ -26,6 +26,7 @@ export interface Acts {
   use: (l: Lang) => void;
   go: (path: string) => void;
   focus: (id: string) => void;
+  press: (id: string) => void;
 }
 
 const mostCommands = 30;
@@ -147,6 +148,13 @@ function commands(desk: Desk, acts: Acts): Command[] {
         icon: "screen",
         run: () => desk.startSession(current),
       });
+    if (ticket.open && !ticket.remembered)
+      list.push({
+        label: t("meet.make"),
+        detail: ticket.number,
+        icon: "clock",
+        run: () => acts.press("appoint"),
+      });
     if (ticket.desk === localDesk) {
       list.push({
         label: t("note.title"),
@@ -168,6 +176,8 @@ function commands(desk: Desk, acts: Acts): Command[] {
   if (writes) list.push({ label: t("console.join"), icon: "people", run: () => desk.joinSession() });
   if (writes && desk.policy.ticket !== "required")
     list.push({ label: t("console.ticketless"), icon: "screen", run: () => desk.startTicketless() });
+  if (writes)
+    list.push({ label: t("meet.title"), icon: "clock", run: () => desk.go({ kind: "appointments" }) });
   if (mayReadOutbox(role))
     list.push({ label: t("outbox.title"), icon: "note", run: () => desk.go({ kind: "outbox" }) });
   if (mayKeepWords(role)) list.push({ label: t("words.title"), icon: "note", run: () => acts.go("/words") });

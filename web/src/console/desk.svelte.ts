@@ -19,6 +19,7 @@ import { t, type Lang } from "../lib/i18n.svelte";
 import { mayClaim } from "../lib/rules";
 import { awaitNote } from "./notes";
 import { Room } from "./room.svelte";
+import { Meetings } from "./meetings.svelte";
 import { Duties, matching, whoseQueue, type Whose } from "./duties.svelte";
 import type { News } from "../lib/news";
 import { Pages } from "../lib/page.svelte";
@@ -57,6 +58,8 @@ export class Desk {
   queueProblem = $state.raw<Problem | null>(null);
   /** What is handed over, to us and by us, and whether we are here. */
   readonly duties = new Duties();
+  /** Our appointments. */
+  readonly meetings = new Meetings();
   /** Notes of transfers that were undone, by ticket: nothing typed is lost. */
   drafts = $state<Record<string, string>>({});
   /** Who would like to watch a session that this technician leads. */
@@ -275,6 +278,13 @@ export class Desk {
     if (said !== null && this.active.kind !== "session") this.toast = { text: said, undo: null };
   }
 
+  /** Our appointments; what is new is said, unless a session is seen. */
+  async loadMeetings(): Promise<void> {
+    if (!mayClaim(this.me.role)) return;
+    const said = await this.meetings.load();
+    if (said !== null && this.active.kind !== "session") this.toast = { text: said, undo: null };
+  }
+
   /** A ticket is known anew. */
   changed(ticket: Ticket): void {
     const tab = this.tickets.find((x) => x.id === ticket.id);
@@ -295,6 +305,7 @@ export class Desk {
     if (n.kind === "watch") return this.loadWatches();
     if (n.kind === "waiting") return this.loadWaiting();
     if (n.kind === "work") return this.loadDuties();
+    if (n.kind === "appointments") return this.loadMeetings();
     if (n.ticket === "") return; // of no ticket: not for this page
     const turned =
       (n.kind === "closed" || n.kind === "opened") && !this.turning.includes(n.ticket) ? n.kind : null;

@@ -68,7 +68,11 @@ export interface SessionTab {
 }
 
 export type Active =
-  { kind: "list" } | { kind: "outbox" } | { kind: "ticket"; id: string } | { kind: "session"; key: number };
+  | { kind: "list" }
+  | { kind: "outbox" }
+  | { kind: "appointments" }
+  | { kind: "ticket"; id: string }
+  | { kind: "session"; key: number };
 
 export interface Toast {
   text: string;

@@ -59,6 +59,27 @@ export function zone(): string {
   return part === undefined || part.value === name ? name : `${name} (${part.value})`;
 }
 
+/** From one time to another, with the day. */
+export function timeSpan(from: string, to: string): string {
+  const [a, b] = [new Date(from), new Date(to)];
+  if (Number.isNaN(a.getTime()) || Number.isNaN(b.getTime())) return from;
+  const sameYear = a.getFullYear() === new Date().getFullYear();
+  const options: Intl.DateTimeFormatOptions = {
+    weekday: "short",
+    day: "numeric",
+    month: "short",
+    ...(sameYear ? {} : { year: "numeric" }),
+    hour: "2-digit",
+    minute: "2-digit",
+  };
+  return new Intl.DateTimeFormat(locale(), options).formatRange(a, b);
+}
+
+/** The day of a time in words. */
+export function dayName(iso: string): string {
+  return format(iso, { weekday: "long", day: "numeric", month: "long" });
+}
+
 /** A length of time in words; ms in milliseconds, never shown below a second's precision. */
 export function duration(ms: number): string {
   const all = Math.max(0, Math.round(ms / 1000));

@@ -316,6 +316,7 @@ function present(v: unknown): Present {
 
 export function waiting(v: unknown): Waiting {
   const o = record(v);
+  const a = o["appointment"] === null ? null : record(o["appointment"]);
   return {
     id: string(o, "id"),
     name: string(o, "name"),
@@ -324,6 +325,8 @@ export function waiting(v: unknown): Waiting {
     lang: language(o),
     ticket: string(o, "ticket"),
     since: string(o, "since"),
+    appointment:
+      a === null ? null : { with: string(a, "with"), mine: a["mine"] === true, starts: string(a, "starts") },
   };
 }
 

@@ -265,6 +265,8 @@ export interface Waiting {
   /** Number of the ticket whose link they came by. */
   ticket: string;
   since: string;
+  /** That they came for. */
+  appointment: { with: string; mine: boolean; starts: string } | null;
 }
 
 export interface WaitingRoom {
