@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/mainforte/mainforte/signaling/api"
+	"github.com/mainforte/mainforte/signaling/appointments"
 	"github.com/mainforte/mainforte/signaling/audit"
 	"github.com/mainforte/mainforte/signaling/audit/retention"
 	"github.com/mainforte/mainforte/signaling/identity"
@@ -80,7 +81,7 @@ func retain(ctx context.Context, args []string, out, _ io.Writer) error {
 // keeperOf purges the log and, with a session, its notes.
 func keeperOf(log *audit.Log) *retention.Keeper {
 	return &retention.Keeper{Log: log, Also: func(tx store.Tx, session string) error {
-		return errors.Join(tickets.ForgetTx(tx, session), solutions.ForgetTx(tx, session))
+		return errors.Join(tickets.ForgetTx(tx, session), solutions.ForgetTx(tx, session), appointments.ForgetTx(tx, session))
 	}}
 }
 

@@ -39,7 +39,8 @@ and over TCP on the port of the pages, which is the one that every network lets
 through.
 
 Sessions are logged to the tickets of its own desk, and to those of the service
-desks that --desks names; signaling desks check tries them.
+desks that an admin connects on the page /admin or that --desks names; signaling
+desks check tries the latter.
 
 People sign in by passwords, and by the providers that --sign-in names;
 docs/sign-in.md says how to write it.`
@@ -61,6 +62,8 @@ type options struct {
 	organisation, downloads string
 	abuse                   string
 	desks                   string
+	desksAllow              string
+	allow                   []netip.Prefix // of desksAllow
 	providers               string
 	require                 string
 	roles                   []identity.Role // of require
@@ -81,6 +84,7 @@ func serve(ctx context.Context, args []string, out, errs io.Writer) error {
 		f.StringVar(&o.abuse, "abuse-contact", "", "`ADDRESS` where a person reports abuse besides: https://... or an e-mail address; shown on the receipt")
 		f.StringVar(&o.downloads, "downloads", "", "`DIR` with the host programs; default: downloads beside --data")
 		f.StringVar(&o.desks, "desks", "", "`FILE` with the service desks of other systems and the policy of tickets")
+		f.StringVar(&o.desksAllow, "desks-allow", "", "`ADDRESSES` that service desks which an admin connects on the page may have although they are of this machine, its link or its cloud, or are reached by plain http; separated by commas, for instance 127.0.0.1,10.1.2.0/24")
 		f.StringVar(&o.providers, "sign-in", "", "`FILE` with the sign-in providers (OpenID Connect) that may vouch for people")
 		f.DurationVar(&o.grace, "grace", maxGrace, "`TIME` for which a session waits for a side that is lost, or for this server; 10s to 10m")
 		f.StringVar(&o.require, "require-factor", "", "`ROLES` that must have a second factor or a passkey, separated by commas: technician, supervisor, auditor, admin; whoever has none yet can do nothing before getting one")
@@ -130,7 +134,7 @@ func serve(ctx context.Context, args []string, out, errs io.Writer) error {
 	srv, err := api.New(api.Config{
 		Data: o.place.Data, Database: o.place.Database, PublicHost: o.publicHost, BaseURL: base, Organisation: o.organisation, Abuse: o.abuse,
 		Downloads: o.downloads, Version: versionText(), Secure: secure, Logger: log, Grace: o.grace,
-		Relay: rel, Desks: setup, Providers: providers, Require: o.roles,
+		Relay: rel, Desks: setup, DesksAllow: o.allow, Providers: providers, Require: o.roles,
 	})
 	if err != nil {
 		return errors.Join(err, ln.Close(), closeRelay(rel))
@@ -222,6 +226,16 @@ func (o *options) check() (secure bool, err error) {
 			return false, usage(fmt.Sprintf("--require-factor: %q is no role: technician, supervisor, auditor or admin", word))
 		}
 		o.roles = append(o.roles, r)
+	}
+	for text := range strings.SplitSeq(o.desksAllow, ",") {
+		if text = strings.TrimSpace(text); text == "" {
+			continue
+		}
+		p, ok := tickets.ParseRange(text)
+		if !ok {
+			return false, usage(fmt.Sprintf("--desks-allow: %q is neither an address nor a range like 127.0.0.0/8", text))
+		}
+		o.allow = append(o.allow, p)
 	}
 	host, _, err := net.SplitHostPort(o.listen)
 	if err != nil {

@@ -86,6 +86,19 @@ func everyPage(t *testing.T) map[string]string {
 				pages[lang+" waiting "+name+organisation] = b.String()
 			}
 		}
+		for name, d := range everyAppointment() {
+			d.Lang = lang
+			b.Reset()
+			if err := Appointment(&b, d); err != nil {
+				t.Fatal(err)
+			}
+			pages[lang+" appointment "+name] = b.String()
+		}
+		b.Reset()
+		if err := AppointmentOver(&b, lang, Brand{Name: "Ville d’Exemple"}, "INC0012"); err != nil {
+			t.Fatal(err)
+		}
+		pages[lang+" appointment over"] = b.String()
 		for _, outcome := range []string{LaunchReady, LaunchClosed, LaunchBad, LaunchNoDesk, LaunchNoTicket, LaunchAway, LaunchRefused} {
 			d := LaunchData{Lang: lang, Outcome: outcome, Again: "/launch?system=rt&ticket=7"}
 			switch outcome {
@@ -105,8 +118,8 @@ func TestPagesNeedNothingThatThePolicyForbids(t *testing.T) {
 	forbidden := regexp.MustCompile(`(?i)<script|\sstyle\s*=|<style|\son[a-z]+\s*=|javascript:|data:|https?://`)
 	for name, page := range everyPage(t) {
 		page = strings.ReplaceAll(page, `xmlns="http://www.w3.org/2000/svg"`, "")
-		if strings.Contains(name, " waiting ") { // the one page with a script, ours, which it does without too
-			page = regexp.MustCompile(`<script src="/assets/waiting\.js\?v=[0-9a-f]+" defer></script>`).ReplaceAllString(page, "")
+		if strings.Contains(name, " waiting ") || strings.Contains(name, " appointment ") { // each with a script, ours, which it does without too
+			page = regexp.MustCompile(`<script src="/assets/(waiting|when)\.js\?v=[0-9a-f]+" defer></script>`).ReplaceAllString(page, "")
 		}
 		if m := forbidden.FindString(page); m != "" {
 			t.Errorf("%s: holds %q", name, m)

@@ -20,6 +20,9 @@ const (
 	nameSize  = 14
 	textWide  = 420 // where a text is broken
 	ringSize  = 11
+
+	platePad   = 6 // under a text, left and right; half of it above and below
+	plateFrame = 2
 )
 
 // dark is the colour of letters, after those of [Colours].
@@ -262,12 +265,8 @@ func (c *canvas) text(s string, at image.Point, which, colour, wide int) image.R
 	face := c.face(which)
 	lines := wrap(s, wide, func(s string) int { return font.MeasureString(face, s).Ceil() })
 	metrics := face.Metrics()
-	high, pad, frame := metrics.Height.Ceil(), c.n(6), c.n(2)
-	w := 0
-	for _, l := range lines {
-		w = max(w, font.MeasureString(face, l).Ceil())
-	}
-	plate := image.Rect(0, 0, w+2*pad+2*frame, len(lines)*high+pad+2*frame).Add(at)
+	high, pad, frame := metrics.Height.Ceil(), c.n(platePad), c.n(plateFrame)
+	plate := image.Rectangle{Max: c.plate(lines, which)}.Add(at)
 	plate = plate.Add(image.Pt(min(0, c.w-plate.Max.X), min(0, c.h-plate.Max.Y)))
 	plate = plate.Add(image.Pt(max(0, -plate.Min.X), max(0, -plate.Min.Y)))
 	round := c.n(4)
@@ -309,6 +308,16 @@ func (c *canvas) text(s string, at image.Point, which, colour, wide int) image.R
 	return plate.Intersect(image.Rect(0, 0, c.w, c.h))
 }
 
+// plate is the size of the plate under these lines.
+func (c *canvas) plate(lines []string, which int) image.Point {
+	face := c.face(which)
+	w := 0
+	for _, l := range lines {
+		w = max(w, font.MeasureString(face, l).Ceil())
+	}
+	return image.Pt(w+2*c.n(platePad)+2*c.n(plateFrame), len(lines)*face.Metrics().Height.Ceil()+c.n(platePad)+2*c.n(plateFrame))
+}
+
 // corner tells whether a pixel is cut off by a round corner.
 func corner(x, y int, r image.Rectangle, round int) bool {
 	dx := max(r.Min.X+round-x, x-(r.Max.X-1-round), 0)
@@ -340,22 +349,67 @@ func wrap(s string, wide int, measure func(string) int) []string {
 	return append(lines, line)
 }
 
-// pointer is a pointer's own little canvas, and where its hot spot lies in it.
-func pointer(p *Pointer, scale float64) (*canvas, image.Point) {
-	c := newCanvas(int(300*scale), int(64*scale), scale)
-	ring := ringSize * scale
-	hot := image.Pt(int(ring+3*scale), int(ring+3*scale))
-	at := image.Pt(hot.X+int(ring), hot.Y+int(ring))
+// inkedPointer is a pointer as it is painted for where it is.
+type inkedPointer struct {
+	ink   *canvas
+	hot   image.Point // its spot in the ink
+	reach image.Point // from there to the far side of the name
+	turn  turn
+}
+
+// inkPointer paints one for a screen of this size.
+func inkPointer(p *Pointer, screen image.Point) inkedPointer {
+	i := pointer(p, scaleOf(screen.Y), turn{})
+	if to := turnAt(p.At, i.reach, screen); to != i.turn {
+		i = pointer(p, scaleOf(screen.Y), to)
+	}
+	return i
+}
+
+// suits tells whether it can stand for a pointer that looked like last.
+func (i *inkedPointer) suits(p, last *Pointer, screen image.Point) bool {
+	return last.looks(p) && i.turn == turnAt(p.At, i.reach, screen)
+}
+
+// turn tells on which sides of a pointer its name stands: to the right and below,
+// but where the screen ends.
+type turn struct{ left, up bool }
+
+// turnAt is the turn of a pointer that reaches so far from its hot spot.
+func turnAt(at, reach, screen image.Point) turn {
+	return turn{left: at.X+reach.X > screen.X, up: at.Y+reach.Y > screen.Y}
+}
+
+// pointer paints a pointer on a canvas of its own.
+func pointer(p *Pointer, scale float64, to turn) inkedPointer {
+	pen := newCanvas(0, 0, scale) // to measure with
+	ring := int(ringSize * scale)
+	near := ring + int(3*scale)
+	reach := image.Pt(near, near)
+	name := ""
+	if p.Name != "" {
+		lines := wrap(p.Name, pen.n(200), func(s string) int { return font.MeasureString(pen.face(1), s).Ceil() })
+		if name = lines[0]; len(lines) > 1 {
+			name += " …"
+		}
+		reach = pen.plate([]string{name}, 1).Add(image.Pt(ring, ring))
+	}
+	c := newCanvas(near+reach.X, near+reach.Y, scale)
+	c.faces = pen.faces
+	hot := image.Pt(near, near)
+	at := hot.Add(image.Pt(ring, ring))
+	if to.left {
+		hot.X, at.X = reach.X, 0
+	}
+	if to.up {
+		hot.Y, at.Y = reach.Y, 0
+	}
 	if !p.Bare {
-		c.ellipse(image.Rect(hot.X-int(ring), hot.Y-int(ring), hot.X+int(ring), hot.Y+int(ring)), p.Colour)
+		c.ellipse(image.Rect(hot.X-ring, hot.Y-ring, hot.X+ring, hot.Y+ring), p.Colour)
 		c.stroke(floats([]image.Point{hot})[0], floats([]image.Point{hot})[0], 2*scale, 3*scale, p.Colour)
 	}
-	if p.Name != "" {
-		name := wrap(p.Name, c.n(200), func(s string) int { return font.MeasureString(c.face(1), s).Ceil() })
-		if len(name) > 1 {
-			name[0] += " …"
-		}
-		c.text(name[0], at, 1, p.Colour, c.n(260))
+	if name != "" {
+		c.text(name, at, 1, p.Colour, c.w)
 	}
-	return c, hot
+	return inkedPointer{c, hot, reach, to}
 }

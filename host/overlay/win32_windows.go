@@ -52,8 +52,7 @@ type Windows struct {
 // pointerLayer is a pointer as it stands.
 type pointerLayer struct {
 	*layer
-	ink  *canvas
-	hot  image.Point
+	inkedPointer
 	last Pointer
 	cut  bool // a part of it is spared
 }
@@ -245,18 +244,18 @@ func (o *Windows) showPointers(s *Scene, moved bool) {
 	for i := range s.Pointers {
 		p := &s.Pointers[i]
 		l := o.pointers[p.Who]
-		if l != nil && !l.last.looks(p) {
+		if l != nil && !l.suits(p, &l.last, o.area.Size()) {
 			o.dropPointer(p.Who)
 			l = nil
 		}
 		fresh := l == nil
 		if fresh {
-			ink, hot := pointer(p, scaleOf(o.area.Dy()))
-			made, err := newLayer(o.thread, ink.w, ink.h)
+			inked := inkPointer(p, o.area.Size())
+			made, err := newLayer(o.thread, inked.ink.w, inked.ink.h)
 			if err != nil {
 				continue
 			}
-			l = &pointerLayer{layer: made, ink: ink, hot: hot}
+			l = &pointerLayer{layer: made, inkedPointer: inked}
 			o.pointers[p.Who] = l
 		}
 		at := p.At.Sub(l.hot)

@@ -62,9 +62,8 @@ type X11 struct {
 
 // pointerWindow is a pointer as it stands.
 type pointerWindow struct {
+	inkedPointer
 	window xproto.Window
-	hot    image.Point
-	size   image.Point
 	last   Pointer
 	runs   []image.Rectangle
 	bites  []image.Rectangle // places on the screen that it leaves free
@@ -296,23 +295,24 @@ func (x *X11) point(s *Scene, size image.Point, spared []image.Rectangle) {
 	for i := range s.Pointers {
 		p := &s.Pointers[i]
 		w := x.pointers[p.Who]
-		if w != nil && !w.last.looks(p) {
+		if w != nil && !w.suits(p, &w.last, size) {
 			x.dropPointer(p.Who)
 			w = nil
 		}
 		fresh := w == nil
 		if fresh {
-			ink, hot := pointer(p, scaleOf(size.Y))
-			w = &pointerWindow{hot: hot, size: image.Pt(ink.w, ink.h), runs: ink.runs(image.Rect(0, 0, ink.w, ink.h))}
+			w = &pointerWindow{inkedPointer: inkPointer(p, size)}
+			ink := w.ink
+			w.runs = ink.runs(image.Rect(0, 0, ink.w, ink.h))
 			var pix xproto.Pixmap
-			w.window, pix = x.newWindow(image.Rectangle{Max: image.Pt(ink.w, ink.h)}.Add(p.At.Sub(hot)))
+			w.window, pix = x.newWindow(image.Rectangle{Max: image.Pt(ink.w, ink.h)}.Add(p.At.Sub(w.hot)))
 			x.put(ink, pix, image.Rect(0, 0, ink.w, ink.h))
 			xproto.FreePixmap(x.c, pix) // the window keeps its background
 			x.pointers[p.Who] = w
 		}
 		at, was := p.At.Sub(w.hot), w.last.At.Sub(w.hot)
 		moves := !fresh && at != was
-		bites := touching(spared, image.Rectangle{Max: w.size}.Add(at))
+		bites := touching(spared, image.Rect(0, 0, w.ink.w, w.ink.h).Add(at))
 		runs := without(w.runs, bites, at)
 		if moves {
 			if len(bites) > 0 { // it is cut for where it goes before it goes there

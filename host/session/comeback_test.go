@@ -214,6 +214,12 @@ func TestANoAfterARestartEndsIt(t *testing.T) {
 	if r2.opened() != 0 {
 		t.Error("the desktop was opened")
 	}
+	// Before the restart somebody saw it: the goodbye does not say that nobody did.
+	events := r2.window.Events()
+	e := events[slices.IndexFunc(events, func(e ui.Event) bool { return e.Name == "ended" })]
+	if nothing := ui.Load("en").Reason(mfpb.Reason_REASON_PERSON_DENIED); !e.Seen || e.Refused() || e.Text == nothing || strings.Contains(e.Receipt.Text, nothing) {
+		t.Errorf("it says %q and keeps\n%s", e.Text, e.Receipt.Text)
+	}
 }
 
 // TestWhatIsKeptGoesWithItsReason is C83.

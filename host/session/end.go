@@ -36,9 +36,10 @@ func (h *Host) end(why mfpb.Reason) {
 		h.cancelAlarm(name)
 	}
 	s.summary()
+	seen := s.done.seen()
 	h.show(ui.Event{
 		Name: "ended", Server: h.server, Session: s.id, Technician: s.participants[0].technician, Ticket: s.ticket,
-		Reason: wire.Name(why), Text: h.texts.Reason(why),
+		Reason: wire.Name(why), Text: h.texts.Ended(why, seen), Seen: seen,
 		Duration: h.endedAt.Sub(s.since).Round(time.Second / 10).Seconds(), Receipt: s.goodbyeReceipt(),
 	})
 	s.freeDesktop(desk)

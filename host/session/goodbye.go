@@ -12,6 +12,7 @@ import (
 	"os"
 	"path/filepath"
 	"regexp"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -259,6 +260,12 @@ type deed struct {
 	Grant, What string
 }
 
+// seen tells whether the person ever let anybody see the screen. The first answers
+// are never among those that are left out.
+func (d *deeds) seen() bool {
+	return slices.ContainsFunc(d.Answers, func(a deed) bool { return a.Grant == grantView && a.What == "granted" })
+}
+
 // attendance is one participant's time in the session.
 type attendance struct {
 	ID, Name, Organisation string
@@ -346,7 +353,7 @@ func (l *live) goodbyeReceipt() *ui.Receipt {
 	}
 	field("receipt.began", day(l.since))
 	field("receipt.lasted", t.Duration(end.Sub(l.since).Seconds()))
-	field("receipt.ended", t.Reason(l.why))
+	field("receipt.ended", t.Ended(l.why, l.done.seen()))
 	field("receipt.session", l.id)
 	var people, answers, done []string
 	names := map[string]string{}

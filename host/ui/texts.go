@@ -69,6 +69,15 @@ func (t *Texts) Reason(r mfpb.Reason) string {
 	return t.T("reason." + strings.TrimPrefix(r.String(), "REASON_"))
 }
 
+// Ended is that for a session. seen: somebody had seen the screen before, so that a
+// "no" ended what it would else have kept from beginning.
+func (t *Texts) Ended(r mfpb.Reason, seen bool) string {
+	if key := "reason." + strings.TrimPrefix(r.String(), "REASON_") + ".seen"; seen && t.Has(key) {
+		return t.T(key)
+	}
+	return t.Reason(r)
+}
+
 // Question returns the id of the question's text, and the question itself as
 // the person reads it: what is logged as shown is this text. kind is what the
 // participant is: an invited one is introduced as such.

@@ -50,6 +50,8 @@ type Event struct {
 	Reason       string        `json:"reason,omitempty"`   // wire.Reason name without REASON_
 	Text         string        `json:"text,omitempty"`     // the same in the person's language
 	Duration     float64       `json:"duration,omitempty"` // seconds
+	// Seen is ended's word that somebody saw the screen in this session.
+	Seen bool `json:"seen,omitempty"`
 	// Unknown is hello's word that this server is neither compiled in nor the
 	// computer's own: the person is warned, and nothing is sent to it and no code
 	// shown until they say that they called, at the earliest after ContactTime.
@@ -65,7 +67,9 @@ type Event struct {
 }
 
 // Refused tells of an end that the person brought about by not letting anybody in.
-func (e Event) Refused() bool { return e.Reason == "PERSON_DENIED" || e.Reason == "NO_ANSWER" }
+func (e Event) Refused() bool {
+	return !e.Seen && (e.Reason == "PERSON_DENIED" || e.Reason == "NO_ANSWER")
+}
 
 // Chat is one line of the conversation in writing.
 type Chat struct {

@@ -26,8 +26,9 @@ func nextTier(t *testing.T, lang string) {
 	w.must(paul.Wait(10*time.Second, `document.querySelectorAll("#tickets a").length === 1`)) // by itself
 
 	// Anaïs hands it on; her session stays hers.
-	w.must(w.browser.Click("[data-ticket-tab]"))
-	w.must(w.browser.Click("#hand-over"))
+	w.openPeople()
+	w.shot("hand-over-people")
+	w.must(w.browser.Click("[data-hand]"))
 	w.must(w.browser.WaitFor(10*time.Second, "#hand-live"))
 	choose := func(b *stage.Browser, id, value string) {
 		w.t.Helper()
@@ -41,8 +42,8 @@ func nextTier(t *testing.T, lang string) {
 	w.must(w.browser.Fill("#hand-note", "Câble et DNS vérifiés. Le serveur répond."))
 	w.shot("hand-over")
 	w.must(w.browser.Click("#hand-send"))
-	w.must(w.browser.WaitFor(10*time.Second, "#undo-hand"))
-	w.must(w.browser.Click("[data-session-tab]"))
+	w.must(w.browser.Wait(10*time.Second, `document.querySelector("[data-hand]").textContent.includes("Paul Roy")`)) // and could be taken back
+	w.must(w.browser.Click("#close-people"))
 	w.state("live")
 
 	// Paul sees it at once, and whom to ask; taking it lets him into nothing.

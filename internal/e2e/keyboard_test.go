@@ -168,14 +168,19 @@ func byKeys(t *testing.T, lang string) {
 	p.to("#confirm-end", chromedp.ModifierShift)
 	p.press(kb.Enter)
 	w.hear("ended")
-	p.arrives("[data-note]", "the note of the session")
+	p.arrives("#ended-title", "the session has ended")
+	w.must(w.browser.WaitFor(10*time.Second, "[data-note].new")) // which takes the focus from nobody
+	p.arrives("#ended-title", "its note is there")
 	w.shot("note")
-	p.to("#closing-text", chromedp.ModifierShift)
+	p.to("#closing-text")
 	w.must(w.browser.Insert("Pilote réinstallé."))
 	p.to("#write-closing")
 	p.press(kb.Enter)
 	p.arrives("#closing-done", "the closing note is written")
 	w.shot("closed")
+	if long, err := stage.Eval[bool](w.browser, "document.documentElement.scrollHeight > innerHeight"); err != nil || long {
+		t.Errorf("the console scrolls as a whole: %v, %v", long, err)
+	}
 	w.until("the closing note is in the ticket", func() bool {
 		text, err := stage.Eval[string](w.browser, `fetch('/api/v1/tickets').then(r => r.json()).then(l => fetch('/api/v1/tickets/' + l.tickets[0].id)).then(r => r.text())`)
 		w.must(err)

@@ -18,6 +18,7 @@ import (
 	"github.com/mainforte/mainforte/signaling/audit/receipt"
 	"github.com/mainforte/mainforte/signaling/identity"
 	"github.com/mainforte/mainforte/signaling/store"
+	"github.com/mainforte/mainforte/signaling/supervise"
 	"github.com/mainforte/mainforte/signaling/tickets"
 )
 
@@ -240,7 +241,10 @@ func (s *Server) feedback(w http.ResponseWriter, c *call) error {
 		}
 		e := personal(session, r.ticket, "session.rated", text)
 		e.Data = map[string]any{"score": in.Score}
-		if err := s.once(tx, e, 1, errRatedAlready); err != nil || r.ticket == "" || r.ended.IsZero() {
+		if err := s.once(tx, e, 1, errRatedAlready); err != nil {
+			return err
+		}
+		if err := supervise.RatedTx(tx, session, in.Score, text != ""); err != nil || r.ticket == "" || r.ended.IsZero() {
 			return err
 		}
 		n := tickets.Rating{Session: session, Score: in.Score, Text: text}.Note(r.lang)

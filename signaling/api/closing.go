@@ -9,6 +9,7 @@ import (
 	"github.com/mainforte/mainforte/signaling/audit"
 	"github.com/mainforte/mainforte/signaling/phrases"
 	"github.com/mainforte/mainforte/signaling/store"
+	"github.com/mainforte/mainforte/signaling/supervise"
 	"github.com/mainforte/mainforte/signaling/tickets"
 )
 
@@ -195,7 +196,10 @@ func (s *Server) closeTx(tx store.Tx, c *call, note tickets.Closing, ticket, lan
 	if note.Text != "" {
 		e.Personal = map[string]any{"text": note.Text}
 	}
-	if _, err := s.house.audit.AppendTx(tx, e); err != nil || ticket == "" {
+	if _, err := s.house.audit.AppendTx(tx, e); err != nil {
+		return err
+	}
+	if err := supervise.ClosedTx(tx, note.Session, note.Resolution, note.Code); err != nil || ticket == "" {
 		return err
 	}
 	n, err := s.outbox.TakeRatingTx(tx, note.Session, s.closingNote(note, lang))

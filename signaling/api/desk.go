@@ -149,10 +149,11 @@ func (s *Server) listTickets(w http.ResponseWriter, c *call) error {
 		return errInvalidState
 	}
 	var list []tickets.Ticket
+	var more bool
 	var err error
 	query := c.URL.Query().Get("q")
 	if desk := c.URL.Query().Get("desk"); desk == "" || desk == tickets.LocalName {
-		list, err = s.house.local.List(c.Context(), state, query, listed)
+		list, more, err = s.house.local.Page(c.Context(), state, query, c.URL.Query().Get("after"), listed)
 	} else {
 		// Another desk is searched, not listed: what is in it is its own to show.
 		list, err = s.tickets.SearchIn(c.Context(), desk, query, listed)
@@ -165,7 +166,7 @@ func (s *Server) listTickets(w http.ResponseWriter, c *call) error {
 	if err != nil {
 		return err
 	}
-	answer(w, http.StatusOK, map[string]any{"tickets": out})
+	answer(w, http.StatusOK, map[string]any{"tickets": out, "more": more})
 	return nil
 }
 

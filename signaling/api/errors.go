@@ -10,6 +10,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/mainforte/mainforte/signaling/appointments"
 	"github.com/mainforte/mainforte/signaling/audit"
 	"github.com/mainforte/mainforte/signaling/audit/proof"
 	"github.com/mainforte/mainforte/signaling/audit/receipt"
@@ -99,6 +100,20 @@ var (
 	errTooManyWords    = &problem{http.StatusUnprocessableEntity, "TOO_MANY_WORDS"}
 	errSolutionDone    = &problem{http.StatusConflict, "SOLUTION_DONE"}
 	errNoCode          = &problem{http.StatusUnprocessableEntity, "NO_CODE"}
+
+	errNoAppointment       = &problem{http.StatusNotFound, "NO_APPOINTMENT"}
+	errAppointmentOthers   = &problem{http.StatusForbidden, "APPOINTMENT_OTHERS"}
+	errAppointmentPast     = &problem{http.StatusUnprocessableEntity, "APPOINTMENT_PAST"}
+	errAppointmentFar      = &problem{http.StatusUnprocessableEntity, "APPOINTMENT_FAR"}
+	errAppointmentLength   = &problem{http.StatusUnprocessableEntity, "APPOINTMENT_LENGTH"}
+	errAppointmentZone     = &problem{http.StatusUnprocessableEntity, "APPOINTMENT_ZONE"}
+	errAppointmentSaid     = &problem{http.StatusUnprocessableEntity, "APPOINTMENT_SAID"}
+	errAppointmentWhy      = &problem{http.StatusUnprocessableEntity, "APPOINTMENT_WHY"}
+	errAppointmentOverlaps = &problem{http.StatusConflict, "APPOINTMENT_OVERLAPS"}
+	errAppointmentMany     = &problem{http.StatusConflict, "APPOINTMENT_MANY"}
+	errAppointmentSettled  = &problem{http.StatusConflict, "APPOINTMENT_SETTLED"}
+	errAppointmentChanged  = &problem{http.StatusConflict, "APPOINTMENT_CHANGED"}
+	errAppointmentEarly    = &problem{http.StatusConflict, "APPOINTMENT_EARLY"}
 )
 
 // known maps the errors of the packages behind the interface, the more telling
@@ -129,6 +144,19 @@ var known = []struct {
 	{identity.ErrClosed, errUserClosed},
 	{identity.ErrBadTier, errBadTier},
 	{identity.ErrTooManyTeams, errTooManyTeams},
+	{appointments.ErrNone, errNoAppointment},
+	{appointments.ErrNotYours, errAppointmentOthers},
+	{appointments.ErrPast, errAppointmentPast},
+	{appointments.ErrFar, errAppointmentFar},
+	{appointments.ErrLength, errAppointmentLength},
+	{appointments.ErrZone, errAppointmentZone},
+	{appointments.ErrSaid, errAppointmentSaid},
+	{appointments.ErrWhy, errAppointmentWhy},
+	{appointments.ErrOverlaps, errAppointmentOverlaps},
+	{appointments.ErrMany, errAppointmentMany},
+	{appointments.ErrSettled, errAppointmentSettled},
+	{appointments.ErrStale, errAppointmentChanged},
+	{appointments.ErrEarly, errAppointmentEarly},
 	{phrases.ErrInvalid, errInvalidWords},
 	{phrases.ErrNone, errNoWords},
 	{phrases.ErrStale, errWordsChanged},
@@ -152,6 +180,20 @@ var known = []struct {
 	{pairing.ErrNotYours, errNotAllowed},
 	{pairing.ErrNoWhy, errNoWhy},
 	{store.ErrUnavailable, errUnavailable}, // also the embedded desk's ErrTransient
+	{tickets.ErrStale, errDesksChanged},
+	{tickets.ErrOfFile, errDeskOfFile},
+	{tickets.ErrAgain, errDeskAgain},
+	{tickets.ErrTaken, errDeskTaken},
+	{tickets.ErrUsed, errDeskUsed},
+	{tickets.ErrName, errDeskName},
+	{tickets.ErrURL, errDeskURL},
+	{tickets.ErrPlain, errDeskPlain},
+	{tickets.ErrInner, errDeskInner},
+	{tickets.ErrCA, errDeskCA},
+	{tickets.ErrHook, errDeskHook},
+	{tickets.ErrField, errDeskField},
+	{tickets.ErrMany, errDesksMany},
+	{tickets.ErrNoValue, errTicketPolicy},
 	{tickets.ErrNoDesk, errDeskUnknown},
 	{tickets.ErrNotFound, errNoTicket},
 	{tickets.ErrClosed, errTicketClosed},

@@ -36,7 +36,9 @@ const (
 
 	newsWaitingRoom = "waiting" // others wait than before
 
-	newsWork   = "work"   // what is handed from one to another is not as it was
+	newsWork         = "work"         // what is handed from one to another is not as it was
+	newsAppointments = "appointments" // appointments are not as they were, or come near
+
 	newsPeople = "people" // somebody says to be there, or to be away
 )
 

@@ -16,7 +16,7 @@ import (
 // is for the ticket's desk, and for who may read the log.
 type letterAnswer struct {
 	ID       string        `json:"id"`
-	Kind     string        `json:"kind"` // "end", "closing", "rated", "waited" or "handed"
+	Kind     string        `json:"kind"` // "end", "closing", "rated", "waited", "handed" or "appointed"
 	Desk     string        `json:"desk"`
 	Ticket   sessionTicket `json:"ticket"`
 	Session  string        `json:"session"`

@@ -3,6 +3,7 @@ package api
 import (
 	"net/http"
 	"strconv"
+	"strings"
 	"time"
 
 	"github.com/mainforte/mainforte/signaling/audit"
@@ -251,6 +252,7 @@ var adminChanges = []string{
 	"auth.link_created", "auth.link_used", "auth.role_changed", "auth.disabled", "auth.enabled", "auth.signins_ended", "auth.provided",
 	"team.created", "team.changed", "team.removed", "team.joined", "team.left",
 	"token.created", "token.revoked", "policy.changed", "policy.set", "brand.set", "log.key_rotated",
+	"desk.added", "desk.changed", "desk.removed", "desk.checked", "desk.policy_set",
 }
 
 type changeAnswer struct {
@@ -290,6 +292,9 @@ func (s *Server) listChanges(w http.ResponseWriter, c *call) error {
 		a.Actor.Name, a.User, a.Team = names(r.Actor.Ref), names(r.Data["user"]), names(r.Data["team"])
 		if name, ok := r.Personal["name"].(string); ok {
 			a.Name = &name
+		}
+		if at, ok := r.Personal["address"].(string); ok && strings.HasPrefix(r.Type, "desk.") {
+			a.Name = &at
 		}
 		out[i] = a
 	}

@@ -114,6 +114,14 @@ func (s *Server) build() http.Handler {
 		"GET /api/v1/stepup":             s.needStepUp,
 		"POST /api/v1/stepup":            s.stepUp,
 
+		"GET /api/v1/desks/setup":               s.showSetup,
+		"POST /api/v1/desks/setup":              s.addDesk,
+		"POST /api/v1/desks/setup/check":        s.tryDesk,
+		"PUT /api/v1/desks/setup/{desk}":        s.setDesk,
+		"DELETE /api/v1/desks/setup/{desk}":     s.removeDesk,
+		"POST /api/v1/desks/setup/{desk}/check": s.checkDesk,
+		"PUT /api/v1/desks/policy":              s.setTicketPolicy,
+
 		"GET /api/v1/desks":               s.desks,
 		"GET /api/v1/tickets":             s.listTickets,
 		"POST /api/v1/tickets":            s.createTicket,
@@ -179,6 +187,18 @@ func (s *Server) build() http.Handler {
 		"GET /api/v1/watches":                        s.watches,
 		"GET /api/v1/waiting":                        s.listWaiting,
 		"POST /api/v1/waiting/{id}/take":             s.takeWaiting,
+
+		"GET /appointment/{token}":              s.showAppointment,
+		"GET /appointment/{token}/calendar.ics": s.appointmentCalendar,
+		"GET /appointment/{token}/app":          s.appointmentApp,
+		"GET /appointment/{token}/wait":         s.waitForm,
+		"POST /appointment/{token}/wait":        s.come,
+		"POST /appointment/{token}/decline":     s.declineAppointment,
+		"GET /api/v1/appointments":              s.listAppointments,
+		"POST /api/v1/tickets/{id}/appointment": s.makeAppointment,
+		"PUT /api/v1/appointments/{id}":         s.changeAppointment,
+		"POST /api/v1/appointments/{id}/cancel": s.cancelAppointment,
+		"POST /api/v1/appointments/{id}/end":    s.endAppointment,
 
 		"GET /words":                                 s.page("words.html"),
 		"GET /api/v1/phrases":                        s.listPhrases,

@@ -22,17 +22,20 @@ import (
 	"fmt"
 	"log/slog"
 	"net/http"
+	"net/netip"
 	"os"
 	"path/filepath"
 	"sync"
 	"time"
 
 	"github.com/mainforte/mainforte/internal/wire"
+	"github.com/mainforte/mainforte/signaling/appointments"
 	"github.com/mainforte/mainforte/signaling/audit"
 	"github.com/mainforte/mainforte/signaling/audit/receipt"
 	"github.com/mainforte/mainforte/signaling/brand"
 	"github.com/mainforte/mainforte/signaling/identity"
 	"github.com/mainforte/mainforte/signaling/launch"
+	"github.com/mainforte/mainforte/signaling/limit"
 	"github.com/mainforte/mainforte/signaling/pairing"
 	"github.com/mainforte/mainforte/signaling/phrases"
 	"github.com/mainforte/mainforte/signaling/policy"
@@ -66,6 +69,9 @@ type Config struct {
 	Grace        time.Duration // of a session without a side; 0: pairing's own
 	Relay        *relay.Server // nil: sessions have none. The caller closes it, after Close
 	Desks        tickets.Setup // of other systems; see tickets.ReadDesks
+	// DesksAllow are inner addresses, and such as may be reached by plain http, that desks
+	// which an admin connects on the page may have.
+	DesksAllow []netip.Prefix
 	// Providers vouch for people who sign in; see identity.ReadProviders. They send
 	// browsers back to BaseURL.
 	Providers []identity.ProviderSetup
@@ -74,7 +80,7 @@ type Config struct {
 
 	// Knobs for tests: limits, clock, cost. They run on the configuration that
 	// would otherwise be used.
-	Clock    func() time.Time // of what providers say
+	Clock    func() time.Time // of what providers say, and of appointments
 	Identity func(*identity.Config)
 	Pairing  func(*pairing.Config)
 }
@@ -87,6 +93,10 @@ type Server struct {
 	desk    *pairing.Desk
 	tickets *tickets.Desks
 	outbox  *tickets.Outbox
+	checks  *deskChecks
+
+	connected *tickets.Keeper
+
 	links   *launch.Links
 	hooks   *hooks
 	news    *news
@@ -94,6 +104,8 @@ type Server struct {
 	room    *waiting.Room
 	policy  *policy.Keeper
 	given   *queue.Queue
+	book    *appointments.Book
+	invites *limit.Keyed
 	brand   *brand.Keeper
 	stirred chan struct{} // the sessions that are open are not as they were
 	beat    time.Duration // of news
@@ -213,7 +225,7 @@ func New(cfg Config) (*Server, error) {
 	if cfg.Logger == nil {
 		cfg.Logger = slog.Default()
 	}
-	s := &Server{cfg: cfg, log: cfg.Logger, news: newNews(), beat: newsBeat, stirred: make(chan struct{}, 1), room: waiting.New(cfg.Waiting)}
+	s := &Server{cfg: cfg, log: cfg.Logger, news: newNews(), beat: newsBeat, stirred: make(chan struct{}, 1), room: waiting.New(cfg.Waiting), checks: newDeskChecks()}
 	ctx := context.Background()
 	s.house, err = open(ctx, Place{cfg.Data, cfg.Database}, func(c *identity.Config) {
 		c.Ended = func(ids []string) { s.signedOut(ids) }
@@ -241,18 +253,22 @@ func New(cfg Config) (*Server, error) {
 	if s.tickets, err = tickets.NewDesks(s.house.local, cfg.Desks); err != nil {
 		return nil, errors.Join(err, s.house.store.Close())
 	}
+	if s.connected, err = tickets.OpenKeeper(ctx, s.house.store, s.house.audit, s.tickets, cfg.DesksAllow); err != nil {
+		return nil, errors.Join(err, s.house.store.Close())
+	}
 	s.outbox = tickets.NewOutbox(s.house.store, s.house.audit, s.tickets)
 	if s.links, err = launch.OpenLinks(ctx, s.house.store); err != nil {
 		return nil, errors.Join(err, s.house.store.Close())
 	}
 	s.given = queue.New(s.house.store)
+	s.book, s.invites = appointments.New(s.house.store, s.links.Key("appointment"), cfg.Clock), limit.New(invites, 10_000)
 	s.hooks = newHooks(launch.NewHooks(s.house.store, s.house.audit))
 	pc := pairing.Config{
 		Store: s.house.store, Log: s.house.audit, Tickets: s.tickets, Outbox: s.outbox, SignIns: s.house.users,
 		PublicHost: cfg.PublicHost, Organisation: cfg.Organisation, Software: "mainforte-signaling " + cfg.Version,
 		Logger: cfg.Logger, Grace: cfg.Grace,
 	}
-	pc.Policy, pc.Create = s.tickets.Policy(), s.house.local.CreateForTx
+	pc.Wanted, pc.Create = s.tickets.Policy, s.house.local.CreateForTx
 	if cfg.BaseURL != "" {
 		pc.Link = func(session string) string { return cfg.BaseURL + "/audit?session=" + session }
 		pc.Picture = func(session, id string) string {
@@ -289,6 +305,7 @@ func New(cfg Config) (*Server, error) {
 	s.loops.Go(func() { s.heed(ctx) })
 	s.loops.Go(func() { s.tellSupervisors(ctx) })
 	s.loops.Go(func() { s.sweepRoom(ctx) })
+	s.loops.Go(func() { s.remind(ctx) })
 	return s, nil
 }
 
@@ -296,28 +313,6 @@ func New(cfg Config) (*Server, error) {
 func (s *Server) signedOut(ids []string) {
 	s.desk.SignedOut(ids)
 	s.news.signedOut(ids)
-}
-
-// tryDesks says at the start which desks will not do. They may still come: the
-// outbox waits for them, and a start never does.
-func (s *Server) tryDesks(ctx context.Context) {
-	ctx, cancel := context.WithTimeout(ctx, time.Minute)
-	defer cancel()
-	var all sync.WaitGroup
-	for _, name := range s.tickets.Names() {
-		desk, err := s.tickets.Desk(name)
-		if err != nil || name == tickets.LocalName {
-			continue
-		}
-		all.Go(func() {
-			if err := desk.Check(ctx); err != nil {
-				s.log.Warn("a service desk cannot be used just now", "desk", name, "error", err)
-				return
-			}
-			s.log.Info("a service desk answers", "desk", name)
-		})
-	}
-	all.Wait()
 }
 
 // checkpointEvery bounds how much of the log only the database vouches for.

@@ -158,7 +158,7 @@ func TestASessionFromSocketToNoteAndLog(t *testing.T) {
 	if text := ticket["notes"].([]any)[0].(map[string]any)["text"].(string); !strings.Contains(text, session) {
 		t.Errorf("the note: %s", text)
 	}
-	for q, n := range map[string]int{"": 1, "ecran": 1, "ann": 1, session: 1, "MF-1001": 1, "100%": 0} {
+	for q, n := range map[string]int{"": 1, "ecran": 1, "ann": 1, session: 1, "MF-1001": 1, "%01": 0} {
 		list := ada.want(200, "GET", "/api/v1/sessions?q="+url.QueryEscape(q), nil)
 		if got := list["sessions"].([]any); len(got) != n || list["more"] != false {
 			t.Errorf("%q finds %v", q, got)

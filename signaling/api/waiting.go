@@ -9,6 +9,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/mainforte/mainforte/signaling/appointments"
 	"github.com/mainforte/mainforte/signaling/audit"
 	"github.com/mainforte/mainforte/signaling/launch"
 	"github.com/mainforte/mainforte/signaling/queue"
@@ -21,9 +22,34 @@ import (
 // maxForm bounds what a page's form sends.
 const maxForm = 16 << 10
 
+// form reads what a page's form sent.
+func form(w http.ResponseWriter, c *call) error {
+	if kind, _, err := mime.ParseMediaType(c.Header.Get("Content-Type")); err != nil || kind != "application/x-www-form-urlencoded" {
+		return errWrongType
+	}
+	c.Body = http.MaxBytesReader(w, c.Body, maxForm)
+	if err := c.ParseForm(); err != nil {
+		if large := (*http.MaxBytesError)(nil); errors.As(err, &large) {
+			return errTooLarge
+		}
+		return errBadJSON
+	}
+	return nil
+}
+
 // waitForm is the page on which a person says that they wait, also behind the link of
 // a ticket.
 func (s *Server) waitForm(w http.ResponseWriter, c *call) error {
+	if isAppointment(c) {
+		a, lang, err := s.visit(w, c)
+		switch {
+		case err != nil:
+			return err
+		case !a.Open(s.book.Now()):
+			return s.notNow(w, c, a, lang)
+		}
+		return s.waitPage(w, http.StatusOK, web.WaitData{Lang: lang, Ticket: a.Number, Trouble: a.About})
+	}
 	number, lang, err := s.ticketOfLink(c)
 	if err != nil {
 		return err
@@ -70,22 +96,26 @@ func (s *Server) ticketOfLink(c *call) (number, lang string, err error) {
 
 // come takes the form of somebody who waits. It works without a script.
 func (s *Server) come(w http.ResponseWriter, c *call) error {
-	number, lang, err := s.ticketOfLink(c)
-	if err != nil {
+	var a appointments.Appointment // that they come for, if any
+	var number, lang string
+	var err error
+	if isAppointment(c) {
+		a, lang, err = s.visit(w, c)
+		number = a.Number
+	} else {
+		number, lang, err = s.ticketOfLink(c)
+	}
+	switch {
+	case err != nil:
+		return err
+	case a.ID != "" && !a.Open(s.book.Now()):
+		return s.notNow(w, c, a, lang)
+	}
+	if err := form(w, c); err != nil {
 		return err
 	}
-	if kind, _, err := mime.ParseMediaType(c.Header.Get("Content-Type")); err != nil || kind != "application/x-www-form-urlencoded" {
-		return errWrongType
-	}
-	c.Body = http.MaxBytesReader(w, c.Body, maxForm)
-	if err := c.ParseForm(); err != nil {
-		if large := (*http.MaxBytesError)(nil); errors.As(err, &large) {
-			return errTooLarge
-		}
-		return errBadJSON
-	}
 	said := waiting.Person{
-		Name: c.PostForm.Get("name"), Trouble: c.PostForm.Get("trouble"), Phone: c.PostForm.Get("phone"), Lang: lang, Ticket: number,
+		Name: c.PostForm.Get("name"), Trouble: c.PostForm.Get("trouble"), Phone: c.PostForm.Get("phone"), Lang: lang, Ticket: number, Appointment: a.ID,
 	}
 	said, err = waiting.Clean(said)
 	again := web.WaitData{Lang: lang, Ticket: number, Name: said.Name, Trouble: said.Trouble, Phone: said.Phone}
@@ -117,6 +147,9 @@ func (s *Server) come(w http.ResponseWriter, c *call) error {
 	}
 	s.room.Admit(p.ID)
 	s.tellWaiting()
+	if a.ID != "" {
+		s.tellAppointment(a)
+	}
 	http.Redirect(w, c.Request, "/wait/"+token, http.StatusSeeOther)
 	return nil
 }
@@ -215,13 +248,31 @@ type waitingAnswer struct {
 	Lang    string    `json:"lang"`
 	Ticket  string    `json:"ticket"` // number of the ticket whose link they came by
 	Since   time.Time `json:"since"`
+
+	Appointment *metAnswer `json:"appointment"` // that they came for
 }
 
-func (s *Server) listWaiting(w http.ResponseWriter, _ *call) error {
+type metAnswer struct {
+	With   string    `json:"with"` // name
+	Mine   bool      `json:"mine"`
+	Starts time.Time `json:"starts"`
+}
+
+func (s *Server) listWaiting(w http.ResponseWriter, c *call) error {
 	list := s.room.List()
 	out := make([]waitingAnswer, len(list))
 	for i, p := range list {
-		out[i] = waitingAnswer{p.ID, p.Name, p.Trouble, p.Phone, p.Lang, p.Ticket, p.Since.UTC()}
+		out[i] = waitingAnswer{p.ID, p.Name, p.Trouble, p.Phone, p.Lang, p.Ticket, p.Since.UTC(), nil}
+		if p.Appointment == "" {
+			continue
+		}
+		a, err := s.book.Get(c.Context(), p.Appointment)
+		switch {
+		case err == nil:
+			out[i].Appointment = &metAnswer{a.UserName, a.User == c.in.User.ID, a.Starts.UTC()}
+		case !errors.Is(err, appointments.ErrNone):
+			return err
+		}
 	}
 	answer(w, http.StatusOK, map[string]any{
 		"waiting": out, "target_ms": waitTarget.Milliseconds(), "now": time.Now().UTC(),
@@ -296,6 +347,12 @@ func (s *Server) takeWaiting(w http.ResponseWriter, c *call) error {
 func (s *Server) ticketOfWaiting(ctx context.Context, p waiting.Person) (t tickets.Ticket, known bool) {
 	if p.Ticket == "" {
 		return t, false
+	}
+	if p.Appointment != "" {
+		if a, err := s.book.Get(ctx, p.Appointment); err == nil {
+			t, err := s.recall(ctx, a.Ticket)
+			return t, err == nil && t.Open
+		}
 	}
 	ctx, done := context.WithTimeout(ctx, 5*time.Second)
 	defer done()

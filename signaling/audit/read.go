@@ -42,17 +42,22 @@ func (l *Log) Recent(ctx context.Context, types []string, before int64, limit in
 	if len(types) == 0 {
 		return nil, nil
 	}
-	rest := " and l.type in (?" + strings.Repeat(", ?", len(types)-1) + ")"
-	args := make([]any, len(types), len(types)+2)
-	for i, t := range types {
-		args[i] = t
+	limit = max(1, min(limit, MaxRecent))
+	// The last of each type, and of those the last: what else happened is not looked at.
+	var each []string
+	var args []any
+	for _, t := range types {
+		one, more := "select idx from audit_leaves where session = '' and type = ?", []any{t}
+		if before >= 0 {
+			one, more = one+" and idx < ?", append(more, before)
+		}
+		each = append(each, "select idx from ("+one+" order by idx desc limit ?) n")
+		args = append(append(args, more...), int64(limit))
 	}
-	if before >= 0 {
-		rest, args = rest+" and l.idx < ?", append(args, before)
-	}
-	args = append(args, max(1, min(limit, MaxRecent)))
+	rest := " and l.idx in (" + strings.Join(each, " union all ") + ") order by l.idx desc limit ?"
+	args = append(args, int64(limit))
 	err = l.st.View(ctx, func(tx store.Tx) error {
-		list, err = l.recordsTx(tx, "", rest+" order by l.idx desc limit ?", args...)
+		list, err = l.recordsTx(tx, "", rest, args...)
 		return err
 	})
 	if err != nil {

@@ -112,6 +112,14 @@ var eventTypes = map[string]EventType{
 	"waiting.taken": {Doc: "a technician took somebody who waited: a ticket was opened or made, no session; data: how long they had waited", Data: "waited_ms:n"},
 	"waiting.left":  {Doc: "somebody waits no more and was not taken; data: reason (LEFT, UNSEEN, TOO_LONG), how long they had waited", Data: "reason waited_ms:n"},
 
+	// Data of appointment.*: which one, whose, when it begins, how long it is.
+	"appointment.made":      {Doc: "a technician and a person agreed on a time at which both will be there; it opens nothing", Data: "appointment user starts minutes:n", Personal: "text"},
+	"appointment.changed":   {Doc: "the appointment has another time, purpose or list", Data: "appointment user starts minutes:n", Personal: "text"},
+	"appointment.cancelled": {Doc: "the appointment was called off by a technician, with a reason that the person reads", Data: "appointment user starts minutes:n", Personal: "text"},
+	"appointment.declined":  {Doc: "the person said that they cannot come", Data: "appointment user starts minutes:n", Personal: "text"},
+	"appointment.kept":      {Doc: "the appointment took place, as its technician says, or because there was a session of its ticket (system)", Data: "appointment user starts minutes:n"},
+	"appointment.missed":    {Doc: "the appointment did not take place, as its technician says", Data: "appointment user starts minutes:n"},
+
 	"phrase.added":       {Doc: "a canned text was added; data: its id and language", Data: "phrase lang", Personal: "name"},
 	"phrase.changed":     {Doc: "a canned text was changed", Data: "phrase lang", Personal: "name"},
 	"phrase.removed":     {Doc: "a canned text was removed", Data: "phrase lang", Personal: "name"},
@@ -160,6 +168,11 @@ var eventTypes = map[string]EventType{
 	"log.exported":       {Doc: "the log left the house: which format, up to which line, with or without personal parts", Data: "format size:n personal:b"},
 	"log.key_rotated":    {Doc: "checkpoints are signed by a new key from here on; the old one signs for it and for the tree before this line", Data: "old new size:n root signature"},
 	"brand.set":          {Doc: "the help desk shows itself otherwise on its pages; data: logo (SHA-256 of the picture) and accent (colour, rrggbb) that are and were, empty for none; sealed: the name that is and was", Data: "version:n logo was_logo accent was_accent", Personal: "name was"},
+	"desk.added":         {Doc: "an admin connected a service desk; sealed: its address", Data: "desk system", Personal: "address"},
+	"desk.changed":       {Doc: "an admin changed how a service desk is reached; data: secrets (names of those that were given anew); sealed: the address that is and was", Data: "desk system secrets", Personal: "address was"},
+	"desk.removed":       {Doc: "an admin took a service desk away; notes for its tickets wait; sealed: its address", Data: "desk system", Personal: "address"},
+	"desk.checked":       {Doc: "an admin had a service desk called to see whether it can be used; data: trouble (why not); sealed: the address that was called", Data: "desk system trouble", Personal: "address"},
+	"desk.policy_set":    {Doc: "what is wanted of sessions and their tickets was changed; data: what is, and what was", Data: "desk ticket note chat offline was_desk was_ticket was_note was_chat was_offline"},
 	"policy.set":         {Doc: "what sessions may be at most was changed; data: version, and for preset, ruled_out (grants that nobody gets), minutes (of a session, 0: no limit) and factor (roles that must have a second factor) what is and what was", Data: "version:n preset was_preset ruled_out was_ruled_out minutes:n was_minutes:n factor was_factor"},
 	"policy.changed":     {Doc: "a retention policy was put in force; 0 days: kept for ever", Data: "policy sessions_days:n outside_days:n"},
 	"legal_hold.set":     {Doc: "nothing of the session may be purged until this is lifted", Personal: "why"},

@@ -164,6 +164,15 @@ var table = map[string]access{
 	// What sessions may be at most; changing it asks for a fresh proof there.
 	"GET /api/v1/policy": settings,
 	"PUT /api/v1/policy": settings,
+	// Which service desks there are and how they are reached; a change, and a call of one
+	// that is not connected yet, ask for a fresh proof there.
+	"GET /api/v1/desks/setup":               settings,
+	"POST /api/v1/desks/setup":              settings,
+	"POST /api/v1/desks/setup/check":        settings,
+	"PUT /api/v1/desks/setup/{desk}":        settings,
+	"DELETE /api/v1/desks/setup/{desk}":     settings,
+	"POST /api/v1/desks/setup/{desk}/check": settings,
+	"PUT /api/v1/desks/policy":              settings,
 	// How the help desk calls itself on its pages.
 	"GET /api/v1/brand": settings,
 	"PUT /api/v1/brand": settings,
@@ -194,6 +203,20 @@ var table = map[string]access{
 	"POST /wait/{token}/leave":       anyone,
 	"GET /api/v1/waiting":            workDesk,
 	"POST /api/v1/waiting/{id}/take": workDesk,
+
+	// The token is the right to read of one appointment, and to call it off. Coming to it
+	// gives access to nothing, as waiting does. Whose an appointment is is looked at there.
+	"GET /appointment/{token}":              anyone,
+	"GET /appointment/{token}/calendar.ics": anyone,
+	"GET /appointment/{token}/app":          anyone,
+	"GET /appointment/{token}/wait":         anyone,
+	"POST /appointment/{token}/wait":        anyone,
+	"POST /appointment/{token}/decline":     anyone,
+	"GET /api/v1/appointments":              workDesk,
+	"POST /api/v1/tickets/{id}/appointment": workDesk,
+	"PUT /api/v1/appointments/{id}":         workDesk,
+	"POST /api/v1/appointments/{id}/cancel": workDesk,
+	"POST /api/v1/appointments/{id}/end":    workDesk,
 
 	// What is written with: who works with it picks, who leads keeps it.
 	"GET /words":                      wording,

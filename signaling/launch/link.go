@@ -79,6 +79,14 @@ func OpenLinks(ctx context.Context, st store.Store) (*Links, error) {
 	return l, nil
 }
 
+// Key is a secret made of that of the links, for another purpose: neither tells the
+// other.
+func (k *Links) Key(purpose string) []byte {
+	m := hmac.New(sha256.New, k.key)
+	m.Write([]byte("mf/1 key\x00" + purpose))
+	return m.Sum(nil)
+}
+
 // Make returns the text of a link, for an address; l.Expires counts in seconds.
 // A number longer than 64 bytes is cut.
 func (k *Links) Make(l Link) string {

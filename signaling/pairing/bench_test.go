@@ -153,8 +153,8 @@ func newBenchIn(t *testing.T, dir string, change ...func(*Config)) *bench {
 	b.ticket = ticket
 	for _, u := range []string{"ann", "bob", "cat", "dan", "eve"} {
 		err := b.store.Store.Update(t.Context(), func(tx store.Tx) error {
-			_, err := tx.Exec(`insert into users (id, name, name_key, role, password_hash, created) values (?, ?, ?, 'technician', '', ?)`,
-				"id-"+u, u, u, store.FormatTime(b.clock.now()))
+			_, err := tx.Exec(`insert into users (id, name, name_key, search, role, password_hash, created) values (?, ?, ?, ?, 'technician', '', ?)`,
+				"id-"+u, u, u, u, store.FormatTime(b.clock.now()))
 			return err
 		})
 		if err != nil {

@@ -195,7 +195,8 @@ const maxAD = 128
 
 // ticketless tells whether a session may begin without a ticket.
 func (d *Desk) ticketless() bool {
-	return d.cfg.Policy.Ticket == tickets.TicketAllowed || d.cfg.Policy.Ticket == tickets.TicketCreated
+	t := d.policy().Ticket
+	return t == tickets.TicketAllowed || t == tickets.TicketCreated
 }
 
 // told is a ticket as both sides are told it; nil for none.

@@ -92,6 +92,7 @@ type Config struct {
 	// Policy says whether a session may go without a ticket, and who reads its note.
 	// The zero value: it needs one, and the note is private.
 	Policy tickets.Policy
+	Wanted func() tickets.Policy // asked instead of Policy at each session; nil: nobody changes it
 	// Bounds is what a session that begins now may be at most: grants that nobody gets,
 	// and how long it is, 0: no limit. It is called with the desk's lock held: it must
 	// neither block nor call the desk. nil: nothing is taken away.
@@ -596,4 +597,12 @@ func (d *Desk) Close(ctx context.Context) error {
 	case <-time.After(time.Second): // a database that hangs; the process ends without it
 	}
 	return errors.Join(errors.New("pairing: not everything ended by itself"), ctx.Err())
+}
+
+// policy of tickets, now.
+func (d *Desk) policy() tickets.Policy {
+	if d.cfg.Wanted != nil {
+		return d.cfg.Wanted()
+	}
+	return d.cfg.Policy
 }

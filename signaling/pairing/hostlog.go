@@ -39,13 +39,14 @@ func (s *session) hostEvent(m *mfpb.HostEvent) mfpb.Reason {
 		events = []audit.Event{gap, e}
 	}
 	s.seq = m.Seq
+	allowed := s.tally.allowed(e)
 	count := s.tally.add(e, s.when(e.MonoMS))
 	if tells(e.Type) {
 		s.changed()
 	}
 	ok := s.journal.add(job{
 		events: events,
-		also:   func(tx store.Tx, _ int64) error { return s.progress(tx, m.Seq, count) },
+		also:   func(tx store.Tx, _ int64) error { return s.progress(tx, m.Seq, count, allowed) },
 		done: func(err error) {
 			switch {
 			case err == nil:
@@ -134,7 +135,7 @@ var chats = []tickets.Chat{tickets.ChatCounted, tickets.ChatLogged, tickets.Chat
 // chat is where the chat of the session stays: where the host was told when it
 // opened, and where the policy of now allows.
 func (s *session) chat() tickets.Chat {
-	now := slices.Index(chats, s.desk.cfg.Policy.Chat)
+	now := slices.Index(chats, s.desk.policy().Chat)
 	if told, ok := s.tally.Used["chat"]; ok {
 		now = min(now, int(told))
 	}
@@ -211,6 +212,16 @@ const (
 var answers = map[string]string{
 	"consent.granted": "allowed", "consent.denied": "denied", "consent.revoked": "revoked",
 	"consent.given_back": "given_back", "control.handed_over": "handed_over",
+}
+
+// allowed is the grant that the person allowed with an event which is yet to be
+// counted, "" if none.
+func (t *tally) allowed(e audit.Event) string {
+	name, _ := e.Data["grant"].(string)
+	if answers[e.Type] != "allowed" || len(t.Grants) >= maxGrants || !audit.IsToken(name) {
+		return ""
+	}
+	return name
 }
 
 // add counts an event that happened at a time, and returns the tally as it is then.

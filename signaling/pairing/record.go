@@ -24,6 +24,9 @@ func (s *session) insert(tx store.Tx, _ int64) error {
 	if err != nil {
 		return err
 	}
+	if err := tickets.IndexTx(tx, s.id, s.ticket.ID); err != nil {
+		return err
+	}
 	return s.insertParticipant(tx, p)
 }
 
@@ -41,8 +44,12 @@ func (s *session) departed(tx store.Tx, p *participant) error {
 	return err
 }
 
-// progress keeps how far the host's log is durable, and what it counted.
-func (s *session) progress(tx store.Tx, seq uint64, count tallied) error {
+// progress keeps how far the host's log is durable, what it counted, and which grant
+// the person allowed now, "" for none.
+func (s *session) progress(tx store.Tx, seq uint64, count tallied, allowed string) error {
+	if allowed != "" {
+		tx.Later("insert into session_grants (name, session) values (?, ?) on conflict (name, session) do nothing", allowed, s.id)
+	}
 	_, err := tx.Exec(`update sessions set host_seq = ?, grants = ?, used = ?, course = ? where id = ?`,
 		int64(seq), count.grants, count.used, count.course, s.id)
 	return err

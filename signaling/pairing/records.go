@@ -3,7 +3,7 @@ package pairing
 import (
 	"context"
 	"database/sql"
-	"encoding/json"
+	"errors"
 	"fmt"
 	"strconv"
 	"strings"
@@ -12,7 +12,6 @@ import (
 	"github.com/oklog/ulid/v2"
 
 	"github.com/mainforte/mainforte/signaling/store"
-	"github.com/mainforte/mainforte/signaling/tickets"
 )
 
 // Record is a session as it stands in the database. Names are hostile text.
@@ -47,7 +46,9 @@ type Filter struct {
 	ID     string // exactly this session
 	Ticket string // of this ticket
 	Live   bool   // only those that are not over
-	Query  string // in ticket number, subject, requester, technicians; empty: all
+	// Query is the id of a session, the id or number of a ticket, part of a technician's
+	// name, or beginnings of words of the ticket's number, subject and requester; empty: all.
+	Query string
 	// Found are sessions that a search of the log found for Query: these too.
 	Found  []string
 	Grant  string // in which the person allowed this
@@ -58,57 +59,21 @@ type Filter struct {
 	Limit  int       // at most 200; 0: 50
 }
 
-// recordsQuery asks for one session more than the filter's limit.
-func recordsQuery(f Filter) (q string, args []any, err error) {
-	q = `select s.id, s.ticket_id, coalesce(t.number, k.number, ''), coalesce(t.subject, k.subject, ''), s.technician_id, coalesce(u.name, ''),
+// slack is how long after its id was made a session may begin.
+const slack = time.Hour
+
+// recordsQuery asks for the sessions of these ids.
+func recordsQuery(ids []string) (string, []any) {
+	args := make([]any, len(ids))
+	for i, id := range ids {
+		args[i] = id
+	}
+	return `select s.id, s.ticket_id, coalesce(t.number, k.number, ''), coalesce(t.subject, k.subject, ''), s.technician_id, coalesce(u.name, ''),
 		s.started, s.ended, s.reason, (select count(*) from audit_leaves l where l.session = s.id),
 		(select count(*) from audit_leaves l where l.session = s.id and l.type = 'abuse.reported')
 		from sessions s left join tickets t on t.id = s.ticket_id
-		left join desk_tickets k on k.id = s.ticket_id left join users u on u.id = s.technician_id where 1 = 1`
-	where := func(cond string, a ...any) { q, args = q+" and "+cond, append(args, a...) }
-	if f.ID != "" {
-		where("s.id = ?", f.ID)
-	}
-	if f.Ticket != "" {
-		where("s.ticket_id = ?", f.Ticket)
-	}
-	if f.Before != "" {
-		where("s.id < ?", f.Before)
-	}
-	if f.Query != "" {
-		like := "%" + escapeLike(tickets.Fold(f.Query)) + "%"
-		found := "0 = 1"
-		more := []any{like, like, f.Query, f.Query, like}
-		if len(f.Found) > 0 {
-			found = "s.id in (?" + strings.Repeat(", ?", len(f.Found)-1) + ")"
-			for _, id := range f.Found {
-				more = append(more, id)
-			}
-		}
-		where(`(t.search like ? escape '!' or k.search like ? escape '!' or s.id = ? or s.ticket_id = ? or exists (select 1 from session_participants p
-			join users w on w.id = p.technician_id where p.session_id = s.id and lower(w.name) like ? escape '!') or `+found+`)`, more...)
-	}
-	if f.Grant != "" {
-		name, err := json.Marshal(f.Grant)
-		if err != nil {
-			return "", nil, err
-		}
-		where("s.grants like ? escape '!'", "%"+escapeLike(`{"Name":`+string(name)+`,"State":"allowed"`)+"%")
-	}
-	if f.Reason != "" {
-		where("s.reason = ?", f.Reason)
-	}
-	// An id tells when its session was asked for, not long before it began: the rest is not even looked at.
-	if !f.From.IsZero() {
-		where("s.started >= ? and s.id >= ?", store.FormatTime(f.From), firstID(f.From.Add(-time.Hour)))
-	}
-	if !f.Until.IsZero() {
-		where("s.started < ? and s.id < ?", store.FormatTime(f.Until), firstID(f.Until))
-	}
-	if f.Live {
-		where("s.ended is null")
-	}
-	return q + " order by s.id desc limit ?", append(args, f.Limit+1), nil
+		left join desk_tickets k on k.id = s.ticket_id left join users u on u.id = s.technician_id
+		where s.id in (?` + strings.Repeat(", ?", len(ids)-1) + `) order by s.id desc`, args
 }
 
 // Records lists sessions, the newest first; more tells that there are others.
@@ -117,12 +82,16 @@ func Records(ctx context.Context, st store.Store, f Filter) (list []Record, more
 		f.Limit = 50
 	}
 	f.Limit = min(f.Limit, 200)
-	q, args, err := recordsQuery(f)
-	if err != nil {
-		return nil, false, fmt.Errorf("pairing: %w", err)
-	}
 	err = st.View(ctx, func(tx store.Tx) error {
-		list = nil
+		list, more = nil, false
+		ids, err := f.idsTx(tx)
+		if more = len(ids) > f.Limit; more {
+			ids = ids[:f.Limit]
+		}
+		if err != nil || len(ids) == 0 {
+			return err
+		}
+		q, args := recordsQuery(ids)
 		rows, err := tx.Query(q, args...)
 		if err != nil {
 			return err
@@ -160,10 +129,7 @@ func Records(ctx context.Context, st store.Store, f Filter) (list []Record, more
 	if err != nil {
 		return nil, false, fmt.Errorf("pairing: %w", err)
 	}
-	if len(list) > f.Limit {
-		return list[:f.Limit], true, nil
-	}
-	return list, false, nil
+	return list, more, nil
 }
 
 // attend reads who was there.
@@ -193,6 +159,18 @@ func (r *Record) attend(tx store.Tx) error {
 		r.Participants = append(r.Participants, a)
 	}
 	return rows.Err()
+}
+
+// column appends the first column of rows.
+func column(rows *sql.Rows, to *[]string) error {
+	for rows.Next() {
+		var s string
+		if err := rows.Scan(&s); err != nil {
+			return err
+		}
+		*to = append(*to, s)
+	}
+	return errors.Join(rows.Err(), rows.Close())
 }
 
 // firstID is the least id that can be made at a time.

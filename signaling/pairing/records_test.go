@@ -2,7 +2,6 @@ package pairing
 
 import (
 	"fmt"
-	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
@@ -12,6 +11,7 @@ import (
 
 	"github.com/mainforte/mainforte/signaling/store"
 	"github.com/mainforte/mainforte/signaling/store/storetest"
+	"github.com/mainforte/mainforte/signaling/tickets"
 )
 
 // many puts sessions into a database, one a minute, the last one now. Each third had
@@ -22,17 +22,20 @@ func many(t *testing.T, st store.Store, n int, now time.Time) (ids []string) {
 		for i := range n {
 			at := now.Add(time.Duration(i-n+1) * time.Minute)
 			id := ulid.MustNew(ulid.Timestamp(at), ulid.DefaultEntropy()).String()
-			grants, reason := `[{"Name":"view","State":"allowed"},{"Name":"file_in","State":"denied"}]`, "PERSON_STOPPED"
+			grants, reason := []string{"view"}, "PERSON_STOPPED"
 			if i%3 == 0 {
-				grants = `[{"Name":"view","State":"allowed"},{"Name":"control","State":"allowed"}]`
+				grants = append(grants, "control")
 			}
 			if i%10 == 0 {
 				reason = "HOST_GONE"
 			}
 			ids = append(ids, id)
-			if _, err := tx.Exec("insert into sessions (id, ticket_id, technician_id, started, ended, reason, grants) values (?, ?, 'u', ?, ?, ?, ?)",
-				id, fmt.Sprintf("t%d", i%100), store.FormatTime(at), store.FormatTime(at.Add(time.Second)), reason, grants); err != nil {
+			if _, err := tx.Exec("insert into sessions (id, ticket_id, technician_id, started, ended, reason) values (?, ?, 'u', ?, ?, ?)",
+				id, fmt.Sprintf("t%d", i%100), store.FormatTime(at), store.FormatTime(at.Add(time.Second)), reason); err != nil {
 				return err
+			}
+			for _, g := range grants {
+				tx.Later("insert into session_grants (name, session) values (?, ?)", g, id)
 			}
 		}
 		return nil
@@ -53,7 +56,7 @@ func TestSessionsAreFiltered(t *testing.T) {
 		want []int // minutes ago
 	}{
 		"a grant":                  {Filter{Grant: "control"}, []int{2, 5, 8, 11}},
-		"one that was denied":      {Filter{Grant: "file_in"}, nil},
+		"one that nobody allowed":  {Filter{Grant: "file_in"}, nil},
 		"no wildcard":              {Filter{Grant: "%"}, nil},
 		"one letter is no grant":   {Filter{Grant: "contro_"}, nil},
 		"a reason":                 {Filter{Reason: "HOST_GONE"}, []int{1, 11}},
@@ -82,72 +85,35 @@ func TestSessionsAreFiltered(t *testing.T) {
 	}
 }
 
-// TestSessionsArePagedByTheirIndex: a page is read in the order of the ids, from where
-// it begins and no further than it goes; never is everything sorted, however many there
-// are.
-func TestSessionsArePagedByTheirIndex(t *testing.T) {
-	t.Parallel()
-	st, err := store.OpenSQLite(filepath.Join(t.TempDir(), "mf.db")) // whose plan it is
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { _ = st.Close() })
-	now := time.Now()
-	ids := many(t, st, 1_000, now)
-	for name, c := range map[string]struct {
-		f   Filter
-		how string
-	}{
-		"the newest":              {Filter{}, "SCAN s USING INDEX sqlite_autoindex_sessions_1"},
-		"from the middle":         {Filter{Before: ids[500]}, "SEARCH s USING INDEX sqlite_autoindex_sessions_1 (id<?)"},
-		"of some hours":           {Filter{From: now.Add(-11 * time.Hour), Until: now.Add(-8 * time.Hour)}, "SEARCH s USING INDEX sqlite_autoindex_sessions_1 (id>? AND id<?)"},
-		"of some hours, filtered": {Filter{Grant: "control", Reason: "HOST_GONE", From: now.Add(-11 * time.Hour), Until: now.Add(-8 * time.Hour)}, "SEARCH s USING INDEX sqlite_autoindex_sessions_1 (id>? AND id<?)"},
-		"of a ticket":             {Filter{Ticket: "t7", Limit: 200}, "SEARCH s USING INDEX"},
-		"one":                     {Filter{ID: ids[7]}, "SEARCH s USING INDEX sqlite_autoindex_sessions_1 (id=?)"},
-	} {
-		list, more, err := Records(t.Context(), st, c.f)
-		if err != nil || len(list) == 0 || len(list) > 200 {
-			t.Errorf("%s: %d sessions, %v", name, len(list), err)
-		}
-		if !more && c.f.ID == "" && c.f.Ticket == "" && c.f.Reason == "" {
-			t.Errorf("%s: there are no more", name)
-		}
-		q, args, err := recordsQuery(c.f)
-		if err != nil {
-			t.Fatal(err)
-		}
-		plan := explain(t, st, q, args)
-		if !strings.Contains(plan, c.how) {
-			t.Errorf("%s is found so, want %s:\n%s", name, c.how, plan)
-		}
-		for line := range strings.Lines(plan) {
-			// The order is that of the ids; a ticket has few sessions.
-			if strings.Contains(line, "TEMP B-TREE") && c.f.Ticket == "" || strings.HasPrefix(strings.TrimSpace(line), "SCAN") && !strings.Contains(line, c.how) {
-				t.Errorf("%s: %s", name, line)
+// A session is found by what the person allowed in it and by the words of its ticket,
+// also where a word only begins so; once it was purged, by the ticket's number alone.
+func TestASessionIsFoundByItsGrantsAndItsTicket(t *testing.T) {
+	b := newBench(t)
+	h, v := b.host(), b.viewer("ann")
+	b.pair(h, v)
+	h.event("consent.granted", "ok", `{"grant":"view","participant":"1"}`)
+	h.event("consent.granted", "ok", `{"grant":"view","participant":"1"}`)
+	h.event("consent.denied", "deny", `{"grant":"control","participant":"1"}`)
+	h.acked(t, 3)
+	finds := func(what string, want map[string]bool, filter func(string) Filter) {
+		t.Helper()
+		for text, found := range want {
+			list, _, err := Records(t.Context(), b.store, filter(text))
+			if err != nil || (len(list) == 1) != found {
+				t.Errorf("%s %q finds %d, %v", what, text, len(list), err)
 			}
 		}
 	}
-}
-
-func explain(t *testing.T, st store.Store, q string, args []any) string {
-	t.Helper()
-	var b strings.Builder
-	if err := st.View(t.Context(), func(tx store.Tx) error {
-		rows, err := tx.Query("explain query plan "+q, args...)
-		if err != nil {
-			return err
-		}
-		for rows.Next() {
-			var id, parent, unused int64
-			var detail string
-			if err := rows.Scan(&id, &parent, &unused, &detail); err != nil {
-				return err
-			}
-			fmt.Fprintln(&b, detail)
-		}
-		return rows.Err()
-	}); err != nil {
+	query := func(q string) Filter { return Filter{Query: q} }
+	finds("the grant", map[string]bool{"view": true, "control": false, "%": false}, func(g string) Filter { return Filter{Grant: g} })
+	finds("the query", map[string]bool{
+		b.ticket.Number: true, "mf 100": true, b.ticket.ID: true, h.session: true, "IMPRIM": true, "panne imprimante": true, "elodie": true, "Caron": true,
+		"primante": false, "imprimante bloquée": false, "%": false, "": true, "\x00": false,
+	}, query)
+	finds("the grant of a query", map[string]bool{"imprimante": false}, func(q string) Filter { return Filter{Query: q, Grant: "control"} })
+	finds("both", map[string]bool{"imprimante": true}, func(q string) Filter { return Filter{Query: q, Grant: "view", Live: true} })
+	if err := b.store.Update(t.Context(), func(tx store.Tx) error { return tickets.ForgetTx(tx, h.session) }); err != nil {
 		t.Fatal(err)
 	}
-	return b.String()
+	finds("purged, the query", map[string]bool{"imprimante": false, "caron": false, b.ticket.Number: true, strings.ToLower(b.ticket.Number): true, h.session: true}, query)
 }

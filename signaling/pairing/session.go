@@ -88,8 +88,9 @@ func (d *Desk) openSession(c *claim) {
 		key: c.hostKey, started: now, host: c.host, hostToken: sha256.Sum256(secret), hostSecret: secret,
 		tally: tally{Used: map[string]int64{}},
 	}
-	s.tally.Used["chat"] = int64(slices.Index(chats, d.cfg.Policy.Chat))
-	creates := s.ticket.ID == "" && d.cfg.Policy.Ticket == tickets.TicketCreated
+	wanted := d.policy()
+	s.tally.Used["chat"] = int64(slices.Index(chats, wanted.Chat))
+	creates := s.ticket.ID == "" && wanted.Ticket == tickets.TicketCreated
 	if creates {
 		s.ticket.ID = ulid.MustNew(ulid.Timestamp(now), rand.Reader).String()
 	}
@@ -394,7 +395,7 @@ func (s *session) last(tx store.Tx, index int64) error {
 	}
 	note := sum.Note(s.ticket.Lang)
 	note.Files = files
-	note.Public = s.desk.cfg.Policy.Note == tickets.NotePublic
+	note.Public = s.desk.policy().Note == tickets.NotePublic
 	err = s.desk.cfg.Outbox.EnqueueTx(tx, s.ticket.ID, note)
 	if errors.Is(err, tickets.ErrInvalid) || errors.Is(err, tickets.ErrTooLarge) {
 		// It would be so the next time too, and the end must stand.

@@ -325,3 +325,14 @@ func TestPostgresSessionsOfTheFirstSchemaHaveTheirParticipant(t *testing.T) {
 	old(t, db, "postgres", "'\\x07'", "'\\x08'")
 	checkParticipants(t, openPostgres(t, url))
 }
+
+func TestWhatWasThereBeforeIsFoundInPostgres(t *testing.T) {
+	url := fresh(t)
+	db, err := sql.Open("pgx", url)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer db.Close()
+	upTo(t, db, "postgres", 12, beforeRows()...)
+	checkRows(t, openPostgres(t, url))
+}

@@ -13,6 +13,7 @@ import (
 	"context"
 	"database/sql"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"slices"
 	"strings"
@@ -26,12 +27,13 @@ import (
 // Bounds of what is counted: a busy house has some thousand sessions a day.
 const (
 	maxSessions = 20_000 // of the day
-	maxLeaves   = 20_000 // lines outside sessions that are looked at for waiting
+	maxLeaves   = 20_000 // lines of one kind about waiting
 	maxTickets  = 20_000 // with a session in the last month
 	maxSubjects = 8      // that recur
 	// Longest is how far back a day may begin: a day of 25 hours, and a clock that is wrong.
 	Longest = 36 * time.Hour
 	month   = 30 * 24 * time.Hour
+	slack   = time.Hour // that a clock may have been put back by between two lines
 )
 
 // Figures of a day.
@@ -87,7 +89,7 @@ func Today(ctx context.Context, st store.Store, since, now time.Time, target tim
 			f.Hours = append(f.Hours, Hour{From: at})
 		}
 		for _, count := range []func(store.Tx) error{
-			f.sessions, f.said, func(tx store.Tx) error { return f.waited(tx, target) }, func(tx store.Tx) error { return f.recurring(tx, now) },
+			f.sessions, func(tx store.Tx) error { return f.waited(tx, target) }, func(tx store.Tx) error { return f.recurring(tx, now) },
 		} {
 			if err := count(tx); err != nil {
 				return err
@@ -101,19 +103,39 @@ func Today(ctx context.Context, st store.Store, since, now time.Time, target tim
 	return f, nil
 }
 
+// RatedTx keeps what the person said of a session in their answer (1 to 5, 0 for no
+// number), and whether there were words, which stand in the log alone.
+func RatedTx(tx store.Tx, session string, score int, commented bool) error {
+	words := int64(0)
+	if commented {
+		words = 1
+	}
+	_, err := tx.Exec("update sessions set score = ?, commented = ? where id = ?", int64(score), words, session)
+	return err
+}
+
+// ClosedTx keeps how the closing note of a session says that it went.
+func ClosedTx(tx store.Tx, session, resolution, code string) error {
+	_, err := tx.Exec("update sessions set resolution = ?, code = ? where id = ?", resolution, code, session)
+	return err
+}
+
 func (f *Figures) sessions(tx store.Tx) error {
-	rows, err := tx.Query("select started, ended, duration_ms from sessions where started >= ? order by started limit ?", store.FormatTime(f.Since), int64(maxSessions))
+	rows, err := tx.Query("select started, ended, duration_ms, resolution, coalesce(score, 0) from sessions where started >= ? order by started limit ?",
+		store.FormatTime(f.Since), int64(maxSessions))
 	if err != nil {
 		return err
 	}
 	var lengths []time.Duration
+	closed := 0
 	for rows.Next() {
 		var (
-			started string
-			ended   sql.NullString
-			ms      sql.NullInt64
+			started, resolution string
+			ended               sql.NullString
+			ms                  sql.NullInt64
+			score               int
 		)
-		if err := rows.Scan(&started, &ended, &ms); err != nil {
+		if err := rows.Scan(&started, &ended, &ms, &resolution, &score); err != nil {
 			return err
 		}
 		at, err := store.ParseTime(started)
@@ -124,6 +146,13 @@ func (f *Figures) sessions(tx store.Tx) error {
 		if i := int(at.Sub(f.Since) / time.Hour); i < len(f.Hours) { // else by a clock that was put back
 			f.Hours[i].Sessions++
 		}
+		if slices.Contains(tickets.Resolutions(), resolution) {
+			f.Resolved[resolution]++
+			closed++
+		}
+		if score >= 1 && score <= len(f.Scores) {
+			f.Scores[score-1]++
+		}
 		if !ended.Valid {
 			f.Open++
 			continue
@@ -131,39 +160,6 @@ func (f *Figures) sessions(tx store.Tx) error {
 		lengths = append(lengths, time.Duration(ms.Int64)*time.Millisecond)
 	}
 	f.Median = median(lengths)
-	return rows.Err()
-}
-
-// said counts what technicians and persons said afterwards.
-func (f *Figures) said(tx store.Tx) error {
-	rows, err := tx.Query(`select l.type, l.leaf from sessions s join audit_leaves l on l.session = s.id
-		where s.started >= ? and l.type in ('session.closing', 'session.rated') order by l.idx limit ?`, store.FormatTime(f.Since), int64(2*maxSessions))
-	if err != nil {
-		return err
-	}
-	closed := 0
-	for rows.Next() {
-		var typ, text string
-		if err := rows.Scan(&typ, &text); err != nil {
-			return err
-		}
-		var leaf struct {
-			Data struct {
-				Resolution string `json:"resolution"`
-				Score      int    `json:"score"`
-			} `json:"data"`
-		}
-		if err := json.Unmarshal([]byte(text), &leaf); err != nil {
-			return fmt.Errorf("a line of the log cannot be read: %w", err)
-		}
-		switch {
-		case typ == "session.closing" && slices.Contains(tickets.Resolutions(), leaf.Data.Resolution):
-			f.Resolved[leaf.Data.Resolution]++
-			closed++
-		case typ == "session.rated" && leaf.Data.Score >= 1 && leaf.Data.Score <= len(f.Scores):
-			f.Scores[leaf.Data.Score-1]++
-		}
-	}
 	if n := f.Sessions - f.Open - closed; n > 0 {
 		f.Resolved[""] = n
 	}
@@ -172,15 +168,38 @@ func (f *Figures) said(tx store.Tx) error {
 
 // waited reads the waiting room's lines, the newest first, back to the day's beginning.
 func (f *Figures) waited(tx store.Tx, target time.Duration) error {
-	rows, err := tx.Query(`select type, leaf from (select idx, type, leaf from audit_leaves where session = '' order by idx desc limit ?) l
-		where type in ('waiting.came', 'waiting.taken', 'waiting.left')`, int64(maxLeaves))
+	var waits []time.Duration
+	for _, typ := range []string{"waiting.came", "waiting.left", "waiting.taken"} {
+		if err := f.lines(tx, typ, func(wait time.Duration) {
+			switch typ {
+			case "waiting.came":
+				f.Waited.Came++
+			case "waiting.left":
+				f.Waited.Left++
+			case "waiting.taken":
+				f.Waited.Taken++
+				if wait <= target {
+					f.Waited.InTime++
+				}
+				waits = append(waits, wait)
+			}
+		}); err != nil {
+			return err
+		}
+	}
+	f.Waited.Median = median(waits)
+	return nil
+}
+
+// lines tells the waits of the day's lines of one type.
+func (f *Figures) lines(tx store.Tx, typ string, told func(time.Duration)) error {
+	rows, err := tx.Query("select leaf from audit_leaves where session = '' and type = ? order by idx desc limit ?", typ, int64(maxLeaves))
 	if err != nil {
 		return err
 	}
-	var waits []time.Duration
 	for rows.Next() {
-		var typ, text string
-		if err := rows.Scan(&typ, &text); err != nil {
+		var text string
+		if err := rows.Scan(&text); err != nil {
 			return err
 		}
 		var leaf struct {
@@ -196,24 +215,14 @@ func (f *Figures) waited(tx store.Tx, target time.Duration) error {
 		if err != nil {
 			return err
 		}
-		if at.Before(f.Since) {
-			continue
+		if f.Since.Sub(at) > slack {
+			break // all before it are older
 		}
-		switch wait := time.Duration(leaf.Data.Waited) * time.Millisecond; typ {
-		case "waiting.came":
-			f.Waited.Came++
-		case "waiting.left":
-			f.Waited.Left++
-		case "waiting.taken":
-			f.Waited.Taken++
-			if wait <= target {
-				f.Waited.InTime++
-			}
-			waits = append(waits, wait)
+		if !at.Before(f.Since) {
+			told(time.Duration(leaf.Data.Waited) * time.Millisecond)
 		}
 	}
-	f.Waited.Median = median(waits)
-	return rows.Err()
+	return errors.Join(rows.Err(), rows.Close())
 }
 
 // recurring finds the subjects of the last month that came more than once.

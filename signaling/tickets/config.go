@@ -2,6 +2,7 @@ package tickets
 
 import (
 	"crypto/x509"
+	"errors"
 	"fmt"
 	"maps"
 	"net/netip"
@@ -47,6 +48,10 @@ type Config struct {
 	// PlainHTTP permits http:// to another machine: credentials and notes can
 	// then be read on the way.
 	PlainHTTP bool
+	// OfPage is set for what was typed on a page, not written where the server runs:
+	// then only Allow permits such addresses, also in URL itself, and plain text goes
+	// to addresses in Allow and to no others.
+	OfPage bool
 	// Roots are the authorities that may vouch for the desk; nil: the system's.
 	Roots   *x509.CertPool
 	Timeout time.Duration // of one request; 0: 15 s
@@ -92,11 +97,31 @@ func (c Config) base() (*url.URL, error) {
 	case u.User != nil:
 		return nil, fmt.Errorf("%w: credentials do not belong into the url of %s", ErrConfig, c.System)
 	case u.Scheme == "https":
-	case u.Scheme == "http" && (c.PlainHTTP || local(u.Hostname())):
+	case u.Scheme == "http" && c.plain(u.Hostname()):
 	default:
-		return nil, fmt.Errorf("%w: the url of %s must be https, or plain http allowed", ErrConfig, c.System)
+		return nil, fmt.Errorf("%w: the url of %s must be https, or %w allowed", ErrConfig, c.System, errPlain)
+	}
+	if c.OfPage {
+		return u, c.guard(u.Hostname(), u.Scheme == "http").literal()
 	}
 	return u, nil
+}
+
+// errPlain is what goes over the line as it stands.
+var errPlain = errors.New("plain http")
+
+// plain tells whether plain text to a host is thinkable; on a page the guard decides,
+// address by address.
+func (c Config) plain(host string) bool {
+	if c.OfPage {
+		return len(c.Allow) > 0
+	}
+	return c.PlainHTTP || local(host)
+}
+
+// guard of what is dialled for a host.
+func (c Config) guard(host string, plain bool) guard {
+	return guard{host: host, allow: c.Allow, page: c.OfPage, plain: plain}
 }
 
 // local tells whether a host name names this machine.

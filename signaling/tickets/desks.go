@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"strings"
+	"sync/atomic"
 	"time"
 
 	"github.com/mainforte/mainforte/signaling/audit"
@@ -45,11 +46,21 @@ const longestPatience = 18 * time.Second
 // and those of its admin. Ids are whole ones ([Join]), in and out; each call goes
 // to the desk of its id, so that a slow desk slows nobody else's. What a
 // session needs of another desk's ticket is remembered in the server's own store.
+//
+// Which desks there are may change at any time ([Keeper]). A call that has begun ends
+// at the desk where it began; an id of a desk that is gone is of no desk, ErrNoDesk.
 type Desks struct {
-	local  *Local
+	local *Local
+	file  Setup // what does not change
+	now   atomic.Pointer[deskSet]
+}
+
+// deskSet are the desks of a time. Nothing in it changes.
+type deskSet struct {
 	names  []string
 	others map[string]*other
 	policy Policy
+	over   chan struct{} // closed when there is another one
 }
 
 // other is a desk of somebody else.
@@ -65,47 +76,82 @@ var _ System = (*Desks)(nil)
 // [Retried] and [Limited] around it; it calls none. The error is an ErrConfig
 // that names desk and field.
 func NewDesks(local *Local, setup Setup) (*Desks, error) {
-	d := &Desks{local: local, others: map[string]*other{}, policy: setup.Policy.filled()}
+	d := &Desks{local: local, file: setup}
+	set := &deskSet{others: map[string]*other{}, policy: setup.Policy.filled(), over: make(chan struct{})}
 	for _, k := range setup.Desks {
 		if err := checkName(k.Name); err != nil {
 			return nil, err
 		}
-		if d.others[k.Name] != nil {
+		if set.others[k.Name] != nil {
 			return nil, fmt.Errorf("%w: two desks are called %q", ErrConfig, k.Name)
 		}
-		s, err := NewSystem(k.Config)
+		o, err := newOther(k)
 		if err != nil {
 			return nil, fmt.Errorf("desk %q: %w", k.Name, err)
 		}
-		d.names = append(d.names, k.Name)
-		d.others[k.Name] = &other{
-			System: Limited(Retried(s), k.perMinute()), setup: k, wait: min(max(patience, k.Config.Timeout), longestPatience),
-		}
+		set.names, set.others[k.Name] = append(set.names, k.Name), o
 	}
-	if err := d.policy.check(d.Has); err != nil {
+	if err := set.policy.check(set.has); err != nil {
 		return nil, err
 	}
+	d.now.Store(set)
 	return d, nil
 }
+
+func newOther(k DeskSetup) (*other, error) {
+	s, err := NewSystem(k.Config)
+	if err != nil {
+		return nil, err
+	}
+	return &other{
+		System: Limited(Retried(s), k.perMinute()), setup: k, wait: min(max(patience, k.Config.Timeout), longestPatience),
+	}, nil
+}
+
+// put makes these the desks beside those of the file, and this the policy; nil is that
+// of the file. A policy that names a desk which is not there begins with the file's.
+func (d *Desks) put(more []*other, policy *Policy) {
+	was := d.now.Load()
+	set := &deskSet{others: map[string]*other{}, policy: d.file.Policy.filled(), over: make(chan struct{})}
+	for _, k := range d.file.Desks {
+		set.names, set.others[k.Name] = append(set.names, k.Name), was.others[k.Name]
+	}
+	for _, o := range more {
+		set.names, set.others[o.setup.Name] = append(set.names, o.setup.Name), o
+	}
+	if policy != nil {
+		begin := set.policy.Desk
+		if set.policy = policy.filled(); !set.has(set.policy.Desk) {
+			set.policy.Desk = begin
+		}
+	}
+	d.now.Store(set)
+	close(was.over)
+}
+
+func (s *deskSet) has(name string) bool { return name == LocalName || s.others[name] != nil }
 
 // Local is the embedded desk.
 func (d *Desks) Local() *Local { return d.local }
 
-// Policy is what the admin wants of sessions and their tickets.
-func (d *Desks) Policy() Policy { return d.policy }
+// Policy is what the admin wants of sessions and their tickets, now.
+func (d *Desks) Policy() Policy { return d.now.Load().policy }
 
 // Names are the desks in the order of the configuration, the embedded one first.
-func (d *Desks) Names() []string { return append([]string{LocalName}, d.names...) }
+func (d *Desks) Names() []string { return append([]string{LocalName}, d.now.Load().names...) }
 
 // Has tells whether there is a desk of this name.
-func (d *Desks) Has(name string) bool { return name == LocalName || d.others[name] != nil }
+func (d *Desks) Has(name string) bool { return d.now.Load().has(name) }
+
+// other is a desk of somebody else by its name, nil if there is none.
+func (d *Desks) other(name string) *other { return d.now.Load().others[name] }
 
 // Desk is one of the desks; its ids have no prefix. ErrNoDesk if there is none.
 func (d *Desks) Desk(name string) (System, error) {
 	if name == LocalName {
 		return d.local, nil
 	}
-	if o := d.others[name]; o != nil {
+	if o := d.other(name); o != nil {
 		return o.System, nil
 	}
 	return nil, fmt.Errorf("%w: %.40q", ErrNoDesk, name)
@@ -114,7 +160,7 @@ func (d *Desks) Desk(name string) (System, error) {
 // Kind is the system of a desk, for instance "rt", or "local"; "" if there is no
 // such desk.
 func (d *Desks) Kind(name string) string {
-	if o := d.others[name]; o != nil {
+	if o := d.other(name); o != nil {
 		return o.setup.Config.System
 	}
 	if name == LocalName {
@@ -133,8 +179,9 @@ func (d *Desks) Caps() Caps { return d.local.Caps() }
 // Check implements System: every desk, whatever the others say.
 func (d *Desks) Check(ctx context.Context) error {
 	errs := []error{d.local.Check(ctx)}
-	for _, name := range d.names {
-		if err := d.others[name].Check(ctx); err != nil {
+	set := d.now.Load()
+	for _, name := range set.names {
+		if err := set.others[name].Check(ctx); err != nil {
 			errs = append(errs, fmt.Errorf("desk %s: %w", name, err))
 		}
 	}
@@ -149,7 +196,7 @@ func (d *Desks) Get(ctx context.Context, ticket string) (Ticket, error) {
 	if name == LocalName {
 		return d.local.Get(ctx, ticket)
 	}
-	o := d.others[name]
+	o := d.other(name)
 	switch {
 	case o == nil:
 		return Ticket{}, fmt.Errorf("%w: %.40q", ErrNoDesk, name)
@@ -160,7 +207,7 @@ func (d *Desks) Get(ctx context.Context, ticket string) (Ticket, error) {
 	defer cancel()
 	t, err := o.Get(call, id)
 	if err != nil {
-		if d.policy.Offline == OfflineAllow && errors.Is(err, ErrTransient) && ctx.Err() == nil {
+		if d.Policy().Offline == OfflineAllow && errors.Is(err, ErrTransient) && ctx.Err() == nil {
 			if t, e := d.Recall(ctx, ticket); e == nil {
 				return t, nil
 			}
@@ -184,7 +231,7 @@ func (d *Desks) slow(ctx, call context.Context, err error) error {
 
 // Search implements System: in the desk that the policy names.
 func (d *Desks) Search(ctx context.Context, query string, limit int) ([]Ticket, error) {
-	return d.SearchIn(ctx, d.policy.Desk, query, limit)
+	return d.SearchIn(ctx, d.Policy().Desk, query, limit)
 }
 
 // SearchIn searches one desk.
@@ -192,7 +239,7 @@ func (d *Desks) SearchIn(ctx context.Context, desk, query string, limit int) ([]
 	if desk == LocalName {
 		return d.local.Search(ctx, query, limit)
 	}
-	o := d.others[desk]
+	o := d.other(desk)
 	if o == nil {
 		return nil, fmt.Errorf("%w: %.40q", ErrNoDesk, desk)
 	}

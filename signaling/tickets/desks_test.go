@@ -363,3 +363,58 @@ func TestNewDesksNamesWhatIsWrong(t *testing.T) {
 		}
 	}
 }
+
+// wordsOf are those by which a session is found.
+func (s *street) wordsOf(session string) string {
+	s.t.Helper()
+	var list []string
+	if err := s.st.View(bg, func(tx store.Tx) error {
+		list = nil
+		rows, err := tx.Query("select word from session_words where session = ? order by word", session)
+		if err != nil {
+			return err
+		}
+		for rows.Next() {
+			var w string
+			if err := rows.Scan(&w); err != nil {
+				return err
+			}
+			list = append(list, w)
+		}
+		return rows.Err()
+	}); err != nil {
+		s.t.Fatal(err)
+	}
+	return strings.Join(list, " ")
+}
+
+// A ticket that is called otherwise in its desk is found by its new words, in every
+// session that was not purged, and by its old ones no more.
+func TestSessionsAreFoundByTheWordsTheirTicketHasNow(t *testing.T) {
+	s := newStreet(t, tickets.Policy{Desk: "back"})
+	for _, id := range []string{"S1", "S2", "purged"} {
+		s.session(id, "front:7")
+	}
+	if err := s.st.Update(bg, func(tx store.Tx) error {
+		_, err := tx.Exec("insert into audit_keys (id, scope, created, purged) values ('k', 'session:purged', '', 'then')")
+		return err
+	}); err != nil {
+		t.Fatal(err)
+	}
+	called := func(title, want string) {
+		t.Helper()
+		if title != "" {
+			s.sites["front"].Rename(7, title)
+		}
+		if _, err := s.Get(bg, "front:7"); err != nil {
+			t.Fatal(err)
+		}
+		for session, want := range map[string]string{"S1": want, "S2": want, "purged": ""} {
+			if got := s.wordsOf(session); got != want {
+				t.Errorf("%q is found by %q, want %q", session, got, want)
+			}
+		}
+	}
+	called("", "22007 front of printer the")
+	called("Écran noir", "22007 ecran noir")
+}

@@ -57,6 +57,11 @@ func newEmail(c Config) (System, error) {
 	if d.to, err = mail.ParseAddress(c.To); err != nil {
 		return nil, fmt.Errorf("%w: to of email is no address: %q", ErrConfig, c.To)
 	}
+	if c.OfPage {
+		if err := c.guard(u.Hostname(), false).literal(); err != nil {
+			return nil, err
+		}
+	}
 	port := u.Port()
 	if port == "" {
 		port = map[bool]string{true: "465", false: "587"}[d.tls]
@@ -177,7 +182,7 @@ func (d *email) send(ctx context.Context, message []byte) error {
 	if err != nil {
 		return d.line.failed(ErrConfig, "%v", err)
 	}
-	dialer := net.Dialer{Control: guard{host, d.cfg.Allow}.control}
+	dialer := net.Dialer{Control: d.cfg.guard(host, false).control}
 	conn, err := dialer.DialContext(ctx, "tcp", d.host)
 	if err != nil {
 		return d.broken(ctx, err)
@@ -190,6 +195,15 @@ func (d *email) send(ctx context.Context, message []byte) error {
 		return d.broken(ctx, err)
 	}
 	return nil
+}
+
+// plain tells whether a mail server without TLS is good enough.
+func (d *email) plain(conn net.Conn, host string) bool {
+	if !d.cfg.OfPage {
+		return d.cfg.plain(host)
+	}
+	at, ok := conn.RemoteAddr().(*net.TCPAddr)
+	return ok && d.cfg.guard(host, true).permits(at.AddrPort().Addr()) // C131
 }
 
 var errNoTLS = errors.New("the mail server offers no TLS, and plain text is not allowed")
@@ -208,7 +222,7 @@ func (d *email) talk(conn net.Conn, host string, message []byte) error {
 			if err := c.StartTLS(secure); err != nil {
 				return err
 			}
-		} else if !d.cfg.PlainHTTP && !local(host) {
+		} else if !d.plain(conn, host) {
 			return errNoTLS
 		}
 	}
@@ -248,7 +262,7 @@ func (d *email) broken(ctx context.Context, err error) error {
 	switch {
 	case ctx.Err() != nil:
 		text := fmt.Sprintf("%v: email: %v", ErrTransient, err)
-		return &fault{line(d.line.redacted(text)), []error{ErrTransient, ctx.Err()}}
+		return &fault{text: line(d.line.redacted(text)), kinds: []error{ErrTransient, ctx.Err()}, trouble: TroubleUnreachable}
 	case errors.Is(err, errForbiddenAddress), errors.Is(err, errNoTLS):
 		kind = ErrConfig
 	case errors.As(err, &said) && (said.Code == 530 || said.Code == 534 || said.Code == 535 || said.Code == 538):
@@ -258,5 +272,12 @@ func (d *email) broken(ctx context.Context, err error) error {
 	case errors.As(err, &said) && said.Code >= 500:
 		kind = ErrForbidden
 	}
-	return d.line.failed(kind, "%v", err)
+	is, words := TroubleNone, ""
+	switch {
+	case said != nil:
+		words = said.Msg
+	case kind == ErrTransient, kind == ErrConfig:
+		is = onTheLine(err)
+	}
+	return d.line.troubled(is, words, kind, "%v", err)
 }

@@ -14,7 +14,8 @@ func (o *Outbox) Hurry(lease time.Duration) {
 
 // LookAgain looks for one written note that is due; done is false when none is.
 func (o *Outbox) LookAgain(ctx context.Context) (done bool, err error) {
-	for _, d := range o.desks {
+	outlets, _ := o.follow()
+	for _, d := range outlets {
 		if d.looks() {
 			if done, err = o.lookAgain(ctx, d); done || err != nil {
 				break

@@ -55,22 +55,25 @@ func inner(a netip.Addr) bool {
 type guard struct {
 	host  string // of the configured url
 	allow []netip.Prefix
+	page  bool // host was typed on a page: that it names an address permits nothing
+	plain bool // nothing hides what is sent
 }
 
 func (g guard) permits(a netip.Addr) bool {
 	a = a.Unmap().WithZone("")
-	if !inner(a) {
-		return true
-	}
-	if named, err := netip.ParseAddr(g.host); err == nil && named.Unmap() == a || g.host == "localhost" && a.IsLoopback() {
-		return true
-	}
 	for _, p := range g.allow {
 		if p.Contains(a) {
 			return true
 		}
 	}
-	return false
+	if g.page {
+		return !inner(a) && !g.plain // C131
+	}
+	if !inner(a) {
+		return true
+	}
+	named, err := netip.ParseAddr(g.host)
+	return err == nil && named.Unmap() == a || g.host == "localhost" && a.IsLoopback()
 }
 
 // control is the hook of a net.Dialer, called for each address before connecting.
@@ -85,6 +88,15 @@ func (g guard) control(_, address string, _ syscall.RawConn) error {
 	}
 	if !g.permits(a) {
 		return fmt.Errorf("%s %w", g.host, errForbiddenAddress)
+	}
+	return nil
+}
+
+// literal refuses a host that is itself an address which would not be called: whoever
+// types it is told at once. A name is looked at when it is dialled.
+func (g guard) literal() error {
+	if a, err := netip.ParseAddr(g.host); err == nil && !g.permits(a) {
+		return fmt.Errorf("%w: %s %w", ErrConfig, g.host, errForbiddenAddress)
 	}
 	return nil
 }

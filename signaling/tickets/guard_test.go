@@ -22,6 +22,12 @@ func TestInnerAddressesAreNotCalledUnlessNamed(t *testing.T) {
 		if got := (guard{host: "desk.example.org"}).permits(netip.MustParseAddr(address)); got != want {
 			t.Errorf("%s is permitted: %v", address, got)
 		}
+		if got := (guard{host: address, page: true}).permits(netip.MustParseAddr(address)); got != want {
+			t.Errorf("%s is permitted to a page: %v", address, got)
+		}
+		if (guard{host: address, page: true, plain: true}).permits(netip.MustParseAddr(address)) {
+			t.Errorf("%s is permitted to a page by plain text", address)
+		}
 	}
 	for _, c := range []struct {
 		guard   guard
@@ -32,9 +38,12 @@ func TestInnerAddressesAreNotCalledUnlessNamed(t *testing.T) {
 		{guard{host: "127.0.0.1"}, "127.0.0.2", false}, {guard{host: "127.0.0.1"}, "169.254.169.254", false},
 		{guard{host: "localhost"}, "127.0.0.1", true}, {guard{host: "localhost"}, "::1", true}, {guard{host: "localhost"}, "169.254.169.254", false},
 		{guard{host: "localhost.example.org"}, "127.0.0.1", false},
-		{guard{"desk", []netip.Prefix{netip.MustParsePrefix("127.0.0.0/8")}}, "127.0.0.5", true},
-		{guard{"desk", []netip.Prefix{netip.MustParsePrefix("127.0.0.0/8")}}, "169.254.169.254", false},
-		{guard{"desk", []netip.Prefix{netip.MustParsePrefix("fe80::/64")}}, "fe80::1%eth0", true},
+		{guard{host: "localhost", page: true}, "127.0.0.1", false},
+		{guard{host: "desk", page: true, plain: true, allow: []netip.Prefix{netip.MustParsePrefix("10.1.0.0/16")}}, "10.1.2.3", true},
+		{guard{host: "desk", page: true, plain: true, allow: []netip.Prefix{netip.MustParsePrefix("10.1.0.0/16")}}, "10.2.2.3", false},
+		{guard{host: "desk", allow: []netip.Prefix{netip.MustParsePrefix("127.0.0.0/8")}}, "127.0.0.5", true},
+		{guard{host: "desk", allow: []netip.Prefix{netip.MustParsePrefix("127.0.0.0/8")}}, "169.254.169.254", false},
+		{guard{host: "desk", allow: []netip.Prefix{netip.MustParsePrefix("fe80::/64")}}, "fe80::1%eth0", true},
 	} {
 		if got := c.guard.permits(netip.MustParseAddr(c.address)); got != c.want {
 			t.Errorf("%s for %+v: %v", c.address, c.guard, got)

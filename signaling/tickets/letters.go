@@ -105,8 +105,32 @@ func (o *Outbox) list(ctx context.Context, state string, limit int) ([]Letter, e
 	return list, transient(err)
 }
 
+// WaitingBy is how many notes wait, by desk; also of desks that are gone.
+func (o *Outbox) WaitingBy(ctx context.Context) (map[string]int, error) {
+	list := map[string]int{}
+	err := o.st.View(ctx, func(tx store.Tx) error {
+		rows, err := tx.Query("select system, count(*) from outbox where state = 'waiting' group by system")
+		if err != nil {
+			return err
+		}
+		defer func() { _ = rows.Close() }()
+		for rows.Next() {
+			var system string
+			var n int64
+			if err := rows.Scan(&system, &n); err != nil {
+				return err
+			}
+			list[system] = int(n)
+		}
+		return rows.Err()
+	})
+	return list, transient(err)
+}
+
 // serves tells whether a desk has a worker.
 func (o *Outbox) serves(system string) bool {
+	o.mu.Lock()
+	defer o.mu.Unlock()
 	for _, d := range o.desks {
 		if d.name == system {
 			return true
@@ -137,14 +161,17 @@ func (o *Outbox) Ends(ctx context.Context, ticket string) (map[string]string, er
 }
 
 // ForgetTx empties the notes of a session that was purged and what a desk said of
-// them, deletes what was attached, and forgets what is remembered of its ticket; notes on their way still go,
-// and are emptied where their way ends. What was written into a ticket is the
+// them, deletes what was attached and the words of its ticket by which it is found, and
+// forgets what is remembered of that; notes on their way still go, and are emptied where their way ends. What was written into a ticket is the
 // ticket's. An emptied note cannot be revived.
 func ForgetTx(tx store.Tx, session string) error {
 	if _, err := tx.Exec("update outbox set note = '', problem = '', look_at = '' where session_id = ? and state <> 'waiting'", session); err != nil {
 		return err
 	}
 	if _, err := tx.Exec("delete from attachments where session_id = ?", session); err != nil {
+		return err
+	}
+	if err := unindexTx(tx, session); err != nil {
 		return err
 	}
 	return forgetTicketTx(tx, session)

@@ -5,6 +5,7 @@ import (
 	"database/sql"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 
@@ -154,46 +155,110 @@ func (l *Local) Search(ctx context.Context, query string, limit int) ([]Ticket, 
 	return l.List(ctx, All, query, limit)
 }
 
-// List returns tickets: of open ones those that are due first, then the more urgent,
-// else the last touched. Each word of the query must
-// stand in number, subject or requester; case and accents do not matter.
+// List returns the first tickets of a list: see Page.
 func (l *Local) List(ctx context.Context, state State, query string, limit int) ([]Ticket, error) {
+	list, _, err := l.Page(ctx, state, query, "", limit)
+	return list, err
+}
+
+// Page returns tickets: of open ones those that are due first, then the more urgent,
+// else the last touched. Each word of the query must stand in number, subject or
+// requester; case and accents do not matter. after is the id of the ticket that stands
+// before the page, "" for the first one; of one that is not there any more the page is
+// empty. more tells that others follow.
+func (l *Local) Page(ctx context.Context, state State, query, after string, limit int) (list []Ticket, more bool, err error) {
 	if limit <= 0 || limit > maxList {
 		limit = maxList
 	}
-	where, args, order := []string{"1 = 1"}, []any{}, ""
+	var parts []part
 	switch state {
 	case Open:
-		where = append(where, "t.is_open = 1")
-		order = "case when t.due = '' then 1 else 0 end, t.due, t.priority desc, "
+		parts = []part{dueFirst, undated}
 	case Closed:
-		where = append(where, "t.is_open = 0")
+		parts = []part{{"t.is_open = 0", byTouch, sinceTouch}}
 	case All:
+		parts = []part{{"1 = 1", byTouch, sinceTouch}}
 	default:
-		return nil, fmt.Errorf("%w: the state of a list is open, closed or all", ErrInvalid)
+		return nil, false, fmt.Errorf("%w: the state of a list is open, closed or all", ErrInvalid)
 	}
+	var found string
+	var args []any
 	words := strings.Fields(fold(line(query)))
 	for _, w := range words[:min(len(words), 8)] {
-		where = append(where, `t.search like ? escape '\'`)
+		found += ` and t.search like ? escape '\'`
 		args = append(args, "%"+likeText.Replace(w)+"%")
 	}
-	var list []Ticket
-	err := l.st.View(ctx, func(tx store.Tx) error {
-		rows, err := tx.Query("select "+columns+" from tickets t where "+strings.Join(where, " and ")+" order by "+order+"t.updated desc, t.id desc limit ?", append(args, limit)...)
-		if err != nil {
-			return err
-		}
-		for rows.Next() {
-			t, err := scan(rows)
+	err = l.st.View(ctx, func(tx store.Tx) error {
+		list, more = nil, false
+		var last *Ticket
+		if after != "" {
+			t, err := l.GetTx(tx, after)
+			if errors.Is(err, ErrNotFound) {
+				return nil
+			}
 			if err != nil {
 				return err
 			}
-			list = append(list, t)
+			last = &t
 		}
-		return rows.Err()
+		for _, p := range parts {
+			if state == Open && last != nil && last.Due.IsZero() == (p.where == dueFirst.where) {
+				if p.where == dueFirst.where {
+					continue // the page begins behind all of these
+				}
+				last = nil // and before all of these
+			}
+			q, args := "select "+columns+" from tickets t where "+p.where+found, slices.Clone(args)
+			if last != nil {
+				cond, more := p.since(*last)
+				q, args = q+" and "+cond, append(args, more...)
+			}
+			rows, err := tx.Query(q+" order by "+p.order+" limit ?", append(args, int64(limit-len(list)+1))...)
+			if err != nil {
+				return err
+			}
+			for rows.Next() {
+				t, err := scan(rows)
+				if err != nil {
+					return err
+				}
+				list = append(list, t)
+			}
+			if err := errors.Join(rows.Err(), rows.Close()); err != nil {
+				return err
+			}
+			if more = len(list) > limit; more {
+				list = list[:limit]
+				break
+			}
+		}
+		return nil
 	})
-	return list, transient(err)
+	return list, more, transient(err)
 }
+
+// part of a list of tickets, which has an index in its order (migration 0013).
+type part struct {
+	where, order string
+	since        func(Ticket) (string, []any) // what stands behind a ticket of it
+}
+
+const byTouch = "t.updated desc, t.id desc"
+
+func sinceTouch(t Ticket) (string, []any) {
+	return "(t.updated, t.id) < (?, ?)", []any{store.FormatTime(t.Updated), t.ID}
+}
+
+var (
+	dueFirst = part{"t.is_open = 1 and t.due <> ''", "t.due, t.priority desc, " + byTouch, func(t Ticket) (string, []any) {
+		due := store.FormatTime(t.Due)
+		return "t.due >= ? and (t.due > ? or (t.priority, t.updated, t.id) < (?, ?, ?))",
+			[]any{due, due, int64(t.Priority), store.FormatTime(t.Updated), t.ID}
+	}}
+	undated = part{"t.is_open = 1 and t.due = ''", "t.priority desc, " + byTouch, func(t Ticket) (string, []any) {
+		return "(t.priority, t.updated, t.id) < (?, ?, ?)", []any{int64(t.Priority), store.FormatTime(t.Updated), t.ID}
+	}}
+)
 
 var likeText = strings.NewReplacer(`\`, `\\`, `%`, `\%`, `_`, `\_`)
 

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -296,5 +297,54 @@ func TestADeskWithoutItsStoreIsAwayForAMoment(t *testing.T) {
 	}
 	if err := l.Check(bg); !errors.Is(err, tickets.ErrTransient) {
 		t.Errorf("got %v", err)
+	}
+}
+
+// Pages of any size show every ticket once, in the order of the list.
+func TestTicketsComeByPages(t *testing.T) {
+	l, st := local(t)
+	due := time.Date(2026, 12, 1, 0, 0, 0, 0, time.UTC)
+	for i := range 40 {
+		made, err := l.Create(bg, tickets.New{Subject: fmt.Sprintf("number %d", i), Lang: "en"})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := st.Update(bg, func(tx store.Tx) error {
+			when := time.Time{}
+			if i%3 == 0 {
+				when = due.Add(time.Duration(i%4) * time.Hour)
+			}
+			_, err := tx.Exec("update tickets set priority = ?, due = ?, updated = ?, is_open = ? where id = ?",
+				int64(i%2), store.FormatTime(when), store.FormatTime(due.Add(time.Duration(i%5)*time.Minute)), int64(min(1, i%8)), made.ID)
+			return err
+		}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for _, state := range []tickets.State{tickets.Open, tickets.Closed, tickets.All} {
+		for _, query := range []string{"", "number 1"} {
+			whole, more, err := l.Page(bg, state, query, "", 0)
+			if err != nil || more || len(whole) < 2 {
+				t.Fatalf("%s: %d, %v", state, len(whole), err)
+			}
+			for _, size := range []int{1, 3, len(whole)} {
+				var got []tickets.Ticket
+				after := ""
+				for more := true; more && len(got) <= len(whole); {
+					var page []tickets.Ticket
+					if page, more, err = l.Page(bg, state, query, after, size); err != nil || len(page) == 0 || len(page) > size {
+						t.Fatalf("%s behind %q: %d, %v", state, after, len(page), err)
+					}
+					got = append(got, page...)
+					after = page[len(page)-1].ID
+				}
+				if !slices.Equal(got, whole) {
+					t.Errorf("%s %q by %d: %d of %d tickets, or not in their order", state, query, size, len(got), len(whole))
+				}
+			}
+		}
+	}
+	if list, more, err := l.Page(bg, tickets.Open, "", "gone", 5); len(list) != 0 || more || err != nil {
+		t.Errorf("behind one that is not there: %d, %v", len(list), err)
 	}
 }

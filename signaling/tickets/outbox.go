@@ -7,6 +7,8 @@ import (
 	"errors"
 	"fmt"
 	"math/rand/v2"
+	"slices"
+	"strconv"
 	"strings"
 	"sync"
 	"time"
@@ -24,12 +26,14 @@ import (
 // its own, so that one that is slow or away holds up nobody else's notes. Several
 // processes may serve the same outbox.
 type Outbox struct {
-	st    store.Store
-	log   *audit.Log
+	st   store.Store
+	log  *audit.Log
+	all  *Desks // the desk of a ticket is told by its id; nil: there is one
+	now  func() time.Time
+	pace pace
+
+	mu    sync.Mutex
 	desks []*outlet
-	many  bool // the desk of a ticket is told by its id
-	now   func() time.Time
-	pace  pace
 }
 
 // outlet is what one worker serves.
@@ -65,30 +69,55 @@ var usual = pace{
 	looks: []time.Duration{10 * time.Minute, 2 * time.Hour, 24 * time.Hour}, look: 30 * time.Second, patient: 48 * time.Hour,
 }
 
-// NewOutbox returns the outbox of one desk, or of all of [Desks]. Nothing leaves
-// it until Run.
+// NewOutbox returns the outbox of one desk, or of all of [Desks], as they are at any
+// time. Nothing leaves it until Run.
 func NewOutbox(st store.Store, log *audit.Log, desk System) *Outbox {
 	o := &Outbox{st: st, log: log, now: time.Now, pace: usual}
-	names := []string{desk.Name()}
 	if all, ok := desk.(*Desks); ok {
-		names, o.many = all.Names(), true
+		o.all = all
+		o.follow()
+		return o
 	}
-	for _, name := range names {
-		d := &outlet{name: name, desk: desk, caps: desk.Caps(), wake: make(chan struct{}, 1)}
-		if all, ok := desk.(*Desks); ok {
-			if one, err := all.Desk(name); err == nil {
-				d.caps = one.Caps()
-			}
+	o.desks = []*outlet{newOutlet(desk.Name(), desk, desk.Caps())}
+	return o
+}
+
+func newOutlet(name string, desk System, caps Caps) *outlet {
+	return &outlet{name: name, desk: desk, caps: caps, wake: make(chan struct{}, 1)}
+}
+
+// follow makes the outlets those of the desks that there are. One whose desk stays
+// stays too: it finds its desk anew at each call. over is closed when there are others.
+func (o *Outbox) follow() (outlets []*outlet, over <-chan struct{}) {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	if o.all == nil {
+		return o.desks, nil
+	}
+	set := o.all.now.Load()
+	has := map[string]*outlet{}
+	for _, d := range o.desks {
+		has[d.name] = d
+	}
+	o.desks = nil
+	for _, name := range append([]string{LocalName}, set.names...) {
+		caps := o.all.local.Caps()
+		if name != LocalName {
+			caps = set.others[name].Caps()
+		}
+		d := has[name]
+		if d == nil || d.caps != caps {
+			d = newOutlet(name, o.all, caps)
 		}
 		o.desks = append(o.desks, d)
 	}
-	return o
+	return o.desks, set.over
 }
 
 // system is the name of the desk that a ticket's notes go to, also of one that is
 // not configured just now: they wait for it.
 func (o *Outbox) system(ticket string) string {
-	if !o.many {
+	if o.all == nil {
 		return o.desks[0].name
 	}
 	name, _ := Split(ticket)
@@ -110,6 +139,14 @@ func HandedMarker(id string) string { return "mf:" + id + handedMark }
 
 const handedMark = ":handed"
 
+// AppointedMarker is the key of the note about a change of an appointment: of no session
+// either.
+func AppointedMarker(id string, sequence int64) string {
+	return "mf:" + id + "." + strconv.FormatInt(sequence, 10) + appointedMark
+}
+
+const appointedMark = ":appointed"
+
 // sessionOf reads a marker back.
 func sessionOf(key string) (session string, err error) {
 	p := strings.Split(key, ":")
@@ -126,7 +163,7 @@ func (o *Outbox) EnqueueTx(tx store.Tx, ticket string, n Note) error {
 	if err != nil {
 		return err
 	}
-	if strings.HasSuffix(n.Key, waitedMark) || strings.HasSuffix(n.Key, handedMark) {
+	if strings.HasSuffix(n.Key, waitedMark) || strings.HasSuffix(n.Key, handedMark) || strings.HasSuffix(n.Key, appointedMark) {
 		session = ""
 	}
 	if len(n.Doc.Blocks) > 0 {
@@ -171,6 +208,8 @@ func (o *Outbox) logAsTx(tx store.Tx, who audit.Actor, typ, outcome, session, ti
 
 // Wake makes the workers look at once. It never blocks.
 func (o *Outbox) Wake() {
+	o.mu.Lock()
+	defer o.mu.Unlock()
 	for _, d := range o.desks {
 		select {
 		case d.wake <- struct{}{}:
@@ -181,20 +220,45 @@ func (o *Outbox) Wake() {
 
 // Run writes what is due until ctx ends, and returns when the notes in hand are
 // done. problem hears what failed, from several goroutines; the outbox tries
-// again by itself.
+// again by itself. The worker of a desk begins and ends with it: a note in its hand
+// goes back to those that wait.
 func (o *Outbox) Run(ctx context.Context, problem func(error)) {
 	var workers sync.WaitGroup
-	for _, d := range o.desks {
-		workers.Go(func() {
-			work(ctx, o.pace.poll, d.wake, func() (bool, error) { return o.next(ctx, d) }, problem)
-		})
-		if d.looks() {
+	defer workers.Wait()
+	ends := map[*outlet]context.CancelFunc{}
+	defer func() {
+		for _, end := range ends {
+			end()
+		}
+	}()
+	for ctx.Err() == nil {
+		outlets, over := o.follow()
+		for d, end := range ends {
+			if !slices.Contains(outlets, d) {
+				end()
+				delete(ends, d)
+			}
+		}
+		for _, d := range outlets {
+			if ends[d] != nil {
+				continue
+			}
+			with, end := context.WithCancel(ctx)
+			ends[d] = end
 			workers.Go(func() {
-				work(ctx, o.pace.look, nil, func() (bool, error) { return o.lookAgain(ctx, d) }, problem)
+				work(with, o.pace.poll, d.wake, func() (bool, error) { return o.next(with, d) }, problem)
 			})
+			if d.looks() {
+				workers.Go(func() {
+					work(with, o.pace.look, nil, func() (bool, error) { return o.lookAgain(with, d) }, problem)
+				})
+			}
+		}
+		select {
+		case <-ctx.Done():
+		case <-over:
 		}
 	}
-	workers.Wait()
 }
 
 // work does what is due until ctx ends: step after step while there is something,
@@ -304,7 +368,8 @@ func (o *Outbox) written(ctx context.Context, d *outlet, l *letter, remote strin
 func (o *Outbox) failed(ctx context.Context, l *letter, why error) error {
 	now := o.now()
 	hopeless := errors.Is(why, ErrNotFound) || errors.Is(why, ErrClosed) || errors.Is(why, ErrTooLarge) || errors.Is(why, ErrInvalid)
-	dead := hopeless || now.Sub(l.Created) >= o.pace.giveUp
+	// One whose desk was taken away in between waits for it.
+	dead := hopeless || now.Sub(l.Created) >= o.pace.giveUp && !errors.Is(why, ErrNoDesk)
 	wait := o.pace.wait(l.Attempts)
 	if asked := (ErrRateLimited{}); errors.As(why, &asked) {
 		wait = max(wait, min(asked.After, o.pace.longest))

@@ -126,7 +126,7 @@ func (d *redmine) private(ctx context.Context, project int64) error {
 func (d *redmine) Check(ctx context.Context) error {
 	u, err := d.user(ctx)
 	if err == nil && !u.User.Admin && len(u.User.Memberships) == 0 {
-		err = d.failed(ErrForbidden, "the account of the key is in no project")
+		err = d.troubled(TroubleNothing, "", ErrForbidden, "the account of the key is in no project")
 	}
 	return err
 }

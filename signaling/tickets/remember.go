@@ -25,12 +25,20 @@ func RememberTx(tx store.Tx, t Ticket, now time.Time) error {
 	if desk == LocalName || t.Remembered {
 		return nil
 	}
-	_, err := tx.Exec(`insert into desk_tickets (id, desk, number, subject, lang, is_open, url, search, seen, priority, due) values (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
+	is := fold(t.Number + "\n" + t.Subject)
+	was, err := searchTx(tx, t.ID)
+	if err != nil {
+		return err
+	}
+	_, err = tx.Exec(`insert into desk_tickets (id, desk, number, subject, lang, is_open, url, search, seen, priority, due) values (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
 on conflict (id) do update set number = excluded.number, subject = excluded.subject, lang = excluded.lang,
 is_open = excluded.is_open, url = excluded.url, search = excluded.search, seen = excluded.seen,
 priority = excluded.priority, due = excluded.due`,
-		t.ID, desk, t.Number, t.Subject, t.Lang, bit(t.Open), t.URL, fold(t.Number+"\n"+t.Subject), store.FormatTime(now), int64(t.Priority), store.FormatTime(t.Due))
-	return err
+		t.ID, desk, t.Number, t.Subject, t.Lang, bit(t.Open), t.URL, is, store.FormatTime(now), int64(t.Priority), store.FormatTime(t.Due))
+	if err != nil || was == is {
+		return err
+	}
+	return reindexTx(tx, t.ID)
 }
 
 // Recall is another desk's ticket as this server remembers it, without asking the

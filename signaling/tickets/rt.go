@@ -75,14 +75,28 @@ func (d *rt) items(ctx context.Context, what string, query url.Values, got *rtIt
 	return err
 }
 
-// Check implements System: the token is valid and sees a queue.
+// Check implements System: the token is valid, sees a queue, and may comment on the
+// ticket that was made last, where it sees one.
 func (d *rt) Check(ctx context.Context) error {
 	var got rtItems
 	if err := d.items(ctx, "queues/all", url.Values{"per_page": {"1"}}, &got); err != nil {
 		return err
 	}
 	if len(got.Items) == 0 {
-		return d.failed(ErrForbidden, "the account of the token sees no queue")
+		return d.troubled(TroubleNothing, "", ErrForbidden, "the account of the token sees no queue")
+	}
+	if err := d.items(ctx, "tickets", url.Values{"query": {"id > 0"}, "per_page": {"1"}, "orderby": {"id"}, "order": {"DESC"}}, &got); err != nil || len(got.Items) == 0 {
+		return err
+	}
+	// RT links what the account may do.
+	var one struct {
+		Links []struct{ Ref string } `json:"_hyperlinks"`
+	}
+	if _, err := d.do(ctx, request{method: "GET", path: "/REST/2.0/ticket/" + url.PathEscape(got.Items[0].ID), into: &one}); err != nil {
+		return err
+	}
+	if !slices.ContainsFunc(one.Links, func(l struct{ Ref string }) bool { return l.Ref == "comment" }) {
+		return d.troubled(TroubleComment, "", ErrForbidden, "the account of the token may not comment on tickets (CommentOnTicket)")
 	}
 	return nil
 }

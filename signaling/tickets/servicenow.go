@@ -125,7 +125,7 @@ func (d *serviceNow) Check(ctx context.Context) error {
 			return err
 		}
 		if len(rows) == 0 && table == "sys_journal_field" {
-			return d.failed(ErrForbidden, "the account may not read sys_journal_field: without it, notes cannot be looked for, and might be written twice")
+			return d.troubled(TroubleJournal, "", ErrForbidden, "the account may not read sys_journal_field: without it, notes cannot be looked for, and might be written twice")
 		}
 	}
 	return nil

@@ -179,7 +179,7 @@ func ReadDesks(path string) (Setup, error) {
 	if err != nil {
 		// That it is the configuration is clear here.
 		text := strings.ReplaceAll(err.Error(), ErrConfig.Error()+": ", "")
-		return Setup{}, &fault{fmt.Sprintf("the desks file %s: %s", path, text), []error{ErrConfig}}
+		return Setup{}, &fault{text: fmt.Sprintf("the desks file %s: %s", path, text), kinds: []error{ErrConfig}}
 	}
 	return s, nil
 }
@@ -324,6 +324,18 @@ func (r *reader) setup(b []byte) (Setup, error) {
 	return s, nil
 }
 
+// ParseRange reads a range of addresses, or one.
+func ParseRange(text string) (p netip.Prefix, ok bool) {
+	if p, err := netip.ParsePrefix(text); err == nil {
+		return p, true
+	}
+	a, err := netip.ParseAddr(text)
+	if err != nil {
+		return netip.Prefix{}, false
+	}
+	return netip.PrefixFrom(a, a.BitLen()), true
+}
+
 func (r *reader) desk(raw []byte) (DeskSetup, error) {
 	var f deskFile
 	if err := strictly(raw, &f); err != nil {
@@ -347,13 +359,9 @@ func (r *reader) desk(raw []byte) (DeskSetup, error) {
 		}
 	}
 	for _, a := range f.Allow {
-		p, err := netip.ParsePrefix(a)
-		if err != nil {
-			addr, e := netip.ParseAddr(a)
-			if e != nil {
-				return DeskSetup{}, fmt.Errorf("allow: %.60q is neither an address nor a range like 127.0.0.0/8", a)
-			}
-			p = netip.PrefixFrom(addr, addr.BitLen())
+		p, ok := ParseRange(a)
+		if !ok {
+			return DeskSetup{}, fmt.Errorf("allow: %.60q is neither an address nor a range like 127.0.0.0/8", a)
 		}
 		c.Allow = append(c.Allow, p)
 	}

@@ -59,7 +59,7 @@ func newClient(c Config) (*client, error) {
 	if limit <= 0 {
 		limit = usualCall
 	}
-	dialer := &net.Dialer{Timeout: limit, Control: guard{base.Hostname(), c.Allow}.control}
+	dialer := &net.Dialer{Timeout: limit, Control: c.guard(base.Hostname(), base.Scheme == "http").control}
 	return &client{
 		system: c.System, base: base, secrets: hider(c), auth: func(*http.Request) {}, now: time.Now,
 		http: &http.Client{
@@ -109,6 +109,9 @@ func hider(c Config) *strings.Replacer {
 type fault struct {
 	text  string
 	kinds []error
+
+	trouble Trouble // where the kind does not tell
+	words   string  // of the desk, without secrets
 }
 
 func (f *fault) Error() string   { return f.text }
@@ -127,7 +130,16 @@ func (c *client) redacted(text string) string {
 
 func (c *client) failed(kind error, format string, args ...any) error {
 	text := c.redacted(fmt.Sprintf(format, args...))
-	return &fault{fmt.Sprintf("%v: %s: %s", kind, c.system, line(text)), []error{kind}}
+	return &fault{text: fmt.Sprintf("%v: %s: %s", kind, c.system, line(text)), kinds: []error{kind}}
+}
+
+// troubled is failed with what it means for whoever sets the desk up.
+func (c *client) troubled(is Trouble, words string, kind error, format string, args ...any) error {
+	err := c.failed(kind, format, args...)
+	if f := (*fault)(nil); errors.As(err, &f) {
+		f.trouble, f.words = is, line(c.redacted(words))
+	}
+	return err
 }
 
 // request is one call of a desk.
@@ -189,7 +201,7 @@ func (c *client) do(ctx context.Context, r request) (http.Header, error) {
 	}
 	if r.into != nil {
 		if !isJSON(resp.Header) {
-			return nil, c.failed(ErrTransient, "%s %s: %d, but with a page instead of an answer", r.method, r.path, resp.StatusCode)
+			return nil, c.troubled(TroubleElsewhere, "", ErrTransient, "%s %s: %d, but with a page instead of an answer", r.method, r.path, resp.StatusCode)
 		}
 		if string(bytes.TrimSpace(got)) == "null" {
 			return nil, c.failed(ErrTransient, "%s %s: %d, but with nothing", r.method, r.path, resp.StatusCode)
@@ -237,7 +249,7 @@ func (c *client) broken(ctx context.Context, r request, err error) error {
 		said = "the desk shows a certificate that this server does not trust; nothing was sent to it. Has the desk a new one? " + unknown.Unwrap().Error()
 	}
 	text := fmt.Sprintf("%v: %s: %s %s: %s", kinds[0], c.system, r.method, r.path, said)
-	return &fault{line(c.redacted(text)), kinds}
+	return &fault{text: line(c.redacted(text)), kinds: kinds, trouble: onTheLine(err)}
 }
 
 // refused is an answer that says no.
@@ -251,7 +263,14 @@ func (c *client) refused(r request, resp *http.Response, body []byte) error {
 	if resp.StatusCode/100 == 3 {
 		text = fmt.Sprintf("%s %s: the desk sends us to another address (%d); is url right?", r.method, r.path, resp.StatusCode)
 	}
-	return c.failed(kind, "%s", text)
+	is := TroubleNone
+	switch {
+	case kind == ErrTransient && !isJSON(resp.Header) && resp.StatusCode < 500:
+		is = TroubleElsewhere // a page of somebody
+	case kind == ErrNotFound:
+		is, said = TroubleElsewhere, ""
+	}
+	return c.troubled(is, said, kind, "%s", text)
 }
 
 func (c *client) kind(resp *http.Response, body []byte, said string) error {

@@ -63,6 +63,8 @@ type Person struct {
 	Lang    string // "en" or "fr"
 	Ticket  string // number of the ticket whose link they came by; may be empty
 	Since   time.Time
+
+	Appointment string // id of the appointment that they came for; may be empty
 }
 
 // View is what somebody who waits sees.

@@ -3,7 +3,8 @@
 // session is joined by an invite code, or, with `ticketless`, where there is none;
 // `background` says that nobody looks at it now.
 // It tells the page only how the session stands (event mf-state); the code
-// never leaves its shadow root.
+// never leaves its shadow root. What the page puts in with slot="people" stands
+// in the sheet of the participants.
 
 import { Entrance } from "./entrance";
 import { GrantState } from "./gen/session_pb";

@@ -157,9 +157,15 @@ describe("what it offers", () => {
     desk.heard(key, told({ state: "live", session: "s" }));
     const closed: number[] = [];
     const groups = offer(desk, acts({ closeSession: (s) => closed.push(s.key) }), "", []);
-    expect(groups[0]?.items.map((i) => i.label)).toEqual(["Chat", "End: Session, ticket 101"]);
+    expect(groups[0]?.items.map((i) => i.label)).toEqual([
+      "Chat",
+      "Hand the ticket over…",
+      "End: Session, ticket 101",
+    ]);
     groups[0]?.items[0]?.run();
     groups[0]?.items[1]?.run();
+    expect(desk.sessions[0]?.handing).toBe(true);
+    groups[0]?.items[2]?.run();
     expect(pressed).toEqual(["talk"]);
     expect(closed).toEqual([key]);
   });

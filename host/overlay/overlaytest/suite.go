@@ -131,6 +131,24 @@ func seen(t *testing.T, d Desk) {
 		t.Error("the pointer is not where it went, or also where it was")
 	}
 
+	// Where the screen ends its name turns to the other side: all of it is there, but for
+	// where ring and plate overlap.
+	ink := func() int { return d.inked(image.Rect(0, 0, d.Width, d.Height)) }
+	s = overlay.Scene{Pointers: slices.Clone(Everything.Pointers[:1])}
+	Show(t, d.Overlay, s)
+	whole := 0
+	if !d.sees(func() bool { whole = ink(); return whole > 2000 }) {
+		t.Fatalf("a pointer inks %d pixels", whole)
+	}
+	for _, at := range []image.Point{{X: d.Width - 20, Y: 200}, {X: 300, Y: d.Height - 20}, {X: d.Width - 20, Y: d.Height - 20}} {
+		s = overlay.Scene{Pointers: slices.Clone(s.Pointers)}
+		s.Pointers[0].At = at
+		Show(t, d.Overlay, s)
+		if !d.sees(func() bool { return ink() > whole-whole/50 && d.inked(image.Rect(at.X-3, at.Y-3, at.X+3, at.Y+3)) > 0 }) {
+			t.Errorf("at %v it inks %d pixels of %d", at, ink(), whole)
+		}
+	}
+
 	// More of a pen, and one mark less.
 	s = overlay.Scene{Marks: slices.Clone(Everything.Marks[:1])}
 	Show(t, d.Overlay, s)

@@ -41,6 +41,10 @@ func TestWhoSaidNoIsNotAskedWhatItHelped(t *testing.T) {
 		if !v.has("wrong") || !v.has("keep") {
 			t.Errorf("%s: it can be neither kept nor reported", reason)
 		}
+		e.Seen = true // after a return, say: then somebody did
+		if s := session("en", true, e).View(start).says(); !strings.Contains(s, "helped you") {
+			t.Errorf("%s, after something was seen:\n%s", reason, s)
+		}
 	}
 }
 

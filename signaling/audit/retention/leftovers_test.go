@@ -16,6 +16,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/mainforte/mainforte/signaling/appointments"
 	"github.com/mainforte/mainforte/signaling/audit"
 	"github.com/mainforte/mainforte/signaling/audit/bundle"
 	"github.com/mainforte/mainforte/signaling/audit/formats"
@@ -41,6 +42,7 @@ var holds = map[string]string{
 	"assignments":          others,
 	"hook_deliveries":      others,
 	"launch_key":           others,
+	"appointments":         ruined,
 	"attachments":          ruined,
 	"audit_checkpoints":    bare,
 	"audit_head":           bare,
@@ -52,12 +54,15 @@ var holds = map[string]string{
 	"audit_search":         ruined,
 	"audit_signers":        bare,
 	"counters":             bare,
+	"desk_setup":           others,
 	"desk_tickets":         ruined,
 	"goose_db_version":     bare,
 	"links":                others,
 	"outbox":               ruined,
 	"retention":            bare,
 	"session_participants": bare,
+	"session_grants":       bare,
+	"session_words":        ruined,
 	"sessions":             bare,
 	"signins":              bare,
 	"sqlite_sequence":      bare,
@@ -80,11 +85,14 @@ var holds = map[string]string{
 // columns of the tables in which a session's own words could one day stand: a
 // new one needs the same thought.
 var columns = map[string]string{
+	"appointments":         "about created ends id items lang number sequence starts state ticket_id updated user_id why zone",
 	"attachments":          "body created id kind session_id sha256 size",
 	"audit_search":         "key_id session token",
 	"outbox":               "attempts created fault id look_at next_at note note_key problem put_back remote_id session_id state system ticket_id updated",
+	"session_grants":       "name session",
+	"session_words":        "session word",
 	"session_participants": "departed joined kind method number reason session_id technician_id viewer_token",
-	"sessions":             "course duration_ms ended ends grants host_events host_key host_seq host_token id interrupted method reason ruled_out started technician_id ticket_id used",
+	"sessions":             "code commented course duration_ms ended ends grants host_events host_key host_seq host_token id interrupted method reason resolution ruled_out score started technician_id ticket_id used",
 }
 
 func TestEveryTableHasItsPlaceInAPurge(t *testing.T) {
@@ -136,8 +144,18 @@ func TestPurgedStringsAreNowhere(t *testing.T) {
 				"rt:"+id, w.secret(id), w.secret(id)); err != nil {
 				return err
 			}
+			if _, err := tx.Exec("insert into session_words (word, session) values (?, ?)", w.secret(id), id); err != nil {
+				return err
+			}
 			if _, err := tx.Exec("insert into attachments (id, session_id, kind, size, sha256, body, created) values (?, ?, 'system', 1, ?, ?, '')",
 				id, id, []byte{1}, []byte(w.secret(id))); err != nil {
+				return err
+			}
+			if _, err := tx.Exec(`insert into users (id, name, name_key, role, password_hash, created) values ('01T', '', '', 'technician', '', '') on conflict (id) do nothing`); err != nil {
+				return err
+			}
+			if _, err := tx.Exec(`insert into appointments (id, ticket_id, number, user_id, lang, starts, ends, zone, about, items, state, why, created, updated)
+				values (?, ?, '1', '01T', 'fr', '1', '1', 'UTC', ?, '[]', 'cancelled', ?, '', '')`, id, "rt:"+id, w.secret(id), w.secret(id)); err != nil {
 				return err
 			}
 			_, err := tx.Exec(`insert into outbox (id, note_key, system, ticket_id, session_id, note, problem, state, next_at, created, updated)
@@ -240,7 +258,9 @@ func TestPurgedStringsAreNowhere(t *testing.T) {
 		}
 	}
 
-	w.k.Also = tickets.ForgetTx
+	w.k.Also = func(tx store.Tx, session string) error {
+		return errors.Join(tickets.ForgetTx(tx, session), appointments.ForgetTx(tx, session))
+	}
 	must(t, w.k.Set(bg, Policy{"ninety", 90, 0}, admin))
 	if r, err := w.k.Run(bg, false); err != nil || r.Sessions != sessions/2 {
 		t.Fatalf("%+v, %v", r, err)

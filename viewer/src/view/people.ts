@@ -1,4 +1,5 @@
-// Who is in the session, who has control, and the way to bring a colleague.
+// Who is in the session, who has control, and the way to bring a colleague. What the page adds to it stands in the
+// slot "people".
 
 import { GrantState } from "../gen/session_pb";
 import { ParticipantKind } from "../gen/signaling_pb";
@@ -43,7 +44,7 @@ export class People {
       this.title,
       this.#list,
       this.#inviting,
-      h("div", { class: "actions" }, this.#close),
+      h("div", { class: "actions" }, h("slot", { name: "people" }), this.#close),
     );
     this.#expert.addEventListener("click", () => actions.invite(ParticipantKind.EXPERT));
     this.#observer.addEventListener("click", () => actions.invite(ParticipantKind.OBSERVER));

@@ -110,6 +110,56 @@ export interface Palette {
   dark: Record<string, string>;
 }
 
+/** What a check of a ticket system found. */
+export interface DeskCheck {
+  at: string;
+  /** What is missing; null: it can be used. */
+  problem: { code: string; message: string } | null;
+  /** The system's own: hostile. */
+  words: string;
+}
+
+export interface Desk {
+  name: string;
+  system: string;
+  /** Where: "server" is the embedded one. */
+  kept: "server" | "file" | "page";
+  state: "used" | "shadowed" | "sealed" | "refused";
+  /** By name, as the server calls them; no secrets. */
+  fields: Record<string, string>;
+  /** Names of the secrets that it has. */
+  has: string[];
+  /** Notes that wait for it. */
+  waiting: number;
+  check: DeskCheck | null;
+}
+
+export interface Field {
+  name: string;
+  need: boolean;
+  secret: boolean;
+  /** The values that there are; none: any text. */
+  of: string[];
+}
+
+export interface TicketPolicy {
+  desk: string;
+  ticket: string;
+  note: string;
+  chat: string;
+  offline: string;
+}
+
+/** The ticket systems, and what is wanted of sessions and their tickets. */
+export interface Setup {
+  version: number;
+  desks: Desk[];
+  policy: TicketPolicy;
+  /** Where that comes from; "" where nobody said anything. */
+  policyFrom: "page" | "file" | "";
+  systems: { name: string; fields: Field[] }[];
+}
+
 export type AccountState = "open" | "closed";
 
 export const adminApi = {
@@ -172,6 +222,28 @@ export const adminApi = {
       light: colours(o["light"]),
       dark: colours(o["dark"]),
     };
+  },
+  async setup(): Promise<Setup> {
+    return setup(await call("GET", "/api/v1/desks/setup"));
+  },
+  async addDesk(version: number, name: string, body: object): Promise<Setup> {
+    return setup(await call("POST", "/api/v1/desks/setup", { ...body, version, name }));
+  },
+  async setDesk(version: number, name: string, body: object): Promise<Setup> {
+    return setup(await call("PUT", `/api/v1/desks/setup/${id(name)}`, { ...body, version }));
+  },
+  async removeDesk(version: number, name: string): Promise<Setup> {
+    const path = at(`/api/v1/desks/setup/${id(name)}`, { version: String(version) });
+    return setup(await call("DELETE", path));
+  },
+  async tryDesk(name: string, body: object): Promise<DeskCheck> {
+    return deskCheck(await call("POST", "/api/v1/desks/setup/check", { ...body, name }));
+  },
+  async checkDesk(name: string): Promise<DeskCheck> {
+    return deskCheck(await call("POST", `/api/v1/desks/setup/${id(name)}/check`, {}));
+  },
+  async setTicketPolicy(version: number, policy: TicketPolicy | null): Promise<Setup> {
+    return setup(await call("PUT", "/api/v1/desks/policy", { version, policy }));
   },
   async changes(before: number | null): Promise<{ changes: Change[]; more: boolean }> {
     const path = before === null ? "/api/v1/changes" : at("/api/v1/changes", { before: String(before) });
@@ -275,6 +347,70 @@ function picture(v: unknown): Picture {
 function colours(v: unknown): Record<string, string> {
   const o = record(v);
   return Object.fromEntries(Object.keys(o).map((name) => [name, string(o, name)]));
+}
+
+function deskCheck(v: unknown): DeskCheck {
+  const o = record(v);
+  const p = o["problem"] === null ? null : record(o["problem"]);
+  return {
+    at: string(o, "at"),
+    problem: p === null ? null : { code: string(p, "code"), message: string(p, "message") },
+    words: string(o, "words"),
+  };
+}
+
+function oneOf<T extends string>(o: Record<string, unknown>, key: string, of: readonly T[]): T {
+  const v = string(o, key);
+  const known = of.find((w) => w === v);
+  if (known === undefined) throw new TypeError(`${key} is none that there is`);
+  return known;
+}
+
+function desk(v: unknown): Desk {
+  const o = record(v);
+  const fields: Record<string, string> = {};
+  for (const [name, value] of Object.entries(o)) if (typeof value === "string") fields[name] = value;
+  const perMinute = integer(o, "per_minute");
+  fields["per_minute"] = perMinute === 0 ? "" : String(perMinute);
+  return {
+    name: string(o, "name"),
+    system: string(o, "system"),
+    kept: oneOf(o, "kept", ["server", "file", "page"]),
+    state: oneOf(o, "state", ["used", "shadowed", "sealed", "refused"]),
+    fields,
+    has: list(o, "has", word),
+    waiting: integer(o, "waiting"),
+    check: o["check"] === null ? null : deskCheck(o["check"]),
+  };
+}
+
+function setup(v: unknown): Setup {
+  const o = record(v);
+  const p = record(o["policy"]);
+  return {
+    version: integer(o, "version"),
+    desks: list(o, "desks", desk),
+    policy: {
+      desk: string(p, "desk"),
+      ticket: string(p, "ticket"),
+      note: string(p, "note"),
+      chat: string(p, "chat"),
+      offline: string(p, "offline"),
+    },
+    policyFrom: oneOf(o, "policy_from", ["page", "file", ""]),
+    systems: list(o, "systems", (s) => ({
+      name: string(record(s), "name"),
+      fields: list(s, "fields", (f) => {
+        const of = record(f);
+        return {
+          name: string(of, "name"),
+          need: of["need"] === true,
+          secret: of["secret"] === true,
+          of: list(of, "of", word),
+        };
+      }),
+    })),
+  };
 }
 
 function change(v: unknown): Change {

@@ -9,6 +9,7 @@ import { mayAdmin, mayClaim, mayKeepWords, mayReadOutbox, mayReadSessions, maySu
 import { singleKeys } from "../lib/shortcuts.svelte";
 import { localDesk } from "../lib/api";
 import type { Desk } from "./desk.svelte";
+import { passing } from "./handing";
 import type { SessionTab } from "./tabs";
 
 export interface Command extends Choice {
@@ -67,6 +68,8 @@ function session(desk: Desk, acts: Acts): Command[] {
   if (here?.state === "live")
     for (const { id, text } of here.element?.offers?.() ?? [])
       list.push({ label: text, icon: "screen", run: () => here.element?.press?.(id) });
+  const pass = here === undefined ? null : passing(desk, here);
+  if (pass !== null) list.push({ label: pass.text, icon: "people", run: pass.run });
   for (const s of desk.sessions)
     if (inProgress(s.state))
       list.push({

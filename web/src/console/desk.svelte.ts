@@ -474,6 +474,7 @@ export class Desk {
       messages: 0,
       unread: false,
       ticketless,
+      handing: false,
       state: "code",
       session: null,
       before,

@@ -2,6 +2,10 @@
 import { api, type Priority, type Ticket, type Transfer } from "../lib/api";
 import { t } from "../lib/i18n.svelte";
 import type { Desk } from "./desk.svelte";
+import type { SessionTab } from "./tabs";
+
+/** What has to be known of a ticket to hand it over. */
+export type Handed = Pick<Ticket, "id" | "number">;
 
 /** Takes a ticket that was handed over: the first who does has it. */
 export async function takeOver(desk: Desk, x: Transfer): Promise<void> {
@@ -24,7 +28,7 @@ export async function handBack(desk: Desk, x: Transfer, note: string): Promise<v
 
 export async function handOver(
   desk: Desk,
-  ticket: Ticket,
+  ticket: Handed,
   to: { user: string } | { team: string },
   name: string,
   note: string,
@@ -37,6 +41,15 @@ export async function handOver(
     text: t("hand.sent", { number: ticket.number, name }),
     undo: x === null ? null : () => void undo(desk, x),
   };
+}
+
+/** What a session offers to do with its ticket: hand it over, or take it back; null where it may do neither. */
+export function passing(desk: Desk, tab: SessionTab): { text: string; run: () => void } | null {
+  if (tab.state !== "live" || tab.ticket === "" || tab.role !== "lead") return null;
+  const waits = desk.duties.waiting(tab.ticket);
+  return waits === null
+    ? { text: t("hand.ticket"), run: () => (tab.handing = true) }
+    : { text: t("hand.undo_ticket", { name: waits.to }), run: () => void undo(desk, waits) };
 }
 
 /** Takes back what nobody has taken yet; its note is kept for the next time. */

@@ -62,6 +62,8 @@ export interface SessionTab {
   before: readonly string[];
   /** Its ticket was closed elsewhere. */
   closed: boolean;
+  /** It is asked to whom the ticket goes. */
+  handing: boolean;
   element: RemoteSession | null;
 }
 

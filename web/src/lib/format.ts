@@ -93,3 +93,8 @@ export function reasonText(reason: string): string {
 export function eventText(type: string): string | null {
   return lookup(`event.${type}`);
 }
+
+/** What to type to reach the server that hosts dial: with the port of this page where it is the same server. */
+export function reached(publicHost: string): string {
+  return publicHost === location.hostname ? location.host : publicHost;
+}

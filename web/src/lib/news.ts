@@ -11,12 +11,13 @@ const kinds = [
   "waiting",
   "work",
   "people",
+  "appointments",
 ] as const;
 
 export interface News {
   /** "" where the kind is of no ticket. */
   ticket: string;
-  /** sessions: those that are open are not as they were. watch: somebody would like to watch one that we lead. waiting: others wait than before. work: what is handed from one to another changed. people: somebody is away, or back. */
+  /** sessions: those that are open are not as they were. watch: somebody would like to watch one that we lead. waiting: others wait than before. work: what is handed from one to another changed. people: somebody is away, or back. appointments: some are not as they were, or come near. */
   kind: (typeof kinds)[number];
   /** It was given to the one who is signed in. */
   mine: boolean;

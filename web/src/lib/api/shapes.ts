@@ -242,7 +242,7 @@ function ticketSession(v: unknown): TicketSession {
   };
 }
 
-const letterKinds = ["end", "closing", "rated", "waited", "handed"] as const;
+const letterKinds = ["end", "closing", "rated", "waited", "handed", "appointed"] as const;
 
 export function letter(v: unknown): Letter {
   const o = record(v);

@@ -165,7 +165,7 @@ export interface Desks {
 /** A note that is not in its ticket. */
 export interface Letter {
   id: string;
-  kind: "end" | "closing" | "rated" | "waited" | "handed";
+  kind: "end" | "closing" | "rated" | "waited" | "handed" | "appointed";
   desk: string;
   ticket: { id: string; number: string; subject: string };
   session: string;
