@@ -38,21 +38,21 @@ const (
 // AppointmentData is what a person is told of an appointment. Texts are hostile. From
 // stands in the time zone in which both are said.
 type AppointmentData struct {
-	Lang         string // "en" or "fr"; anything else is English
-	Organisation string // may be empty
-	Path         string // of the page
-	Number       string // of the ticket
-	By           string // name of the technician
-	From, To     time.Time
-	About        string // one line
-	Items        []Item
-	State        string
-	Why          string // it was called off for; may be empty
-	Open         bool   // they may come now
-	Begun        bool
-	URL          string // of the page, as a whole; for the texts below
-	Problem      string
-	Said         string // what was typed, where there is a problem
+	Lang     string // "en" or "fr"; anything else is English
+	Brand    Brand
+	Path     string // of the page
+	Number   string // of the ticket
+	By       string // name of the technician
+	From, To time.Time
+	About    string // one line
+	Items    []Item
+	State    string
+	Why      string // it was called off for; may be empty
+	Open     bool   // they may come now
+	Begun    bool
+	URL      string // of the page, as a whole; for the texts below
+	Problem  string
+	Said     string // what was typed, where there is a problem
 }
 
 // When is the time in words.
@@ -77,8 +77,12 @@ func Appointment(w io.Writer, d AppointmentData) error {
 }
 
 // AppointmentOver writes the page of one that is over. Serve it with status 410.
-func AppointmentOver(w io.Writer, lang, organisation, ticket string) error {
-	return render(w, known(lang), "appointment_over.html", struct{ Lang, Organisation, Ticket string }{known(lang), organisation, ticket})
+func AppointmentOver(w io.Writer, lang string, b Brand, ticket string) error {
+	return render(w, known(lang), "appointment_over.html", struct {
+		Lang   string
+		Brand  Brand
+		Ticket string
+	}{known(lang), b, ticket})
 }
 
 // Letters about an appointment.
@@ -105,8 +109,8 @@ func (d AppointmentData) Letter(kind string) (subject, body string) {
 		parts = append(parts, c.must("appointment.letter.page")+"\n"+d.URL, c.must("appointment.never.alone")+" "+c.must("appointment.never.absent"))
 	}
 	name := d.By
-	if d.Organisation != "" {
-		name += "\n" + d.Organisation
+	if d.Brand.Name != "" {
+		name += "\n" + d.Brand.Name
 	}
 	subject = c.must("appointment.letter.subject_"+kind, "number", d.Number, "day", Day(d.Lang, d.From))
 	return subject, strings.Join(append(parts, name), "\n\n")

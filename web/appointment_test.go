@@ -22,7 +22,7 @@ func in(t *testing.T, zone string) *time.Location {
 func everyAppointment() map[string]AppointmentData {
 	at := time.Date(2026, 12, 1, 14, 0, 0, 0, time.UTC)
 	d := AppointmentData{
-		Organisation: "Ville d’Exemple", Path: "/appointment/X", Number: "INC0012", By: "Zoë", From: at, To: at.Add(45 * time.Minute),
+		Brand: Brand{Name: "Ville d’Exemple"}, Path: "/appointment/X", Number: "INC0012", By: "Zoë", From: at, To: at.Add(45 * time.Minute),
 		About: "Mise à jour", State: AppointmentMade, URL: "/appointment/X",
 	}
 	for _, key := range []string{"computer", "save", "power", "phone", "password", "decide", ""} {
@@ -34,7 +34,7 @@ func everyAppointment() map[string]AppointmentData {
 		change(&c)
 		forms[name] = c
 	}
-	form("bare", func(d *AppointmentData) { d.Organisation, d.Items = "", nil })
+	form("bare", func(d *AppointmentData) { d.Brand.Name, d.Items = "", nil })
 	form("soon", func(d *AppointmentData) { d.Open = true })
 	form("now", func(d *AppointmentData) { d.Open, d.Begun = true, true })
 	form("too early", func(d *AppointmentData) { d.Problem = AppointmentEarly })
@@ -99,7 +99,7 @@ func TestWhatIsWrittenAboutAnAppointment(t *testing.T) {
 			for _, kind := range []string{LetterMade, LetterChanged, LetterCancelled} {
 				subject, body := d.Letter(kind)
 				texts[kind] = body
-				if !strings.Contains(subject, "INC0012") || strings.Contains(subject, "\n") || !strings.Contains(body, d.When()) || !strings.Contains(body, d.Zone()) || !strings.HasSuffix(body, strings.TrimSuffix("Zoë\n"+d.Organisation, "\n")) {
+				if !strings.Contains(subject, "INC0012") || strings.Contains(subject, "\n") || !strings.Contains(body, d.When()) || !strings.Contains(body, d.Zone()) || !strings.HasSuffix(body, strings.TrimSuffix("Zoë\n"+d.Brand.Name, "\n")) {
 					t.Errorf("%s %s %s: %q\n%s", d.Lang, name, kind, subject, body)
 				}
 				if has := strings.Contains(body, d.URL); has != (kind != LetterCancelled) {

@@ -95,7 +95,7 @@ func everyPage(t *testing.T) map[string]string {
 			pages[lang+" appointment "+name] = b.String()
 		}
 		b.Reset()
-		if err := AppointmentOver(&b, lang, "Ville d’Exemple", "INC0012"); err != nil {
+		if err := AppointmentOver(&b, lang, Brand{Name: "Ville d’Exemple"}, "INC0012"); err != nil {
 			t.Fatal(err)
 		}
 		pages[lang+" appointment over"] = b.String()

@@ -54,7 +54,7 @@ const appointmentPath = "/appointment/"
 // told is an appointment as the person is told of it, in a language.
 func (s *Server) told(c *call, a appointments.Appointment, lang string) web.AppointmentData {
 	d := web.AppointmentData{
-		Lang: lang, Organisation: s.organisation(), Path: appointmentPath + s.book.Token(a.ID), Number: a.Number, By: a.UserName,
+		Lang: lang, Brand: s.branded(), Path: appointmentPath + s.book.Token(a.ID), Number: a.Number, By: a.UserName,
 		From: a.Starts.In(a.Place()), To: a.Ends.In(a.Place()), About: a.About, State: string(a.State), Why: a.Why,
 		Open: a.Open(s.book.Now()), Begun: a.Phase(s.book.Now()) == appointments.Now,
 	}
@@ -420,7 +420,7 @@ func (s *Server) appointmentPage(w http.ResponseWriter, c *call, status int, a a
 	var b page
 	over := a.Phase(s.book.Now()) == appointments.Over || a.State == appointments.Kept || a.State == appointments.Missed
 	if over {
-		if err := web.AppointmentOver(&b, lang, s.organisation(), a.Number); err != nil {
+		if err := web.AppointmentOver(&b, lang, s.branded(), a.Number); err != nil {
 			return err
 		}
 		b.serve(w, http.StatusGone)
@@ -475,7 +475,7 @@ func (s *Server) appointmentCalendar(w http.ResponseWriter, c *call) error {
 		return s.appointmentPage(w, c, http.StatusGone, a, lang, "", "")
 	}
 	d := s.told(c, a, lang)
-	e := appointments.Entry{Appointment: a, Organiser: cmp.Or(d.Organisation, d.By), URL: d.URL}
+	e := appointments.Entry{Appointment: a, Organiser: cmp.Or(d.Brand.Name, d.By), URL: d.URL}
 	e.Summary, e.Text, e.Reminder = d.Entry()
 	w.Header().Set("Content-Type", "text/calendar; charset=utf-8")
 	w.Header().Set("Content-Disposition", `attachment; filename="mainforte.ics"`)
