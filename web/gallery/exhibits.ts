@@ -12,6 +12,7 @@ import Events from "./Events.svelte";
 import Fields from "./Fields.svelte";
 import Forms from "./Forms.svelte";
 import Language from "./Language.svelte";
+import Pagers from "./Pagers.svelte";
 import Pickers from "./Pickers.svelte";
 import Problems from "./Problems.svelte";
 import Proof from "./Proof.svelte";
@@ -51,6 +52,7 @@ export const exhibits: Readonly<Record<string, Exhibit>> = {
   problems: { show: (target) => mount(Problems, { target }) },
   empties: { show: (target) => mount(Empties, { target }) },
   rows: { show: (target) => mount(Rows, { target }) },
+  pagers: { show: (target) => mount(Pagers, { target }) },
   sessions: { show: (target) => mount(Sessions, { target }) },
   charts: { show: (target) => mount(Charts, { target }), acts: [click("#table button")] },
   events: { show: (target) => mount(Events, { target }) },
