@@ -355,8 +355,9 @@ func (q *Queue) GiveTx(tx store.Tx, ticket, user string) (changed bool, err erro
 	return true, q.giveTx(tx, ticket, user)
 }
 
-// Given are the tickets that a user works on, or that somebody does who is in a team
-// of theirs, the last given first, at most 500.
+// Given are the open tickets that a user works on, or that somebody does who is in a
+// team of theirs, the last given first, at most 500. One that was never seen counts as
+// open; what was closed keeps nobody's open ticket out.
 func (q *Queue) Given(ctx context.Context, user string, team bool) (ids []string, err error) {
 	where, args := `a.user_id = ?`, []any{user}
 	if team {
@@ -365,7 +366,8 @@ func (q *Queue) Given(ctx context.Context, user string, team bool) (ids []string
 	}
 	err = q.st.View(ctx, func(tx store.Tx) error {
 		ids = nil
-		rows, err := tx.Query(`select a.ticket_id from assignments a where `+where+` order by a.at desc, a.ticket_id limit ?`, append(args, maxGiven)...)
+		rows, err := tx.Query(`select a.ticket_id from assignments a where (`+where+`) and coalesce((select t.is_open from tickets t where t.id = a.ticket_id),
+			(select k.is_open from desk_tickets k where k.id = a.ticket_id), 1) = 1 order by a.at desc, a.ticket_id limit ?`, append(args, maxGiven)...)
 		if err != nil {
 			return err
 		}

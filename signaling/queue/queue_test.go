@@ -182,3 +182,34 @@ func TestIdsThatAreNone(t *testing.T) {
 		}
 	}
 }
+
+// However many tickets somebody has closed, the open ones that they were given before
+// are still theirs.
+func TestNoOpenTicketIsLostBehindClosedOnes(t *testing.T) {
+	t.Parallel()
+	q, st := house(t, "technician*", "technician*")
+	err := do(t, st, func(tx store.Tx) error {
+		for i := range maxGiven + 20 {
+			id, open := fmt.Sprintf("t%04d", i), 0
+			if i == 3 {
+				open = 1
+			}
+			if _, err := tx.Exec(`insert into tickets (id, number, subject, lang, search, is_open, created, updated) values (?, ?, 'x', 'en', 'x', ?, '', '')`, id, id, int64(open)); err != nil {
+				return err
+			}
+			if _, err := tx.Exec(`insert into assignments (ticket_id, user_id, at) values (?, '0', ?)`, id, id); err != nil {
+				return err
+			}
+		}
+		_, err := tx.Exec(`insert into assignments (ticket_id, user_id, at) values ('rt:7', '0', '')`) // never seen
+		return err
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for who, team := range map[string]bool{"0": false, "1": true} {
+		if ids, err := q.Given(t.Context(), who, team); err != nil || fmt.Sprint(ids) != "[t0003 rt:7]" {
+			t.Errorf("%s is given %v, %v", who, ids, err)
+		}
+	}
+}
