@@ -6,6 +6,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/mainforte/mainforte/host/ui"
 	"github.com/mainforte/mainforte/internal/e2e/stage"
 )
 
@@ -105,7 +106,7 @@ func supervisor(t *testing.T, lang string) {
 
 // TestAPersonWaitsAndIsTaken: from the landing page into the queue, without and with a
 // script; the technician takes the person, who reads by whom; the code stays the only
-// way in.
+// way in; and the session that it opens leaves a receipt.
 func TestAPersonWaitsAndIsTaken(t *testing.T) {
 	for _, lang := range stage.Langs("fr") {
 		t.Run(lang, func(t *testing.T) { waits(t, lang) })
@@ -158,13 +159,29 @@ func waits(t *testing.T, lang string) {
 	w.must(w.browser.Click("#waiting li:nth-child(1) button"))
 	w.must(zoe.WaitFor(10*time.Second, `#state[data-by="Anaïs Tremblay"]`))
 	zoe.keep("taken")
-	w.must(zoe.Click("#leave"))
-	w.must(zoe.WaitFor(10*time.Second, "#again"))
+	w.must(luc.Click("#leave"))
+	w.must(luc.WaitFor(10*time.Second, "#again"))
 	sessions, err := stage.Eval[int](w.browser, `fetch('/api/v1/tickets').then(r => r.json()).then(l => l.tickets.reduce((n, x) => n + x.sessions, 0))`)
 	w.must(err)
 	if sessions != 0 {
 		t.Errorf("%d sessions came of waiting", sessions)
 	}
+
+	// She starts the app that the page leads to, reads its code aloud, and finds what was
+	// done where the app says.
+	w.must(w.browser.Click("#start-session"))
+	w.must(w.browser.WaitFor(10*time.Second, "#code"))
+	w.typeCode(w.startHost())
+	w.answer("view", "allow")
+	w.state("live")
+	w.must(w.host.Say(ui.Command{Do: "stop"}))
+	ended := w.hear("ended")
+	if ended.Receipt == nil || !strings.HasPrefix(ended.Receipt.Link, w.url+"/receipt#") {
+		t.Fatalf("the app leads to no receipt: %+v", ended.Receipt)
+	}
+	w.must(zoe.Goto(ended.Receipt.Link))
+	w.must(zoe.Wait(15*time.Second, "document.querySelector('#verdict')?.dataset.verdict === 'unproven' && document.body.innerText.includes('Anaïs Tremblay')"))
+	zoe.keep("receipt")
 	for _, line := range append(zoe.Console(), w.browser.Console()...) {
 		if strings.Contains(line, "Content Security Policy") || strings.Contains(line, "TrustedScript") || strings.HasPrefix(line, "exception") {
 			t.Errorf("a page complains: %s", line)
