@@ -337,9 +337,9 @@ describe("tickets", () => {
   test("are turned page by page; a new search begins with the first, and so does a page that is gone", async () => {
     const desk = await newDesk();
     const asked = vi.mocked(api.tickets);
-    const page = async (id: string, more: boolean, todo: () => Promise<void>): Promise<void> => {
+    const page = async (id: string, more: boolean, turn: () => Promise<void>): Promise<void> => {
       asked.mockResolvedValueOnce({ tickets: id === "" ? [] : [ticket(id)], more });
-      await todo();
+      await turn();
     };
     await page("1", true, () => desk.loadList());
     await page("2", true, () => desk.turn(true));

@@ -1,13 +1,10 @@
 package pages
 
 import (
-	"context"
 	"fmt"
 	"io"
 	"net/http"
 	"net/url"
-	"os"
-	"path/filepath"
 	"strings"
 	"testing"
 	"time"
@@ -22,22 +19,7 @@ import (
 // in another one and without a script, reads of it, comes to one and calls another off;
 // the technician sees it at once. No session comes of it.
 func TestAnAppointment(t *testing.T) {
-	ctx, cancel := context.WithTimeout(t.Context(), 3*time.Minute)
-	t.Cleanup(cancel)
-	root, err := stage.Root(ctx)
-	if err != nil {
-		t.Fatal(err)
-	}
-	shots := os.Getenv("MAINFORTE_ARTEFACTS")
-	if shots == "" {
-		shots = filepath.Join(root, "artefacts")
-	}
-	program, err := stage.BuildServer(ctx, t.TempDir())
-	if err != nil {
-		t.Fatal(err)
-	}
-	w := newHouse(ctx, t, program, "en")
-	w.must(os.MkdirAll(shots, 0o755))
+	w, shots := opened(t, 3*time.Minute, "en")
 	ann := w.join("technician", "Ann Roy")
 	sue := w.join("supervisor", "Sue")
 	var ticket struct{ ID, Number string }
@@ -52,7 +34,7 @@ func TestAnAppointment(t *testing.T) {
 	w.must(err)
 	axe := readAxe(t)
 	en := &looker{t: t, b: w.browser, lang: "en", screens: screens["en"], axe: axe, shots: shots, n: 70}
-	person, err := stage.StartBrowser(ctx, stage.BrowserOptions{Lang: "fr-CA"})
+	person, err := stage.StartBrowser(w.ctx, stage.BrowserOptions{Lang: "fr-CA"})
 	w.must(err)
 	t.Cleanup(person.Close)
 	zone(person, "Europe/Paris")
@@ -130,7 +112,7 @@ func TestAnAppointment(t *testing.T) {
 			t.Errorf("the page lacks %q", has)
 		}
 	}
-	req, err := http.NewRequestWithContext(ctx, http.MethodGet, link+"/calendar.ics", nil)
+	req, err := http.NewRequestWithContext(w.ctx, http.MethodGet, link+"/calendar.ics", nil)
 	w.must(err)
 	resp, err := http.DefaultClient.Do(req)
 	w.must(err)

@@ -2,15 +2,12 @@ package pages
 
 import (
 	"bytes"
-	"context"
 	"encoding/base64"
 	"fmt"
 	"image"
 	"image/color"
 	"image/draw"
 	"image/png"
-	"os"
-	"path/filepath"
 	"strings"
 	"testing"
 	"time"
@@ -63,23 +60,8 @@ func (w *house) token(name string) string {
 // what cannot be; every page shows them, in light and in dark, and nothing that warns
 // changes; both are taken down, and put back.
 func TestAHelpDeskShowsItself(t *testing.T) {
-	ctx, cancel := context.WithTimeout(t.Context(), 6*time.Minute)
-	t.Cleanup(cancel)
-	root, err := stage.Root(ctx)
-	if err != nil {
-		t.Fatal(err)
-	}
-	shots := os.Getenv("MAINFORTE_ARTEFACTS")
-	if shots == "" {
-		shots = filepath.Join(root, "artefacts")
-	}
-	program, err := stage.BuildServer(ctx, t.TempDir())
-	if err != nil {
-		t.Fatal(err)
-	}
 	const lang = "fr"
-	w := newHouse(ctx, t, program, lang)
-	w.must(os.MkdirAll(shots, 0o755))
+	w, shots := opened(t, 6*time.Minute, lang)
 	l := &looker{t: t, b: w.browser, lang: lang, axe: readAxe(t), shots: shots, n: 300,
 		screens: []screen{{scheme: "light", width: 1280}, {scheme: "dark", width: 1280}, {scheme: "dark", width: 320}}}
 	w.as("admin", "Odile Roy", "/admin?view=brand")
@@ -105,7 +87,7 @@ func TestAHelpDeskShowsItself(t *testing.T) {
 	w.must(w.browser.Wait(soon, `document.querySelectorAll('[data-theme] img').length === 2 && [...document.querySelectorAll('[data-theme] img')].every((i) => i.complete && i.naturalWidth > 0)`))
 	w.must(w.browser.Wait(soon, `['light', 'dark'].every((theme) => (getComputedStyle(document.querySelector('[data-theme="' + theme + '"] img')).backgroundColor === 'rgb(255, 255, 255)') === (theme === 'dark'))`))
 	w.must(w.browser.Wait(soon, `getComputedStyle(document.querySelector('[data-theme="light"] .primary')).backgroundColor === 'rgb(109, 40, 217)'`))
-	_, err = stage.Eval[bool](w.browser, `(scrollTo(0, 0), true)`) // nothing is under the bar
+	_, err := stage.Eval[bool](w.browser, `(scrollTo(0, 0), true)`) // nothing is under the bar
 	w.must(err)
 	l.see("brand-chosen")
 	if w.token("--mf-accent") != own {

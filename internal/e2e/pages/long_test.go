@@ -1,9 +1,7 @@
 package pages
 
 import (
-	"context"
 	"fmt"
-	"os"
 	"path/filepath"
 	"testing"
 	"time"
@@ -90,31 +88,15 @@ func (w *house) turned(rows, id, next string, most int) int {
 // the last, and the document is never longer than a page. What people said of the
 // sessions is seen over a longer time.
 func TestLongListsAreShort(t *testing.T) {
-	ctx, cancel := context.WithTimeout(t.Context(), 8*time.Minute)
-	t.Cleanup(cancel)
-	root, err := stage.Root(ctx)
-	if err != nil {
-		t.Fatal(err)
-	}
-	shots := os.Getenv("MAINFORTE_ARTEFACTS")
-	if shots == "" {
-		shots = filepath.Join(root, "artefacts")
-	}
-	if err := os.MkdirAll(shots, 0o755); err != nil {
-		t.Fatal(err)
-	}
-	programs, err := stage.BuildServer(ctx, t.TempDir())
-	if err != nil {
-		t.Fatal(err)
-	}
-	w := newHouse(ctx, t, programs, "fr")
+	w, shots := opened(t, 8*time.Minute, "fr")
 	screens := []screen{{scheme: "light", width: 1280}, {scheme: "dark", width: 1280}, {scheme: "light", width: 320}, {scheme: "dark", width: 320}}
 	l := &looker{t: t, b: w.browser, lang: "fr", screens: screens, axe: readAxe(t), shots: shots, n: 200}
 
 	// Of the page of supervisors only the last section is looked at: the others are in other tests.
 	alone := func() {
 		t.Helper()
-		w.must(w.browser.Wait(soon, `document.querySelectorAll("main > section:not(:last-of-type)").forEach((e) => { e.hidden = true }) === undefined || true`))
+		_, err := stage.Eval[bool](w.browser, `(document.querySelectorAll("main > section:not(:last-of-type)").forEach((e) => { e.hidden = true }), true)`)
+		w.must(err)
 	}
 	// Nothing yet.
 	w.as("supervisor", "Superviseure", "/supervise")

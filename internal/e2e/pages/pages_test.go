@@ -31,18 +31,8 @@ func TestEveryPageInEveryState(t *testing.T) {
 	}
 	ctx, cancel := context.WithTimeout(t.Context(), 12*time.Minute)
 	t.Cleanup(cancel)
-	root, err := stage.Root(ctx)
-	if err != nil {
-		t.Fatal(err)
-	}
 	axe := readAxe(t)
-	shots := os.Getenv("MAINFORTE_ARTEFACTS")
-	if shots == "" {
-		shots = filepath.Join(root, "artefacts")
-	}
-	if err := os.MkdirAll(shots, 0o755); err != nil {
-		t.Fatal(err)
-	}
+	shots := artefacts(ctx, t)
 	programs, err := stage.Build(ctx, t.TempDir())
 	if err != nil {
 		t.Fatal(err)
@@ -126,6 +116,36 @@ type house struct {
 	browser *stage.Browser
 	cookie  string // the technician's
 	ticket  string
+}
+
+// opened is a server of its own for one test that may take so long, and the folder for
+// its pictures.
+func opened(t *testing.T, limit time.Duration, lang string) (w *house, shots string) {
+	t.Helper()
+	ctx, cancel := context.WithTimeout(t.Context(), limit)
+	t.Cleanup(cancel)
+	program, err := stage.BuildServer(ctx, t.TempDir())
+	if err != nil {
+		t.Fatal(err)
+	}
+	return newHouse(ctx, t, program, lang), artefacts(ctx, t)
+}
+
+// artefacts is the folder for pictures to look at: MAINFORTE_ARTEFACTS, or that of the tree.
+func artefacts(ctx context.Context, t *testing.T) string {
+	t.Helper()
+	shots := os.Getenv("MAINFORTE_ARTEFACTS")
+	if shots == "" {
+		root, err := stage.Root(ctx)
+		if err != nil {
+			t.Fatal(err)
+		}
+		shots = filepath.Join(root, "artefacts")
+	}
+	if err := os.MkdirAll(shots, 0o755); err != nil {
+		t.Fatal(err)
+	}
+	return shots
 }
 
 func newHouse(ctx context.Context, t *testing.T, program, lang string) *house {

@@ -1,13 +1,10 @@
 package pages
 
 import (
-	"context"
 	"encoding/json"
 	"fmt"
 	"net/http"
 	"net/url"
-	"os"
-	"path/filepath"
 	"strings"
 	"testing"
 	"time"
@@ -37,22 +34,7 @@ func (w *house) api(cookie, method, path, body string, into any) {
 // What one hands over the other sees at once; it comes back, goes again and is taken,
 // and is in the queue of who took it, with when it is due.
 func TestATicketGoesFromOneToAnother(t *testing.T) {
-	ctx, cancel := context.WithTimeout(t.Context(), 3*time.Minute)
-	t.Cleanup(cancel)
-	root, err := stage.Root(ctx)
-	if err != nil {
-		t.Fatal(err)
-	}
-	shots := os.Getenv("MAINFORTE_ARTEFACTS")
-	if shots == "" {
-		shots = filepath.Join(root, "artefacts")
-	}
-	program, err := stage.BuildServer(ctx, t.TempDir())
-	if err != nil {
-		t.Fatal(err)
-	}
-	w := newHouse(ctx, t, program, "en")
-	w.must(os.MkdirAll(shots, 0o755))
+	w, shots := opened(t, 3*time.Minute, "en")
 	admin := w.join("admin", "Root")
 	ann := w.join("technician", "Ann Roy")
 	w.join("technician", "Béa <b>\u202e "+strings.Repeat("W", 40))
@@ -66,7 +48,7 @@ func TestATicketGoesFromOneToAnother(t *testing.T) {
 	w.api(ann, "POST", "/api/v1/tickets", `{"lang":"fr","requester":"Zoé","subject":`+quoted(hostile)+`}`, &ticket)
 	w.api(ann, "PUT", "/api/v1/tickets/"+ticket.ID+"/urgency", fmt.Sprintf(`{"priority":"high","due":%q}`, time.Now().Add(-90*time.Minute).UTC().Format(time.RFC3339)), nil)
 
-	her, err := stage.StartBrowser(ctx, stage.BrowserOptions{Lang: "fr-CA"})
+	her, err := stage.StartBrowser(w.ctx, stage.BrowserOptions{Lang: "fr-CA"})
 	w.must(err)
 	t.Cleanup(her.Close)
 	enter := func(b *stage.Browser, name, path string) {
